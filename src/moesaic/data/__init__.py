@@ -1,0 +1,1 @@
+"""Text-to-code data: read, turn into source, prompt, pack."""

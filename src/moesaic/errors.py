@@ -1,0 +1,74 @@
+"""Every exception that moesaic raises on purpose.
+
+    MoesaicError                 the root: catch this to catch them all
+    ├── RecipeError              a recipe file or override is wrong; lists every problem
+    ├── DataError                a data source is missing, empty or malformed
+    ├── ModelError               a base model, adapter or model folder does not fit
+    ├── CheckpointError          a stored file is corrupt or half-written
+    ├── ToolchainError           a compiler, run-time or sandbox tool is missing
+    ├── ConsentError             running model-written code was not allowed
+    ├── SpaceError               the disk is full, or would be
+    └── DependencyError          an optional package (an extra) is not installed
+
+Each message says what is wrong, the value found, what is allowed, and which key or flag to change. The command line
+prints the message alone and exits with code 2; a traceback means a defect of moesaic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class MoesaicError(Exception):
+    """Root of the exception tree; shown to a user without a traceback."""
+
+
+class RecipeError(MoesaicError):
+    """One or more problems in a recipe, all reported at once.
+
+    Args:
+        problems: One line each: dotted key, value, what is allowed.
+        source: File or origin of the recipe, shown first.
+    """
+
+    def __init__(self, problems: Sequence[str], source: str = "recipe") -> None:
+        self.problems = list(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  - {problem}" for problem in self.problems)]))
+
+
+class DataError(MoesaicError):
+    """A data source is missing, empty or malformed."""
+
+
+class ModelError(MoesaicError):
+    """A base model, adapter or model folder is missing or does not fit the rest."""
+
+
+class CheckpointError(MoesaicError):
+    """A stored file is corrupt, half-written or of an unknown format."""
+
+
+class ToolchainError(MoesaicError):
+    """A compiler, interpreter, formatter or sandbox tool is missing."""
+
+
+class ConsentError(MoesaicError):
+    """Running model-written programs was asked for but not allowed."""
+
+
+class SpaceError(MoesaicError):
+    """The disk is full, or would be before the work is done."""
+
+
+class DependencyError(MoesaicError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: Import name of the missing package.
+        extra: The extra of moesaic that installs it.
+        purpose: What it is needed for.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'moesaic[{extra}]'")

@@ -1,0 +1,1 @@
+"""Measuring: loss, CodeBLEU, execution, routing. Does not import train."""

@@ -1,0 +1,116 @@
+"""The programming languages, one row each; everything language-specific that is a plain fact is here.
+
+To add a language, add a row, its layout rule in ``data/detokenize.py`` (if its tokens need one) and its data-flow rules
+in ``evaluate/codebleu``. The four of the reference study come first; C, C# and PHP are XLCoST's others.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from moesaic.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Facts about one programming language.
+
+    Attributes:
+        name: Key used in recipes, folders and files.
+        title: How people write it.
+        extension: File extension without the dot.
+        aliases: Other spellings accepted from users and found in data sets.
+        fence: Info string of a Markdown code fence.
+        xlcost_name: Folder and file prefix in the upstream XLCoST_data release.
+        hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``.
+        grammar: Import name of the tree-sitter grammar package and the function that returns the language.
+        formatter: ``black``, a clang-format ``--assume-filename`` extension, or ``layout`` for the built-in line breaker.
+        source_file: File name a program is stored under to be compiled or run.
+        compile: Command that compiles it (``{source}``, ``{folder}`` are filled in), or None.
+        run: Command that runs it.
+    """
+
+    name: str
+    title: str
+    extension: str
+    aliases: tuple[str, ...]
+    fence: str
+    xlcost_name: str
+    hub_config: str
+    grammar: tuple[str, str]
+    formatter: str
+    source_file: str
+    compile: tuple[str, ...] | None
+    run: tuple[str, ...]
+
+
+_ROWS = (
+    Language(
+        name="python", title="Python", extension="py", aliases=("py", "python3"), fence="python",
+        xlcost_name="Python", hub_config="Python-program-level", grammar=("tree_sitter_python", "language"),
+        formatter="black", source_file="main.py", compile=None, run=("python3", "{source}"),
+    ),
+    Language(
+        name="java", title="Java", extension="java", aliases=(), fence="java",
+        xlcost_name="Java", hub_config="Java-program-level", grammar=("tree_sitter_java", "language"),
+        formatter="clang-format", source_file="Main.java", compile=("javac", "-d", "{folder}", "{source}"),
+        run=("java", "-cp", "{folder}", "Main"),
+    ),
+    Language(
+        name="javascript", title="JavaScript", extension="js", aliases=("js", "node"), fence="javascript",
+        xlcost_name="Javascript", hub_config="Javascript-program-level", grammar=("tree_sitter_javascript", "language"),
+        formatter="clang-format", source_file="main.js", compile=None, run=("node", "{source}"),
+    ),
+    Language(
+        name="cpp", title="C++", extension="cpp", aliases=("c++", "cxx", "cc"), fence="cpp",
+        xlcost_name="C++", hub_config="C++-program-level", grammar=("tree_sitter_cpp", "language"),
+        formatter="clang-format", source_file="main.cpp",
+        compile=("g++", "-std=c++17", "-O1", "-o", "{folder}/main", "{source}"), run=("{folder}/main",),
+    ),
+    Language(
+        name="c", title="C", extension="c", aliases=(), fence="c",
+        xlcost_name="C", hub_config="C-program-level", grammar=("tree_sitter_c", "language"),
+        formatter="clang-format", source_file="main.c",
+        compile=("gcc", "-std=c11", "-O1", "-o", "{folder}/main", "{source}", "-lm"), run=("{folder}/main",),
+    ),
+    Language(
+        name="csharp", title="C#", extension="cs", aliases=("c#", "cs"), fence="csharp",
+        xlcost_name="C#", hub_config="Csharp-program-level", grammar=("tree_sitter_c_sharp", "language"),
+        formatter="clang-format", source_file="main.cs", compile=("mcs", "-out:{folder}/main.exe", "{source}"),
+        run=("mono", "{folder}/main.exe"),
+    ),
+    Language(
+        name="php", title="PHP", extension="php", aliases=(), fence="php",
+        xlcost_name="PHP", hub_config="PHP-program-level", grammar=("tree_sitter_php", "language_php"),
+        formatter="layout", source_file="main.php", compile=None, run=("php", "{source}"),
+    ),
+)  # fmt: skip
+
+LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}
+"""Every known language by name."""
+
+STUDY_LANGUAGES: tuple[str, ...] = ("python", "java", "javascript", "cpp")
+"""The languages of the reference study, in the order its tables use."""
+
+_BY_ALIAS = {alias: row for row in _ROWS for alias in (row.name, row.title.lower(), row.xlcost_name.lower(), *row.aliases)}
+
+
+def get_language(name: str) -> Language:
+    """Returns the row for a name or alias, upper or lower case.
+
+    Raises:
+        DataError: The name is not known; the nearest known one is suggested.
+    """
+    row = _BY_ALIAS.get(name.strip().lower())
+    if row is None:
+        raise DataError(f"unknown language {name!r}: {suggest(name, LANGUAGES)}")
+    return row
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Returns "did you mean ...?" with the nearest allowed names, or the list of all of them."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else f"allowed: {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""The factored Mixture-of-Experts and what runs it. Needs torch."""
