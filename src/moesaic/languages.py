@@ -94,7 +94,9 @@ LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}
 STUDY_LANGUAGES: tuple[str, ...] = ("python", "java", "javascript", "cpp")
 """The languages of the reference study, in the order its tables use."""
 
-_BY_ALIAS = {alias: row for row in _ROWS for alias in (row.name, row.title.lower(), row.xlcost_name.lower(), *row.aliases)}
+_BY_ALIAS = {
+    alias: row for row in _ROWS for alias in (row.name, row.title.lower(), row.xlcost_name.lower(), *row.aliases)
+}
 
 
 def get_language(name: str) -> Language:

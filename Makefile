@@ -1,0 +1,46 @@
+# Each target does all the set-up it needs on a machine with Python 3.11+ and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test unit check fmt docs clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "moesaic needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e '.[dev]'
+	@touch $@
+
+setup: $(STAMP)  ## Make the virtual environment
+
+quickstart: $(STAMP)  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
+	$(BIN)/moesaic run recipes/quickstart.yaml
+
+test: $(STAMP)  ## Run the test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+unit: $(STAMP)  ## Run the fast tests only
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not toolchain'
+
+check: $(STAMP)  ## The quality gate: lint, format, types, import contract, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+fmt: $(STAMP)  ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## Write docs/cli.md and docs/recipe.md from the code
+	$(BIN)/python docs/generate.py
+
+clean:  ## Remove caches and the virtual environment, keep runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

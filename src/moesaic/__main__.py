@@ -1,0 +1,5 @@
+"""Runs the command line: ``python -m moesaic``."""
+
+from moesaic.cli import main
+
+main()

@@ -1,0 +1,168 @@
+"""Progress for people (stderr) and for programs (JSON Lines).
+
+On a terminal a bar with count, rate and time left; elsewhere (a log file, CI) the same facts as a line every ten
+seconds. stdout is left to results. Only this module and ``cli`` print.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+ItemT = TypeVar("ItemT")
+
+console = Console(stderr=True, highlight=False)
+"""The one console for messages to people."""
+
+_LINE_SECONDS = 10.0
+
+
+class _RateColumn(ProgressColumn):
+    """Units per second, measured over the last moments."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s", style="cyan")
+
+
+class Bar:
+    """One running piece of work with a known or unknown total.
+
+    Use as a context manager. ``advance`` may carry facts (a loss, say) that are shown beside the bar.
+
+    Args:
+        description: What is being done, in a few words.
+        total: Number of units, or None when unknown.
+        unit: Name of a unit, plural.
+    """
+
+    def __init__(self, description: str, total: float | None, unit: str = "items") -> None:
+        self._description, self._total, self._unit = description, total, unit
+        self._done = 0.0
+        self._started = self._last_line = time.monotonic()
+        self._facts = ""
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Bar:
+        self._started = self._last_line = time.monotonic()
+        if console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                _RateColumn(),
+                TimeElapsedColumn(),
+                TextColumn("eta"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[facts]}"),
+                console=console,
+            )
+            self._task = self._progress.add_task(self._description, total=self._total, unit=self._unit, facts="")
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        elif kind is None:
+            self._print_line(final=True)
+
+    def advance(self, amount: float = 1, **facts: float | str) -> None:
+        """Counts finished units and shows the newest facts."""
+        self._done += amount
+        if facts:
+            self._facts = "  ".join(f"{key} {_format(value)}" for key, value in facts.items())
+        if self._progress is not None:
+            self._progress.update(self._task, advance=amount, facts=self._facts)
+        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._print_line()
+
+    def _print_line(self, final: bool = False) -> None:
+        self._last_line = time.monotonic()
+        seconds = self._last_line - self._started
+        rate = self._done / seconds if seconds > 0 else 0.0
+        parts = [f"{self._description}:", f"{self._done:,.0f}"]
+        if self._total is not None:
+            parts[-1] += f"/{self._total:,.0f}"
+        parts.append(f"{self._unit}  {rate:,.1f}/s  {seconds:,.0f} s")
+        if self._total is not None and rate > 0 and not final:
+            parts.append(f"eta {(self._total - self._done) / rate:,.0f} s")
+        console.print(" ".join([*parts, self._facts]).rstrip(), markup=False, soft_wrap=True)
+
+
+def track(items: Iterable[ItemT], description: str, total: int | None = None, unit: str = "items") -> Iterator[ItemT]:
+    """Yields the items and shows a bar over them; ``total`` defaults to their length."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with Bar(description, total, unit) as bar:
+        for item in items:
+            yield item
+            bar.advance()
+
+
+def say(message: str) -> None:
+    """Prints one line for people on stderr."""
+    console.print(message, markup=False, soft_wrap=True)
+
+
+class MetricsLog:
+    """Appends one JSON object a line: step, values, seconds since the start of the log.
+
+    After a resume, lines past the resumed step are cut first, so that a curve never runs backwards.
+
+    Args:
+        path: The file; its folder must exist.
+        resume_step: Keep lines whose ``step`` is at most this; None starts a new file.
+    """
+
+    def __init__(self, path: Path, resume_step: int | None = None) -> None:
+        kept: list[str] = []
+        if resume_step is not None and path.exists():
+            kept = [line for line in path.read_text().splitlines() if _step_of(line) <= resume_step]
+        path.write_text("".join(f"{line}\n" for line in kept))
+        self._path = path
+        self._started = time.monotonic()
+
+    def write(self, step: int, **values: Any) -> None:
+        """Appends one line and flushes it."""
+        record = {"step": step, "seconds": round(time.monotonic() - self._started, 3), **values}
+        with self._path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Reads a metrics log; a half-written last line (the process was killed) is passed over."""
+    return [json.loads(line) for line in path.read_text().splitlines() if _step_of(line) < sys.maxsize]
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return sys.maxsize
+
+
+def _format(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}"

@@ -1,0 +1,353 @@
+"""The recipe: one frozen, typed tree that says everything about a run.
+
+A recipe is a YAML file; ``key.subkey=value`` on the command line replaces single values. The schema is closed: an
+unknown key is refused with the nearest known one, and one error lists every problem. Nothing here touches the disk
+beyond the YAML file, the network or a device. The text under each field is its documentation: ``docs/recipe.md`` is
+made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from moesaic.artifacts import digest_of
+from moesaic.errors import DataError, RecipeError
+from moesaic.languages import LANGUAGES, get_language, suggest
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+Coefficient = Annotated[float, Field(ge=0)]
+
+MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
+ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BaseRecipe(_Section):
+    """The base language model that every expert shares."""
+
+    model: str
+    """A hub id, a local folder, a .gguf file, or ``pypi:<package>`` for a GGUF inside a PyPI package."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Number format of the base. ``auto``: bfloat16 on a GPU that has it, else the faster one on this processor."""
+    quantize: Literal["none", "nf4"] = "none"
+    """``nf4`` keeps the base in 4 bits (QLoRA, double quantisation); needs the extra ``quant``."""
+
+
+class DataRecipe(_Section):
+    """Where the text-to-code pairs come from and which are kept."""
+
+    source: str
+    """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
+    languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
+    """One expert is trained per language, in this order."""
+    max_tokens: Positive = 1024
+    """Longest example, prompt and code together; longer ones are left out and counted."""
+    train_limit: Positive | None = None
+    """At most this many training examples a language."""
+    validation_limit: Positive | None = None
+    """At most this many validation examples a language."""
+    test_limit: Positive | None = None
+    """At most this many test examples a language."""
+    validation_fraction: Fraction = 0.05
+    """Share split off for validation when the source has no splits of its own."""
+    test_fraction: Fraction = 0.05
+    """Share split off for test when the source has no splits of its own."""
+
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            names = tuple(get_language(name).name for name in value)
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        if not names:
+            raise ValueError(f"at least one language is needed; known: {', '.join(LANGUAGES)}")
+        if len(set(names)) < len(names):
+            raise ValueError("a language is named twice")
+        return names
+
+
+class Optimisation(_Section):
+    """What the training stages share."""
+
+    learning_rate: Rate = 2e-4
+    """Peak learning rate of AdamW (QLoRA, Dettmers et al. 2023, section 4)."""
+    weight_decay: Coefficient = 0.0
+    """Decoupled weight decay."""
+    warmup_fraction: Fraction = 0.05
+    """Share of the steps over which the rate rises; a cosine brings it down after that."""
+    row_tokens: Positive = 4096
+    """Tokens in one packed row, the unit of a forward pass."""
+    accumulation: Positive = 1
+    """Rows per optimiser step and device."""
+    clip_norm: Rate = 1.0
+    """Largest gradient norm."""
+    evaluations: Positive = 6
+    """Validations spread evenly over the run; the best state is kept."""
+    patience: Positive | None = None
+    """Stop after this many validations without a new best; none: run to the end."""
+    checkpoint_minutes: Coefficient = 5.0
+    """Minutes between checkpoints to resume from; 0: one after every step."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third slower."""
+
+
+class ExpertsRecipe(Optimisation):
+    """One LoRA expert per language (Hu et al. 2021)."""
+
+    rank: Positive = 16
+    """LoRA rank r."""
+    alpha: Rate = 32.0
+    """LoRA scale is alpha / rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """LoRA dropout."""
+    targets: Literal["mlp", "all"] | tuple[str, ...] = "mlp"
+    """``mlp``, ``all`` (attention too), or projection names. Only the MLP can be routed in a Mixtral export."""
+    epochs: Rate = 3.0
+    """Passes over a language's training examples."""
+    max_steps: Positive | None = None
+    """Upper limit of optimiser steps."""
+
+    def target_modules(self) -> tuple[str, ...]:
+        """Returns the projection names that get an adapter."""
+        if self.targets == "mlp":
+            return MLP_TARGETS
+        return MLP_TARGETS + ATTENTION_TARGETS if self.targets == "all" else tuple(self.targets)
+
+    @field_validator("targets")
+    @classmethod
+    def _known_targets(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if isinstance(value, tuple):
+            known = MLP_TARGETS + ATTENTION_TARGETS
+            unknown = [name for name in value if name not in known]
+            if unknown or not value:
+                raise ValueError(f"unknown projections {unknown}; allowed: mlp, all, or a list of {', '.join(known)}")
+        return value
+
+
+class GateRecipe(Optimisation):
+    """The gating network: kind, initial state, training."""
+
+    kind: Literal["softmax", "top_k", "noisy_top_k"] = "top_k"
+    """``softmax`` mixes all experts, ``top_k`` the best k; ``noisy_top_k``: Shazeer et al. 2017, equations 3-5."""
+    top_k: Positive = 2
+    """Experts per token (not used by ``softmax``)."""
+    init: Literal["ridge", "prompts", "zero"] = "ridge"
+    """``ridge``: closed form on router inputs; ``prompts``: mean hidden states (mergekit's ``hidden``); ``zero``."""
+    init_programs: Positive = 60
+    """Training programs per language that the initial gate is fitted on."""
+    gate_steps: Count = 60
+    """Optimiser steps on the gates alone."""
+    joint_epochs: Coefficient = 1.0
+    """Passes over all languages' training examples with gates and experts trained together; 0: none."""
+    joint_learning_rate: Rate = 1e-4
+    """Peak rate of the joint stage."""
+    learning_rate: Rate = 1e-3
+    """Peak rate of the gate-only stage."""
+    load_balance: Coefficient = 0.0
+    """Coefficient of the switch load-balancing loss (Fedus et al. 2021)."""
+    importance: Coefficient = 0.0
+    """Coefficient of the importance loss, CV squared (Shazeer et al. 2017)."""
+    load: Coefficient = 0.0
+    """Coefficient of the load loss, CV squared (Shazeer et al. 2017); noisy_top_k only."""
+    z_loss: Coefficient = 0.0
+    """Coefficient of the router z-loss (Zoph et al. 2022)."""
+
+    @model_validator(mode="after")
+    def _load_needs_noise(self) -> Self:
+        if self.load > 0 and self.kind != "noisy_top_k":
+            raise ValueError("load: the load loss needs the noise of kind: noisy_top_k; set load: 0 or change kind")
+        return self
+
+
+class PredictRecipe(_Section):
+    """Loss, routing and generated programs of every system on the test split."""
+
+    split: Literal["validation", "test"] = "test"
+    """Choose on validation; touch test once, at the end."""
+    limit: Positive | None = None
+    """At most this many programs a language are generated; losses use all."""
+    cross_table: bool = True
+    """Loss of every expert on every language."""
+    max_new_tokens: Positive = 512
+    """Longest generated program."""
+    batch_size: Positive = 64
+    """Programs decoded together."""
+    temperature: Coefficient = 0.0
+    """0: greedy."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling; used when temperature is above 0."""
+    row_tokens: Positive = 8192
+    """Tokens per forward pass of the loss."""
+
+
+class EvaluateRecipe(_Section):
+    """Metrics on the generated programs."""
+
+    metrics: tuple[Literal["parse_share", "bleu", "codebleu", "codebleu_reference", "pass@1"], ...] = (
+        "parse_share",
+        "bleu",
+        "codebleu",
+        "codebleu_reference",
+    )
+    """Rows of the table. ``pass@1`` runs the programs against the tests of the embedded corpus."""
+    bootstrap_samples: Positive = 1000
+    """Resamples behind each interval."""
+    allow_code_execution: bool = False
+    """Model-written programs run in a sandbox only if this is true (``pass@1``)."""
+    sandbox: Literal["bubblewrap", "rlimit"] = "bubblewrap"
+    """``rlimit`` is plainly weaker and must be asked for by name."""
+    workers: Positive = 2
+    """Processes that score and execute."""
+
+
+Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow"]
+
+
+class Recipe(_Section):
+    """A whole run."""
+
+    name: str = ""
+    """Folder name below the runs folder; the file's name by default."""
+    seed: int = 0
+    """Seed of everything random."""
+    output: Path = Path("runs")
+    """Folder that holds the workspaces."""
+    base: BaseRecipe
+    """The base model."""
+    data: DataRecipe
+    """The data."""
+    experts: ExpertsRecipe = ExpertsRecipe()
+    """The experts."""
+    gate: GateRecipe = GateRecipe()
+    """The gating network."""
+    predict: PredictRecipe = PredictRecipe()
+    """What runs the models."""
+    evaluate: EvaluateRecipe = EvaluateRecipe()
+    """What judges their output."""
+    compare: tuple[Baseline, ...] = ()
+    """Baselines that join the table."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers known to accelerate (``tensorboard``, ``wandb``, ...)."""
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if "/" in value or value.startswith("."):
+            raise ValueError(f"{value!r} is not a folder name: no slash, no leading dot")
+        return value
+
+    @model_validator(mode="after")
+    def _top_k_fits(self) -> Self:
+        if self.gate.kind != "softmax" and self.gate.top_k > len(self.data.languages):
+            raise ValueError(
+                f"gate.top_k is {self.gate.top_k} but there are {len(self.data.languages)} experts (data.languages): "
+                f"use 1 to {len(self.data.languages)}"
+            )
+        return self
+
+    @property
+    def workspace(self) -> Path:
+        """Folder of this run."""
+        return self.output / self.name
+
+    def digest(self) -> str:
+        """Returns a digest of everything that influences results (not where they are written)."""
+        return digest_of(self.model_dump(mode="json", exclude={"output", "trackers"}))
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe file and applies ``a.b=value`` overrides (values are YAML).
+
+    Raises:
+        RecipeError: Lists every problem of the file and the overrides.
+    """
+    tree = _read_yaml(path)
+    problems: list[str] = []
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            problems.append(f"override {override!r}: write key.subkey=value")
+            continue
+        try:
+            _set(tree, key.split("."), yaml.safe_load(text))
+        except (yaml.YAMLError, TypeError) as error:
+            problems.append(f"override {override!r}: {error}")
+    tree.setdefault("name", path.stem)
+    try:
+        recipe = Recipe.model_validate(tree)
+    except ValidationError as error:
+        problems.extend(_describe(error))
+    if problems:
+        raise RecipeError(problems, str(path))
+    return recipe
+
+
+def describe_fields(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Yields (dotted key, type, default, meaning) of every key, sections in order."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from describe_fields(kind, f"{prefix}{name}.")
+            continue
+        default = "required" if field.is_required() else str(field.default)
+        shown = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+        yield f"{prefix}{name}", shown, default, (field.description or "").replace("\n", " ")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
+    except IsADirectoryError:
+        raise RecipeError(["is a folder; a recipe is a YAML file"], str(path)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
+    if not isinstance(tree, dict):
+        raise RecipeError(["must hold keys and values (base:, data:, ...)"], str(path))
+    return tree
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+    for position, key in enumerate(keys[:-1]):
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise TypeError(f"{'.'.join(keys[: position + 1])} is a value, not a section")
+    tree[keys[-1]] = value
+
+
+def _describe(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        location = [str(part) for part in item["loc"] if not str(part).startswith(("literal", "tuple", "constrained"))]
+        key = ".".join(location) or "recipe"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key; {suggest(location[-1], _keys_at(location[:-1]))}")
+        elif item["type"] == "missing":
+            lines.append(f"{key}: required, but not set")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
+            lines.append(f"{key}: {message}{value}")
+    return list(dict.fromkeys(lines))
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for name in location:
+        kind = model.model_fields[name].annotation if name in model.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            model = kind
+    return list(model.model_fields)
