@@ -1,0 +1,134 @@
+"""One text-to-code pair, and the JSON Lines files that hold them.
+
+A prepared data folder has one file per language and split, ``<language>/{train,validation,test}.jsonl``; every line is
+an :class:`Example`. Everything that reads pairs, from training to the report, reads them through :func:`read_examples`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from moesaic.errors import DataError
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+"""The splits of every data set, in the order they are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A task in natural language and a program that solves it.
+
+    Attributes:
+        id: Problem id; the same problem has the same id in every language.
+        language: A name of ``moesaic.languages.LANGUAGES``.
+        text: The task.
+        code: Source as people would write it, with one trailing newline.
+        tests: Embedded corpus only: ``{"input": ..., "output": ...}`` of standard input and output.
+    """
+
+    id: str
+    language: str
+    text: str
+    code: str
+    tests: tuple[dict[str, str], ...] = ()
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Reads a JSON Lines file of examples.
+
+    Raises:
+        DataError: The file is missing, empty or has a line that is not an example; names the file and the line.
+    """
+    examples = [_example(record, where) for where, record in read_records(path)]
+    if not examples:
+        raise DataError(
+            f"{path} is empty: it must hold at least one example; run the data stage again or change data.source"
+        )
+    return examples
+
+
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
+    """Writes examples as JSON Lines, one object a line, fields in the order of :class:`Example`.
+
+    The folder is created. Publishing the finished folder atomically is the workspace's part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for example in examples:
+            record = asdict(example)
+            if not example.tests:
+                del record["tests"]
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def read_records(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Reads a JSON Lines file of objects; blank lines are skipped.
+
+    Returns:
+        ``(where, object)`` per line, where ``where`` is ``file:line`` for messages.
+
+    Raises:
+        DataError: The file is missing, not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; check the path in data.source") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}") from error
+    records = []
+    # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{where}: not valid JSON ({error.msg} at column {error.colno}): {line[:80]!r}") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{where}: expected a JSON object with text and code, found {type(record).__name__}")
+        records.append((where, record))
+    return records
+
+
+def string_field(record: dict[str, Any], name: str, where: str) -> str:
+    """Returns a field that must be a non-empty string.
+
+    Raises:
+        DataError: The field is missing, not a string or blank.
+    """
+    if name not in record:
+        raise DataError(
+            f"{where}: field {name!r} is missing; the line has: {', '.join(map(repr, record)) or 'no fields'}"
+        )
+    value = record[name]
+    if not isinstance(value, str):
+        raise DataError(f"{where}: field {name!r} must be a string, found {type(value).__name__}: {str(value)[:60]}")
+    if not value.strip():
+        raise DataError(f"{where}: field {name!r} is empty")
+    return value
+
+
+def tests_field(record: dict[str, Any], where: str) -> tuple[dict[str, str], ...]:
+    """Returns the optional field ``tests``: a list of objects with the strings ``input`` and ``output``.
+
+    Raises:
+        DataError: The field is there and has another form.
+    """
+    value = record.get("tests", [])
+    if not isinstance(value, list) or not all(
+        isinstance(test, dict) and isinstance(test.get("input"), str) and isinstance(test.get("output"), str)
+        for test in value
+    ):
+        raise DataError(f"{where}: field 'tests' must be a list of objects with the strings 'input' and 'output'")
+    return tuple({"input": test["input"], "output": test["output"]} for test in value)
+
+
+def _example(record: dict[str, Any], where: str) -> Example:
+    fields = {name: string_field(record, name, where) for name in ("id", "language", "text", "code")}
+    return Example(**fields, tests=tests_field(record, where))
