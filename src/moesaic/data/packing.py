@@ -24,6 +24,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,10 +69,12 @@ class PackedBatch:
 
     def to(self, device: torch.device | str) -> PackedBatch:
         """Returns the batch with every tensor on ``device``."""
-        fields = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return PackedBatch(
-            *(value.to(device, non_blocking=True) if isinstance(value, Tensor) else value for value in fields)
-        )
+        moved: dict[str, Any] = {
+            field.name: value.to(device, non_blocking=True)
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return dataclasses.replace(self, **moved)
 
 
 def assign_rows(lengths: Sequence[int], row_tokens: int, order: Sequence[int] | None = None) -> list[list[int]]:
