@@ -163,6 +163,8 @@ class GateRecipe(Optimisation):
     """Coefficient of the load loss, CV squared (Shazeer et al. 2017); noisy_top_k only."""
     z_loss: Coefficient = 0.0
     """Coefficient of the router z-loss (Zoph et al. 2022)."""
+    language: Coefficient = 0.0
+    """Coefficient of the cross entropy between gate and the language of the token, which supervises the routing."""
 
     @model_validator(mode="after")
     def _load_needs_noise(self) -> Self:

@@ -1,0 +1,151 @@
+"""The language-model loss on packed rows, without ever holding all logits.
+
+T labelled tokens, D model, V vocabulary.
+
+With V = 49,152 the logits of 8,192 tokens take 1.6 GB in float32, several times over in a backward pass. The head is
+frozen here, so the gradient of the loss with respect to the hidden states is known as soon as the logits of a chunk
+are: (softmax - one-hot) W. It is computed in the forward pass chunk by chunk, and logits are never stored or
+recomputed (the idea of Liger-Kernel's fused linear cross entropy, Hsu et al. 2024, for a frozen head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from moesaic.data.packing import IGNORED_LABEL, PackedBatch, PackedBatches
+from moesaic.data.prompts import EncodedExample
+
+CHUNK_TOKENS = 2048
+
+
+class _FrozenHeadCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
+        losses, gradients = [], []
+        for hidden_CD, labels_C in zip(hidden_TD.split(CHUNK_TOKENS), labels_T.split(CHUNK_TOKENS), strict=True):
+            log_probs_CV = functional.log_softmax((hidden_CD @ head_VD.T).float(), dim=-1)
+            losses.append(-log_probs_CV.gather(1, labels_C[:, None]).squeeze(1))
+            if ctx.needs_input_grad[0]:
+                difference_CV = log_probs_CV.exp_()
+                difference_CV.scatter_add_(1, labels_C[:, None], -torch.ones_like(labels_C[:, None], dtype=torch.float))
+                gradients.append(difference_CV.to(hidden_TD.dtype) @ head_VD)
+        if gradients:
+            ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(losses) if losses else hidden_TD.new_zeros(0, dtype=torch.float)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        (gradient_TD,) = ctx.saved_tensors
+        return gradient_TD * grad_outputs[0][:, None].to(gradient_TD.dtype), None, None
+
+
+def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
+    """Negative log likelihood of each label.
+
+    Args:
+        hidden_TD: Final hidden states at the positions that predict the labels.
+        head_VD: Weight of the language-model head; treated as frozen (it gets no gradient).
+        labels_T: Token to predict at each position.
+
+    Returns:
+        losses_T in float32 nats, differentiable in ``hidden_TD``.
+    """
+    if torch.is_autocast_enabled(hidden_TD.device.type):
+        hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
+    hidden_TD = hidden_TD.to(head_VD.dtype)
+    return cast("Tensor", _FrozenHeadCrossEntropy.apply(hidden_TD, head_VD.detach(), labels_T))
+
+
+def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
+    """Runs the decoder on a packed row and returns its final hidden states, hidden_TD."""
+    decoder: nn.Module = model.model  # type: ignore[assignment]
+    output = decoder(
+        input_ids=batch.input_ids_1T,
+        position_ids=batch.position_ids_1T,
+        use_cache=False,
+        cu_seqlens=batch.cu_seqlens_D1,
+        max_seqlen=batch.max_seqlen,
+    )
+    hidden: Tensor = output.last_hidden_state[0]
+    return hidden
+
+
+def targets(batch: PackedBatch, *, code_only: bool = False) -> tuple[Tensor, Tensor]:
+    """Returns (positions_N, labels_N): where a trained token is predicted, and which; call it before moving to a GPU.
+
+    Args:
+        batch: A packed row.
+        code_only: Count the program's tokens only, not the fence and end of turn after it.
+    """
+    wanted_T = batch.code_mask_1T[0] if code_only else batch.labels_1T[0] != IGNORED_LABEL
+    positions_N = wanted_T[1:].nonzero().squeeze(1)
+    return positions_N, batch.labels_1T[0][positions_N + 1]
+
+
+def example_losses(
+    model: nn.Module,
+    examples: Sequence[EncodedExample],
+    languages: Sequence[str],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    on_row: Callable[[PackedBatch], None] | None = None,
+) -> Tensor:
+    """Loss of each program, on its code tokens.
+
+    Args:
+        model: The ``...ForCausalLM`` module, with packed attention enabled.
+        examples: Encoded examples.
+        languages: All languages of the run.
+        row_tokens: Tokens of a forward pass; a longer example gets a row of its own length.
+        autocast: Returns the context of a forward pass.
+        on_row: Called with each row (on the CPU) before it runs; for bars and routing statistics.
+
+    Returns:
+        losses_N2 in float64 on the CPU: summed loss in nats, and number of code tokens, of each example.
+    """
+    device = next(model.parameters()).device
+    row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
+    was_training = model.training
+    model.eval()
+    sums_N2 = torch.zeros(len(examples), 2, dtype=torch.float64)
+    head: Tensor = model.lm_head.weight  # type: ignore[union-attr, assignment]
+    with torch.inference_mode():
+        for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
+            if on_row is not None:
+                on_row(batch)
+            positions_N, labels_N = targets(batch, code_only=True)
+            with autocast():
+                hidden_TD = hidden_states(model, batch.to(device))
+                losses_N = token_losses(hidden_TD[positions_N.to(device)], head, labels_N.to(device))
+            documents_N = torch.bucketize(positions_N + 1, batch.cu_seqlens_D1[1:].long(), right=True)
+            rows_N = batch.example_ids_D[documents_N]
+            sums_N2[:, 0].index_add_(0, rows_N, losses_N.double().cpu())
+            sums_N2[:, 1].index_add_(0, rows_N, torch.ones(len(rows_N), dtype=torch.float64))
+    model.train(was_training)
+    return sums_N2
+
+
+def validation_loss(
+    model: nn.Module,
+    examples: Sequence[EncodedExample],
+    languages: Sequence[str],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> float:
+    """The number that training decisions rest on: mean over languages of the mean loss on code tokens, in nats.
+
+    Args: as :func:`example_losses`.
+    """
+    sums_N2 = example_losses(model, examples, languages, row_tokens, autocast)
+    means = []
+    for language in dict.fromkeys(example.language for example in examples):
+        own = [index for index, example in enumerate(examples) if example.language == language]
+        total, count = sums_N2[own].sum(0).tolist()
+        means.append(total / max(1.0, count))
+    return sum(means) / len(means)

@@ -1,0 +1,114 @@
+"""Trains one LoRA expert on one language with PEFT.
+
+The result is a standard PEFT adapter folder, usable on its own in PEFT or vLLM. The base is loaded once for all
+languages: an expert's adapter is injected, trained, saved and taken out again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from peft import LoraConfig, get_peft_model
+
+from moesaic.data.packing import PackedBatches
+from moesaic.data.prompts import EncodedExample
+from moesaic.errors import DataError
+from moesaic.model.attention import packed_attention
+from moesaic.model.backbone import Base
+from moesaic.model.loss import validation_loss
+from moesaic.progress import say
+from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
+from moesaic.train.loop import PackedLoss, TrainingResult, train
+
+
+def train_adapter(
+    accelerator: Accelerator,
+    base: Base,
+    name: str,
+    training: Sequence[EncodedExample],
+    validation: Sequence[EncodedExample],
+    languages: Sequence[str],
+    options: ExpertsRecipe,
+    seed: int,
+    folder: Path,
+) -> TrainingResult:
+    """Trains one adapter and writes it to ``folder`` as a PEFT adapter.
+
+    Args:
+        accelerator: Device and precision; the base is on its device.
+        base: The base model; the same object, unchanged, afterwards.
+        name: Name of the expert; it also seeds the adapter, so that an expert does not depend on its siblings.
+        training: Encoded training examples; of one language for an expert, of all for a dense baseline.
+        validation: Encoded validation examples.
+        languages: All languages of the run.
+        options: Hyperparameters.
+        seed: Seed of the run.
+        folder: Where the adapter, the metrics and the checkpoint go.
+
+    Raises:
+        DataError: No training or validation example.
+    """
+    if not training or not validation:
+        raise DataError(
+            f"expert {name!r} has {len(training)} training and {len(validation)} validation examples: both are needed "
+            "(data.source, data.max_tokens, data.train_limit, data.validation_limit)"
+        )
+    modules = options.target_modules()
+    beyond = sorted(set(modules) - set(MLP_TARGETS))
+    if beyond:
+        say(f"note: experts.targets trains {', '.join(beyond)}, which a Mixtral export cannot route")
+    batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
+    total_steps = max(1, math.ceil(options.epochs * len(batches) / (options.accumulation * accelerator.num_processes)))
+    if options.max_steps is not None:
+        total_steps = min(total_steps, options.max_steps)
+    torch.manual_seed(seed_of(seed, name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # PEFT's hint about tied embeddings, which stay frozen here
+        peft_model = get_peft_model(
+            base.model,
+            LoraConfig(
+                r=options.rank,
+                lora_alpha=options.alpha,
+                lora_dropout=options.dropout,
+                target_modules=list(modules),
+                task_type="CAUSAL_LM",
+                base_model_name_or_path=base.spec,
+            ),
+        )
+    if options.gradient_checkpointing:
+        base.model.gradient_checkpointing_enable({"use_reentrant": False})
+    try:
+        parameters = {key: value for key, value in peft_model.named_parameters() if value.requires_grad}
+        with packed_attention(base.model):
+            result = train(
+                accelerator,
+                PackedLoss(base.model),
+                parameters,
+                batches,
+                lambda: validation_loss(base.model, validation, languages, options.row_tokens, accelerator.autocast),
+                options,
+                total_steps=total_steps,
+                learning_rate=options.learning_rate,
+                folder=folder,
+                name=name,
+            )
+        peft_model.peft_config["default"].base_model_name_or_path = base.spec
+        if accelerator.is_main_process:
+            peft_model.save_pretrained(folder)
+            (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
+    finally:
+        if options.gradient_checkpointing:
+            base.model.gradient_checkpointing_disable()
+        peft_model.unload()
+    return result
+
+
+def seed_of(seed: int, name: str) -> int:
+    """Returns a seed for one named part of a run, the same whatever else the run holds."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:6])

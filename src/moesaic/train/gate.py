@@ -1,0 +1,154 @@
+"""Trains the gating network: gates alone first, then gates and experts together.
+
+The second stretch is the last stage of Branch-Train-MiX (Sukhbaatar et al. 2024, section 3): it turns a merge into
+something better than its parts. Both start from a validated state and keep the best one, so that neither can hurt.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from moesaic.data.packing import PackedBatch, PackedBatches
+from moesaic.data.prompts import EncodedExample
+from moesaic.model.attention import packed_attention
+from moesaic.model.balance import importance_loss, language_loss, load_loss, switch_loss, z_loss
+from moesaic.model.loss import validation_loss
+from moesaic.model.moe import extract_router, load_router, moe_blocks
+from moesaic.model.router import Routing
+from moesaic.recipe import GateRecipe
+from moesaic.train.experts import seed_of
+from moesaic.train.loop import PackedLoss, TrainingResult, train
+
+_GATES_DONE = "gates-trained"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What the two stretches came to.
+
+    Attributes:
+        gates: The gate-only stretch.
+        joint: Gates and experts together.
+        experts_changed: The joint stretch found a better state, so the experts differ from what went in.
+    """
+
+    gates: TrainingResult
+    joint: TrainingResult
+
+    @property
+    def experts_changed(self) -> bool:
+        """True when the kept state has retrained experts."""
+        return self.joint.best_step > 0
+
+
+def train_gate(
+    accelerator: Accelerator,
+    model: nn.Module,
+    training: Sequence[EncodedExample],
+    validation: Sequence[EncodedExample],
+    languages: Sequence[str],
+    options: GateRecipe,
+    seed: int,
+    folder: Path,
+) -> GateResult:
+    """Trains a composed model in place; its best state is left in it.
+
+    Args:
+        accelerator: Device and precision.
+        model: A composed model whose factors are float32.
+        training: Encoded training examples of all languages.
+        validation: Encoded validation examples of all languages.
+        languages: All languages, in the order of the experts.
+        options: Gate options.
+        seed: Seed of the run.
+        folder: Where metrics and checkpoints go, a folder a stretch.
+    """
+    blocks = moe_blocks(model)
+    routers = {
+        f"{path}.router.{key}": p for path, block in blocks.items() for key, p in block.router.named_parameters()
+    }
+    factors = {
+        f"{path}.{key}": parameter
+        for path, block in blocks.items()
+        for key, parameter in block.named_parameters()
+        if key.endswith(("_PERD", "_ERF", "_ERD"))
+    }
+    batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
+    per_step = options.accumulation * accelerator.num_processes
+    joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
+    loss = PackedLoss(model, _routing_loss(options))
+
+    def stretch(name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float) -> TrainingResult:
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        torch.manual_seed(seed_of(seed, name))
+        (folder / name).mkdir(exist_ok=True)
+        with packed_attention(model):
+            return train(
+                accelerator,
+                loss,
+                parameters,
+                PackedBatches(training, languages, options.row_tokens, seed=seed_of(seed, name) % 2**31),
+                lambda: validation_loss(model, validation, languages, options.row_tokens, accelerator.autocast),
+                options,
+                total_steps=steps,
+                learning_rate=rate,
+                folder=folder / name,
+                name=name,
+            )
+
+    done = folder / _GATES_DONE
+    if options.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    if (done / "result.json").exists():
+        load_router(model, load_file(done / "router.safetensors"))
+        gates = TrainingResult(**json.loads((done / "result.json").read_text()))
+    else:
+        gates = stretch("gates", routers, options.gate_steps, options.learning_rate)
+        done.mkdir(exist_ok=True)
+        save_file(extract_router(model), done / "router.safetensors")
+        partial = done / ".result.partial"
+        partial.write_text(json.dumps(asdict(gates)))
+        partial.rename(done / "result.json")
+    joint = stretch("joint", routers | factors, joint_steps, options.joint_learning_rate)
+    for name in ("router.safetensors", "result.json"):
+        (done / name).unlink()
+    done.rmdir()
+    return GateResult(gates, joint)
+
+
+def _routing_loss(options: GateRecipe) -> Callable[[dict[int, Routing], PackedBatch], Tensor] | None:
+    """Weighted sum of the chosen losses, averaged over layers; None when all coefficients are zero."""
+    terms = [
+        (options.load_balance, switch_loss),
+        (options.importance, importance_loss),
+        (options.load, load_loss),
+        (options.z_loss, z_loss),
+    ]
+    active = [(coefficient, function) for coefficient, function in terms if coefficient > 0]
+    if not active and options.language == 0:
+        return None
+
+    def loss(routings: dict[int, Routing], batch: PackedBatch) -> Tensor:
+        language_ids_T = batch.language_ids_1T[0]
+        mask_T = language_ids_T >= 0
+        total = torch.zeros((), device=mask_T.device)
+        for routing in routings.values():
+            for coefficient, function in active:
+                total = total + coefficient * function(routing, mask_T)
+            if options.language > 0:
+                total = total + options.language * language_loss(routing, language_ids_T.clamp(min=0), mask_T)
+        return total / len(routings)
+
+    return loss

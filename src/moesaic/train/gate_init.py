@@ -1,0 +1,217 @@
+"""Initial gates without back-propagation.
+
+    ridge     W = (G + lambda I)^-1 C, closed form: one linear classifier per layer from router inputs to languages
+    prompts   mean router input of a language's prompts minus that of the others' (mergekit's ``hidden``)
+    zero      equal logits
+
+The router inputs of a language are captured while that language's own expert runs, at the MLP itself: these are the
+vectors the router sees when it routes rightly. (Fitted on the base's activations the gates recognise the language less
+well once experts run below them.) Every token of a document counts and no padding exists in packed rows; each language
+has the same weight whatever its number of tokens.
+
+T tokens, D model, E experts, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from moesaic.data.packing import PackedBatches
+from moesaic.data.prompts import EncodedExample
+from moesaic.model.loss import hidden_states
+from moesaic.model.moe import expert_names, force_base, force_expert, moe_blocks
+from moesaic.progress import Bar
+
+RIDGE_LAMBDA = 1e-3
+"""Ridge penalty as a share of the mean eigenvalue of the Gram matrix."""
+
+CALIBRATION_SHARE = 4
+"""One program in this many is kept from the fit and sets the scale of the logits."""
+
+_SCALES = tuple(2.0 ** (exponent / 2) for exponent in range(0, 15))
+
+
+def initial_gates(
+    model: nn.Module,
+    programs: dict[str, list[EncodedExample]],
+    init: Literal["ridge", "prompts", "zero"],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]],
+) -> None:
+    """Sets the routers of a composed model in place.
+
+    Args:
+        model: A composed model with packed attention enabled.
+        programs: Encoded training programs per expert name.
+        init: See the module.
+        row_tokens: Tokens of a forward pass.
+        autocast: Returns the context of a forward pass.
+    """
+    if init == "zero":
+        return
+    if init == "prompts":
+        weights_LED = _prompt_gates(model, programs, row_tokens, autocast)
+    else:
+        weights_LED = _ridge_gates(model, programs, row_tokens, autocast)
+    with torch.no_grad():
+        for block, weight_ED in zip(moe_blocks(model).values(), weights_LED, strict=True):
+            block.router.weight_ED.copy_(weight_ED)
+
+
+def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
+    """Ridge regression of centred one-hot targets on router inputs, classes balanced.
+
+    Args:
+        gram_DD: Mean over classes of the classes' mean outer product x x^T, float64.
+        means_ED: Mean input of each class, float64.
+
+    Returns:
+        weight_ED of the linear map x -> y_e - 1/E that minimises the balanced squared error plus the penalty.
+    """
+    num_experts, hidden = means_ED.shape
+    # Balanced cross moments: class e gives mean_e (1 - 1/E), every other class -mean_c / E, each weighing 1/E.
+    cross_ED = (means_ED - means_ED.mean(0)) / num_experts
+    penalty = RIDGE_LAMBDA * gram_DD.diagonal().mean()
+    identity_DD = torch.eye(hidden, dtype=gram_DD.dtype, device=gram_DD.device)
+    weight_DE: Tensor = torch.linalg.solve(gram_DD + penalty * identity_DD, cross_ED.T)
+    return weight_DE.T
+
+
+def calibrated_scale(logits_TE: Tensor, labels_T: Tensor) -> float:
+    """Returns the factor on the logits that gives the lowest cross entropy, classes balanced, from a fixed grid.
+
+    A regression's outputs lie between 0 and 1, far too flat for a softmax; one factor per layer does not change which
+    expert is first.
+    """
+    weight_E = 1.0 / torch.bincount(labels_T, minlength=logits_TE.shape[1]).clamp(min=1).to(logits_TE.dtype)
+    losses = [functional.cross_entropy(logits_TE * scale, labels_T, weight=weight_E) for scale in _SCALES]
+    return _SCALES[int(torch.stack(losses).argmin())]
+
+
+def _ridge_gates(
+    model: nn.Module,
+    programs: dict[str, list[EncodedExample]],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]],
+) -> list[Tensor]:
+    names = expert_names(model)
+    grams: list[Tensor] = []
+    means: list[list[Tensor]] = []
+    rows = sum(len(programs[name]) for name in names)
+    held_out = {name: programs[name][::CALIBRATION_SHARE] for name in names}
+    with Bar("gates: ridge fit", rows, "programs") as bar:
+        for name in names:
+            fit = [example for index, example in enumerate(programs[name]) if index % CALIBRATION_SHARE] or held_out[
+                name
+            ]
+            count = 0
+            own_grams: list[Tensor] = []
+            own_sums: list[Tensor] = []
+            for inputs in _router_inputs(model, fit, names, row_tokens, autocast, expert=name):
+                count += len(inputs[0])
+                for layer, x_TD in enumerate(inputs):
+                    x_TD = x_TD.double()
+                    if layer == len(own_grams):
+                        own_grams.append(x_TD.T @ x_TD)
+                        own_sums.append(x_TD.sum(0))
+                    else:
+                        own_grams[layer] += x_TD.T @ x_TD
+                        own_sums[layer] += x_TD.sum(0)
+            bar.advance(len(fit))
+            for layer, gram_DD in enumerate(own_grams):
+                share = gram_DD / (count * len(names))
+                if layer == len(grams):
+                    grams.append(share)
+                    means.append([])
+                else:
+                    grams[layer] += share
+                means[layer].append(own_sums[layer] / count)
+        weights = [ridge_weights(gram_DD, torch.stack(mean)) for gram_DD, mean in zip(grams, means, strict=True)]
+        logits: list[list[Tensor]] = [[] for _ in weights]
+        labels: list[Tensor] = []
+        for index, name in enumerate(names):
+            for inputs in _router_inputs(model, held_out[name], names, row_tokens, autocast, expert=name):
+                labels.append(torch.full((len(inputs[0]),), index, device=inputs[0].device))
+                for layer, x_TD in enumerate(inputs):
+                    logits[layer].append(x_TD.double() @ weights[layer].T)
+            bar.advance(len(held_out[name]))
+    labels_T = torch.cat(labels)
+    return [
+        weight_ED * calibrated_scale(torch.cat(parts), labels_T)
+        for weight_ED, parts in zip(weights, logits, strict=True)
+    ]
+
+
+def _prompt_gates(
+    model: nn.Module,
+    programs: dict[str, list[EncodedExample]],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]],
+) -> list[Tensor]:
+    names = expert_names(model)
+    means_EL: list[list[Tensor]] = []
+    for name in names:
+        prompts = [
+            EncodedExample(item.ids[: item.num_prompt_tokens], item.num_prompt_tokens, 0, item.language)
+            for item in programs[name]
+        ]
+        sums: list[Tensor] = []
+        count = 0
+        for inputs in _router_inputs(model, prompts, names, row_tokens, autocast, expert=None):
+            count += len(inputs[0])
+            totals = [x_TD.double().sum(0) for x_TD in inputs]
+            sums = totals if not sums else [left + right for left, right in zip(sums, totals, strict=True)]
+        means_EL.append([total / count for total in sums])
+    weights = []
+    for layer in range(len(means_EL[0])):
+        mean_ED = torch.stack([means[layer] for means in means_EL])
+        others_ED = (mean_ED.sum(0) - mean_ED) / max(1, len(names) - 1)
+        weights.append(functional.normalize(mean_ED - others_ED, dim=1))
+    return weights
+
+
+def _router_inputs(
+    model: nn.Module,
+    examples: Sequence[EncodedExample],
+    names: Sequence[str],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]],
+    expert: str | None,
+) -> Iterator[list[Tensor]]:
+    """Yields, per packed row, the router inputs x_TD of every layer while one expert (or the base) runs."""
+    device = next(model.parameters()).device
+    row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
+    languages = list(dict.fromkeys([*names, *(example.language for example in examples)]))
+    batches = PackedBatches(examples, languages, row_tokens, shuffle=False)
+    with _captured(model) as inputs, force_base(model) if expert is None else force_expert(model, expert):
+        for batch in batches:
+            with torch.inference_mode(), autocast():
+                hidden_states(model, batch.to(device))
+                yield [inputs[layer] for layer in range(len(inputs))]
+
+
+@contextmanager
+def _captured(model: nn.Module) -> Iterator[dict[int, Tensor]]:
+    inputs: dict[int, Tensor] = {}
+
+    def keep(layer: int) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+            inputs[layer] = arguments[0].reshape(-1, arguments[0].shape[-1])
+
+        return hook
+
+    handles = [block.register_forward_pre_hook(keep(layer)) for layer, block in enumerate(moe_blocks(model).values())]
+    was_training = model.training
+    model.eval()
+    try:
+        yield inputs
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()

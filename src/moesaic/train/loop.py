@@ -1,0 +1,225 @@
+"""The one training loop: experts, gates, joint training and dense baselines all run here.
+
+    rows -> loss -> backward -> clip -> AdamW -> log -> sometimes validate -> sometimes checkpoint
+
+The caller says what is trained (named parameters), on which rows, how a validation loss is found and for how many
+steps. The loop keeps the state with the lowest validation loss, the untrained one included, so training never hurts.
+Everything that decides the next step (parameters, moments, random state, place in the data) is in the checkpoint: a run
+that is killed and started again ends with the same bits on a CPU.
+
+Several processes (``accelerate launch``) take the rows of one step in turn and average gradients; one process with
+``accumulation`` 2 and two processes with 1 take the same step, up to the order of summation.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from moesaic.data.packing import PackedBatch, PackedBatches
+from moesaic.errors import MoesaicError
+from moesaic.model.loss import hidden_states, targets, token_losses
+from moesaic.model.moe import record_routing
+from moesaic.model.router import Routing
+from moesaic.progress import Bar, MetricsLog, say
+from moesaic.recipe import Optimisation
+from moesaic.train.resume import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
+
+RoutingLoss = Callable[[dict[int, Routing], PackedBatch], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run came to.
+
+    Attributes:
+        steps: Optimiser steps taken (fewer than planned after early stopping).
+        best_step: Step whose state was kept; 0 is the state before training.
+        best_loss: Validation loss of that state.
+        history: (step, validation loss) pairs.
+    """
+
+    steps: int
+    best_step: int
+    best_loss: float
+    history: list[tuple[int, float]]
+
+
+class PackedLoss(nn.Module):
+    """Loss of a causal language model on one packed row.
+
+    Args:
+        model: The ``...ForCausalLM`` module; adapters or MoE blocks are already inside it.
+        routing_loss: Adds a scalar computed from every layer's ``Routing``.
+    """
+
+    def __init__(self, model: nn.Module, routing_loss: RoutingLoss | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self._routing_loss = routing_loss
+
+    def forward(self, batch: PackedBatch, positions_N: Tensor, labels_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the summed token loss and the routing loss of the row.
+
+        Args:
+            batch: The row, on the model's device.
+            positions_N: Positions that predict a trained token.
+            labels_N: The tokens they predict.
+        """
+        if self._routing_loss is None:
+            hidden_TD = hidden_states(self.model, batch)
+            extra = hidden_TD.new_zeros((), dtype=torch.float)
+        else:
+            with record_routing(self.model) as routings:
+                hidden_TD = hidden_states(self.model, batch)
+            extra = self._routing_loss(routings, batch)
+        head: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
+        return token_losses(hidden_TD[positions_N], head, labels_N).sum(), extra
+
+
+def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:
+    """Linear warm-up, then a cosine to a tenth of nothing: the rate of step 1 .. total."""
+    warmup = max(1, round(total * warmup_fraction))
+    if step <= warmup:
+        return peak * step / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup + 1)))
+
+
+def train(
+    accelerator: Accelerator,
+    loss_module: PackedLoss,
+    parameters: dict[str, nn.Parameter],
+    batches: PackedBatches,
+    validate: Callable[[], float],
+    options: Optimisation,
+    *,
+    total_steps: int,
+    learning_rate: float,
+    folder: Path,
+    name: str,
+) -> TrainingResult:
+    """Trains ``parameters`` in place and leaves the best state in them.
+
+    Args:
+        accelerator: Device, precision and processes.
+        loss_module: Loss of one row.
+        parameters: What is trained, by name; everything else is frozen by the caller.
+        batches: Rows of the training data; its cursor is restored on resume.
+        validate: Returns the loss that decides, in nats a token.
+        options: Optimiser settings.
+        total_steps: Steps planned; 0 validates only.
+        learning_rate: Peak rate.
+        folder: Holds the checkpoint and ``metrics.jsonl``; kept by the caller until the stage is published.
+        name: Shown to people.
+
+    Raises:
+        MoesaicError: The loss is not finite.
+        CheckpointError: A checkpoint to resume from is corrupt.
+    """
+    module = accelerator.prepare_model(loss_module) if accelerator.num_processes > 1 else loss_module
+    trainable = list(parameters.values())
+    optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=options.weight_decay, fused=True)
+    restored = load_checkpoint(folder, parameters, optimizer)
+    progress, best = restored if restored is not None else (Progress(), {})
+    if restored is not None:
+        batches.load_state_dict(progress.cursor)
+        say(f"{name}: resuming after step {progress.step} of {total_steps}")
+    log = MetricsLog(folder / "metrics.jsonl", resume_step=progress.step if restored else None)
+    every = max(1, math.ceil(total_steps / options.evaluations))
+    if not progress.history:
+        _record_validation(progress, validate(), best, parameters, log)
+    rows = _endless(batches)
+    last_checkpoint = time.monotonic()
+    with Bar(name, total_steps, "steps") as bar:
+        bar.advance(progress.step)
+        while progress.step < total_steps and not _exhausted(progress, options):
+            started = time.monotonic()
+            step = progress.step + 1
+            rate = learning_rate_at(step, total_steps, learning_rate, options.warmup_fraction)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            group_rows = [next(rows) for _ in range(options.accumulation * accelerator.num_processes)]
+            loss, norm = _step(accelerator, module, trainable, optimizer, group_rows, options.clip_norm)
+            if not math.isfinite(loss):
+                raise MoesaicError(
+                    f"{name}: the loss is {loss} at step {step}; lower the learning rate (now {learning_rate}) "
+                    "or clip_norm, then run again"
+                )
+            progress.step = step
+            progress.cursor = batches.state_dict()
+            tokens = sum(row.num_tokens for row in group_rows)
+            speed = tokens / (time.monotonic() - started)
+            facts = {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": round(speed)}
+            log.write(step, **facts)
+            accelerator.log({f"{name}/{key}": value for key, value in facts.items()}, step=step)
+            if step % every == 0 or step == total_steps:
+                _record_validation(progress, validate(), best, parameters, log)
+            bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=round(speed))
+            if time.monotonic() - last_checkpoint >= 60 * options.checkpoint_minutes and accelerator.is_main_process:
+                save_checkpoint(folder, progress, parameters, best, optimizer)
+                last_checkpoint = time.monotonic()
+    with torch.no_grad():
+        for key, parameter in parameters.items():
+            parameter.copy_(best[key])
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return TrainingResult(progress.step, progress.best_step, progress.best_loss, progress.history)
+
+
+def _step(
+    accelerator: Accelerator,
+    module: nn.Module,
+    trainable: list[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    rows: list[PackedBatch],
+    clip_norm: float,
+) -> tuple[float, float]:
+    """One optimiser step on the rows of all processes; returns the mean token loss of this process and the norm."""
+    prepared = [targets(row) for row in rows]
+    total_labels = sum(len(labels_N) for _, labels_N in prepared)
+    own = range(accelerator.process_index, len(rows), accelerator.num_processes)
+    loss_sum = torch.zeros((), device=accelerator.device)
+    own_labels = 0
+    module.train()
+    for index in own:
+        positions_N, labels_N = (tensor.to(accelerator.device, non_blocking=True) for tensor in prepared[index])
+        with accelerator.autocast():
+            summed, extra = module(rows[index].to(accelerator.device), positions_N, labels_N)
+        # DDP averages over processes: the factor makes it the sum over all rows of the step.
+        objective = (summed / total_labels + extra / len(rows)) * accelerator.num_processes
+        accelerator.backward(objective)
+        loss_sum += summed.detach()
+        own_labels += len(labels_N)
+    norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(loss_sum) / max(1, own_labels), float(norm)
+
+
+def _record_validation(
+    progress: Progress, loss: float, best: dict[str, Tensor], parameters: dict[str, nn.Parameter], log: MetricsLog
+) -> None:
+    if not math.isfinite(loss):
+        raise MoesaicError(f"the validation loss is {loss} at step {progress.step}: lower the learning rate")
+    progress.history.append((progress.step, loss))
+    log.write(progress.step, validation_loss=loss)
+    if loss < progress.best_loss:
+        progress.best_loss, progress.best_step, progress.worse = loss, progress.step, 0
+        best.update({key: parameter.detach().clone() for key, parameter in parameters.items()})
+    else:
+        progress.worse += 1
+
+
+def _exhausted(progress: Progress, options: Optimisation) -> bool:
+    return options.patience is not None and progress.worse >= options.patience
+
+
+def _endless(batches: PackedBatches) -> Iterator[PackedBatch]:
+    while True:
+        yield from batches
