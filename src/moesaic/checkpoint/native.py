@@ -1,0 +1,392 @@
+"""A model folder: what moesaic keeps of a Mixture-of-Experts, a few percent of its base in size.
+
+    MODEL/
+        moesaic.json             format version, base and its digest, experts, router kind, top_k, file sizes
+        experts/<name>/          a standard PEFT adapter: adapter_config.json, adapter_model.safetensors
+        router.safetensors       layers.<i>.weight [E, D], for noisy gates layers.<i>.noise [E, D]
+        README.md                the model card, with scores once they are known
+
+The base itself is not in the folder: it is named by the recipe's ``base`` section and recognised by its digest. The
+folder is made under another name and renamed, with ``moesaic.json`` written last, so one that can be opened is whole.
+Nothing is unpickled.
+"""
+
+# T tokens, D model, E experts, L layers
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from moesaic import __version__
+from moesaic.artifacts import read_json, space_errors, write_json
+from moesaic.errors import CheckpointError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from moesaic.model.backbone import Base
+    from moesaic.model.lora import LoraExpert
+    from moesaic.model.router import RouterKind
+
+FORMAT_VERSION: Final = 1
+DESCRIPTION: Final = "moesaic.json"
+ROUTER: Final = "router.safetensors"
+EXPERTS: Final = "experts"
+CARD: Final = "README.md"
+
+_MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
+_EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
+_KINDS = ("softmax", "top_k", "noisy_top_k")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertEntry:
+    """What ``moesaic.json`` says of one expert.
+
+    Attributes:
+        name: Usually its language; also its folder's name.
+        rank: Largest LoRA rank of its modules.
+        scale: alpha / rank.
+    """
+
+    name: str
+    rank: int
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model folder that was read and checked; tensors are read on demand.
+
+    Attributes:
+        path: The folder.
+        base: The recipe's ``base`` section: model, dtype, quantize.
+        base_digest: Digest of the base's weights, as ``model.backbone`` computes it.
+        experts: In the order of the gates' rows.
+        kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
+        top_k: Experts per token.
+        languages: Languages the experts were trained on, one per expert.
+    """
+
+    path: Path
+    base: Mapping[str, Any]
+    base_digest: str
+    experts: tuple[ExpertEntry, ...]
+    kind: RouterKind
+    top_k: int
+    languages: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the experts, in the order of the gates' rows."""
+        return tuple(expert.name for expert in self.experts)
+
+    def expert_path(self, name: str) -> Path:
+        """Returns the PEFT adapter folder of an expert."""
+        return self.path / EXPERTS / name
+
+    def read_experts(self) -> list[LoraExpert]:
+        """Reads all experts' factors.
+
+        Raises:
+            CheckpointError: An adapter's files are corrupt.
+        """
+        from moesaic.model.lora import read_adapter
+
+        return [read_adapter(self.expert_path(expert.name), expert.name) for expert in self.experts]
+
+    def read_router(self) -> dict[str, Tensor]:
+        """Reads the gates: ``layers.<i>.weight`` [E, D] and, when noisy, ``layers.<i>.noise`` [E, D]; fp32.
+
+        Raises:
+            CheckpointError: The file is corrupt or its shapes do not fit the experts.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.path / ROUTER
+        try:
+            tensors: dict[str, Tensor] = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}); copy or make the model folder again") from error
+        _check_router(tensors, len(self.experts), self.kind, str(path))
+        return tensors
+
+
+def save_model_folder(
+    path: Path,
+    *,
+    base_spec: Mapping[str, Any],
+    base_digest: str,
+    experts: Sequence[LoraExpert],
+    router_tensors: Mapping[str, Tensor],
+    kind: RouterKind,
+    top_k: int,
+    languages: Sequence[str] | None = None,
+    reuse: Mapping[str, Path] | None = None,
+) -> ModelFolder:
+    """Writes a model folder; it appears under its name whole or not at all, replacing an earlier one.
+
+    Args:
+        path: The folder.
+        base_spec: The recipe's ``base`` section (model, dtype, quantize).
+        base_digest: Digest of the base's weights.
+        experts: In the order of the gates' rows.
+        router_tensors: As ``model.moe.extract_router`` gives them, or by their names on disk: ``layers.<i>.weight``
+            [E, D] and, when noisy, ``layers.<i>.noise`` [E, D].
+        kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
+        top_k: Experts per token; ``softmax`` uses all of them.
+        languages: One per expert; the experts' names by default.
+        reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
+
+    Raises:
+        ModelError: Names, kind, top_k or the gates' shapes do not fit each other.
+        SpaceError: The disk is full; nothing is published.
+    """
+    from safetensors.torch import save_file
+
+    from moesaic.model.lora import write_adapter
+
+    names = [expert.name for expert in experts]
+    _check_names(names)
+    _check_gate(kind, top_k, len(names))
+    router_tensors = {_disk_key(name): tensor for name, tensor in router_tensors.items()}
+    _check_router(router_tensors, len(names), kind, "the gates", ModelError)
+    partial = path.with_name(f".{path.name}.partial")
+    with space_errors(path):
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / EXPERTS).mkdir(parents=True)
+        for expert in experts:
+            if reuse and expert.name in reuse:
+                shutil.copytree(reuse[expert.name], partial / EXPERTS / expert.name)
+            else:
+                write_adapter(expert, partial / EXPERTS / expert.name, base=str(base_spec["model"]))
+        tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in router_tensors.items()}
+        save_file(tensors, partial / ROUTER, metadata={"format": "pt"})
+        description = {
+            "format_version": FORMAT_VERSION,
+            "moesaic": __version__,
+            "base": {**base_spec, "digest": base_digest},
+            "experts": [{"name": e.name, "rank": e.rank, "scale": e.scale} for e in experts],
+            "router": {"kind": kind, "top_k": len(names) if kind == "softmax" else top_k},
+            "languages": list(languages or names),
+            "files": {str(f.relative_to(partial)): f.stat().st_size for f in _weight_files(partial)},
+        }
+        write_json(partial / DESCRIPTION, description)
+        write_card(_parse(partial, description), None)
+        _replace(partial, path)
+    return read_model_folder(path)
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """Opens a model folder and checks that it is whole; reads no weights.
+
+    Raises:
+        ModelError: ``path`` is no model folder.
+        CheckpointError: A file is missing, truncated or of an unknown format version.
+    """
+    if not (path / DESCRIPTION).is_file():
+        what = "does not exist" if not path.exists() else f"holds no {DESCRIPTION}"
+        raise ModelError(
+            f"{path} is no model folder: it {what}. Give a folder made by 'moesaic compose', 'moesaic gate' or "
+            "'moesaic import'"
+        )
+    description = read_json(path / DESCRIPTION)
+    version = description.get("format_version") if isinstance(description, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path / DESCRIPTION}: format_version is {version!r}, moesaic {__version__} reads {FORMAT_VERSION}; "
+            "install the moesaic that wrote it, or make the folder again"
+        )
+    try:
+        folder = _parse(path, description)
+        files = dict(description["files"])
+        _check_names(folder.names)
+        _check_gate(folder.kind, folder.top_k, len(folder.experts))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path / DESCRIPTION}: missing or malformed entry ({error})") from error
+    for name, size in files.items():
+        if not (path / name).is_file():
+            raise CheckpointError(f"{path}: {name} is missing; copy the model folder again, whole")
+        found = (path / name).stat().st_size
+        if found != size:
+            raise CheckpointError(
+                f"{path}: {name} has {found:,} bytes instead of {size:,}; it is truncated or was changed. "
+                "Copy the model folder again, whole"
+            )
+    return folder
+
+
+def check_base(folder: ModelFolder, base: Base) -> None:
+    """Refuses a base other than the one the experts were trained on.
+
+    Raises:
+        ModelError: The digests differ.
+    """
+    if base.digest != folder.base_digest:
+        raise ModelError(
+            f"{folder.path} was made on {folder.base['model']} (digest {folder.base_digest[:12]}), but {base.path} has "
+            f"digest {base.digest[:12]}: the experts would be added to other weights. Give the same base"
+        )
+
+
+def load_moe(
+    path: Path, device: str | torch.device = "cpu", dtype: str = "auto", base: Base | None = None
+) -> tuple[Any, Any, ModelFolder]:
+    """Loads a model folder composed on its base, ready to generate or to train.
+
+    Args:
+        path: The model folder.
+        device: Where the model goes.
+        dtype: ``auto`` (as the folder's base section says), ``float32`` or ``bfloat16``.
+        base: A base that is loaded already; its model is composed in place.
+
+    Returns:
+        Model in evaluation mode, tokenizer, folder.
+
+    Raises:
+        ModelError: The base is not the one the experts were trained on.
+        CheckpointError: A file of the folder is corrupt.
+    """
+    from moesaic.model.backbone import load_base
+    from moesaic.model.moe import compose, extract_router, load_router
+    from moesaic.recipe import BaseRecipe
+
+    folder = read_model_folder(path)
+    if base is None:
+        spec = BaseRecipe(**{**folder.base, **({} if dtype == "auto" else {"dtype": dtype})})
+        base = load_base(spec, device=device)
+    check_base(folder, base)
+    model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, attention="base")
+    gates = folder.read_router()
+    names = {_disk_key(name): name for name in extract_router(model)}
+    if names.keys() != gates.keys():
+        raise CheckpointError(f"{path / ROUTER} has {len(gates)} gate tensors, the base needs {len(names)}")
+    load_router(model, {names[key]: tensor for key, tensor in gates.items()})
+    return model.eval(), base.tokenizer, folder
+
+
+def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
+    """Writes the model card (README.md).
+
+    Args:
+        folder: The model folder.
+        results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
+    """
+    base = folder.base["model"]
+    lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(base)):
+        lines.append(f"base_model: {base}")
+    title = folder.path.name.removeprefix(".").removesuffix(".partial")
+    lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
+    mixing = "all experts" if folder.kind == "softmax" else f"the best {folder.top_k} of {len(folder.experts)} experts"
+    lines += [
+        f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
+        f"mix {mixing} per token.",
+        "",
+        "| expert | language | rank | scale |",
+        "|---|---|---|---|",
+        *(
+            f"| {expert.name} | {language} | {expert.rank} | {expert.scale:g} |"
+            for expert, language in zip(folder.experts, folder.languages, strict=True)
+        ),
+        "",
+        "```",
+        f'moesaic generate {title} "..." --language {folder.languages[0]}',
+        "```",
+        "",
+        "## Scores",
+        "",
+        *_score_lines(results),
+        "",
+        f"Base digest `{folder.base_digest}`. Each folder below `{EXPERTS}/` is a PEFT adapter and works on its own.",
+    ]
+    (folder.path / CARD).write_text("\n".join(lines) + "\n")
+
+
+def _score_lines(results: Mapping[str, Any] | None) -> list[str]:
+    if not results or not results.get("systems"):
+        return ["Not measured yet."]
+    languages = sorted({lang for system in results["systems"].values() for rows in system.values() for lang in rows})
+    lines = [f"| system | metric | {' | '.join(languages)} |", "|---" * (len(languages) + 2) + "|"]
+    for system, metrics in results["systems"].items():
+        for metric, rows in metrics.items():
+            cells = [_score(rows[lang]) if lang in rows else "" for lang in languages]
+            lines.append(f"| {system} | {metric} | {' | '.join(cells)} |")
+    return [*lines, "", "Value, 95% bootstrap interval in brackets, n programs."]
+
+
+def _score(cell: Mapping[str, Any]) -> str:
+    return f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}] n={cell['n']}"
+
+
+def _disk_key(name: str) -> str:
+    found = _MODEL_ROUTER_KEY.fullmatch(name)
+    return f"layers.{found[1]}.{found[2]}" if found else name
+
+
+def _parse(path: Path, description: Mapping[str, Any]) -> ModelFolder:
+    base = dict(description["base"])
+    return ModelFolder(
+        path=path,
+        base_digest=str(base.pop("digest")),
+        base=base,
+        experts=tuple(ExpertEntry(e["name"], int(e["rank"]), float(e["scale"])) for e in description["experts"]),
+        kind=description["router"]["kind"],
+        top_k=int(description["router"]["top_k"]),
+        languages=tuple(description["languages"]),
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD)
+
+
+def _replace(partial: Path, path: Path) -> None:
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    partial.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if not _EXPERT_NAME.fullmatch(name):
+            raise ModelError(
+                f"expert name {name!r}: it names a folder, so only letters, digits and _.+#- after a letter or digit"
+            )
+    if len(set(names)) < len(names) or not names:
+        raise ModelError(f"expert names {list(names)}: at least one is needed and none may appear twice")
+
+
+def _check_gate(kind: str, top_k: int, num_experts: int) -> None:
+    if kind not in _KINDS:
+        raise ModelError(f"router kind {kind!r}: use one of {', '.join(_KINDS)} (gate.kind)")
+    if not 1 <= top_k <= num_experts and kind != "softmax":
+        raise ModelError(f"top_k {top_k} with {num_experts} experts: use 1 to {num_experts} (gate.top_k)")
+
+
+def _check_router(
+    tensors: Mapping[str, Tensor],
+    num_experts: int,
+    kind: str,
+    source: str,
+    error: type[CheckpointError | ModelError] = CheckpointError,
+) -> None:
+    parts = ("weight", "noise") if kind == "noisy_top_k" else ("weight",)
+    num_layers = sum(name.endswith(".weight") for name in tensors)
+    wanted = {f"layers.{layer}.{part}" for layer in range(num_layers) for part in parts}
+    if not num_layers or set(tensors) != wanted:
+        odd = sorted(set(tensors) ^ wanted)[:4]
+        raise error(f"{source}: gates of kind {kind} need layers.0 to layers.L-1 with {parts}; missing or extra: {odd}")
+    shapes = {tuple(tensor.shape) for tensor in tensors.values()}
+    if len(shapes) != 1 or next(iter(shapes))[0] != num_experts:
+        raise error(f"{source}: gate shapes {sorted(shapes)}; every one must be [{num_experts} experts, hidden size]")
