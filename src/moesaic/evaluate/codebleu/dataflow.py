@@ -1,0 +1,292 @@
+"""Data flow of a program as a multiset of edges between variables (Ren et al. 2020, section 3.3; Guo et al. 2021).
+
+Variables are the names a program binds, one per scope; functions, types, members, numbers and strings are none.
+Every occurrence of a variable is an event, the events are laid out in basic blocks, and reaching definitions are
+solved over the blocks. Two kinds of edge result:
+
+    v comesFrom v       a read of v, once for every definition of v that may reach it
+    v computedFrom u    a definition of v, once for every occurrence of u in what it is computed from
+
+Variables are then numbered in the order in which they appear, so a consistently renamed program has the same edges.
+What a construct of a language does is in ``dataflow_rules``; nothing here or there recurses.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+__all__ = ["Edge", "Events", "Task", "solve"]
+
+Edge = tuple[int, str, int]
+"""Number of the target variable, the relation, number of the source variable."""
+
+Task = int | Callable[[], None]
+"""A node to visit, or something to do."""
+
+_Variable = tuple[int, str]  # scope, name
+
+
+@dataclass(slots=True)
+class _Scope:
+    parent: int
+    kind: str  # block, function, class
+    names: set[str] = field(default_factory=set)
+    outer: set[str] = field(default_factory=set)  # names declared to belong to an enclosing scope
+
+
+@dataclass(slots=True)
+class _Occurrence:
+    name: str
+    scope: int
+    position: int
+    sources: tuple[int, ...] | None  # None: a read; else the occurrences this definition is computed from
+
+
+@dataclass(slots=True)
+class _Block:
+    events: list[int] = field(default_factory=list)
+    successors: list[int] = field(default_factory=list)
+
+
+class Events:
+    """Collects scopes, occurrences and basic blocks while a program is visited.
+
+    Blocks belong to flows: a function's body is a flow of its own, entered by nobody.
+    """
+
+    def __init__(self) -> None:
+        self.scopes = [_Scope(parent=-1, kind="function")]
+        self.scope = 0
+        self.occurrences: list[_Occurrence] = []
+        self.flows: list[list[int]] = [[]]
+        self.blocks: list[_Block] = []
+        self._flow = 0
+        self._pending: list[int] = []  # occurrences that flow into the expression being visited
+        self._marks: list[int] = []
+        self._exits: list[tuple[int, int]] = []  # where break and continue lead
+        self._saved: list[tuple[int, int, list[tuple[int, int]], int]] = []
+        self.block = self.new_block()
+
+    # Scopes
+
+    def open_scope(self, kind: str) -> None:
+        """Enters a scope: ``block``, ``function`` (also a comprehension) or ``class``."""
+        self.scopes.append(_Scope(parent=self.scope, kind=kind))
+        self.scope = len(self.scopes) - 1
+
+    def close_scope(self) -> None:
+        """Leaves the innermost scope."""
+        self.scope = self.scopes[self.scope].parent
+
+    def nearest(self, *kinds: str) -> int:
+        """Returns the innermost scope of one of the kinds, or the program's."""
+        scope = self.scope
+        while scope > 0 and self.scopes[scope].kind not in kinds:
+            scope = self.scopes[scope].parent
+        return scope
+
+    # Functions
+
+    def open_function(self) -> None:
+        """Starts a function: its own scope, flow and exits."""
+        self._saved.append((self._flow, self.block, self._exits, len(self._pending)))
+        self.flows.append([])
+        self._flow, self._exits = len(self.flows) - 1, []
+        self.block = self.new_block()
+        self.open_scope("function")
+
+    def close_function(self) -> None:
+        """Ends a function; what happened inside does not flow into the expression that holds it."""
+        self.close_scope()
+        self._flow, self.block, self._exits, pending = self._saved.pop()
+        del self._pending[pending:]
+
+    # Blocks
+
+    def new_block(self) -> int:
+        """Returns a fresh, unconnected block of the current flow."""
+        self.blocks.append(_Block())
+        self.flows[self._flow].append(len(self.blocks) - 1)
+        return len(self.blocks) - 1
+
+    def link(self, target: int) -> None:
+        """Control may go from here to a block."""
+        self.blocks[self.block].successors.append(target)
+
+    def connect(self, source: int, target: int) -> None:
+        """Control may go from one block to another."""
+        self.blocks[source].successors.append(target)
+
+    def enter(self, block: int) -> None:
+        """What follows happens in a block."""
+        self.block = block
+
+    def go(self, block: int) -> None:
+        """Control goes from here to a block and what follows happens there."""
+        self.link(block)
+        self.block = block
+
+    def leave(self, target: int | None = None) -> None:
+        """Control goes to a block (or out of the function); what follows is not reached from here."""
+        if target is not None:
+            self.link(target)
+        self.block = self.new_block()
+
+    def open_exits(self, end: int, again: int | None = None) -> None:
+        """Tells where break and continue lead from now on; a switch keeps the loop's continue."""
+        kept = self._exits[-1][1] if self._exits else end
+        self._exits.append((end, kept if again is None else again))
+
+    def close_exits(self) -> None:
+        """Forgets the innermost break and continue."""
+        self._exits.pop()
+
+    def jump(self, *, out: bool) -> None:
+        """Follows a break (``out``) or a continue."""
+        self.leave(self._exits[-1][0 if out else 1] if self._exits else None)
+
+    # Occurrences
+
+    def mark(self) -> None:
+        """Starts collecting what flows into an expression."""
+        self._marks.append(len(self._pending))
+
+    def take(self, sources: list[int]) -> None:
+        """Ends collecting and adds what was found to ``sources``."""
+        start = self._marks.pop()
+        sources.extend(self._pending[start:])
+        del self._pending[start:]
+
+    def read(self, name: str, position: int, scope: int | None = None) -> None:
+        """A variable is read."""
+        self._occur(name, position, scope, None, is_value=True)
+
+    def write(
+        self, name: str, position: int, sources: Iterable[int], *, scope: int | None = None, is_value: bool = False
+    ) -> None:
+        """A variable is defined.
+
+        Args:
+            name: Its name.
+            position: Byte offset.
+            sources: The occurrences it is computed from.
+            scope: Where to look the name up, if not here.
+            is_value: Whether the definition is an expression whose value may flow on.
+        """
+        self._occur(name, position, scope, tuple(sources), is_value=is_value)
+
+    def _occur(
+        self, name: str, position: int, scope: int | None, sources: tuple[int, ...] | None, *, is_value: bool
+    ) -> None:
+        index = len(self.occurrences)
+        self.occurrences.append(_Occurrence(name, self.scope if scope is None else scope, position, sources))
+        self.blocks[self.block].events.append(index)
+        if is_value:
+            self._pending.append(index)
+
+    def resolve(self) -> list[_Variable | None]:
+        """Returns the variable of every occurrence; None for a name that the program never binds."""
+        known: dict[_Variable, int] = {}
+
+        def owner(scope: int, name: str) -> int:
+            path = []
+            while (scope, name) not in known:
+                here = self.scopes[scope]
+                if scope < 0 or (name in here.names and name not in here.outer):
+                    known[scope, name] = scope
+                    break
+                path.append(scope)
+                scope = here.parent
+            found = known[scope, name]
+            known.update(((passed, name), found) for passed in path)
+            return found
+
+        for occurrence in self.occurrences:  # an assignment to an unknown name makes it the program's
+            if occurrence.sources is not None and owner(occurrence.scope, occurrence.name) < 0:
+                self.scopes[0].names.add(occurrence.name)
+                known = {key: found for key, found in known.items() if key[1] != occurrence.name}
+        owners = [owner(occurrence.scope, occurrence.name) for occurrence in self.occurrences]
+        return [
+            (scope, occurrence.name) if scope >= 0 else None
+            for scope, occurrence in zip(owners, self.occurrences, strict=True)
+        ]
+
+
+def solve(events: Events) -> Counter[Edge]:
+    """Solves the reaching definitions and returns the edges between numbered variables."""
+    variables = events.resolve()
+    edges: list[tuple[int, int, _Variable, str, _Variable, int]] = []  # two positions to sort by; the count comes last
+    for flow in events.flows:
+        reaching = _reaching(events, flow, variables)
+        for index, count in reaching:
+            variable = variables[index]
+            assert variable is not None
+            position = events.occurrences[index].position
+            edges.append((position, position, variable, "comesFrom", variable, max(1, count)))
+    for index, occurrence in enumerate(events.occurrences):
+        target = variables[index]
+        if target is None or occurrence.sources is None:
+            continue
+        for source in occurrence.sources:
+            variable = variables[source]
+            if variable is not None:
+                position = events.occurrences[source].position
+                edges.append((occurrence.position, position, target, "computedFrom", variable, 1))
+    edges.sort(key=lambda edge: edge[:2])
+    numbers: dict[_Variable, int] = {}
+    result: Counter[Edge] = Counter()
+    for _, _, target, relation, origin, count in edges:
+        source_number = numbers.setdefault(origin, len(numbers))
+        result[numbers.setdefault(target, len(numbers)), relation, source_number] += count
+    return result
+
+
+def _reaching(events: Events, flow: list[int], variables: list[_Variable | None]) -> list[tuple[int, int]]:
+    """Returns every read of a flow with the number of definitions that reach it (Aho et al. 2006, section 9.2.4).
+
+    A set of definitions is an integer with a bit for each.
+    """
+    bits: dict[int, int] = {}
+    of_variable: dict[_Variable, int] = {}
+    for block in flow:
+        for index in events.blocks[block].events:
+            variable = variables[index]
+            if variable is not None and events.occurrences[index].sources is not None:
+                bits[index] = 1 << len(bits)
+                of_variable[variable] = of_variable.get(variable, 0) | bits[index]
+
+    def run(block: int, state: int, reads: list[tuple[int, int]] | None) -> int:
+        for index in events.blocks[block].events:
+            variable = variables[index]
+            if variable is None:
+                continue
+            definitions = of_variable.get(variable, 0)
+            if index in bits:
+                state = state & ~definitions | bits[index]
+            elif reads is not None:
+                reads.append((index, (state & definitions).bit_count()))
+        return state
+
+    entry = dict.fromkeys(flow, 0)
+    exits: dict[int, int] = {}
+    waiting = list(reversed(flow))
+    queued = set(flow)
+    while waiting:
+        block = waiting.pop()
+        queued.discard(block)
+        state = run(block, entry[block], None)
+        if exits.get(block) == state:
+            continue
+        exits[block] = state
+        for successor in events.blocks[block].successors:
+            if entry[successor] | state != entry[successor]:
+                entry[successor] |= state
+                if successor not in queued:
+                    queued.add(successor)
+                    waiting.append(successor)
+    reads: list[tuple[int, int]] = []
+    for block in flow:
+        run(block, entry[block], reads)
+    return reads

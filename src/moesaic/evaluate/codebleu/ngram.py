@@ -1,0 +1,72 @@
+"""BLEU over code tokens, plain and with keywords weighted (Ren et al. 2020, section 3.1; Papineni et al. 2002).
+
+Counts are kept apart from the score, so that a corpus score can pool the counts of its pairs, as BLEU is defined.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["MAX_ORDER", "OTHER_WEIGHT", "BleuCounts", "NGrams", "count_ngrams", "pool"]
+
+MAX_ORDER = 4
+OTHER_WEIGHT = 0.2
+"""Weight of a token that is not a keyword; keywords weigh five times as much (section 3.1)."""
+
+_SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: what an order without a match counts as
+
+NGrams = tuple[Mapping[tuple[str, ...], int], ...]
+
+
+def count_ngrams(tokens: Sequence[str]) -> NGrams:
+    """Counts the n-grams of orders 1 to 4 of a token sequence."""
+    return tuple(
+        Counter(zip(*(tokens[start:] for start in range(order)), strict=False)) for order in range(1, MAX_ORDER + 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BleuCounts:
+    """What BLEU needs to know of a pair, or of a corpus.
+
+    Attributes:
+        matches: Matched (weighted) n-grams per order.
+        totals: All (weighted) n-grams per order.
+        candidate_length: Tokens of the candidate.
+        reference_length: Tokens of the reference.
+    """
+
+    matches: tuple[float, ...]
+    totals: tuple[float, ...]
+    candidate_length: int
+    reference_length: int
+
+    def score(self, orders: int = MAX_ORDER) -> float:
+        """BLEU of the counts: 0 without a matching token; the geometric mean of the precisions, times brevity."""
+        if self.candidate_length == 0 or self.matches[0] == 0:
+            return 0.0
+        logs = [
+            math.log((match or _SMOOTHING) / total)
+            for match, total in zip(self.matches[:orders], self.totals[:orders], strict=True)
+        ]
+        return self.brevity() * math.exp(math.fsum(logs) / len(logs))
+
+    def brevity(self) -> float:
+        """Brevity penalty of BLEU: 1 for a candidate as long as the reference."""
+        if self.candidate_length > self.reference_length:
+            return 1.0
+        return math.exp(1.0 - self.reference_length / self.candidate_length)
+
+
+def pool(counts: Iterable[BleuCounts]) -> BleuCounts:
+    """Adds up the counts of pairs, order by order."""
+    rows = list(counts)
+    return BleuCounts(
+        matches=tuple(math.fsum(row.matches[order] for row in rows) for order in range(MAX_ORDER)),
+        totals=tuple(math.fsum(row.totals[order] for row in rows) for order in range(MAX_ORDER)),
+        candidate_length=sum(row.candidate_length for row in rows),
+        reference_length=sum(row.reference_length for row in rows),
+    )
