@@ -1,0 +1,359 @@
+"""The factored Mixture-of-Experts block: many LoRA experts that share one base MLP.
+
+Expert e is the base MLP (gate G, up U, down D) with low-rank deltas. For a token x with gate weights w_e:
+
+    h_e = silu(G x + B_g^e A_g^e x) * (U x + B_u^e A_u^e x)
+    y   = D (sum_e w_e h_e) + sum_e w_e B_d^e A_d^e h_e          because D is linear
+
+which is a Mixtral block whose expert e has the weights W + B A (docs/exactness.md), but G, U and D are stored, read and
+multiplied once for all experts, quantised or not. Routing is a mask over the concatenated ranks of all experts,
+``((x A^T) * mask) B``: dense small matrix products, no sorting, no gathering, no host synchronisation. The cost of that
+choice: low-rank products are done for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
+
+Shapes: T tokens, D model, F hidden, E experts, K top-k, R greatest rank, P = 2 (gate and up projection).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moesaic.errors import ModelError
+from moesaic.model.backbone import mlp_blocks
+from moesaic.model.lora import LoraExpert, LowRank, check_expert
+from moesaic.model.router import Router, RouterKind, Routing
+
+_BASE = -1
+"""Value of ``FactoredMoE.forced`` that stands for the base MLP without any delta."""
+
+
+class FactoredMoE(nn.Module):
+    """A routed MLP: the base's projections, every expert's low-rank factors, and a router.
+
+    The factors are stacked over experts and padded with zeros to the greatest rank; the padding has zero gradients and
+    stays zero in training. Factors in another type than the tokens' (float32 masters under a bfloat16 model) are cast
+    in the forward pass.
+
+    Args:
+        mlp: The base block; its ``gate_proj``, ``up_proj`` and ``down_proj`` are kept as they are (plain or quantised).
+        path: Path of ``mlp`` in the model.
+        experts: The experts in order; modules of this block without a delta get a zero one.
+        router: A router over as many experts.
+        dtype: Type of the factors.
+        device: Where the factors go.
+    """
+
+    scale_E: Tensor
+
+    def __init__(
+        self,
+        mlp: nn.Module,
+        path: str,
+        experts: Sequence[LoraExpert],
+        router: Router,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.gate_proj: Any = mlp.gate_proj
+        self.up_proj: Any = mlp.up_proj
+        self.down_proj: Any = mlp.down_proj
+        self.router = router
+        # In a tuple so that it is not registered a second time: decompose puts it back.
+        self.base = (mlp,)
+        self.path = path
+        self.names = tuple(expert.name for expert in experts)
+        self.ranks = tuple(expert.rank for expert in experts)
+        self.scales = tuple(expert.scale for expert in experts)
+        self.forced: int | None = None
+
+        def stacked(factor: int, *projections: str) -> nn.Parameter:
+            """The factors of all experts, ``(E, P, R, size)`` or ``(E, R, size)``; B is kept input-first."""
+            size = getattr(getattr(mlp, projections[0]), "in_features" if factor == 0 else "out_features")
+            stack = torch.zeros(len(projections), len(experts), max(self.ranks), size, dtype=dtype, device=device)
+            for p, projection in enumerate(projections):
+                for e, expert in enumerate(experts):
+                    pair = expert.deltas.get(f"{path}.{projection}")
+                    if pair is not None:
+                        stack[p, e, : expert.rank] = pair[factor] if factor == 0 else pair[factor].T
+            return nn.Parameter(stack if len(projections) > 1 else stack[0])
+
+        self.gate_up_A_PERD = stacked(0, "gate_proj", "up_proj")
+        self.gate_B_ERF = stacked(1, "gate_proj")
+        self.up_B_ERF = stacked(1, "up_proj")
+        self.down_A_ERF = stacked(0, "down_proj")
+        self.down_B_ERD = stacked(1, "down_proj")
+        self.register_buffer("scale_E", torch.tensor(self.scales, device=device), persistent=False)
+
+    def extra_repr(self) -> str:
+        """Shown by ``print(model)``."""
+        return f"experts={list(self.names)}, ranks={list(self.ranks)}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies the block to tokens of any leading shape, ``(..., D)``."""
+        x_TD = x.reshape(-1, x.shape[-1])
+        if self.forced is not None:
+            y_TD = self._one_expert(x_TD, self.forced)
+        else:
+            routing = self.router(x_TD)
+            if routing.experts_TK.shape[1] == len(self.names):
+                y_TD = self._all_experts(x_TD, routing)
+            else:
+                y_TD = self._top_experts(x_TD, routing)
+        return y_TD.reshape(x.shape)
+
+    def expert(self, index: int) -> dict[str, LowRank]:
+        """Copies of one expert's factors in this block by module path, without padding."""
+        rank = self.ranks[index]
+        gate_A_RD, up_A_RD = self.gate_up_A_PERD.detach()[:, index, :rank]
+        factors = {
+            "gate_proj": (gate_A_RD, self.gate_B_ERF),
+            "up_proj": (up_A_RD, self.up_B_ERF),
+            "down_proj": (self.down_A_ERF.detach()[index, :rank], self.down_B_ERD),
+        }
+        return {
+            f"{self.path}.{projection}": LowRank(A_RI.clone(), B_ERO.detach()[index, :rank].T.contiguous())
+            for projection, (A_RI, B_ERO) in factors.items()
+        }
+
+    def _top_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
+        """Each slot k runs one expert a token, chosen by masking the ranks of the others."""
+        num_tokens, num_experts = x_TD.shape[0], len(self.names)
+        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
+        low_TPER = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype)).view(num_tokens, 2, num_experts, -1)
+        dtype = low_TPER.dtype
+        gate_B_NF, up_B_NF = self.gate_B_ERF.flatten(0, 1).to(dtype), self.up_B_ERF.flatten(0, 1).to(dtype)
+        down_A_NF, down_B_ND = self.down_A_ERF.flatten(0, 1).to(dtype), self.down_B_ERD.flatten(0, 1).to(dtype)
+        experts_E = torch.arange(num_experts, device=x_TD.device)
+        mixed_TF: Tensor | None = None
+        down_TN: Tensor | None = None
+        for k in range(routing.experts_TK.shape[1]):
+            is_chosen_TE = routing.experts_TK[:, k, None] == experts_E
+            mask_TER = (is_chosen_TE * self.scale_E).to(dtype)[:, :, None]
+            low_TPN = (low_TPER * mask_TER[:, None]).flatten(2)
+            h_TF = F.silu(torch.addmm(gate_TF, low_TPN[:, 0], gate_B_NF)) * torch.addmm(up_TF, low_TPN[:, 1], up_B_NF)
+            h_TF = h_TF * routing.weights_TK[:, k, None].to(h_TF.dtype)
+            slot_TN = (F.linear(h_TF, down_A_NF).view(num_tokens, num_experts, -1) * mask_TER).flatten(1)
+            mixed_TF = h_TF if mixed_TF is None else mixed_TF + h_TF
+            down_TN = slot_TN if down_TN is None else down_TN + slot_TN
+        assert mixed_TF is not None
+        assert down_TN is not None
+        return torch.addmm(self.down_proj(mixed_TF), down_TN, down_B_ND)
+
+    def _all_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
+        """Every expert runs on every token, so that slots are expert slices and need no mask."""
+        weights_TE = torch.zeros_like(routing.probs_TE).scatter(1, routing.experts_TK, routing.weights_TK)
+        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
+        h_TF = [
+            self._hidden(x_TD, gate_TF, up_TF, e) * weights_TE[:, e, None].to(gate_TF.dtype)
+            for e in range(len(self.names))
+        ]
+        y_TD: Tensor = self.down_proj(torch.stack(h_TF).sum(0))
+        for e, h_e_TF in enumerate(h_TF):
+            y_TD = self._add_down(y_TD, h_e_TF, e)
+        return y_TD
+
+    def _one_expert(self, x_TD: Tensor, index: int) -> Tensor:
+        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
+        h_TF = F.silu(gate_TF) * up_TF if index == _BASE else self._hidden(x_TD, gate_TF, up_TF, index)
+        y_TD: Tensor = self.down_proj(h_TF)
+        return y_TD if index == _BASE else self._add_down(y_TD, h_TF, index)
+
+    def _hidden(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, e: int) -> Tensor:
+        """The activations h_e of one expert, from the base's shared products."""
+        low_TPR = F.linear(x_TD, self.gate_up_A_PERD[:, e].flatten(0, 1).to(x_TD.dtype)).view(x_TD.shape[0], 2, -1)
+        low_TPR = low_TPR * self.scales[e]
+        gate_TF = torch.addmm(gate_TF, low_TPR[:, 0], self.gate_B_ERF[e].to(low_TPR.dtype))
+        up_TF = torch.addmm(up_TF, low_TPR[:, 1], self.up_B_ERF[e].to(low_TPR.dtype))
+        return F.silu(gate_TF) * up_TF
+
+    def _add_down(self, y_TD: Tensor, h_TF: Tensor, e: int) -> Tensor:
+        low_TR = F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
+        return torch.addmm(y_TD, low_TR * self.scales[e], self.down_B_ERD[e].to(low_TR.dtype))
+
+
+def compose(
+    model: Any,
+    experts: Sequence[LoraExpert],
+    kind: RouterKind = "top_k",
+    top_k: int | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    attention: Literal["error", "base"] = "error",
+) -> Any:
+    """Replaces each decoder layer's ``mlp`` by a ``FactoredMoE``, in place. The gates start at zero.
+
+    Args:
+        model: A base model of a supported architecture.
+        experts: One or more experts with different names, trained on this base; ranks may differ.
+        kind: Gate; see ``router``.
+        top_k: Experts a token; for ``softmax`` all.
+        dtype: Type of the experts' parameters: float32 for training, None for the model's own type.
+        attention: What to do with deltas outside the MLP, which no router can reach: ``error`` refuses, ``base`` leaves
+            them out with a warning.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ModelError: No experts, equal names, an expert that does not fit the base, deltas outside the MLP, a wrong
+            top_k, or a model that is already composed.
+    """
+    if not experts:
+        raise ModelError("there are no experts to compose: name at least one")
+    names = [expert.name for expert in experts]
+    if len(set(names)) < len(names):
+        raise ModelError(f"expert names must differ, but are {', '.join(names)}")
+    blocks = mlp_blocks(model)
+    if any(isinstance(mlp, FactoredMoE) for mlp in blocks.values()):
+        raise ModelError("the model is composed already: decompose it first")
+    for expert in experts:
+        check_expert(expert, model)
+        outside = expert.paths_outside_mlp
+        if outside and attention == "error":
+            raise ModelError(
+                f"expert {expert.name!r} has {len(outside)} deltas outside the MLP (first: {outside[0]}), which "
+                "cannot be routed: train with experts.targets mlp, or compose with attention 'base' to leave them out"
+            )
+        if outside:
+            warnings.warn(f"expert {expert.name!r}: {len(outside)} deltas outside the MLP are left out", stacklevel=2)
+    for path, mlp in blocks.items():
+        norm = model.get_submodule(path.rpartition(".")[0]).post_attention_layernorm.weight
+        router = Router(norm.shape[0], len(experts), kind, top_k).to(norm.device)
+        parent, _, attribute = path.rpartition(".")
+        block = FactoredMoE(mlp, path, experts, router, dtype or norm.dtype, norm.device)
+        setattr(model.get_submodule(parent), attribute, block.train(mlp.training))
+    return model
+
+
+def decompose(model: Any) -> Any:
+    """Puts the plain MLPs of the base back, in place; returns the same model."""
+    for path, block in moe_blocks(model).items():
+        parent, _, attribute = path.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, block.base[0])
+    return model
+
+
+def moe_blocks(model: Any) -> dict[str, FactoredMoE]:
+    """The composed blocks by path, in the order of the layers.
+
+    Raises:
+        ModelError: The model is not composed.
+    """
+    blocks = {path: mlp for path, mlp in mlp_blocks(model).items() if isinstance(mlp, FactoredMoE)}
+    if not blocks:
+        raise ModelError("the model is not composed: it has no routed blocks")
+    return blocks
+
+
+def expert_names(model: Any) -> tuple[str, ...]:
+    """Names of the experts of a composed model, in order."""
+    return next(iter(moe_blocks(model).values())).names
+
+
+def extract_experts(model: Any) -> list[LoraExpert]:
+    """Copies the experts of a composed model, in their parameters' type; what went in unchanged comes out unchanged."""
+    blocks = moe_blocks(model)
+    first = next(iter(blocks.values()))
+    return [
+        LoraExpert(
+            name,
+            first.ranks[e],
+            first.scales[e],
+            {p: f for b in blocks.values() for p, f in b.expert(e).items()},
+        )
+        for e, name in enumerate(first.names)
+    ]
+
+
+def extract_router(model: Any) -> dict[str, Tensor]:
+    """Copies the gates: ``layers.<i>.weight`` (E, D) and, when noisy, ``layers.<i>.noise`` (E, D), in float32."""
+    return {name: parameter.detach().clone() for name, parameter in _router_parameters(model).items()}
+
+
+def load_router(model: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Sets the gates in place from what ``extract_router`` gave.
+
+    Raises:
+        ModelError: Names or shapes are not those of this model's gates.
+    """
+    parameters = _router_parameters(model)
+    if parameters.keys() != tensors.keys():
+        odd = sorted(parameters.keys() ^ tensors.keys())
+        raise ModelError(f"the gates do not belong to this model: {len(odd)} names differ, the first is {odd[0]}")
+    for name, parameter in parameters.items():
+        if parameter.shape != tensors[name].shape:
+            raise ModelError(f"gate {name} is {tuple(tensors[name].shape)}, this model needs {tuple(parameter.shape)}")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
+
+
+@contextmanager
+def force_expert(model: Any, name: str) -> Iterator[None]:
+    """Runs a composed model as exactly one of its experts; the routers are not called meanwhile.
+
+    Raises:
+        ModelError: There is no expert of that name.
+    """
+    names = expert_names(model)
+    if name not in names:
+        raise ModelError(f"there is no expert {name!r}: allowed: {', '.join(names)}")
+    with _forced(model, names.index(name)):
+        yield
+
+
+@contextmanager
+def force_base(model: Any) -> Iterator[None]:
+    """Runs a composed model as its base, bit for bit; the routers are not called meanwhile."""
+    with _forced(model, _BASE):
+        yield
+
+
+@contextmanager
+def record_routing(model: Any) -> Iterator[dict[int, Routing]]:
+    """Yields a dictionary that holds, after each forward pass, the routing of every layer in that pass.
+
+    Tokens are in the order of the flattened input. Gradients flow through what is recorded.
+    """
+    recorded: dict[int, Routing] = {}
+
+    def keep(layer: int) -> Any:
+        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], routing: Routing) -> None:
+            recorded[layer] = routing
+
+        return hook
+
+    hooks = [b.router.register_forward_hook(keep(layer)) for layer, b in enumerate(moe_blocks(model).values())]
+    try:
+        yield recorded
+    finally:
+        for handle in hooks:
+            handle.remove()
+
+
+def _router_parameters(model: Any) -> dict[str, nn.Parameter]:
+    return {
+        f"layers.{layer}.{name.removesuffix('_ED')}": parameter
+        for layer, block in enumerate(moe_blocks(model).values())
+        for name, parameter in block.router.named_parameters()
+    }
+
+
+@contextmanager
+def _forced(model: Any, index: int) -> Iterator[None]:
+    blocks = moe_blocks(model).values()
+    before = [block.forced for block in blocks]
+    for block in blocks:
+        block.forced = index
+    try:
+        yield
+    finally:
+        for block, forced in zip(blocks, before, strict=True):
+            block.forced = forced

@@ -1,0 +1,133 @@
+"""The gate: which experts a token goes to, and with what weights.
+
+A ``Router`` is pure: it keeps no counters and no losses. Everything that anyone wants to know about a forward pass is
+in the ``Routing`` it returns; balance losses, statistics and traces are functions of that and of a token mask.
+
+    softmax       every expert, weights softmax(x W^T)
+    top_k         the k largest logits, softmax over them alone (as Mixtral's softmax over all, renormalised)
+    noisy_top_k   as top_k, with trainable Gaussian noise on the logits in training (Shazeer et al. 2017, section 2.1)
+
+Source: Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1 and appendix A (arXiv:1701.06538);
+Jiang et al. 2024, "Mixtral of Experts", section 2.1 (arXiv:2401.04088).
+
+Shapes: T tokens, D model, E experts, K top-k.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, cast, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moesaic.errors import ModelError
+
+RouterKind = Literal["softmax", "top_k", "noisy_top_k"]
+"""The gates that can be chosen."""
+
+
+class Routing(NamedTuple):
+    """What a router decided for each token.
+
+    Attributes:
+        weights_TK: Gate weights of the chosen experts, summing to 1 over K; float32 or wider.
+        experts_TK: Index of the expert in each slot: in descending order of weight for the top-k kinds, ``0 .. E-1``
+            for ``softmax``.
+        probs_TE: Softmax over all experts of the logits without noise.
+        logits_TE: Logits without noise.
+        load_TE: Probability that a fresh draw of the noise would choose the expert (Shazeer et al. 2017, equation 9);
+            only from a noisy router in training, otherwise None.
+    """
+
+    weights_TK: Tensor
+    experts_TK: Tensor
+    probs_TE: Tensor
+    logits_TE: Tensor
+    load_TE: Tensor | None = None
+
+
+class Router(nn.Module):
+    """A linear gate without bias, computed in float32 whatever the model's type (half-precision logits flip choices).
+
+    Weights start at zero: equal probabilities for all experts, and, when noisy, some noise and no signal
+    (Shazeer et al. 2017, appendix A). Among equal logits the choice of experts is arbitrary but fixed.
+
+    Args:
+        hidden: Size D of the token vectors.
+        num_experts: Number E of experts.
+        kind: See the module.
+        top_k: Experts a token goes to; for ``softmax`` it is E and may be left out.
+
+    Raises:
+        ModelError: Unknown kind, or top_k outside 1..E.
+    """
+
+    weight_ED: nn.Parameter
+    noise_ED: nn.Parameter | None
+
+    def __init__(self, hidden: int, num_experts: int, kind: RouterKind = "top_k", top_k: int | None = None) -> None:
+        super().__init__()
+        if kind not in get_args(RouterKind):
+            raise ModelError(f"unknown router kind {kind!r}: allowed: {', '.join(get_args(RouterKind))}")
+        top_k = num_experts if top_k is None else top_k
+        if not 1 <= top_k <= num_experts:
+            raise ModelError(f"top_k is {top_k}, but there are {num_experts} experts: allowed: 1 to {num_experts}")
+        if kind == "softmax" and top_k != num_experts:
+            raise ModelError(
+                f"a softmax router uses all {num_experts} experts, but top_k is {top_k}: drop top_k or use kind top_k"
+            )
+        self.kind: RouterKind = kind
+        self.num_experts = num_experts
+        self.top_k = top_k
+        self.weight_ED = nn.Parameter(torch.zeros(num_experts, hidden))
+        noise = nn.Parameter(torch.zeros(num_experts, hidden)) if kind == "noisy_top_k" else None
+        self.register_parameter("noise_ED", noise)
+
+    def extra_repr(self) -> str:
+        """Shown by ``print(model)``."""
+        return f"kind={self.kind}, num_experts={self.num_experts}, top_k={self.top_k}"
+
+    def forward(self, x_TD: Tensor) -> Routing:
+        """Routes tokens, shape ``(T, D)``; noise is drawn from torch's default generator, only in training mode."""
+        with torch.autocast(x_TD.device.type, enabled=False):
+            x_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
+            logits_TE = F.linear(x_TD, self.weight_ED.to(x_TD.dtype))
+            probs_TE = logits_TE.softmax(dim=-1)
+            if self.kind == "softmax":
+                experts_TK = torch.arange(self.num_experts, device=x_TD.device).expand_as(logits_TE)
+                return Routing(probs_TE, experts_TK, probs_TE, logits_TE)
+            if self.noise_ED is None or not self.training:
+                top_TK, experts_TK = logits_TE.topk(self.top_k, dim=-1)
+                return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE)
+            # Equation 4: the noise's standard deviation is itself a trained function of the token.
+            std_TE = F.softplus(F.linear(x_TD, self.noise_ED.to(x_TD.dtype)))
+            noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
+            top_TK, experts_TK = noisy_TE.topk(self.top_k, dim=-1)
+            load_TE = smooth_load(logits_TE, noisy_TE, std_TE, self.top_k)
+            return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE, load_TE)
+
+
+def smooth_load(logits_TE: Tensor, noisy_TE: Tensor, std_TE: Tensor, top_k: int) -> Tensor:
+    """Probability that each expert is chosen when only its own noise is drawn again.
+
+    Differentiable in the logits and the noise, unlike the count of tokens (Shazeer et al. 2017, appendix A, equations 8
+    and 9).
+
+    Args:
+        logits_TE: Logits without noise.
+        noisy_TE: The logits with the noise that was drawn.
+        std_TE: Standard deviation of the noise, positive.
+        top_k: Experts chosen a token.
+
+    Returns:
+        Probabilities, shape ``(T, E)``.
+    """
+    num_experts = logits_TE.shape[-1]
+    if top_k == num_experts:
+        return torch.ones_like(logits_TE)
+    top_TK1 = noisy_TE.topk(top_k + 1, dim=-1).values
+    # The k-th greatest of the others: for an expert that is in the top k it is the (k+1)-th greatest of all.
+    is_in_TE = noisy_TE > top_TK1[:, -1:]
+    threshold_TE = torch.where(is_in_TE, top_TK1[:, -1:], top_TK1[:, -2:-1])
+    return cast("Tensor", torch.special.ndtr((logits_TE - threshold_TE) / std_TE))
