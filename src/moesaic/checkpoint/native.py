@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from moesaic.model.backbone import Base
+    from moesaic.model.backbone import Base, DType
     from moesaic.model.lora import LoraExpert
     from moesaic.model.router import RouterKind
 
@@ -237,7 +237,7 @@ def check_base(folder: ModelFolder, base: Base) -> None:
 
 
 def load_moe(
-    path: Path, device: str | torch.device = "cpu", dtype: str = "auto", base: Base | None = None
+    path: Path, device: str | torch.device = "cpu", dtype: DType = "auto", base: Base | None = None
 ) -> tuple[Any, Any, ModelFolder]:
     """Loads a model folder composed on its base, ready to generate or to train.
 
@@ -256,12 +256,11 @@ def load_moe(
     """
     from moesaic.model.backbone import load_base
     from moesaic.model.moe import compose, extract_router, load_router
-    from moesaic.recipe import BaseRecipe
 
     folder = read_model_folder(path)
     if base is None:
-        spec = BaseRecipe(**{**folder.base, **({} if dtype == "auto" else {"dtype": dtype})})
-        base = load_base(spec, device=device)
+        wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
+        base = load_base(folder.base["model"], wanted, device, folder.base.get("quantize", "none"))
     check_base(folder, base)
     model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, attention="base")
     gates = folder.read_router()
