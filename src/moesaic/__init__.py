@@ -2,4 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from moesaic.api import Answer, Model, load
+    from moesaic.evaluate.codebleu import codebleu
+    from moesaic.recipe import Recipe, load_recipe
+
+__all__ = ["Answer", "Model", "Recipe", "codebleu", "load", "load_recipe"]
+
+_HOMES = {
+    "Answer": "moesaic.api",
+    "Model": "moesaic.api",
+    "Recipe": "moesaic.recipe",
+    "codebleu": "moesaic.evaluate.codebleu",
+    "load": "moesaic.api",
+    "load_recipe": "moesaic.recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports public names when they are first used, so that ``import moesaic`` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'moesaic' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

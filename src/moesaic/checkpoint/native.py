@@ -151,7 +151,7 @@ def save_model_folder(
     """
     from safetensors.torch import save_file
 
-    from moesaic.model.lora import write_adapter
+    from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, write_adapter
 
     names = [expert.name for expert in experts]
     _check_names(names)
@@ -164,7 +164,9 @@ def save_model_folder(
         (partial / EXPERTS).mkdir(parents=True)
         for expert in experts:
             if reuse and expert.name in reuse:
-                shutil.copytree(reuse[expert.name], partial / EXPERTS / expert.name)
+                (partial / EXPERTS / expert.name).mkdir()
+                for file in (CONFIG_FILE, WEIGHTS_FILE):
+                    shutil.copyfile(reuse[expert.name] / file, partial / EXPERTS / expert.name / file)
             else:
                 write_adapter(expert, partial / EXPERTS / expert.name, base=str(base_spec["model"]))
         tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in router_tensors.items()}
@@ -246,6 +248,7 @@ def load_moe(
         device: Where the model goes.
         dtype: ``auto`` (as the folder's base section says), ``float32`` or ``bfloat16``.
         base: A base that is loaded already; its model is composed in place.
+        factor_dtype: Type of the experts' factors: float32 for training, None for the base's own.
 
     Returns:
         Model in evaluation mode, tokenizer, folder.
@@ -262,7 +265,7 @@ def load_moe(
         wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
         base = load_base(folder.base["model"], wanted, device, folder.base.get("quantize", "none"))
     check_base(folder, base)
-    model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, attention="base")
+    model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, dtype=factor_dtype, attention="base")
     gates = folder.read_router()
     names = {_disk_key(name): name for name in extract_router(model)}
     if names.keys() != gates.keys():

@@ -9,7 +9,6 @@ L layers, E experts, G languages, T tokens.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,7 +83,6 @@ def routing_statistics(
     examples: Sequence[EncodedExample],
     languages: Sequence[str],
     row_tokens: int,
-    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     on_row: Callable[[int], None] | None = None,
 ) -> RoutingStatistics:
     """Measures the routing of a composed model on the code tokens of examples.
@@ -94,7 +92,6 @@ def routing_statistics(
         examples: Encoded examples of all languages.
         languages: Names in the order of the table.
         row_tokens: Tokens of a forward pass.
-        autocast: Returns the context of a forward pass.
         on_row: Called with the number of documents after each row.
     """
     device = next(model.parameters()).device
@@ -106,8 +103,7 @@ def routing_statistics(
     model.eval()
     with torch.inference_mode(), record_routing(model) as routings:
         for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
-            with autocast():
-                hidden_states(model, batch.to(device))
+            hidden_states(model, batch.to(device))
             code_T = batch.code_mask_1T[0]
             member_TG = torch.nn.functional.one_hot(batch.language_ids_1T[0].clamp(min=0), len(languages))
             member_GT = (member_TG * code_T[:, None]).T.double()

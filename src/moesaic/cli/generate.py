@@ -1,0 +1,63 @@
+"""The command ``generate``: a task in, formatted source out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moesaic.languages import get_language
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moesaic.model.generate import TokenTrace
+
+_COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "bright_cyan", "bright_yellow")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command("generate", help="Write a program with a model: formatted source on stdout.")(_generate)
+
+
+def _generate(
+    model: Annotated[Path, typer.Argument(help="A model folder, or a run's folder.", metavar="MODEL")],
+    text: Annotated[str, typer.Argument(help="The task, in words.")],
+    language: Annotated[str, typer.Option(help="Programming language to write in.")] = "python",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest program, in tokens.")] = 512,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
+    trace: Annotated[bool, typer.Option("--trace", help="Colour each token by the expert that weighed most.")] = False,
+) -> None:
+    row = get_language(language)
+    from moesaic.api import load
+
+    loaded = load(model)
+    answer = loaded.generate(
+        text, language=row.name, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, trace=trace
+    )
+    if trace and answer.trace is not None:
+        _print_trace(answer.trace, loaded.experts)
+    else:
+        typer.echo(answer.code, nl=False)
+
+
+def _print_trace(trace: Sequence[TokenTrace], experts: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text()
+    for token in trace:
+        weights = [0.0] * len(experts)
+        for chosen_K, weights_K in zip(token.experts_LK, token.weights_LK, strict=True):
+            for expert, weight in zip(chosen_K, weights_K, strict=True):
+                weights[int(expert)] += float(weight)
+        text.append(token.text, style=_COLOURS[weights.index(max(weights)) % len(_COLOURS)])
+    console = Console()
+    console.print(text)
+    legend = Text("experts: ")
+    for index, name in enumerate(experts):
+        legend.append(f"{name} ", style=_COLOURS[index % len(_COLOURS)])
+    console.print(legend)

@@ -1,0 +1,107 @@
+"""Commands that run a recipe: ``run``, one per stage, and ``validate``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moesaic.errors import RecipeError
+from moesaic.languages import get_language
+
+RecipePath = Annotated[Path, typer.Argument(help="Recipe file (YAML), e.g. recipes/quickstart.yaml.", metavar="RECIPE")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Values that replace the recipe's, e.g. experts.rank=8 data.source=./pairs.", metavar="KEY=VALUE"
+    ),
+]
+
+_STAGE_HELP = {
+    "data": "Read the text-to-code pairs, turn them into source, leave out what is damaged, check for leakage.",
+    "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
+    "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
+    "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
+    "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
+    "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
+    "report": "Write results.json, report.html and the model folder with its card.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    app.command("run", help="Run all stages of a recipe; finished ones are skipped, a killed one resumes.")(_run)
+    for name, text in _STAGE_HELP.items():
+        app.command(name, help=text)(_stage_command(name))
+    app.command("validate", help="Check a recipe and name every problem at once.")(_validate)
+
+
+def _run(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Prepare the data, list stages, sizes and the token budget; train nothing."),
+    ] = False,
+) -> None:
+    from moesaic.pipeline import Run
+    from moesaic.plan import print_plan
+
+    run = Run(*_load(recipe, overrides))
+    if dry_run:
+        run(("data",))
+        print_plan(run)
+        return
+    run()
+    _show_table(run.workspace.root)
+
+
+def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
+    def command(recipe: RecipePath, overrides: Overrides = None) -> None:
+        from moesaic.pipeline import Run
+
+        run = Run(*_load(recipe, overrides))
+        if name == "experts" and run.only:
+            run(("experts", "compose", "gate"))
+        elif name == "evaluate":
+            run(("predict", "evaluate"))
+        else:
+            run((name,))
+        if name == "report":
+            _show_table(run.workspace.root)
+
+    command.__annotations__ = {"recipe": RecipePath, "overrides": Overrides, "return": None}
+    return command
+
+
+def _validate(recipe: RecipePath, overrides: Overrides = None) -> None:
+    from moesaic.recipe import load_recipe
+
+    loaded = load_recipe(recipe, overrides or [])
+    source = Path(loaded.data.source)
+    if loaded.data.source != "corpus" and not loaded.data.source.startswith("hub:") and not source.exists():
+        raise RecipeError(
+            [f"data.source: {loaded.data.source!r} does not exist; give a folder, hub:<data set> or corpus"]
+        )
+    typer.echo(f"{recipe}: no problems")
+
+
+def _load(recipe: Path, overrides: list[str] | None) -> tuple[Recipe, tuple[str, ...]]:
+    from moesaic.recipe import load_recipe
+
+    values = overrides or []
+    only = [value.removeprefix("only=") for value in values if value.startswith("only=")]
+    names = tuple(get_language(name).name for text in only for name in text.split(","))
+    return load_recipe(recipe, [value for value in values if not value.startswith("only=")]), names
+
+
+def _show_table(root: Path) -> None:
+    from rich.console import Console
+
+    from moesaic.artifacts import read_json
+    from moesaic.report import terminal_table
+
+    Console(file=sys.stdout).print(terminal_table(read_json(root / "results.json")))

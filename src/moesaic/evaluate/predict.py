@@ -1,0 +1,129 @@
+"""What needs the models: losses on the test split and generated programs, one file per system and language.
+
+Files appear by rename, so a killed stage goes on with the first file that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from moesaic.artifacts import space_errors
+from moesaic.data.examples import Example
+from moesaic.data.prompts import EncodedExample, PromptFormat
+from moesaic.model.attention import packed_attention
+from moesaic.model.generate import generate
+from moesaic.model.loss import example_losses
+from moesaic.progress import Bar
+from moesaic.recipe import PredictRecipe
+
+
+def system_folder(system: str) -> str:
+    """Returns a system's name as a file name: ``expert:java`` -> ``expert-java``."""
+    return system.replace(":", "-")
+
+
+def write_losses(
+    path: Path,
+    system: str,
+    model: nn.Module,
+    examples: Sequence[Example],
+    encoded: Sequence[EncodedExample],
+    languages: Sequence[str],
+    options: PredictRecipe,
+) -> None:
+    """Writes the loss of every example under one system, unless the file is there.
+
+    Args:
+        path: JSON Lines file: id, language, loss_sum (nats), code_tokens.
+        system: Name shown.
+        model: The model, already set to be that system.
+        examples: The examples.
+        encoded: The same, encoded.
+        languages: All languages of the run.
+        options: Row length.
+    """
+    if path.exists():
+        return
+    with Bar(f"loss of {system}", len(examples), "programs") as bar, packed_attention(model):
+        sums_N2 = example_losses(
+            model, encoded, languages, options.row_tokens, on_row=lambda row: bar.advance(len(row.example_ids_D))
+        )
+    write_rows(
+        path,
+        (
+            {"id": example.id, "language": example.language, "loss_sum": loss, "code_tokens": int(tokens)}
+            for example, (loss, tokens) in zip(examples, sums_N2.tolist(), strict=True)
+        ),
+    )
+
+
+def write_predictions(
+    path: Path,
+    system: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    examples: Sequence[Example],
+    options: PredictRecipe,
+    seed: int,
+) -> None:
+    """Writes one generated program per example, unless the file is there.
+
+    Args:
+        path: JSON Lines file: id, language, text, reference, prediction, num_tokens, stopped.
+        system: Name shown.
+        model: The model, already set to be that system.
+        prompt: Prompts and stop tokens.
+        examples: Tasks of one language.
+        options: Length, batch size, sampling.
+        seed: Seed of sampling.
+    """
+    if path.exists() or not examples:
+        return
+    prompts = [prompt.prompt_ids(example.text, example.language) for example in examples]
+    with Bar(f"programs of {system}, {examples[0].language}", len(examples), "programs") as bar:
+        generations = generate(
+            model,
+            prompts,
+            max_new_tokens=options.max_new_tokens,
+            stop_ids=prompt.stop_ids,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            seed=seed,
+            batch_size=options.batch_size,
+            on_progress=bar.advance,
+        )
+    write_rows(
+        path,
+        (
+            {
+                "id": example.id,
+                "language": example.language,
+                "text": example.text,
+                "reference": example.code,
+                "prediction": prompt.extract_code(prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)),
+                "num_tokens": len(generation.ids),
+                "stopped": generation.stopped,
+            }
+            for example, generation in zip(examples, generations, strict=True)
+        ),
+    )
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes JSON Lines under a temporary name and renames.
+
+    Raises:
+        SpaceError: The disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with space_errors(path):
+        with partial.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        partial.replace(path)

@@ -1,0 +1,205 @@
+"""From predictions to the table: every metric of every system on every language, with n and interval.
+
+A metric is a function from prediction rows to one value per row; adding one is adding a row to ``METRICS``. Loss comes
+from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moesaic.artifacts import read_json
+from moesaic.data.examples import Example
+from moesaic.errors import CheckpointError, ToolchainError
+from moesaic.evaluate.codebleu import codebleu
+from moesaic.evaluate.guards import guards
+from moesaic.evaluate.predict import system_folder, write_rows
+from moesaic.evaluate.statistics import Estimate, bootstrap_interval
+from moesaic.parsing import parses
+from moesaic.progress import Bar
+from moesaic.recipe import EvaluateRecipe
+
+Row = dict[str, Any]
+Metric = Callable[[Sequence[Row], str, Mapping[str, Example], EvaluateRecipe], list[float]]
+
+
+def build_results(
+    predictions: Path, folder: Path, examples: Mapping[str, Sequence[Example]], options: EvaluateRecipe
+) -> dict[str, Any]:
+    """Judges all predictions.
+
+    Args:
+        predictions: Folder of the predict stage.
+        folder: Where per-program rows go.
+        examples: Test examples per language, for their execution tests.
+        options: Metrics and intervals.
+
+    Returns:
+        ``systems``, ``guards``, ``routing`` and ``skipped`` of results.json.
+
+    Raises:
+        CheckpointError: The predictions are missing or malformed.
+    """
+    languages = list(examples)
+    by_id = {language: {example.id: example for example in items} for language, items in examples.items()}
+    systems: dict[str, dict[str, dict[str, Any]]] = {}
+    guard_table: dict[str, dict[str, Any]] = {}
+    skipped: list[str] = []
+    for system in _systems(predictions, languages):
+        systems[system] = {"loss": _losses(predictions / "losses" / f"{system_folder(system)}.jsonl", options)}
+    folders = [system for system in systems if (predictions / "predictions" / system_folder(system)).is_dir()]
+    with Bar("metrics", len(folders) * len(options.metrics), "columns") as bar:
+        for system in folders:
+            for language in languages:
+                path = predictions / "predictions" / system_folder(system) / f"{language}.jsonl"
+                if not path.exists():
+                    continue
+                rows = _read(path)
+                guard_table.setdefault(system, {})[language] = guards(rows, language)
+                values: dict[str, list[float]] = {}
+                for name in options.metrics:
+                    try:
+                        values[name] = METRICS[name](rows, language, by_id[language], options)
+                    except ToolchainError as error:
+                        if (reason := f"{name}, {language}: {error}") not in skipped:
+                            skipped.append(reason)
+                        continue
+                    estimate = _mean(values[name], options)
+                    systems[system].setdefault(name, {})[language] = estimate.to_dict()
+                write_rows(
+                    folder / "rows" / system_folder(system) / f"{language}.jsonl",
+                    (
+                        {"id": row["id"], **{name: column[index] for name, column in values.items()}}
+                        for index, row in enumerate(rows)
+                    ),
+                )
+            bar.advance(len(options.metrics))
+    systems = _with_own_experts(systems, languages)
+    guard_table["experts"] = {
+        language: guard_table[f"expert:{language}"][language]
+        for language in languages
+        if language in guard_table.get(f"expert:{language}", {})
+    }
+    return {
+        "systems": systems,
+        "guards": guard_table,
+        "routing": read_json(predictions / "routing.json"),
+        "skipped": skipped,
+    }
+
+
+def _parse_share(
+    rows: Sequence[Row], language: str, _examples: Mapping[str, Example], _: EvaluateRecipe
+) -> list[float]:
+    return [float(parses(row["prediction"], language)) for row in rows]
+
+
+def _bleu(rows: Sequence[Row], _language: str, _examples: Mapping[str, Example], _: EvaluateRecipe) -> list[float]:
+    """Sentence BLEU (Papineni et al. 2002) as sacrebleu computes it, between 0 and 1."""
+    import sacrebleu
+
+    return [
+        sacrebleu.sentence_bleu(row["prediction"], [row["reference"]]).score / 100 if row["prediction"].strip() else 0.0
+        for row in rows
+    ]
+
+
+def _codebleu(protocol: str) -> Metric:
+    def metric(
+        rows: Sequence[Row], language: str, _examples: Mapping[str, Example], options: EvaluateRecipe
+    ) -> list[float]:
+        result = codebleu(
+            [row["prediction"] for row in rows],
+            [row["reference"] for row in rows],
+            language,
+            protocol=protocol,
+            workers=options.workers,
+        )
+        return [pair.codebleu for pair in result.rows]
+
+    return metric
+
+
+def _pass_at_1(
+    rows: Sequence[Row], language: str, examples: Mapping[str, Example], options: EvaluateRecipe
+) -> list[float]:
+    """Share of programs that pass their task's tests (Chen et al. 2021, with one sample a task)."""
+    from moesaic.evaluate.execution import grade_programs
+
+    if not all(examples[row["id"]].tests for row in rows):
+        raise ToolchainError("these examples have no tests; pass@1 needs the embedded corpus or a benchmark")
+    statuses = grade_programs(
+        [{"id": row["id"], "language": language, "program": row["prediction"]} for row in rows],
+        {row["id"]: examples[row["id"]].tests for row in rows},
+        language,
+        sandbox=options.sandbox,
+        allow_code_execution=options.allow_code_execution,
+        workers=options.workers,
+    )
+    return [float(status == "passed") for status in statuses]
+
+
+METRICS: dict[str, Metric] = {
+    "parse_share": _parse_share,
+    "bleu": _bleu,
+    "codebleu": _codebleu("strict"),
+    "codebleu_reference": _codebleu("reference"),
+    "pass@1": _pass_at_1,
+}
+"""Every metric on generated programs, by its key in recipes and results."""
+
+
+def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
+    folder = predictions / "losses"
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} does not exist: run moesaic predict RECIPE first")
+    experts = [f"expert:{language}" for language in languages]
+    known = {system_folder(system): system for system in ("base", *experts, "moe")}
+    found = {path.stem for path in folder.glob("*.jsonl")}
+    return [known[stem] for stem in known if stem in found] + sorted(found - set(known))
+
+
+def _losses(path: Path, options: EvaluateRecipe) -> dict[str, Any]:
+    """Mean loss per code token, by language; the interval resamples programs."""
+    by_language: dict[str, list[Row]] = {}
+    for row in _read(path):
+        by_language.setdefault(row["language"], []).append(row)
+    table = {}
+    for language, rows in by_language.items():
+        sums_N2 = np.array([[row["loss_sum"], row["code_tokens"]] for row in rows], dtype=np.float64)
+        draws = np.random.default_rng(0).integers(0, len(rows), (options.bootstrap_samples, len(rows)))
+        totals_S2 = sums_N2[draws].sum(axis=1)
+        low, high = np.quantile(totals_S2[:, 0] / totals_S2[:, 1], [0.025, 0.975])
+        value = float(sums_N2[:, 0].sum() / sums_N2[:, 1].sum())
+        table[language] = Estimate(value, len(rows), float(low), float(high)).to_dict()
+    return table
+
+
+def _mean(values: list[float], options: EvaluateRecipe) -> Estimate:
+    low, high = bootstrap_interval(values, samples=options.bootstrap_samples)
+    return Estimate(float(np.mean(values)), len(values), low, high)
+
+
+def _with_own_experts(
+    systems: dict[str, dict[str, dict[str, Any]]], languages: Sequence[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Adds the row ``experts`` (each language judged with its own expert) after the base."""
+    own: dict[str, dict[str, Any]] = {}
+    for language in languages:
+        for metric, row in systems.get(f"expert:{language}", {}).items():
+            if language in row:
+                own.setdefault(metric, {})[language] = row[language]
+    ordered = {"base": systems["base"], "experts": own} if "base" in systems else {"experts": own}
+    return ordered | {name: metrics for name, metrics in systems.items() if name != "base"}
+
+
+def _read(path: Path) -> list[Row]:
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): delete the predict folder and run again") from error
