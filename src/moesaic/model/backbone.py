@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -290,6 +291,7 @@ def _from_gguf(spec: str, file: Path) -> BaseSource:
             temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=entry.parent))
             try:
                 _convert(file, temporary)
+                temporary.chmod(0o755)
                 # Another process may have been faster: a rename onto a full folder fails, and its entry is as good.
                 with contextlib.suppress(OSError):
                     temporary.rename(entry)
@@ -303,7 +305,8 @@ def _convert(file: Path, folder: Path) -> None:
     options: dict[str, Any] = {}
     if hasattr(transformers, "GgufConfig"):  # newer releases keep the blocks packed unless told otherwise
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    with _quiet():
+    # The reader's own progress bar obeys no switch, so what it writes is dropped.
+    with _quiet(), contextlib.redirect_stderr(io.StringIO()):
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
             model = transformers.AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,140 @@
+"""Attention over packed rows: many documents in one row, none sees another, and no mask of T x T entries is needed.
+
+    with packed_attention(model):
+        model(input_ids_1T, position_ids=position_ids_1T, cu_seqlens=cu_seqlens_D1, max_seqlen=n, use_cache=False)
+
+On CUDA in half precision one variable-length kernel does it (``torch.nn.attention.varlen`` of newer torch). On a
+CPU a loop over documents does exactly the work of the documents and none for padding. What is left (CUDA in float32,
+older torch) gets a block-diagonal mask. A sliding window (Mistral) is kept inside each document.
+
+Shapes: T tokens of the row, D documents (D1: D + 1), H heads, G key-value heads (grouped-query attention), A head size.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+try:
+    from torch.nn.attention import varlen
+except ImportError:  # torch before 2.10
+    varlen = None  # type: ignore[assignment]
+
+IMPLEMENTATION = "moesaic_packed"
+"""Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
+
+# The first releases of the kernel had neither windows nor grouped queries.
+_HAS_KERNEL = varlen is not None and "window_size" in inspect.signature(varlen.varlen_attn).parameters
+
+
+def attend_packed(
+    module: nn.Module,
+    query_1HTA: Tensor,
+    key_1GTA: Tensor,
+    value_1GTA: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    cu_seqlens: Tensor | None = None,
+    max_seqlen: int | None = None,
+    **_kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention inside each document of one row; the signature is transformers'.
+
+    Args:
+        module: The attention module; not used.
+        query_1HTA: Queries.
+        key_1GTA: Keys.
+        value_1GTA: Values.
+        attention_mask: None: a packed row has no padding.
+        scaling: Factor on the scores.
+        dropout: Probability; only 0 is supported.
+        sliding_window: Tokens that a token sees, itself included; None for all before it.
+        cu_seqlens: Document boundaries, shape ``(D + 1,)``, int32, from 0 to T, on the device of the queries.
+        max_seqlen: Length of the longest document.
+
+    Returns:
+        Mixed values, shape ``(1, T, H, A)``, and None for the weights.
+
+    Raises:
+        ValueError: A call without document boundaries, with several rows, a mask or dropout.
+    """
+    if cu_seqlens is None or max_seqlen is None or query_1HTA.shape[0] != 1:
+        raise ValueError("packed attention takes one row and its cu_seqlens and max_seqlen")
+    if attention_mask is not None or dropout:
+        raise ValueError("packed attention supports neither an attention mask nor dropout")
+    window = sliding_window if sliding_window is not None and sliding_window < max_seqlen else None
+    if query_1HTA.device.type == "cpu":
+        return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None
+    if _HAS_KERNEL and query_1HTA.is_cuda and query_1HTA.dtype in (torch.bfloat16, torch.float16):
+        mixed_THA: Any = varlen.varlen_attn(
+            query_1HTA[0].transpose(0, 1),
+            key_1GTA[0].transpose(0, 1),
+            value_1GTA[0].transpose(0, 1),
+            cu_seqlens,
+            cu_seqlens,
+            max_seqlen,
+            max_seqlen,
+            scale=scaling,
+            window_size=(-1 if window is None else window - 1, 0),
+            enable_gqa=query_1HTA.shape[1] != key_1GTA.shape[1],
+        )
+        return mixed_THA[None], None
+    mask_TT = block_diagonal_mask(cu_seqlens, query_1HTA.shape[2], window)
+    mixed_1HTA = F.scaled_dot_product_attention(
+        query_1HTA, key_1GTA, value_1GTA, attn_mask=mask_TT, scale=scaling, enable_gqa=True
+    )
+    return mixed_1HTA.transpose(1, 2), None
+
+
+def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None = None) -> Tensor:
+    """True where a token (row) may look (column): itself and what is before it in its own document; ``(T, T)``."""
+    position_T = torch.arange(num_tokens, device=cu_seqlens.device)
+    document_T = torch.bucketize(position_T, cu_seqlens[1:], right=True)
+    distance_TT = position_T[:, None] - position_T
+    mask_TT = (document_T[:, None] == document_T) & (distance_TT >= 0)
+    return mask_TT if window is None else mask_TT & (distance_TT < window)
+
+
+@contextmanager
+def packed_attention(model: Any) -> Iterator[None]:
+    """Every forward pass of the model inside the context is one packed row."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation(IMPLEMENTATION)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _by_document(
+    query_1HTA: Tensor, key_1GTA: Tensor, value_1GTA: Tensor, scaling: float, window: int | None, cu_seqlens: Tensor
+) -> Tensor:
+    """Attention document by document, ``(1, T, H, A)``."""
+    # Split, not sliced: the gradient of a slice would be a row of zeros as long as the whole for each document.
+    lengths = cu_seqlens.diff().tolist()
+    mixed = []
+    for query, key, value in zip(
+        *(torch.split(x, lengths, dim=2) for x in (query_1HTA, key_1GTA, value_1GTA)), strict=True
+    ):
+        length, mask_LL = query.shape[2], None
+        if window is not None and window < length:
+            mask_LL = block_diagonal_mask(torch.tensor([0, length]), length, window)
+        mixed.append(
+            F.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask_LL, is_causal=mask_LL is None, scale=scaling, enable_gqa=True
+            )
+        )
+    return torch.cat(mixed, dim=2).transpose(1, 2)
+
+
+AttentionInterface.register(IMPLEMENTATION, attend_packed)
