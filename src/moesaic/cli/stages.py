@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moesaic.errors import RecipeError
 from moesaic.languages import get_language
+
+if TYPE_CHECKING:
+    from moesaic.recipe import Recipe
 
 RecipePath = Annotated[Path, typer.Argument(help="Recipe file (YAML), e.g. recipes/quickstart.yaml.", metavar="RECIPE")]
 Overrides = Annotated[
@@ -44,7 +47,7 @@ def _run(
     overrides: Overrides = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Prepare the data, list stages, sizes and the token budget; train nothing."),
+        typer.Option("--dry-run", help="Prepare the data, list stages, sizes and token budget; train nothing."),
     ] = False,
 ) -> None:
     from moesaic.pipeline import Run
