@@ -239,7 +239,11 @@ def check_base(folder: ModelFolder, base: Base) -> None:
 
 
 def load_moe(
-    path: Path, device: str | torch.device = "cpu", dtype: DType = "auto", base: Base | None = None
+    path: Path,
+    device: str | torch.device = "cpu",
+    dtype: DType = "auto",
+    base: Base | None = None,
+    factor_dtype: torch.dtype | None = None,
 ) -> tuple[Any, Any, ModelFolder]:
     """Loads a model folder composed on its base, ready to generate or to train.
 
