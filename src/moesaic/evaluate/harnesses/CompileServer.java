@@ -1,0 +1,126 @@
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import javax.tools.Diagnostic;
+import javax.tools.DiagnosticCollector;
+import javax.tools.FileObject;
+import javax.tools.ForwardingJavaFileManager;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileManager;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.StandardJavaFileManager;
+import javax.tools.ToolProvider;
+
+/**
+ * Compiles one source text after the other in one JVM; compiles only, never loads or runs what it compiled.
+ *
+ * <p>Request: file name, source (each an int length and UTF-8 bytes). Answer: boolean success, messages, int number of
+ * classes, then for each its name and bytes. Annotation processors are off and the class path is empty, so that a source
+ * text cannot have code of its own run by the compiler. Every compilation has a class output of its own.
+ */
+public final class CompileServer {
+    private static final int MAX_SOURCE_BYTES = 4 << 20;
+    private static final List<String> OPTIONS =
+            List.of("-proc:none", "-implicit:none", "-nowarn", "-classpath", "/nonexistent", "-Xmaxerrs", "5");
+
+    private static final class Source extends SimpleJavaFileObject {
+        private final String text;
+
+        Source(String name, String text) {
+            super(URI.create("string:///" + name), Kind.SOURCE);
+            this.text = text;
+        }
+
+        @Override
+        public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+            return text;
+        }
+    }
+
+    private static final class Memory extends ForwardingJavaFileManager<JavaFileManager> {
+        final Map<String, ByteArrayOutputStream> classes = new LinkedHashMap<>();
+
+        Memory(JavaFileManager platform) {
+            super(platform);
+        }
+
+        @Override
+        public JavaFileObject getJavaFileForOutput(
+                Location location, String name, JavaFileObject.Kind kind, FileObject sibling) {
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            classes.put(name.replace('.', '/') + kind.extension, bytes);
+            return new SimpleJavaFileObject(URI.create("memory:///" + name.replace('.', '/') + kind.extension), kind) {
+                @Override
+                public OutputStream openOutputStream() {
+                    return bytes;
+                }
+            };
+        }
+    }
+
+    private static byte[] read(DataInputStream in) throws IOException {
+        int length = in.readInt();
+        if (length < 0 || length > MAX_SOURCE_BYTES) {
+            throw new IOException("a source of " + length + " bytes");
+        }
+        return in.readNBytes(length);
+    }
+
+    private static void write(DataOutputStream out, byte[] bytes) throws IOException {
+        out.writeInt(bytes.length);
+        out.write(bytes);
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        DataInputStream in = new DataInputStream(System.in);
+        DataOutputStream out = new DataOutputStream(System.out);
+        System.setOut(System.err);
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        StandardJavaFileManager platform = compiler.getStandardFileManager(null, Locale.ROOT, StandardCharsets.UTF_8);
+        while (true) {
+            String name;
+            try {
+                name = new String(read(in), StandardCharsets.UTF_8);
+            } catch (EOFException end) {
+                return;
+            }
+            Source source = new Source(name, new String(read(in), StandardCharsets.UTF_8));
+            DiagnosticCollector<JavaFileObject> messages = new DiagnosticCollector<>();
+            Memory memory = new Memory(platform);
+            boolean success;
+            StringBuilder text = new StringBuilder();
+            try {
+                success = compiler.getTask(null, memory, messages, OPTIONS, null, List.of(source)).call();
+            } catch (RuntimeException | StackOverflowError error) { // a source nested too deep, or a defect of javac
+                success = false;
+                text.append(error).append('\n');
+            }
+            for (Diagnostic<? extends JavaFileObject> message : messages.getDiagnostics()) {
+                if (message.getKind() == Diagnostic.Kind.ERROR) {
+                    text.append(name).append(':').append(message.getLineNumber()).append(": ");
+                    text.append(message.getMessage(Locale.ROOT)).append('\n');
+                }
+            }
+            out.writeBoolean(success);
+            write(out, text.toString().getBytes(StandardCharsets.UTF_8));
+            out.writeInt(success ? memory.classes.size() : 0);
+            if (success) {
+                for (Map.Entry<String, ByteArrayOutputStream> entry : memory.classes.entrySet()) {
+                    write(out, entry.getKey().getBytes(StandardCharsets.UTF_8));
+                    write(out, entry.getValue().toByteArray());
+                }
+            }
+            out.flush();
+        }
+    }
+}
