@@ -22,8 +22,8 @@ __all__ = ["Edge", "Events", "Task", "solve"]
 Edge = tuple[int, str, int]
 """Number of the target variable, the relation, number of the source variable."""
 
-Task = int | Callable[[], None]
-"""A node to visit, or something to do."""
+Task = int | Callable[[], object]
+"""A node to visit, or something to do, which may return a list of further tasks."""
 
 _Variable = tuple[int, str]  # scope, name
 
@@ -192,21 +192,23 @@ class Events:
 
         def owner(scope: int, name: str) -> int:
             path = []
-            while (scope, name) not in known:
-                here = self.scopes[scope]
-                if scope < 0 or (name in here.names and name not in here.outer):
-                    known[scope, name] = scope
-                    break
+            while scope >= 0 and (scope, name) not in known:
                 path.append(scope)
+                here = self.scopes[scope]
+                if name in here.names and name not in here.outer:
+                    break
                 scope = here.parent
-            found = known[scope, name]
+            found = known.get((scope, name), scope)
             known.update(((passed, name), found) for passed in path)
             return found
 
-        for occurrence in self.occurrences:  # an assignment to an unknown name makes it the program's
-            if occurrence.sources is not None and owner(occurrence.scope, occurrence.name) < 0:
-                self.scopes[0].names.add(occurrence.name)
-                known = {key: found for key, found in known.items() if key[1] != occurrence.name}
+        unknown = {
+            occurrence.name
+            for occurrence in self.occurrences
+            if occurrence.sources is not None and owner(occurrence.scope, occurrence.name) < 0
+        }
+        self.scopes[0].names |= unknown  # an assignment to a name declared nowhere makes it the program's
+        known.clear()
         owners = [owner(occurrence.scope, occurrence.name) for occurrence in self.occurrences]
         return [
             (scope, occurrence.name) if scope >= 0 else None

@@ -16,7 +16,7 @@ MAX_ORDER = 4
 OTHER_WEIGHT = 0.2
 """Weight of a token that is not a keyword; keywords weigh five times as much (section 3.1)."""
 
-_SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: what an order without a match counts as
+_SMOOTHING = 0.1
 
 NGrams = tuple[Mapping[tuple[str, ...], int], ...]
 
@@ -44,13 +44,17 @@ class BleuCounts:
     candidate_length: int
     reference_length: int
 
-    def score(self, orders: int = MAX_ORDER) -> float:
-        """BLEU of the counts: 0 without a matching token; the geometric mean of the precisions, times brevity."""
+    def score(self) -> float:
+        """BLEU of the counts: the geometric mean of the precisions, times brevity; 0 without a matching token.
+
+        An order whose total is 0 takes no part; one without a match is smoothed (Chen and Cherry 2014, method 1).
+        """
         if self.candidate_length == 0 or self.matches[0] == 0:
             return 0.0
         logs = [
             math.log((match or _SMOOTHING) / total)
-            for match, total in zip(self.matches[:orders], self.totals[:orders], strict=True)
+            for match, total in zip(self.matches, self.totals, strict=True)
+            if total
         ]
         return self.brevity() * math.exp(math.fsum(logs) / len(logs))
 

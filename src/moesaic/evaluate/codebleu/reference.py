@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from moesaic.evaluate.codebleu.counts import MatchCounts, PairScore
 from moesaic.evaluate.codebleu.dataflow_reference import FlowItem, reference_flow
 from moesaic.evaluate.codebleu.ngram import MAX_ORDER, OTHER_WEIGHT, BleuCounts, NGrams, count_ngrams
 from moesaic.evaluate.codebleu.syntax import Subtrees
 from moesaic.evaluate.codebleu.tree import FlatTree
 
-__all__ = ["KEYWORDS", "ReferenceCounts", "compare", "strip_comments"]
+__all__ = ["KEYWORDS", "compare", "score", "strip_comments"]
 
 _C_WORDS = """auto break case char const continue default do double else enum extern float for goto if int long register
     return short signed sizeof static struct switch typedef union unsigned void volatile while"""
@@ -83,7 +84,10 @@ _COMMENT_OR_STRING = re.compile(
 
 
 def strip_comments(source: str, language: str) -> str:
-    """Removes comments (and Python docstrings) and blank lines as codebleu 0.7.0 does; a failure leaves the text as is."""
+    """Removes comments (and Python docstrings) and blank lines as codebleu 0.7.0 does.
+
+    Python is read with the tokenizer of the running interpreter; a text that it refuses stays as it is.
+    """
     if language != "python":
         kept = _COMMENT_OR_STRING.sub(lambda match: " " if match[0].startswith("/") else match[0], source)
     else:
@@ -143,17 +147,7 @@ def _structure(source: str, language: str) -> _Structure:
 _strip_comments = lru_cache(maxsize=4096)(strip_comments)
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceCounts:
-    """What codebleu 0.7.0 counts for one pair; adding these over pairs and scoring the sums gives its corpus score."""
-
-    ngram: BleuCounts
-    weighted: BleuCounts
-    syntax: tuple[int, int]
-    dataflow: tuple[int, int]
-
-
-def compare(prediction: str, references: Sequence[str], language: str) -> ReferenceCounts:
+def compare(prediction: str, references: Sequence[str], language: str) -> MatchCounts:
     """Counts the matches of a prediction with its references the way codebleu 0.7.0 does: references add up."""
     prediction = prediction.strip()
     references = [reference.strip() for reference in references]
@@ -169,7 +163,7 @@ def compare(prediction: str, references: Sequence[str], language: str) -> Refere
         syntax[1] += theirs.subtrees.total
         dataflow[0] += (theirs.flow & ours.flow).total()
         dataflow[1] += theirs.flow.total()
-    return ReferenceCounts(
+    return MatchCounts(
         ngram=_precision(candidate, targets),
         weighted=_weighted_recall(candidate, targets, KEYWORDS[language]),
         syntax=(syntax[0], syntax[1]),
@@ -206,3 +200,11 @@ def _weighted_recall(candidate: _Tokens, references: Sequence[_Tokens], keywords
                 matches[order] += sum(count for _, count in shared)
                 totals[order] += max(1, reference.length - order)
     return BleuCounts(tuple(matches), tuple(totals), candidate.length, reference_length=2)
+
+
+def score(counts: MatchCounts) -> PairScore:
+    """Scores counts as codebleu 0.7.0 does: a data-flow match of 0 enters the sum as 1."""
+    ngram, weighted = counts.ngram.score(), counts.weighted.score()
+    syntax = counts.syntax[0] / counts.syntax[1]
+    dataflow = counts.dataflow[0] / counts.dataflow[1] if counts.dataflow[1] else 0.0
+    return PairScore(ngram, weighted, syntax, dataflow, 0.25 * (ngram + weighted + syntax + (dataflow or 1.0)))
