@@ -1,0 +1,12 @@
+"""The report of a run: tables for the terminal and one self-contained page, made from the files of a workspace.
+
+Nothing here loads a model or imports torch: every figure is read from ``results.json`` and the files beside it.
+"""
+
+from __future__ import annotations
+
+from moesaic.report.page import render_report, write_report
+from moesaic.report.summary import ratio_line
+from moesaic.report.terminal import language_table, terminal_table
+
+__all__ = ["language_table", "ratio_line", "render_report", "terminal_table", "write_report"]

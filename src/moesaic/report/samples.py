@@ -1,0 +1,121 @@
+"""A dozen test tasks with what every system wrote, side by side.
+
+The choice is made by a digest of the task's id, so it is the same in every run and nobody picks the pretty ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moesaic.report.summary import EXPERT_PREFIX, Metric, as_number, language_title, system_title
+
+_LONGEST = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program of a sample.
+
+    Attributes:
+        title: Who wrote it.
+        code: The program, cut when very long.
+        notes: Its scores and anything worth saying (empty, cut off).
+    """
+
+    title: str
+    code: str
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One task.
+
+    Attributes:
+        language: The language's name for people.
+        id: The task's id.
+        text: The task.
+        programs: The reference, then the systems'.
+    """
+
+    language: str
+    id: str
+    text: str
+    programs: list[Program]
+
+
+def choose_samples(
+    workspace: Path, languages: Sequence[str], metrics: Sequence[Metric], count: int = 12
+) -> list[Sample]:
+    """Returns about ``count`` tasks, the same number in every language; none when there are no predictions."""
+    tables = {language: _tables(workspace, language) for language in languages}
+    present = [language for language in languages if tables[language]]
+    if not present:
+        return []
+    each = max(1, -(-count // len(present)))
+    samples = []
+    for language in present:
+        systems = tables[language]
+        first, *others = systems.values()
+        common = [key for key in first if all(key in other for other in others)]
+        scores = {system: _read(_path(workspace / "evaluate" / "rows", system, language)) for system in systems}
+        for key in sorted(common, key=lambda key: hashlib.sha256(f"{language}/{key}".encode()).digest())[:each]:
+            programs = [Program("Reference", *_cut(str(first[key].get("reference", "")), []))]
+            for system, rows in systems.items():
+                notes = _notes(rows[key], scores[system].get(key, {}), metrics)
+                programs.append(Program(system_title(system), *_cut(str(rows[key].get("prediction", "")), notes)))
+            samples.append(Sample(language_title(language), key, str(first[key].get("text", "")), programs))
+    return samples
+
+
+def _tables(workspace: Path, language: str) -> dict[str, dict[str, dict[str, Any]]]:
+    systems = ("base", EXPERT_PREFIX + language, "moe")
+    found = {system: _read(_path(workspace / "predict" / "predictions", system, language)) for system in systems}
+    return {system: rows for system, rows in found.items() if rows}
+
+
+def _path(folder: Path, system: str, language: str) -> Path:
+    return folder / system.replace(":", "-") / f"{language}.jsonl"
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows by id; a file that is missing or a line that is not an object is passed over."""
+    if not path.is_file():
+        return {}
+    rows: dict[str, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "id" in row:
+            rows[str(row["id"])] = row
+    return rows
+
+
+def _notes(row: dict[str, Any], scores: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
+    notes = []
+    for metric in metrics:
+        value = as_number(scores.get(metric.key))
+        if value is None:
+            continue
+        if metric.percent:
+            notes.append(f"{metric.title}: {'yes' if value else 'no'}")
+        elif metric.key == "codebleu":
+            notes.append(f"{metric.title} {metric.format(value)}")
+    if row.get("stopped") is False:
+        notes.append("cut off at the longest length")
+    return notes
+
+
+def _cut(code: str, notes: list[str]) -> tuple[str, list[str]]:
+    if not code.strip():
+        return "", [*notes, "empty"]
+    if len(code) > _LONGEST:
+        return code[:_LONGEST], [*notes, f"first {_LONGEST:,} of {len(code):,} characters"]
+    return code.rstrip("\n"), notes

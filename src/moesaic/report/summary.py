@@ -1,0 +1,271 @@
+"""Figures of ``results.json`` in the form that tables and charts show: rows of systems, means over languages.
+
+The row ``experts`` is each language's own expert, the oracle choice that a Mixture-of-Experts is measured against.
+A mean is taken over the languages of the run; a system that lacks some says how many it has and is never named best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moesaic.errors import CheckpointError
+from moesaic.languages import LANGUAGES
+
+EXPERT_PREFIX = "expert:"
+MISSING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is shown.
+
+    Attributes:
+        key: Its name in ``results.json``.
+        title: Its name for people.
+        unit: Unit, for axes and captions.
+        lower_is_better: True for a loss.
+        percent: Shown as a percentage.
+    """
+
+    key: str
+    title: str
+    unit: str = "0 to 1"
+    lower_is_better: bool = False
+    percent: bool = False
+
+    def format(self, value: float | None) -> str:
+        """Returns the value with the digits that it deserves, or a dash."""
+        if value is None:
+            return MISSING
+        return f"{100 * value:.1f}%" if self.percent else f"{value:.3f}"
+
+
+_METRICS = {
+    metric.key: metric
+    for metric in (
+        Metric("loss", "Loss", "nats per code token", lower_is_better=True),
+        Metric("codebleu", "CodeBLEU"),
+        Metric("pass@1", "pass@1", "share of programs", percent=True),
+        Metric("parse_share", "Parses", "share of programs", percent=True),
+        Metric("bleu", "BLEU"),
+        Metric("codebleu_reference", "CodeBLEU, reference protocol"),
+    )
+}
+
+_TITLES = {
+    "base": "Base",
+    "experts": "Own experts",
+    "moe": "MoE",
+    "linear": "Linear merge",
+    "ties": "TIES merge",
+    "dare_ties": "DARE-TIES merge",
+    "dense_lora": "Dense LoRA",
+    "hidden_gates": "MoE, hidden-state gates",
+    "arrow": "Arrow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A value with its sample size and interval.
+
+    Attributes:
+        value: In the metric's unit; None where it is not defined.
+        n: Examples it rests on.
+        low: Lower end of the 95% interval.
+        high: Upper end.
+        num_languages: Languages it is a mean of.
+    """
+
+    value: float | None
+    n: int = 0
+    low: float | None = None
+    high: float | None = None
+    num_languages: int = 1
+
+
+def metric_of(key: str) -> Metric:
+    """Returns how a metric is shown; an unknown one is taken for a score between 0 and 1."""
+    return _METRICS.get(key) or Metric(key, key)
+
+
+def system_title(system: str) -> str:
+    """Returns the name of a system for people."""
+    if system.startswith(EXPERT_PREFIX):
+        return f"{language_title(system.removeprefix(EXPERT_PREFIX))} expert"
+    return _TITLES.get(system, system)
+
+
+def language_title(language: str) -> str:
+    """Returns how people write a language's name."""
+    return LANGUAGES[language].title if language in LANGUAGES else language
+
+
+class Summary:
+    """Read access to the scores of one ``results.json``.
+
+    Args:
+        results: The parsed file.
+
+    Attributes:
+        languages: Languages of the run, in the recipe's order.
+        metrics: Metrics that at least one system has.
+        rows: Systems of the table: ``base``, ``experts``, ``moe``, then baselines.
+
+    Raises:
+        CheckpointError: There is no table of systems in it.
+    """
+
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        systems = results.get("systems") if isinstance(results, Mapping) else None
+        if not isinstance(systems, Mapping):
+            raise CheckpointError("results.json holds no 'systems': delete it and run the stage evaluate again")
+        self._systems = {str(name): as_mapping(metrics) for name, metrics in systems.items()}
+        self.languages = list(dict.fromkeys([*_recipe_languages(results), *self._found_languages()]))
+        found = dict.fromkeys(key for metrics in self._systems.values() for key in metrics)
+        known, others = [key for key in _METRICS if key in found], [key for key in found if key not in _METRICS]
+        self.metrics = [metric_of(key) for key in known + others]
+        self.rows = list(self._rows())
+
+    @property
+    def experts(self) -> list[str]:
+        """Languages that have an expert, in the order of ``languages``, then others."""
+        names = [name.removeprefix(EXPERT_PREFIX) for name in self._systems if name.startswith(EXPERT_PREFIX)]
+        return [name for name in self.languages if name in names] + [n for n in names if n not in self.languages]
+
+    def score(self, system: str, metric: str, language: str) -> Score:
+        """Returns one system's score on one language; undefined when it is missing."""
+        if system == "experts" and "experts" not in self._systems:
+            system = EXPERT_PREFIX + language
+        entry = as_mapping(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
+        value = as_number(entry.get("value"))
+        if value is None:
+            return Score(None)
+        return Score(
+            value, int(as_number(entry.get("n")) or 0), as_number(entry.get("low")), as_number(entry.get("high"))
+        )
+
+    def mean(self, system: str, metric: str, languages: Iterable[str] | None = None) -> Score:
+        """Returns the mean over languages.
+
+        Its interval is the mean of the languages' intervals. That is the widest it can be (the same problems are
+        posed in every language, so the languages are not independent samples); the true one is not wider.
+        """
+        scores = [self.score(system, metric, language) for language in languages or self.languages]
+        known = [score for score in scores if score.value is not None]
+        if not known:
+            return Score(None, num_languages=0)
+        return Score(
+            _mean(score.value for score in known),
+            sum(score.n for score in known),
+            _mean(score.low for score in known),
+            _mean(score.high for score in known),
+            len(known),
+        )
+
+    def best(self, metric: Metric, language: str | None = None) -> set[str]:
+        """Returns the rows with the best value, as shown; none when there is nothing to compare."""
+        shown: dict[str, float] = {}
+        for system in self.rows:
+            score = self.mean(system, metric.key) if language is None else self.score(system, metric.key, language)
+            whole = language is not None or score.num_languages == len(self.languages)
+            if score.value is not None and whole:
+                shown[system] = round(score.value, 3)
+        if len(shown) < 2:
+            return set()
+        target = min(shown.values()) if metric.lower_is_better else max(shown.values())
+        return {system for system, value in shown.items() if value == target}
+
+    def _rows(self) -> Iterator[str]:
+        plain = [name for name in self._systems if not name.startswith(EXPERT_PREFIX)]
+        if "base" in plain:
+            yield "base"
+        if self.experts or "experts" in plain:
+            yield "experts"
+        if "moe" in plain:
+            yield "moe"
+        yield from (name for name in plain if name not in ("base", "experts", "moe"))
+
+    def _found_languages(self) -> Iterator[str]:
+        for metrics in self._systems.values():
+            for languages in metrics.values():
+                yield from (str(language) for language in as_mapping(languages))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """Where the MoE's loss stands, over the languages that all compared systems have.
+
+    Attributes:
+        moe: Mean loss of the MoE.
+        experts: Mean loss of each language's own expert; undefined when there are none.
+        base: Mean loss of the base; undefined when it was not measured.
+        languages: The languages.
+    """
+
+    moe: Score
+    experts: Score
+    base: Score
+    languages: list[str]
+
+    def percent_of(self, other: Score) -> float | None:
+        """Returns the MoE's loss in percent of another's."""
+        return 100 * self.moe.value / other.value if self.moe.value is not None and other.value else None
+
+
+def loss_ratios(summary: Summary) -> Ratios | None:
+    """Returns the MoE's loss beside its experts' and the base's, or None when the MoE has no loss."""
+    present = [name for name in ("moe", "experts", "base") if summary.mean(name, "loss").value is not None]
+    languages = [
+        language
+        for language in summary.languages
+        if all(summary.score(name, "loss", language).value is not None for name in present)
+    ]
+    if "moe" not in present or not languages:
+        return None
+    moe, experts, base = (
+        summary.mean(name, "loss", languages) if name in present else Score(None) for name in ("moe", "experts", "base")
+    )
+    return Ratios(moe, experts, base, languages)
+
+
+def ratio_line(results: Mapping[str, Any]) -> str:
+    """Says in one sentence where the MoE's loss stands between the base's and its experts'; empty without a MoE."""
+    ratios = loss_ratios(Summary(results))
+    if ratios is None or ratios.moe.value is None:
+        return ""
+    parts = [
+        f"{percent:.1f}% of {owner} {other.value:.3f}"
+        for owner, other in (("its experts'", ratios.experts), ("the base's", ratios.base))
+        if (percent := ratios.percent_of(other)) is not None
+    ]
+    compared = f" is {' and '.join(parts)}" if parts else ""
+    count = len(ratios.languages)
+    over = f"mean over {count} languages" if count > 1 else language_title(ratios.languages[0])
+    return f"MoE loss {ratios.moe.value:.3f}{compared} ({over}, n = {ratios.moe.n:,})"
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Returns the value when it is a mapping, else an empty one: a missing piece of a file."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_number(value: Any) -> float | None:
+    """Returns a finite number, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _recipe_languages(results: Mapping[str, Any]) -> list[str]:
+    languages = as_mapping(as_mapping(results.get("recipe")).get("data")).get("languages")
+    return [str(language) for language in languages] if isinstance(languages, (list, tuple)) else []
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = list(values)
+    numbers = [value for value in known if value is not None]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None

@@ -1,0 +1,231 @@
+"""Tables of the page as plain rows of text, so that the template only lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moesaic.report.summary import (
+    EXPERT_PREFIX,
+    MISSING,
+    Metric,
+    Score,
+    Summary,
+    as_mapping,
+    as_number,
+    language_title,
+    system_title,
+)
+
+_SHADES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: What it says.
+        note: Smaller text below it.
+        css_class: How it looks: ``best``, ``own``, ``shade0`` .. ``shade9``.
+    """
+
+    text: str
+    note: str = ""
+    css_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with one header row and one header column.
+
+    Attributes:
+        caption: What it shows, for people who hear the page too.
+        columns: Header row, without the corner.
+        rows: (header, cells) pairs.
+        corner: Header of the first column.
+        groups: Row numbers at which a group of rows begins, with the group's name.
+    """
+
+    caption: str
+    columns: list[str]
+    rows: list[tuple[str, list[Cell]]]
+    corner: str = ""
+    groups: dict[int, str] = field(default_factory=dict)
+
+
+def systems_grid(summary: Summary) -> Grid:
+    """Systems by metrics, means over languages."""
+    rows = []
+    best = {metric.key: summary.best(metric) for metric in summary.metrics}
+    for system in summary.rows:
+        cells = []
+        for metric in summary.metrics:
+            score = summary.mean(system, metric.key)
+            partial = score.value is not None and score.num_languages < len(summary.languages)
+            extra = f"{score.num_languages} of {len(summary.languages)} languages, " if partial else ""
+            cells.append(_score_cell(metric, score, system in best[metric.key], extra))
+        rows.append((system_title(system), cells))
+    caption = (
+        "Every system, mean over languages; below each value its 95% interval and n. The best of a column is marked."
+    )
+    return Grid(caption, _metric_titles(summary), rows, "System")
+
+
+def languages_grid(summary: Summary) -> Grid:
+    """Systems by metrics for every language."""
+    rows: list[tuple[str, list[Cell]]] = []
+    groups = {}
+    for language in summary.languages:
+        groups[len(rows)] = language_title(language)
+        best = {metric.key: summary.best(metric, language) for metric in summary.metrics}
+        for system in summary.rows:
+            scores = [(metric, summary.score(system, metric.key, language)) for metric in summary.metrics]
+            cells = [_score_cell(metric, score, system in best[metric.key]) for metric, score in scores]
+            rows.append((system_title(system), cells))
+    caption = "Every system on every language; below each value its 95% interval and n."
+    return Grid(caption, _metric_titles(summary), rows, "System", groups)
+
+
+def cross_grid(summary: Summary) -> Grid | None:
+    """Loss of every expert on every language; None unless some expert was measured abroad."""
+    experts = [EXPERT_PREFIX + name for name in summary.experts]
+    systems = [*(["base"] if "base" in summary.rows else []), *experts, *(["moe"] if "moe" in summary.rows else [])]
+    scores = {s: [summary.score(s, "loss", language) for language in summary.languages] for s in systems}
+    if not any(sum(score.value is not None for score in scores[expert]) > 1 for expert in experts):
+        return None
+    loss = next(metric for metric in summary.metrics if metric.key == "loss")
+    rows = []
+    for system in systems:
+        cells = []
+        for column, language in enumerate(summary.languages):
+            values = [v for row in scores.values() if (v := row[column].value) is not None]
+            score = scores[system][column]
+            shade = _shade(score.value, values)
+            own = " own" if system == EXPERT_PREFIX + language else ""
+            cells.append(Cell(loss.format(score.value), f"n {score.n:,}" if score.n else "", f"{shade}{own}"))
+        rows.append((system_title(system), cells))
+    caption = (
+        "Test loss in nats per code token. Framed: an expert on its own language. The darker, the better in its column."
+    )
+    return Grid(caption, [language_title(name) for name in summary.languages], rows, "System")
+
+
+def own_expert_grid(routing: Mapping[str, Any]) -> Grid | None:
+    """How often a language's own expert is chosen; None without routing."""
+    columns = {
+        "top1": "First choice",
+        "chosen": "Among the chosen",
+        "weight": "Mean weight",
+        "enrichment": "Enrichment",
+    }
+    rows = []
+    for language, facts in as_mapping(routing.get("own_expert")).items():
+        cells = []
+        for key in columns:
+            value = as_number(as_mapping(facts).get(key))
+            text = MISSING if value is None else f"{value:.2f} times" if key == "enrichment" else f"{100 * value:.1f}%"
+            cells.append(Cell(text))
+        rows.append((language_title(str(language)), cells))
+    caption = (
+        "Share of code tokens, mean over layers. Enrichment is the expert's weight on its own language over its weight "
+        "on the others: 1 would mean that the gates do not tell languages apart."
+    )
+    return Grid(caption, list(columns.values()), rows, "Own expert of") if rows else None
+
+
+def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Grid] | None:
+    """What could fool a metric: the means over languages, and every language; None when nothing was counted."""
+    systems = [name for name in summary.rows if as_mapping(guards.get(name))]
+    table = {
+        system: {
+            language: dict(_leaves(as_mapping(guards[system]).get(language)))
+            for language in summary.languages
+            if language in guards[system]
+        }
+        for system in systems
+    }
+    keys = list(dict.fromkeys(key for rows in table.values() for leaves in rows.values() for key in leaves))
+    if not keys:
+        return None
+    means: list[tuple[str, list[Cell]]] = []
+    every: list[tuple[str, list[Cell]]] = []
+    groups: dict[int, str] = {}
+    for system in systems:
+        cells = []
+        for key in keys:
+            values = [leaves[key] for leaves in table[system].values() if key in leaves]
+            total = sum(values) if key == "n" else sum(values) / len(values) if values else None
+            cells.append(Cell(_share_or_count(key, total)))
+        means.append((system_title(system), cells))
+    for language in summary.languages:
+        groups[len(every)] = language_title(language)
+        for system in systems:
+            leaves = table[system].get(language, {})
+            every.append((system_title(system), [Cell(_share_or_count(key, leaves.get(key))) for key in keys]))
+    columns = [words(key) for key in keys]
+    caption = "Shares of the generated programs, mean over languages."
+    return Grid(caption, columns, means, "System"), Grid("The same, by language.", columns, every, "System", groups)
+
+
+def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> tuple[Grid | None, list[tuple[str, str]]]:
+    """What was read, kept and left out, per language; and the facts that concern no single language."""
+    by_language = as_mapping(report.get("languages")) or report
+    table = {name: dict(_leaves(by_language.get(name))) for name in languages if as_mapping(by_language.get(name))}
+    rest = {key: value for key, value in report.items() if key not in table and key != "languages"}
+    facts = [(words(key), _count(value)) for key, value in _leaves(rest)]
+    facts += [(words(key), value) for key, value in rest.items() if isinstance(value, str)]
+    keys = list(dict.fromkeys(key for leaves in table.values() for key in leaves))
+    if not keys:
+        return None, facts
+    rows = [(words(key), [Cell(_count(leaves.get(key))) for leaves in table.values()]) for key in keys]
+    return Grid("Examples per language.", [language_title(name) for name in table], rows, ""), facts
+
+
+def words(key: str) -> str:
+    """Returns a key as words: ``left_out/too_long`` -> ``left out / too long``."""
+    return key.replace("_", " ").replace("/", " / ")
+
+
+def _metric_titles(summary: Summary) -> list[str]:
+    return [f"{metric.title} {'↓' if metric.lower_is_better else '↑'}" for metric in summary.metrics]
+
+
+def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Cell:
+    if score.value is None:
+        return Cell(MISSING)
+    interval = ""
+    if score.low is not None and score.high is not None:
+        interval = f"{metric.format(score.low)} {MISSING} {metric.format(score.high)}, "
+    return Cell(metric.format(score.value), f"{interval}{extra}n {score.n:,}", "best" if best else "")
+
+
+def _shade(value: float | None, values: Sequence[float]) -> str:
+    if value is None:
+        return ""
+    low, high = min(values), max(values)
+    return f"shade{round(_SHADES * (high - value) / (high - low)) if high > low else 0}"
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yields the numbers of a nested mapping with their path; an estimate counts as its value."""
+    for key, item in as_mapping(value).items():
+        path = f"{prefix}{key}"
+        number = as_number(as_mapping(item).get("value")) if "value" in as_mapping(item) else as_number(item)
+        if number is not None:
+            yield path, number
+        elif isinstance(item, Mapping):
+            yield from _leaves(item, f"{path}/")
+
+
+def _share_or_count(key: str, value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{100 * value:.1f}%" if key != "n" and 0 <= value <= 1 else _count(value)
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"
