@@ -1,0 +1,120 @@
+"""Finds programs that nobody can repair, so that they are neither trained on nor scored against.
+
+Three things happened to XLCoST's programs on their way into the data set that ``detokenize`` cannot undo:
+
+- `||` was lost from many Java, JavaScript and C++ programs: ``if ( M < 0 M >= N )``. None of these parses.
+- JavaScript's string literals were blanked to ``" "``. Where a blank is printed between values the program is as good as
+  before. Where it is compared, stored, passed on or returned, the program has lost its constants, and where a branch
+  prints nothing else, it has lost its answer.
+- Some programs were cut or garbled and do not parse for other reasons.
+
+``docs/data.md`` has the counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+from tree_sitter import Node
+
+from moesaic.parsing import encode, parse, parses, walk
+
+DOES_NOT_PARSE = "does_not_parse"
+LOST_OPERATOR = "lost_operator"
+BLANK_STRINGS = "blank_strings"
+REASONS: tuple[str, ...] = (LOST_OPERATOR, DOES_NOT_PARSE, BLANK_STRINGS)
+"""Why a program counts as damaged; the report counts each."""
+
+_OPERAND = r"""(?:-?[\w.]+(?:\[[^\]]*\]|\([^()]*\))*|'[^'\n]*'|"[^"\n]*"|[\])])"""
+_LOST_OPERATOR = re.compile(
+    rf"(?:==|!=|<=?|>=?)\s*{_OPERAND}\s+(?:!\s*)?[\w(]+[\w.\[\]()'+\-*/% ]*\s*(?:==|!=|<=?|>=?)"  # x < 0 x >= n
+    rf"|(?:==|!=|<=?|>=?)\s*{_OPERAND}\s+!"  # x < 0 !y
+    r"|<<\s*\w+ \w+"  # x << 1 1: a lost `|`
+)
+_OUTPUT_CALLS = frozenset({"document.write", "document.writeln", "console.log", "alert"})
+_SEPARATOR_METHODS = frozenset({"split", "join"})
+_EXPRESSION_PARTS = frozenset({"parenthesized_expression", "ternary_expression"})
+
+
+def damage(source: str, language: str) -> str | None:
+    """Returns why a program is beyond repair, or None if it is sound.
+
+    Args:
+        source: Restored source, as :func:`moesaic.data.detokenize.detokenize` returns it.
+        language: Name of the language.
+
+    Returns:
+        One of :data:`REASONS`.
+    """
+    if not reads(source, language):
+        return LOST_OPERATOR if language != "php" and _LOST_OPERATOR.search(source) else DOES_NOT_PARSE
+    if language == "javascript" and _lost_strings(source):
+        return BLANK_STRINGS
+    return None
+
+
+def reads(source: str, language: str) -> bool:
+    """Whether a program parses: no error in its syntax tree and, for Python, accepted by Python itself."""
+    if not parses(source, language):
+        return False
+    if language != "python":
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: data, not ours
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what ast.parse documents for bad input
+        return False
+    return True
+
+
+def _lost_strings(source: str) -> bool:
+    """Whether a blank literal stands where the program needs the text it had."""
+    text = encode(source)
+    return any(
+        node.type == "string" and not text[node.start_byte + 1 : node.end_byte - 1].strip() and _is_needed(node, text)
+        for node in walk(parse(source, "javascript"))
+    )
+
+
+def _is_needed(literal: Node, text: bytes) -> bool:
+    expression = literal
+    parent = literal.parent
+    while parent is not None and (parent.type in _EXPRESSION_PARTS or _is_concatenation(parent)):
+        expression, parent = parent, parent.parent
+    if parent is None or parent.type == "expression_statement":
+        return False
+    if parent.type == "augmented_assignment_expression":  # text += " ": a separator
+        return False
+    if parent.type != "arguments" or parent.parent is None:
+        return True
+    call = parent.parent.child_by_field_name("function")
+    name = text[call.start_byte : call.end_byte].decode() if call is not None else ""
+    if name.rpartition(".")[2] in _SEPARATOR_METHODS and "." in name:
+        return False
+    if name not in _OUTPUT_CALLS:
+        return True
+    return _is_blank(expression, text) and _is_branch(parent.parent)
+
+
+def _is_concatenation(node: Node) -> bool:
+    operator = node.child_by_field_name("operator")
+    return node.type == "binary_expression" and operator is not None and operator.type == "+"
+
+
+def _is_blank(expression: Node, text: bytes) -> bool:
+    """Whether an expression is made of blank literals alone."""
+    return not re.sub(rb"""["'\s+()]""", b"", text[expression.start_byte : expression.end_byte])
+
+
+def _is_branch(call: Node) -> bool:
+    """Whether a call is a whole branch of an `if`, or the first statement of one."""
+    statement = call.parent
+    if statement is None or statement.parent is None:
+        return False
+    parent = statement.parent
+    if parent.type == "statement_block" and parent.parent is not None and parent.named_children[0] == statement:
+        parent = parent.parent
+    return parent.type in ("if_statement", "else_clause")

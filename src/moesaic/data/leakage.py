@@ -1,0 +1,108 @@
+"""Repeats inside a split and leaks between splits.
+
+Test programs must be new to a model that was trained, in whatever language it saw the problem. So an example goes
+
+- as *leaked* when its problem id or its normalised title is also in a later split (validation, test), in any language, or
+  its program nearly equals one of a later split in the same language;
+- as *duplicate* when its program nearly equals an earlier one of the same split and language.
+
+Two programs nearly equal each other when the Jaccard similarity of their shingles (five tokens in a row) is at least
+0.9. The search is exact: an inverted index over the rarest shingles finds every candidate (prefix filtering,
+Chaudhuri, Ganti and Kaushik 2006, section 3), because two sets that similar must share one of them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from moesaic.data.descriptions import title_of
+from moesaic.data.examples import SPLITS, Example
+
+NEAR_DUPLICATE = 0.9
+"""Jaccard similarity of shingles from which two programs count as the same."""
+
+SHINGLE_TOKENS = 5
+DUPLICATE = "duplicate"
+LEAKED = "leaked"
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def find_repeats(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[int, str]]:
+    """Finds the examples that repeat others.
+
+    Args:
+        splits: The examples of every split, all languages together.
+
+    Returns:
+        Split -> index of the example -> ``DUPLICATE`` or ``LEAKED``. What is not in it can stay.
+    """
+    repeats: dict[str, dict[int, str]] = {split: {} for split in splits}
+    held_ids: set[str] = set()
+    held_titles: set[str] = set()
+    programs: dict[str, NearDuplicates] = {}
+    for language in {example.language for examples in splits.values() for example in examples}:
+        codes = [example.code for examples in splits.values() for example in examples if example.language == language]
+        programs[language] = NearDuplicates(codes)
+    owners: dict[str, list[str]] = defaultdict(list)  # language -> split of each indexed program
+    for split in reversed([name for name in SPLITS if name in splits]):
+        for index, example in enumerate(splits[split]):
+            if example.id in held_ids or normalise(title_of(example.text)) in held_titles:
+                repeats[split][index] = LEAKED
+                continue
+            match = programs[example.language].find_or_add(example.code)
+            if match is None:
+                owners[example.language].append(split)
+            else:
+                repeats[split][index] = DUPLICATE if owners[example.language][match] == split else LEAKED
+        held_ids |= {example.id for example in splits[split]}
+        held_titles |= {normalise(title_of(example.text)) for example in splits[split]}
+    return repeats
+
+
+def normalise(text: str) -> str:
+    """Returns a text as its lower-case words and digits alone."""
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+
+
+class NearDuplicates:
+    """A growing set of programs that finds one nearly equal to a new one.
+
+    Args:
+        corpus: All programs that will be looked up; says which shingles are rare.
+        threshold: Jaccard similarity from which two programs are the same.
+    """
+
+    def __init__(self, corpus: Iterable[str], threshold: float = NEAR_DUPLICATE) -> None:
+        self.threshold = threshold
+        frequency: Counter[int] = Counter()
+        for code in corpus:
+            frequency.update(shingles(code))
+        self._frequency = frequency
+        self._programs: list[frozenset[int]] = []
+        self._index: dict[int, list[int]] = defaultdict(list)
+
+    def find_or_add(self, code: str) -> int | None:
+        """Returns the number of the first program that nearly equals this one; adds it and returns None if none does."""
+        program = shingles(code)
+        rare_first = sorted(program, key=lambda shingle: (self._frequency[shingle], shingle))
+        prefix = rare_first[: len(program) - math.ceil(self.threshold * len(program)) + 1]
+        for candidate in sorted({number for shingle in prefix for number in self._index[shingle]}):
+            other = self._programs[candidate]
+            shared = len(program & other)
+            if shared >= self.threshold * (len(program) + len(other) - shared):
+                return candidate
+        for shingle in prefix:
+            self._index[shingle].append(len(self._programs))
+        self._programs.append(program)
+        return None
+
+
+def shingles(code: str) -> frozenset[int]:
+    """Returns the hashes of every five tokens in a row; of all tokens if the program is shorter."""
+    tokens = _TOKEN.findall(code)
+    last = max(1, len(tokens) - SHINGLE_TOKENS + 1)
+    return frozenset(hash(tuple(tokens[start : start + SHINGLE_TOKENS])) for start in range(last))

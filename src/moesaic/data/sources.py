@@ -1,0 +1,256 @@
+"""Where text-to-code pairs come from.
+
+    corpus                          the embedded corpus
+    hub:codeparrot/xlcost-text-to-code   a data set of the Hugging Face hub (extra ``hub``)
+    a folder XLCoST_data            the upstream release, or a folder above or below it
+    a folder of JSON Lines          <language>/{train,validation,test}.jsonl or <language>.jsonl
+
+JSON Lines have the fields ``text`` and ``code`` and may have ``id`` and ``tests``. One file without splits is split by a
+hash of the id, so that a problem is in the same split in every language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from moesaic.artifacts import digest_of, file_digest
+from moesaic.data.corpus import load_tasks
+from moesaic.data.descriptions import title_of
+from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
+from moesaic.errors import DataError, DependencyError
+from moesaic.languages import Language, get_language
+
+Pairs = dict[str, dict[str, list[Example]]]
+"""Language -> split -> examples, with the code as the source has it."""
+
+HUB_PREFIX = "hub:"
+CORPUS = "corpus"
+XLCOST_FOLDER = "pair_data_tok_full_desc_comment"
+
+_XLCOST_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+
+
+class SourceOptions(Protocol):
+    """The part of ``recipe.DataRecipe`` that says what to read."""
+
+    @property
+    def source(self) -> str:
+        """``corpus``, ``hub:NAME`` or a folder."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Names of languages."""
+
+    @property
+    def validation_fraction(self) -> float:
+        """Share for validation where the source has no splits."""
+
+    @property
+    def test_fraction(self) -> float:
+        """Share for test where the source has no splits."""
+
+
+def read_source(options: SourceOptions) -> Pairs:
+    """Reads every split of every language.
+
+    Raises:
+        DataError: The source is missing, malformed, or has no example for a language and split.
+        DependencyError: A hub data set without the extra ``hub``.
+    """
+    rows = [get_language(name) for name in options.languages]
+    if options.source == CORPUS:
+        pairs = {row.name: _read_corpus(row) for row in rows}
+    elif options.source.startswith(HUB_PREFIX):
+        pairs = {row.name: _read_hub(options.source.removeprefix(HUB_PREFIX), row) for row in rows}
+    else:
+        folder = _folder(options.source)
+        xlcost = _xlcost_folder(folder)
+        pairs = {row.name: _read_xlcost(xlcost, row) if xlcost else _read_jsonl(folder, row, options) for row in rows}
+    for language, splits in pairs.items():
+        for split, examples in splits.items():
+            if not examples:
+                raise DataError(
+                    f"{options.source}: the {split} split of {language} is empty; every split needs an example: "
+                    "add some, leave the language out of data.languages, or name another data.source"
+                )
+    return pairs
+
+
+def source_digest(options: SourceOptions) -> str:
+    """Returns a digest that changes when the source's files do; of a hub data set, its name is all that is looked at.
+
+    Raises:
+        DataError: The source is missing.
+    """
+    rows = [get_language(name) for name in options.languages]
+    if options.source == CORPUS:
+        tasks = [
+            [task.id, task.split, task.text, task.programs, [repr(test) for test in task.tests]]
+            for task in load_tasks()
+        ]
+        return digest_of(tasks)
+    if options.source.startswith(HUB_PREFIX):
+        return digest_of(options.source)
+    folder = _folder(options.source)
+    xlcost = _xlcost_folder(folder)
+    files = [path for row in rows for path in (_xlcost_files(xlcost, row) if xlcost else _jsonl_files(folder, row))]
+    return digest_of([[path.name, file_digest(path)] for path in files])
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise DataError(
+            f"data.source {source!r} {what}: give 'corpus', 'hub:NAME', an XLCoST_data folder, or a folder of JSON Lines "
+            "(<language>/train.jsonl, validation.jsonl, test.jsonl)"
+        )
+    return folder
+
+
+# ---- the embedded corpus ---------------------------------------------------------------------------------------------
+
+
+def _read_corpus(row: Language) -> dict[str, list[Example]]:
+    splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
+    for task in load_tasks():
+        if row.name not in task.programs:
+            known = ", ".join(task.programs)
+            raise DataError(f"the embedded corpus has no {row.title}: set data.languages to some of {known}")
+        tests = tuple({"input": test.input, "output": test.output} for test in task.tests)
+        splits[task.split].append(Example(task.id, row.name, task.text, task.programs[row.name], tests))
+    return splits
+
+
+# ---- the hub ---------------------------------------------------------------------------------------------------------
+
+
+def _read_hub(name: str, row: Language) -> dict[str, list[Example]]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DependencyError("datasets", "hub", f"the data set {name!r}") from error
+    try:
+        loaded = datasets.load_dataset(name, row.hub_config)
+    except Exception as error:  # the library raises dozens of kinds: network, disk, unknown name, unknown configuration
+        first_line = str(error).strip().split("\n")[0]
+        raise DataError(
+            f"cannot load {name!r} ({row.hub_config}) from the hub: {first_line}; check the name and the network, or set "
+            "data.source to a local copy"
+        ) from error
+    missing = [split for split in SPLITS if split not in loaded]
+    if missing:
+        raise DataError(f"the hub data set {name!r} ({row.hub_config}) has no split {', '.join(missing)}")
+    return {
+        split: [
+            _pair(record, f"{name}/{row.hub_config}/{split}:{number}", row)
+            for number, record in enumerate(loaded[split])
+        ]
+        for split in SPLITS
+    }
+
+
+# ---- the upstream release --------------------------------------------------------------------------------------------
+
+
+def _xlcost_folder(folder: Path) -> Path | None:
+    if folder.name == XLCOST_FOLDER:
+        return folder
+    places = (folder / XLCOST_FOLDER, folder / "XLCoST_data" / XLCOST_FOLDER)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _xlcost_files(folder: Path, row: Language) -> list[Path]:
+    name = row.xlcost_name
+    files = []
+    for prefix in _XLCOST_SPLITS.values():
+        stem = folder / f"{name}-desc" / f"{prefix}-{name}-desc-tok"
+        files += [stem.with_name(stem.name + ".txt"), stem.with_name(f"{stem.name}.{row.extension}")]
+        files.append(folder / f"{name}-desc" / f"{prefix}-{name}-map.jsonl")
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{folder} has no {missing[0].relative_to(folder)} ({len(missing)} of {len(files)} files of {row.title} are "
+            "missing): unpack the release again or leave the language out of data.languages"
+        )
+    return files
+
+
+def _read_xlcost(folder: Path, row: Language) -> dict[str, list[Example]]:
+    files = iter(_xlcost_files(folder, row))
+    return {split: _read_aligned(next(files), next(files), next(files), row) for split in SPLITS}
+
+
+def _read_aligned(text_path: Path, code_path: Path, map_path: Path, row: Language) -> list[Example]:
+    """Reads three files that belong together line by line: descriptions, programs, problem ids."""
+    columns = [
+        path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in (text_path, code_path, map_path)
+    ]
+    if len({len(column) for column in columns}) > 1:
+        counts = ", ".join(
+            f"{path.name} {len(column)}" for path, column in zip((text_path, code_path, map_path), columns, strict=True)
+        )
+        raise DataError(f"{text_path.parent}: the files must have the same number of lines: {counts}")
+    return [
+        Example(identifier.strip().strip('"'), row.name, text.strip(), code)
+        for text, code, identifier in zip(*columns, strict=True)
+        if text.strip() and code.strip()
+    ]
+
+
+# ---- JSON Lines ------------------------------------------------------------------------------------------------------
+
+
+def _jsonl_files(folder: Path, row: Language) -> list[Path]:
+    for name in (row.name, *row.aliases):
+        files = [folder / name / f"{split}.jsonl" for split in SPLITS]
+        if any(path.is_file() for path in files):
+            missing = [str(path) for path in files if not path.is_file()]
+            if missing:
+                raise DataError(f"{', '.join(missing)} is missing: every language needs {', '.join(SPLITS)}")
+            return files
+        single = folder / f"{name}.jsonl"
+        if single.is_file():
+            return [single]
+    found = sorted(path.name for path in folder.iterdir())[:8]
+    raise DataError(
+        f"{folder} has no {row.name}/train.jsonl and no {row.name}.jsonl (it has {', '.join(found) or 'nothing'}): "
+        "add it, leave the language out of data.languages, or change data.source"
+    )
+
+
+def _read_jsonl(folder: Path, row: Language, options: SourceOptions) -> dict[str, list[Example]]:
+    files = _jsonl_files(folder, row)
+    read = [[_pair(record, where, row) for where, record in read_records(path)] for path in files]
+    if len(files) == len(SPLITS):
+        return dict(zip(SPLITS, read, strict=True))
+    return _split(read[0], options.validation_fraction, options.test_fraction)
+
+
+def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
+    """Splits by a hash of the id: the same problem goes the same way in every language, and adding examples moves none."""
+    splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
+    for example in examples:
+        share = int.from_bytes(hashlib.sha256(example.id.encode()).digest()[:6]) / 2**48
+        if share < test_fraction:
+            splits["test"].append(example)
+        elif share < test_fraction + validation_fraction:
+            splits["validation"].append(example)
+        else:
+            splits["train"].append(example)
+    return splits
+
+
+def _pair(record: dict[str, Any], where: str, row: Language) -> Example:
+    text = string_field(record, "text", where)
+    code = string_field(record, "code", where)
+    # Without an id the title stands in: it is what the same problem shares across languages.
+    identifier = str(record["id"]) if record.get("id") not in (None, "") else f"title-{_short_hash(title_of(text))}"
+    return Example(identifier, row.name, text, code, tests_field(record, where))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.lower().encode()).hexdigest()[:12]
