@@ -1,0 +1,69 @@
+"""The embedded corpus: small programming tasks, each solved in four languages and tested by input and output.
+
+It is package data, one folder a task under ``corpus_tasks/``: ``task.json`` (split, text, tests) and a program per
+language under the file name that its compiler expects. The tasks are those of a beginner's course, written for this
+project, and share their conventions, so that a small model can learn the manner from the 32 training tasks.
+``docs/corpus.md`` says how to add one. The corpus shows the pipeline and tests it on a machine without other data; it
+is too small to rest a claim about quality on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusTest:
+    """One run of a program.
+
+    Attributes:
+        input: Standard input.
+        output: Standard output, whole, with its trailing newline.
+    """
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusTask:
+    """A task, its programs and its tests.
+
+    Attributes:
+        id: Name of the task's folder; in each program the function that solves the task has this name.
+        split: ``train``, ``validation`` or ``test``; a task is in the same split in every language.
+        text: The task in XLCoST's manner, ``title | comment ; comment ; comment``.
+        programs: Source of a whole program by language; it reads standard input and prints.
+        tests: Three to five runs, among them an edge case.
+    """
+
+    id: str
+    split: str
+    text: str
+    programs: dict[str, str]
+    tests: tuple[CorpusTest, ...]
+
+
+def load_tasks() -> list[CorpusTask]:
+    """Returns all tasks of the embedded corpus, sorted by id."""
+    folders = [entry for entry in (files("moesaic.data") / "corpus_tasks").iterdir() if entry.is_dir()]
+    return [_load_task(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
+
+
+def _load_task(folder: Traversable) -> CorpusTask:
+    record = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    return CorpusTask(
+        id=folder.name,
+        split=record["split"],
+        text=record["text"],
+        programs={
+            language: (folder / LANGUAGES[language].source_file).read_text(encoding="utf-8")
+            for language in STUDY_LANGUAGES
+        },
+        tests=tuple(CorpusTest(**test) for test in record["tests"]),
+    )
