@@ -65,7 +65,7 @@ def bar_chart(title: str, metric: Metric, groups: Sequence[tuple[str, Sequence[B
         return left + plot * value / ticks[-1]
 
     height = sum(len(bars) * bar + gap for _, bars in groups)
-    parts = [_grid_x([(x(tick), _tick(tick)) for tick in ticks], 4, height, axis)]
+    parts = [_grid_x([(x(tick), _tick(tick, metric.percent)) for tick in ticks], 4, height, axis)]
     top = 4.0
     for label, bars in groups:
         middle = top + len(bars) * bar / 2
@@ -121,7 +121,7 @@ def line_chart(title: str, curve: Curve, description: str = "") -> str:
 def heat_map(
     title: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], highlight: int | None
 ) -> str:
-    """Draws shares between 0 and 1 as cells; the darker, the more.
+    """Draws shares between 0 and 1 as cells; the stronger the colour, the more.
 
     Args:
         title: What is shown.
@@ -224,8 +224,8 @@ def _text(x: float, y: float, text: str, css_class: str, anchor: str = "middle")
     return f'<text class="{css_class}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _tick(value: float) -> str:
-    return f"{value:.4g}"
+def _tick(value: float, percent: bool = False) -> str:
+    return f"{100 * value:.4g}%" if percent else f"{value:.4g}"
 
 
 def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -80,7 +80,7 @@ def render_report(workspace: Path) -> str:
     )
     recipe = as_mapping(results.get("recipe"))
     routing = as_mapping(results.get("routing"))
-    data_grid, data_facts = tables.data_grid(as_mapping(results.get("data")), summary.languages)
+    data = as_mapping(results.get("data"))
     seconds = _seconds(results.get("seconds"))
     return environment.get_template("report.html.j2").render(
         style=Markup(style),  # noqa: S704 - our own file
@@ -102,8 +102,8 @@ def render_report(workspace: Path) -> str:
         dead=_dead(routing),
         has_routing=bool(routing),
         guards=tables.guards_grids(as_mapping(results.get("guards")), summary),
-        data=data_grid,
-        data_facts=data_facts,
+        data=tables.data_grid(data, summary.languages),
+        data_source=str(data.get("source") or ""),
         samples=choose_samples(workspace, summary.languages, summary.metrics),
         recipe=yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True) if recipe else "",
         versions=[(str(key), str(value)) for key, value in as_mapping(results.get("versions")).items()],
@@ -162,7 +162,7 @@ def _facts(
     if count:
         facts.append((f"{str(predict.get('split') or 'test').capitalize()} examples", f"{count:,}"))
     if hardware:
-        memory = f" ({hardware['gpu_memory_gib']} GiB)" if hardware.get("gpu_memory_gib") else ""
+        memory = f" ({hardware['gpu_memory_gib']:.0f} GiB)" if as_number(hardware.get("gpu_memory_gib")) else ""
         device = f"{hardware['gpu']}{memory}" if hardware.get("gpu") else ""
         cores = f"{hardware['cores']} cores" if hardware.get("cores") else ""
         machine = " ".join(str(hardware[key]) for key in ("system", "machine") if hardware.get(key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,7 +107,7 @@ def cross_grid(summary: Summary) -> Grid | None:
             cells.append(Cell(loss.format(score.value), f"n {score.n:,}" if score.n else "", f"{shade}{own}"))
         rows.append((system_title(system), cells))
     caption = (
-        "Test loss in nats per code token. Framed: an expert on its own language. The darker, the better in its column."
+        "Loss in nats per code token. Framed: an expert at home. The stronger the colour, the lower in its column."
     )
     return Grid(caption, [language_title(name) for name in summary.languages], rows, "System")
 
@@ -140,7 +140,7 @@ def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Gri
     systems = [name for name in summary.rows if as_mapping(guards.get(name))]
     table = {
         system: {
-            language: dict(_leaves(as_mapping(guards[system]).get(language)))
+            language: _numbers(as_mapping(guards[system]).get(language))
             for language in summary.languages
             if language in guards[system]
         }
@@ -169,23 +169,36 @@ def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Gri
     return Grid(caption, columns, means, "System"), Grid("The same, by language.", columns, every, "System", groups)
 
 
-def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> tuple[Grid | None, list[tuple[str, str]]]:
-    """What was read, kept and left out, per language; and the facts that concern no single language."""
-    by_language = as_mapping(report.get("languages")) or report
-    table = {name: dict(_leaves(by_language.get(name))) for name in languages if as_mapping(by_language.get(name))}
-    rest = {key: value for key, value in report.items() if key not in table and key != "languages"}
-    facts = [(words(key), _count(value)) for key, value in _leaves(rest)]
-    facts += [(words(key), value) for key, value in rest.items() if isinstance(value, str)]
-    keys = list(dict.fromkeys(key for leaves in table.values() for key in leaves))
-    if not keys:
-        return None, facts
-    rows = [(words(key), [Cell(_count(leaves.get(key))) for leaves in table.values()]) for key in keys]
-    return Grid("Examples per language.", [language_title(name) for name in table], rows, ""), facts
+def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> Grid | None:
+    """What was read, kept and left out of every split; a reason that never applied has no row."""
+    table = as_mapping(report.get("languages"))
+    names = [language for language in languages if as_mapping(table.get(language))]
+    rows: list[tuple[str, list[Cell]]] = []
+    groups: dict[int, str] = {}
+    for split in dict.fromkeys(str(split) for name in names for split in table[name]):
+        groups[len(rows)] = split
+        reports = [as_mapping(table[name].get(split)) for name in names]
+        left_out = [as_mapping(item.get("left_out")) for item in reports]
+        rows += [_data_row(key, [item.get(key) for item in reports]) for key in ("read", "kept")]
+        for reason in dict.fromkeys(str(reason) for item in left_out for reason in item):
+            if any(item.get(reason) for item in left_out):
+                rows.append(_data_row(f"left out: {reason}", [item.get(reason, 0) for item in left_out]))
+        keys = [key for key in dict.fromkeys(k for item in reports for k in item) if key not in ("read", "kept")]
+        rows += [_data_row(key, [item.get(key) for item in reports]) for key in keys if key != "left_out"]
+    caption = "Examples per split and language; shares are shares of programs that parse."
+    return Grid(caption, [language_title(name) for name in names], rows, "Split", groups) if rows else None
+
+
+def _data_row(key: str, values: Sequence[Any]) -> tuple[str, list[Cell]]:
+    numbers = [as_number(value) for value in values]
+    if "share" in key:
+        return words(key), [Cell(MISSING if value is None else f"{100 * value:.1f}%") for value in numbers]
+    return words(key), [Cell(_count(value)) for value in numbers]
 
 
 def words(key: str) -> str:
-    """Returns a key as words: ``left_out/too_long`` -> ``left out / too long``."""
-    return key.replace("_", " ").replace("/", " / ")
+    """Returns a key as words: ``too_long`` -> ``too long``."""
+    return key.replace("_", " ")
 
 
 def _metric_titles(summary: Summary) -> list[str]:
@@ -208,15 +221,8 @@ def _shade(value: float | None, values: Sequence[float]) -> str:
     return f"shade{round(_SHADES * (high - value) / (high - low)) if high > low else 0}"
 
 
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yields the numbers of a nested mapping with their path; an estimate counts as its value."""
-    for key, item in as_mapping(value).items():
-        path = f"{prefix}{key}"
-        number = as_number(as_mapping(item).get("value")) if "value" in as_mapping(item) else as_number(item)
-        if number is not None:
-            yield path, number
-        elif isinstance(item, Mapping):
-            yield from _leaves(item, f"{path}/")
+def _numbers(value: Any) -> dict[str, float]:
+    return {str(key): number for key, item in as_mapping(value).items() if (number := as_number(item)) is not None}
 
 
 def _share_or_count(key: str, value: float | None) -> str:
