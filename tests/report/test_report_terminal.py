@@ -1,0 +1,107 @@
+import io
+
+import pytest
+from rich.console import Console
+from synthetic_workspace import build_results, estimate
+
+from moesaic.errors import CheckpointError
+from moesaic.report import language_table, ratio_line, terminal_table
+from moesaic.report.summary import Summary, language_title, metric_of, system_title
+
+
+def shown(table, width=140):
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(table)
+    return stream.getvalue()
+
+
+def test_terminal_table_has_a_row_per_system_and_means():
+    text = shown(terminal_table(build_results(baselines=("ties",))))
+    rows = [line for line in text.splitlines() if line.startswith("│")]
+    assert [row.split("│")[1].strip() for row in rows] == ["Base", "Own experts", "MoE", "TIES merge"]
+    assert "0.605" in rows[2]
+    assert "n 800" in text
+    assert "mean over 4 languages" in text
+
+
+def test_best_value_is_bold():
+    table = terminal_table(build_results())
+    loss = [text.style for text in table.columns[1].cells]
+    assert loss == ["", "", "bold green"]
+
+
+def test_language_table_has_intervals():
+    text = shown(language_table(build_results(("python", "cpp"))))
+    assert "0.556" in text
+    assert "0.526\N{EN DASH}0.586" in text
+    assert text.index("Python") < text.index("C++")
+
+
+def test_markup_in_names_is_not_markup():
+    results = build_results(("python", "[red]x[/red]"))
+    results["systems"]["[bold]y"] = results["systems"]["moe"]
+    assert "[bold]y" in shown(terminal_table(results))
+    assert "[red]x[/red]" in shown(language_table(results))
+
+
+def test_one_language_and_no_generated_programs():
+    text = shown(terminal_table(build_results(("java",), generated=False)))
+    assert "Systems, Java" in text
+    assert "CodeBLEU" not in text
+
+
+def test_partial_system_says_so_and_is_not_best():
+    results = build_results()
+    results["systems"]["arrow"] = {"loss": {"python": estimate(0.1)}}
+    assert "Arrow (1 of 4 languages)" in shown(terminal_table(results))
+    assert Summary(results).best(metric_of("loss")) == {"moe"}
+
+
+def test_ratio_line_compares_over_common_languages():
+    systems = {
+        "base": {"loss": {"python": estimate(2.0, 10), "java": estimate(1.0, 10)}},
+        "expert:python": {"loss": {"python": estimate(0.5, 10)}},
+        "moe": {"loss": {"python": estimate(0.4, 10), "java": estimate(9.0, 10)}},
+    }
+    line = ratio_line({"systems": systems})
+    assert line == "MoE loss 0.400 is 80.0% of its experts' 0.500 and 20.0% of the base's 2.000 (Python, n = 10)"
+
+
+def test_ratio_line_without_partners():
+    assert ratio_line({"systems": {"base": {"loss": {"java": estimate(1.0)}}}}) == ""
+    assert ratio_line({"systems": {"moe": {"loss": {"java": estimate(1.0, 5)}}}}) == "MoE loss 1.000 (Java, n = 5)"
+
+
+def test_own_experts_are_found_without_their_row():
+    results = build_results()
+    whole = Summary(results).mean("experts", "loss").value
+    del results["systems"]["experts"]
+    assert Summary(results).mean("experts", "loss").value == whole
+
+
+def test_interval_of_a_mean_is_the_mean_of_the_intervals():
+    systems = {"moe": {"loss": {"python": estimate(1.0, 4, 0.1), "java": estimate(2.0, 6, 0.3)}}}
+    score = Summary({"systems": systems}).mean("moe", "loss")
+    assert (score.value, score.n, score.num_languages) == (1.5, 10, 2)
+    assert (score.low, score.high) == (pytest.approx(1.3), pytest.approx(1.7))
+
+
+def test_unknown_metric_is_shown_as_it_is_called():
+    systems = {"moe": {"chrf": {"java": estimate(0.5)}, "loss": {"java": estimate(0.5)}}}
+    assert [metric.title for metric in Summary({"systems": systems}).metrics] == ["Loss", "chrf"]
+
+
+def test_names_for_people():
+    assert system_title("expert:cpp") == "C++ expert"
+    assert system_title("something") == "something"
+    assert language_title("klingon") == "klingon"
+
+
+def test_results_without_systems_are_refused():
+    with pytest.raises(CheckpointError, match="systems"):
+        terminal_table({"versions": {}})
+
+
+def test_empty_table_draws():
+    assert "System" in shown(terminal_table({"systems": {}}))
+    assert "System" in shown(language_table({"systems": {"moe": {"loss": {"java": {"value": None}}}}}))
