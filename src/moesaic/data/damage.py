@@ -1,10 +1,10 @@
 """Finds programs that nobody can repair, so that they are neither trained on nor scored against.
 
-Three things happened to XLCoST's programs on their way into the data set that ``detokenize`` cannot undo:
+Three things happened to XLCoST's programs that ``detokenize`` cannot undo:
 
 - `||` was lost from many Java, JavaScript and C++ programs: ``if ( M < 0 M >= N )``. None of these parses.
-- JavaScript's string literals were blanked to ``" "``. Where a blank is printed between values the program is as good as
-  before. Where it is compared, stored, passed on or returned, the program has lost its constants, and where a branch
+- JavaScript's string literals were blanked to ``" "``. Where a blank is printed between values the program is as good
+  as before. Where it is compared, stored, passed on or returned, the program has lost its constants, and where a branch
   prints nothing else, it has lost its answer.
 - Some programs were cut or garbled and do not parse for other reasons.
 
@@ -28,9 +28,10 @@ REASONS: tuple[str, ...] = (LOST_OPERATOR, DOES_NOT_PARSE, BLANK_STRINGS)
 """Why a program counts as damaged; the report counts each."""
 
 _OPERAND = r"""(?:-?[\w.]+(?:\[[^\]]*\]|\([^()]*\))*|'[^'\n]*'|"[^"\n]*"|[\])])"""
+_TERM = rf"{_OPERAND}(?: [-+*/%] {_OPERAND})*"
 _LOST_OPERATOR = re.compile(
-    rf"(?:==|!=|<=?|>=?)\s*{_OPERAND}\s+(?:!\s*)?[\w(]+[\w.\[\]()'+\-*/% ]*\s*(?:==|!=|<=?|>=?)"  # x < 0 x >= n
-    rf"|(?:==|!=|<=?|>=?)\s*{_OPERAND}\s+!"  # x < 0 !y
+    rf"(?:==|!=|<=?|>=?)\s*{_TERM}\s+(?:!\s*)?[\w(]+[\w.\[\]()'+\-*/% ]*\s*(?:==|!=|<=?|>=?)"  # x < 0 x >= n
+    rf"|(?:==|!=|<=?|>=?)\s*{_TERM}\s+!"  # x < 0 !y
     r"|<<\s*\w+ \w+"  # x << 1 1: a lost `|`
 )
 _OUTPUT_CALLS = frozenset({"document.write", "document.writeln", "console.log", "alert"})
@@ -38,19 +39,20 @@ _SEPARATOR_METHODS = frozenset({"split", "join"})
 _EXPRESSION_PARTS = frozenset({"parenthesized_expression", "ternary_expression"})
 
 
-def damage(source: str, language: str) -> str | None:
+def damage(source: str, language: str, is_restored: bool = True) -> str | None:
     """Returns why a program is beyond repair, or None if it is sound.
 
     Args:
         source: Restored source, as :func:`moesaic.data.detokenize.detokenize` returns it.
         language: Name of the language.
+        is_restored: False for source that was no token stream: it has to parse, and its blank strings are meant.
 
     Returns:
         One of :data:`REASONS`.
     """
     if not reads(source, language):
-        return LOST_OPERATOR if language != "php" and _LOST_OPERATOR.search(source) else DOES_NOT_PARSE
-    if language == "javascript" and _lost_strings(source):
+        return LOST_OPERATOR if is_restored and _LOST_OPERATOR.search(source) else DOES_NOT_PARSE
+    if is_restored and language == "javascript" and _lost_strings(source):
         return BLANK_STRINGS
     return None
 
@@ -71,12 +73,10 @@ def reads(source: str, language: str) -> bool:
 
 
 def _lost_strings(source: str) -> bool:
-    """Whether a blank literal stands where the program needs the text it had."""
+    """Whether every literal is blank, and one stands where the program needs the text it had."""
     text = encode(source)
-    return any(
-        node.type == "string" and not text[node.start_byte + 1 : node.end_byte - 1].strip() and _is_needed(node, text)
-        for node in walk(parse(source, "javascript"))
-    )
+    literals = [node for node in walk(parse(source, "javascript")) if node.type == "string"]
+    return all(_is_blank(node, text) for node in literals) and any(_is_needed(node, text) for node in literals)
 
 
 def _is_needed(literal: Node, text: bytes) -> bool:

@@ -5,8 +5,8 @@ A program of XLCoST is one line of tokens with single spaces between them:
     def f ( x ) : NEW_LINE INDENT print ( " a ▁ b " ) NEW_LINE DEDENT        Python
     #include <iostream> NEW_LINE int main ( ) { cout << " x STRNEWLINE " ; }  C++
 
-1. String and character literals are found first, because markers inside and outside of them mean different things. Inside,
-   the spaces are the tokeniser's and U+2581, STRNEWLINE and TABSYMBOL are the real white space.
+1. String and character literals are found first, because markers mean different things inside and outside of them.
+   Inside, the spaces are the tokeniser's and U+2581, STRNEWLINE and TABSYMBOL are the real white space.
 2. The layout is laid out: Python's INDENT and DEDENT become indentation, the end of a preprocessor line becomes a
    line break, the others are broken at braces and semicolons.
 3. A formatter (``formatting``) puts spaces and line breaks where the language's style wants them.
@@ -27,9 +27,10 @@ from moesaic.languages import get_language
 SPACE_MARK = "\u2581"
 """U+2581: a real space inside a literal."""
 
-_LINE_MARKS = frozenset({"NEW_LINE", "INDENT", "DEDENT"})
-_HEADERS = frozenset("if elif else for while def class try except finally with".split())
-_OPERATORS = frozenset("and or * / // % == != + <= >= < > & | ^".split())
+_NEW_LINE, _INDENT, _DEDENT = "NEW_LINE", "INDENT", "DEDENT"
+_LINE_MARKS = frozenset({_NEW_LINE, _INDENT, _DEDENT})
+_HEADERS = frozenset({"if", "elif", "else", "for", "while", "def", "class", "try", "except", "finally", "with"})
+_OPERATORS = frozenset({"and", "or", "*", "/", "//", "%", "+", "==", "!=", "<=", ">=", "<", ">", "&", "|", "^"})
 _OPEN_OPERATORS = _OPERATORS | {"-", "=", "+=", "-=", "*=", "not", "in", "\\"}
 _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'")
 _DIRECTIVE = re.compile(r"#\s*(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|error)\b")
@@ -98,7 +99,7 @@ def is_token_stream(code: str) -> bool:
 def _split(code: str, language: str) -> Iterator[str]:
     """Yields the tokens of a stream, every literal restored and as one token."""
     position = 0
-    previous = "NEW_LINE"
+    previous = _NEW_LINE
     pattern = re.compile(r"\S+")
     text = code.strip()
     while match := pattern.search(text, position):
@@ -133,7 +134,7 @@ def _is_stray_quote(text: str, start: int, previous: str, language: str) -> bool
 def _restore_literal(literal: str, language: str) -> str:
     quote, content = literal[0], literal[1:-1]
     if not content.strip():
-        # JavaScript's literals were blanked altogether, and an empty character literal is not C or Java: keep the space.
+        # JavaScript's literals were all blanked, and an empty character literal is not C or Java: keep the space.
         keeps_space = language == "javascript" or (quote == "'" and language not in ("python", "php"))
         return f"{quote} {quote}" if keeps_space else quote * 2
     if "NEW_LINE" in content and SPACE_MARK not in content:
@@ -169,8 +170,9 @@ def _indent(tokens: Iterable[str]) -> str:
         nonlocal needs_body
         if not line:
             return
-        previous = lines[-1].split() if lines else []
-        if previous and (previous[-1] in _OPEN_OPERATORS and previous[-2:] != ["import", "*"] or line[0] in _OPERATORS):
+        previous = lines[-1].split() if lines else [""]
+        is_open = previous[-1] in _OPEN_OPERATORS and previous[-2:] != ["import", "*"]
+        if lines and (is_open or line[0] in _OPERATORS):
             lines[-1] = " ".join([lines[-1].removesuffix("\\"), *line])
         else:
             lines.append("    " * (sum(blocks) + len(bodies)) + " ".join(_modern_print(line)))
@@ -187,10 +189,10 @@ def _indent(tokens: Iterable[str]) -> str:
             line.append(token)
             continue
         flush()
-        if token == "INDENT":
+        if token == _INDENT:
             blocks.append(needs_body)
             needs_body = False
-        elif token == "DEDENT" and blocks:
+        elif token == _DEDENT and blocks:
             blocks.pop()
             while bodies and bodies[-1] == len(blocks):
                 bodies.pop()
@@ -211,7 +213,7 @@ def _modern_print(line: list[str]) -> list[str]:
 
 
 def _break_lines(tokens: Iterable[str], language: str) -> str:
-    text = " ".join("\n" if token == "NEW_LINE" else token for token in tokens if token not in ("INDENT", "DEDENT"))
+    text = " ".join("\n" if token == _NEW_LINE else token for token in tokens if token not in (_INDENT, _DEDENT))
     if language not in _PREPROCESSED:
         return lay_out(text, language)
     text = _INCLUDE.sub(lambda include: include.group() + "\n", text)

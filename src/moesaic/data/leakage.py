@@ -2,8 +2,8 @@
 
 Test programs must be new to a model that was trained, in whatever language it saw the problem. So an example goes
 
-- as *leaked* when its problem id or its normalised title is also in a later split (validation, test), in any language, or
-  its program nearly equals one of a later split in the same language;
+- as *leaked* when its problem id or its normalised title is also in a later split (validation, test), in any
+  language, or its program nearly equals one of a later split in the same language;
 - as *duplicate* when its program nearly equals an earlier one of the same split and language.
 
 Two programs nearly equal each other when the Jaccard similarity of their shingles (five tokens in a row) is at least
@@ -86,7 +86,7 @@ class NearDuplicates:
         self._index: dict[int, list[int]] = defaultdict(list)
 
     def find_or_add(self, code: str) -> int | None:
-        """Returns the number of the first program that nearly equals this one; adds it and returns None if none does."""
+        """Returns the number of the first program that nearly equals this one; if none does, adds it (None)."""
         program = shingles(code)
         rare_first = sorted(program, key=lambda shingle: (self._frequency[shingle], shingle))
         prefix = rare_first[: len(program) - math.ceil(self.threshold * len(program)) + 1]

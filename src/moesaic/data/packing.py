@@ -17,7 +17,6 @@ Shape suffixes: 1 batch of one row, T tokens of the row, D documents of the row 
 
 from __future__ import annotations
 
-# ruff: noqa: N815 (shape suffixes on fields)
 import bisect
 import dataclasses
 import itertools

@@ -1,6 +1,6 @@
 """The data stage: source -> restored, checked and split examples, and a report of what happened to them.
 
-    read -> restore and format -> damaged? -> repeated or leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
+    read -> restore, format -> damaged? -> repeated? leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
 
 Every example that is left out is counted under the first reason that applies.
 """
@@ -159,7 +159,7 @@ def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_
     for example, code in zip(examples, codes, strict=True):
         is_stream = is_token_stream(example.code)
         text = clean_description(example.text, language) if is_stream else example.text.strip()
-        reason = damage(code, language)
+        reason = damage(code, language, is_stream)
         parses = reason is None or reads(code, language)
         restored = replace(example, text=text, code=code)
         candidates.append(_Candidate(restored, reads(example.code, language), parses, reason))
@@ -206,7 +206,7 @@ def _write(
     kept = [candidate for candidate in candidates if candidate.reason is None]
     over = len(kept) - len(kept[:limit])
     kept = kept[:limit]
-    reasons = Counter({reason: 0 for reason in LEFT_OUT})
+    reasons = Counter(dict.fromkeys(LEFT_OUT, 0))
     reasons.update(candidate.reason for candidate in candidates if candidate.reason is not None)
     reasons[OVER_LIMIT] += over
     if not kept:

@@ -12,10 +12,16 @@ import re
 from moesaic.parsing import encode, parse, parses, walk
 
 _LANGUAGE = "javascript"
-_STARTS = frozenset("var let const function if for while do switch return break continue throw class try".split())
-_HEADERS = frozenset("if for while switch catch with".split())
+_DECLARATIONS = frozenset({"var", "let", "const", "function", "class"})
+_STARTS = _DECLARATIONS | {"if", "for", "while", "do", "switch", "try", "return", "break", "continue", "throw"}
+_BOUNDARIES = _STARTS | {"else"}
+_HEADERS = frozenset({"if", "for", "while", "switch", "catch", "with"})
 _NO_END = (
-    _STARTS | _HEADERS | frozenset("else case new typeof delete void in of instanceof static async get set".split())
+    _STARTS
+    | _HEADERS
+    | frozenset(
+        {"else", "case", "new", "typeof", "delete", "void", "in", "of", "instanceof", "static", "async", "get", "set"}
+    )
 )
 _ENDS_VALUE = re.compile(r"""[\w$]+|[\])]|\+\+|--|.*["'`]""")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
@@ -48,8 +54,8 @@ def _insert_between(tokens: list[str]) -> list[str]:
             result.append(";")
             statement = []
         if token in ("(", "[", "{"):
-            is_head = token == "(" and (previous in _HEADERS or "function" in statement[-2:])
-            opened.append((token, is_head))
+            # Only parentheses follow these words.
+            opened.append((token, previous in _HEADERS or "function" in statement[-2:]))
         after_header = False
         if token in (")", "]", "}") and opened:
             after_header = opened.pop()[1]
@@ -60,7 +66,7 @@ def _insert_between(tokens: list[str]) -> list[str]:
 
 
 def _starts_statement(token: str, statement: list[str]) -> bool:
-    if token in _STARTS or token == "else":
+    if token in _BOUNDARIES:
         return True
     # Two values in a row after `return` or in a comparison are a lost `||`, which nobody can put back.
     return bool(_NAME.fullmatch(token)) and token not in _NO_END and statement[0] != "return"

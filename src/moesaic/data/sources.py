@@ -5,8 +5,8 @@
     a folder XLCoST_data            the upstream release, or a folder above or below it
     a folder of JSON Lines          <language>/{train,validation,test}.jsonl or <language>.jsonl
 
-JSON Lines have the fields ``text`` and ``code`` and may have ``id`` and ``tests``. One file without splits is split by a
-hash of the id, so that a problem is in the same split in every language.
+JSON Lines have the fields ``text`` and ``code`` and may have ``id`` and ``tests``. One file without splits is split by
+a hash of the id, so that a problem is in the same split in every language.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def _folder(source: str) -> Path:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise DataError(
-            f"data.source {source!r} {what}: give 'corpus', 'hub:NAME', an XLCoST_data folder, or a folder of JSON Lines "
-            "(<language>/train.jsonl, validation.jsonl, test.jsonl)"
+            f"data.source {source!r} {what}: give 'corpus', 'hub:NAME', an XLCoST_data folder, or a folder of JSON "
+            "Lines (<language>/train.jsonl, validation.jsonl, test.jsonl)"
         )
     return folder
 
@@ -138,8 +138,8 @@ def _read_hub(name: str, row: Language) -> dict[str, list[Example]]:
     except Exception as error:  # the library raises dozens of kinds: network, disk, unknown name, unknown configuration
         first_line = str(error).strip().split("\n")[0]
         raise DataError(
-            f"cannot load {name!r} ({row.hub_config}) from the hub: {first_line}; check the name and the network, or set "
-            "data.source to a local copy"
+            f"cannot load {name!r} ({row.hub_config}) from the hub: {first_line}; check the name and the network, or "
+            "set data.source to a local copy"
         ) from error
     missing = [split for split in SPLITS if split not in loaded]
     if missing:
@@ -173,8 +173,8 @@ def _xlcost_files(folder: Path, row: Language) -> list[Path]:
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise DataError(
-            f"{folder} has no {missing[0].relative_to(folder)} ({len(missing)} of {len(files)} files of {row.title} are "
-            "missing): unpack the release again or leave the language out of data.languages"
+            f"{folder} has no {missing[0].relative_to(folder)} ({len(missing)} of {len(files)} files of {row.title} "
+            "are missing): unpack the release again or leave the language out of data.languages"
         )
     return files
 
@@ -231,7 +231,7 @@ def _read_jsonl(folder: Path, row: Language, options: SourceOptions) -> dict[str
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
-    """Splits by a hash of the id: the same problem goes the same way in every language, and adding examples moves none."""
+    """Splits by a hash of the id: a problem goes the same way in every language, and adding one moves no other."""
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
         share = int.from_bytes(hashlib.sha256(example.id.encode()).digest()[:6]) / 2**48
