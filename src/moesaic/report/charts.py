@@ -165,7 +165,7 @@ def heat_map(
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Returns round numbers, about ``count`` of them, that enclose the range."""
     if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # as good as one value
-        high = low + (abs(low) or 1.0)
+        high = low + max(abs(low), 1.0)
     raw = (high - low) / count
     magnitude: float = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw * 0.999)
