@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
 
 from moesaic.errors import DataError
 from moesaic.evaluate.codebleu import reference, strict
@@ -20,9 +19,9 @@ from moesaic.evaluate.statistics import Estimate, estimate_mean
 from moesaic.languages import get_language
 from moesaic.parsing import grammar_versions
 
-__all__ = ["COMPONENTS", "CodeBLEU", "CodeBleuResult", "PairScore", "Protocol", "codebleu"]
+__all__ = ["COMPONENTS", "PROTOCOLS", "CodeBLEU", "CodeBleuResult", "PairScore", "codebleu"]
 
-Protocol = Literal["strict", "reference"]
+PROTOCOLS = ("strict", "reference")
 References = Sequence[str | Sequence[str]]
 
 _CHUNK = 32  # pairs sent to a worker at once
@@ -35,14 +34,14 @@ class CodeBleuResult:
     Attributes:
         language: Name of the language.
         protocol: ``strict`` or ``reference``.
-        pairs: The score of every pair, in the order given.
+        rows: The score of every pair, in the order given.
         corpus: The score of the pooled counts, as BLEU is defined for a corpus.
         seed: Seed of the bootstrap.
     """
 
     language: str
-    protocol: Protocol
-    pairs: tuple[PairScore, ...]
+    protocol: str
+    rows: tuple[PairScore, ...]
     corpus: PairScore
     seed: int = 0
 
@@ -53,7 +52,7 @@ class CodeBleuResult:
         A component that a reference does not define is left out of the mean: its ``n`` says how many remained.
         """
         columns = {
-            name: [value for pair in self.pairs if (value := pair.to_dict()[name]) is not None] for name in COMPONENTS
+            name: [value for pair in self.rows if (value := pair.to_dict()[name]) is not None] for name in COMPONENTS
         }
         return {name: estimate_mean(values, seed=self.seed) for name, values in columns.items()}
 
@@ -74,7 +73,7 @@ def codebleu(
     predictions: Sequence[str],
     references: References,
     language: str,
-    protocol: Protocol = "strict",
+    protocol: str = "strict",
     *,
     workers: int = 1,
     seed: int = 0,
@@ -101,8 +100,8 @@ def codebleu(
         1.0
     """
     name = get_language(language).name
-    if protocol not in get_args(Protocol):
-        raise DataError(f"unknown protocol {protocol!r}: allowed are strict and reference")
+    if protocol not in PROTOCOLS:
+        raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
     if len(predictions) != len(references):
         raise DataError(
             f"{len(predictions)} predictions but {len(references)} references: one entry per pair is needed"
@@ -124,11 +123,11 @@ def codebleu(
         chunks = [_compare_chunk(task) for task in tasks]
     counts = [row for chunk in chunks for row in chunk]
     score = strict.score if protocol == "strict" else reference.score
-    pairs = tuple(score(row) for row in counts)
-    return CodeBleuResult(name, protocol, pairs, score(pool_counts(counts)), seed)
+    rows = tuple(score(row) for row in counts)
+    return CodeBleuResult(name, protocol, rows, score(pool_counts(counts)), seed)
 
 
-def _compare_chunk(task: tuple[list[str], list[list[str]], str, Protocol]) -> list[MatchCounts]:
+def _compare_chunk(task: tuple[list[str], list[list[str]], str, str]) -> list[MatchCounts]:
     predictions, groups, language, protocol = task
     compare = strict.compare if protocol == "strict" else reference.compare
     return [compare(prediction, group, language) for prediction, group in zip(predictions, groups, strict=True)]
@@ -143,9 +142,9 @@ class CodeBLEU:
         workers: Processes used by ``compute``.
     """
 
-    def __init__(self, language: str, protocol: Protocol = "strict", *, workers: int = 1) -> None:
+    def __init__(self, language: str, protocol: str = "strict", *, workers: int = 1) -> None:
         self.language = get_language(language).name
-        self.protocol: Protocol = protocol
+        self.protocol: str = protocol
         self.workers = workers
         self.reset()
 

@@ -1,0 +1,207 @@
+"""What a score cannot see by itself: how many predictions are empty, no code, in the wrong language, or blind.
+
+The reference study's MoE scored 0.25 with the bare word "Python" for a program and with programs that had nothing to
+do with their task. These shares stand beside every score, so that such a number gives itself away.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moesaic.languages import LANGUAGES, get_language
+from moesaic.parsing import encode, parse, parses
+
+__all__ = ["detect_language", "echoes_label", "guards", "has_code", "in_wrong_language"]
+
+_SIGNS: dict[str, tuple[str, ...]] = {
+    "python": (
+        r"^[ \t]*def \w+\s*\(.*\)\s*(->.*)?:",
+        r"^[ \t]*(if|elif|else|for|while|try|with)\b.*:\s*(#.*)?$",
+        r"^[ \t]*(import \w+( as \w+)?|from \w[\w.]* import .+)\s*$",
+        r"\b(None|True|False|elif|lambda)\b",
+        r"\bprint\s*\(",
+        r"\brange\s*\(|\blen\s*\(",
+    ),
+    "java": (
+        r"\bSystem\s*\.\s*(out|in)\b",
+        r"\bpublic static void main\b|\bpublic class\b|\b(static|public|private) (final )?[\w<>\[\], ]{1,60} \w+\s*\(",
+        r"^[ \t]*import java",
+        r"\bString\b|\bboolean\b|\bfinal\b|\bextends\b|\bimplements\b",
+        r"\bnew (ArrayList|HashMap|HashSet|Scanner|int)\b|\.length\b",
+    ),
+    "javascript": (
+        r"\bfunction\b\s*\w*\s*\(",
+        r"\b(let|const|var) [\w\[{]",
+        r"\bconsole\s*\.\s*log\b|\bdocument\s*\.\s*write\b",
+        r"=>|===|!==",
+        r"\b(undefined|typeof|Math\.floor|parseInt)\b",
+    ),
+    "cpp": (
+        r"#\s*include\s*<\s*(bits/stdc\+\+\.h|iostream|vector|string|algorithm|map)\s*>",
+        r"\busing namespace\b|\bstd\s*::",
+        r"\bcout\b|\bcin\b|\bendl\b",
+        r"\b(vector|map|unordered_map|set|pair|queue|stack)\s*<",
+        r"\b(int|void) main\s*\(|\bauto\b|\bbool\b|\b(int|void|bool|long long|string) \w+\s*\([^;{]{0,200}\)\s*\{",
+        r"\b(template|typename|nullptr|constexpr)\b",
+    ),
+    "c": (
+        r"#\s*include\s*<\s*(stdio|stdlib|string|math|stdbool|limits)\.h\s*>",
+        r"\bprintf\s*\(|\bscanf\s*\(",
+        r"\b(int|void) main\s*\(|\b(int|void) \w+\s*\([^;{]{0,200}\)\s*\{",
+        r"\bmalloc\s*\(|\bstruct \w+\s*\*",
+    ),
+    "csharp": (
+        r"^[ \t]*using System\b",
+        r"\bConsole\s*\.\s*(Write|Read)",
+        r"\bstatic (void|int) Main\s*\(",
+        r"\bforeach\s*\(|\bstring\b|\bnamespace \w+|\bpublic (static )?[\w<>\[\]]+ [A-Z]\w*\s*[({]",
+        r"\bvar \w+ =|\bbool\b|\.Length\b",
+    ),
+    "php": (r"<\?php", r"\$\w+", r"\becho\b", r"\bfunction \w+\s*\((\s*\$|\s*\))"),
+}
+_PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}
+
+_CONFUSABLE = {"c": "cpp", "cpp": "c", "java": "csharp", "csharp": "java"}
+_MARGIN = 0.25
+_CONFUSABLE_MARGIN = 0.6  # C is C++ for the most part, and much Java reads as C#
+
+_CODE_LINE = re.compile(  # on lines whose white space is single spaces, so no two repeats compete for a run of them
+    r"""[;{}]$                                                               # ends like a statement or block
+      | ^(\#\ ?include|import\ |from\ \S+\ import\b|using\ |package\ |<\?php)
+      | ^(def|class|if|elif|else|for|while|try|except|with|async)\b.*:\ ?(\#.*)?$
+      | ^(return|raise|print|pass|break|continue)\b\ ?([\w(\[{'"-].*)?$
+      | ^(let|const|var|function|public|private|static|int|void|double|float|bool|char|string|auto|long)\b.*[=({;]
+      | ^[\w.$\[\]'",\ ()]+(=|\+=|-=|\*=|/=|%=|:=)\ ?\S                        # assignment
+      | ^[\w.$]+\ ?\(.*\)$                                                   # call
+      | [=!<>]=|&&|\|\||<<|->|=>|::
+      | \)\ ?[{:]|\b(for|while|if)\ ?\(|\w\ ?\[[^\[\]]*\]\ ?=               # inside a program kept on one line
+    """,
+    re.VERBOSE,
+)
+
+_WORD = re.compile(r"\w+")
+
+
+def has_code(text: str) -> bool:
+    """Says whether any line of a text looks like a line of a program; a label, prose and numbers do not."""
+    return any(_CODE_LINE.search(" ".join(line.split())) for line in text.splitlines())
+
+
+def echoes_label(text: str) -> bool:
+    """Says whether a text is nothing but the name of a language, in any quotes, brackets or fences."""
+    bare = text.strip().strip("`'\"[](){}<>/:;.,!*# \n\t").lower()
+    return any(
+        bare in (row.name, row.title.lower(), row.fence, row.xlcost_name.lower(), *row.aliases)
+        for row in LANGUAGES.values()
+    )
+
+
+def _fit(source: str, language: str) -> float:
+    """How well a language explains a text, from 0 to 2: what its grammar reads, and how many of its signs occur."""
+    data = encode(source)
+    broken = 0
+    cursor = parse(source, language).walk()
+    descend = True
+    while True:
+        node = cursor.node
+        assert node is not None
+        if node.is_error:
+            broken += max(1, len(data[node.start_byte : node.end_byte].split()))
+            descend = False
+        else:
+            broken += node.is_missing
+            descend = node.has_error
+        if descend and cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                signs = _PATTERNS[language]
+                share = min(1.0, 2 * broken / max(1, len(data.split())))
+                return 1.0 - share + sum(bool(sign.search(source)) for sign in signs) / min(3, len(signs))
+
+
+def _fits(source: str) -> dict[str, float]:
+    return {name: _fit(source, name) for name in LANGUAGES}
+
+
+def detect_language(source: str) -> str | None:
+    """Returns the language that explains a text best; None for a text without code.
+
+    The grammar's errors and the language's own words and forms are weighed together. C that is also C++ may come out
+    as either.
+    """
+    if not has_code(source):
+        return None
+    fits = _fits(source)
+    return max(fits, key=lambda name: fits[name])
+
+
+def in_wrong_language(source: str, language: str) -> bool:
+    """Says whether another language explains a text clearly better than the one that was asked for.
+
+    A text without code is in no language, so not in the wrong one. Languages that share most of their programs (C and
+    C++, Java and C#) need the clearer difference.
+    """
+    if not has_code(source):
+        return False
+    fits = _fits(source)
+    return any(
+        fits[name] > fits[language] + (_CONFUSABLE_MARGIN if _CONFUSABLE.get(language) == name else _MARGIN)
+        for name in fits
+        if name != language
+    )
+
+
+def _overlap(first: Counter[str], second: Counter[str]) -> float:
+    """Twice the shared words over all words (Dice 1945), with multiplicity."""
+    total = first.total() + second.total()
+    return 2 * (first & second).total() / total if total else 0.0
+
+
+def _other_rows(count: int, seed: int) -> list[int]:
+    """For every row another one: a random cycle through all rows."""
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    successor = dict(zip(order, order[1:] + order[:1], strict=True))
+    return [successor[index] for index in range(count)]
+
+
+def guards(rows: Sequence[Mapping[str, Any]], language: str, seed: int = 0) -> dict[str, float | int]:
+    """Counts what a score would hide.
+
+    Args:
+        rows: ``prediction`` and ``reference`` (a string or several) each.
+        language: Name or alias of the language asked for.
+        seed: Seed of the shuffled tasks.
+
+    Returns:
+        ``n`` and these shares of the predictions: ``empty``; ``no_code`` (empty ones included); ``parses``;
+        ``wrong_language``; ``label_echo``; then ``own_task_overlap`` and ``shuffled_task_overlap``: the mean word
+        overlap of a prediction with its own reference and with another row's. When the two are equal, generation did
+        not look at its prompt. (One row has no other: its shuffled overlap is its own.)
+    """
+    name = get_language(language).name
+    predictions = [str(row["prediction"]) for row in rows]
+    references = [row["reference"] if isinstance(row["reference"], str) else row["reference"][0] for row in rows]
+    words = [Counter(_WORD.findall(text)) for text in predictions]
+    tasks = [Counter(_WORD.findall(text)) for text in references]
+    others = _other_rows(len(rows), seed)
+    size = max(1, len(rows))
+
+    def share(flags: Sequence[bool]) -> float:
+        return sum(flags) / size
+
+    return {
+        "n": len(rows),
+        "empty": share([not text.strip() for text in predictions]),
+        "no_code": share([not has_code(text) for text in predictions]),
+        "parses": share([parses(text, name) for text in predictions]),
+        "wrong_language": share([in_wrong_language(text, name) for text in predictions]),
+        "label_echo": share([echoes_label(text) for text in predictions]),
+        "own_task_overlap": sum(_overlap(a, b) for a, b in zip(words, tasks, strict=True)) / size,
+        "shuffled_task_overlap": sum(_overlap(a, tasks[other]) for a, other in zip(words, others, strict=True)) / size,
+    }
