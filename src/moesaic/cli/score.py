@@ -1,0 +1,108 @@
+"""The command ``score``: a file of predictions in, scores with their guards out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from moesaic.evaluate.score import FileScore
+    from moesaic.evaluate.statistics import Estimate
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command("score", help="Score predicted programs against references: CodeBLEU or BLEU, with guards.")(_score)
+
+
+def _score(
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON Lines with prediction and reference (a string or several), optionally language and id.",
+            metavar="PREDICTIONS",
+        ),
+    ],
+    language: Annotated[str, typer.Option(help="Programming language; all: the one each line names.")],
+    metric: Annotated[str, typer.Option(help="codebleu or bleu.")] = "codebleu",
+    protocol: Annotated[str, typer.Option(help="Of CodeBLEU: strict, or reference (codebleu 0.7.0).")] = "strict",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    rows: Annotated[Path | None, typer.Option(help="File for one JSON line per pair.")] = None,
+    detokenize: Annotated[
+        bool | None,
+        typer.Option(
+            "--detokenize/--no-detokenize",
+            help="Turn XLCoST token streams into source first. Default: yes, but never in the reference protocol.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+) -> None:
+    from moesaic.errors import DataError
+    from moesaic.evaluate.score import score_file
+
+    result = score_file(
+        predictions,
+        language,
+        metric=metric,
+        protocol=protocol,
+        detokenize=detokenize,
+        workers=workers,
+        seed=seed,
+    )
+    if rows is not None:
+        try:
+            rows.write_text("".join(json.dumps(row) + "\n" for row in result.rows), encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"--rows {rows}: cannot be written: {error.strerror}") from error
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+    else:
+        _print(result)
+
+
+def _print(result: FileScore) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for table in (_score_table(result), _guard_table(result)):
+        console.print(table)
+
+
+def _score_table(result: FileScore) -> Table:
+    from rich.table import Table
+
+    protocol = f", protocol {result.protocol}" if result.protocol else ""
+    table = Table(title=f"Mean over programs [95% interval]{protocol}", box=None, title_justify="left")
+    names = list(next(iter(result.languages.values())).estimates)
+    for name in ("language", "n", *reversed(names)):
+        table.add_column(name, justify="left" if name == "language" else "right")
+    for language, score in result.languages.items():
+        cells = [_cell(score.estimates[name], with_interval=name == names[-1]) for name in reversed(names)]
+        table.add_row(language, str(score.guards["n"]), *cells)
+    return table
+
+
+def _cell(estimate: Estimate, *, with_interval: bool) -> str:
+    if estimate.value is None:
+        return "-"
+    interval = f" \\[{estimate.low:.3f}, {estimate.high:.3f}]" if with_interval else ""
+    return f"{estimate.value:.3f}{interval}"
+
+
+def _guard_table(result: FileScore) -> Table:
+    from rich.table import Table
+
+    table = Table(title="What the score cannot see: shares of the programs", box=None, title_justify="left")
+    names = [name for name in next(iter(result.languages.values())).guards if name != "n"]
+    for name in ("language", *names):
+        table.add_column(name.replace("_", " "), justify="left" if name == "language" else "right")
+    for language, score in result.languages.items():
+        table.add_row(language, *(f"{score.guards[name]:.3f}" for name in names))
+    return table

@@ -1,0 +1,237 @@
+"""Scores a file of predictions: per language and over all, every number with n, interval and guards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moesaic.data.detokenize import restore
+from moesaic.errors import DataError
+from moesaic.evaluate.codebleu import COMPONENTS, codebleu
+from moesaic.evaluate.guards import guards
+from moesaic.evaluate.statistics import Estimate, estimate_mean
+from moesaic.languages import LANGUAGES, get_language
+from moesaic.parsing import grammar_versions
+from moesaic.progress import Bar
+
+__all__ = ["ALL", "METRICS", "FileScore", "LanguageScore", "PredictionRow", "read_rows", "score_file", "sentence_bleu"]
+
+ALL = "all"
+METRICS = ("codebleu", "bleu")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """One line of a predictions file.
+
+    Attributes:
+        line: Its number, from 1.
+        language: Name of the language.
+        prediction: The program that was generated.
+        references: One program or more that it is compared with.
+        id: What the file calls it, if anything.
+    """
+
+    line: int
+    language: str
+    prediction: str
+    references: tuple[str, ...]
+    id: str | int | None = None
+
+
+@dataclass(frozen=True)
+class LanguageScore:
+    """The scores of one language, or of all.
+
+    Attributes:
+        estimates: Metric to the mean over the rows.
+        guards: Shares that stand beside the score.
+        corpus: Metric to the score of the pooled counts; only for CodeBLEU in one language.
+    """
+
+    estimates: dict[str, Estimate]
+    guards: dict[str, float | int]
+    corpus: dict[str, float | None] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns metric -> ``{"value", "n", "low", "high"}``, with ``guards`` and ``corpus`` beside them."""
+        result: dict[str, Any] = {name: estimate.to_dict() for name, estimate in self.estimates.items()}
+        return result | {"guards": self.guards} | ({"corpus": self.corpus} if self.corpus else {})
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """The scores of a file.
+
+    Attributes:
+        protocol: Protocol of CodeBLEU; None for another metric.
+        languages: Language to its score; with ``all`` last if every language was asked for.
+        rows: One mapping per line: ``line``, ``id`` if given, ``language`` and the metrics.
+    """
+
+    protocol: str | None
+    languages: dict[str, LanguageScore]
+    rows: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the object that ``score --json`` prints: of the one language, or of each by name."""
+        facts = {"protocol": self.protocol, "versions": grammar_versions()} if self.protocol else {}
+        if ALL not in self.languages:
+            ((name, score),) = self.languages.items()
+            return score.to_dict() | {"language": name} | facts
+        return {name: score.to_dict() for name, score in self.languages.items()} | facts
+
+
+def read_rows(path: Path, language: str) -> list[PredictionRow]:
+    """Reads JSON Lines with ``prediction`` and ``reference`` (a string or several), and optional ``language``.
+
+    Args:
+        path: The file, UTF-8.
+        language: Name or alias of a language: lines that name another one are passed over. Or ``all``: every line must
+            name its own.
+
+    Raises:
+        DataError: The file cannot be read, a line is malformed (named by number), or no line is left.
+    """
+    wanted = None if language == ALL else get_language(language).name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    rows = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip():
+            row = _parse_row(line, number, path, wanted)
+            if wanted in (None, row.language):
+                rows.append(row)
+    if not rows:
+        which = "" if wanted is None else f" in {wanted}"
+        raise DataError(f"{path} holds no predictions{which}: lines with prediction and reference are needed")
+    return rows
+
+
+def _parse_row(line: bytes, number: int, path: Path, default: str | None) -> PredictionRow:
+    where = f"{path} line {number}"
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{where} is not a prediction: it is nested too deeply") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{where} holds a {type(record).__name__}: an object with prediction and reference is needed")
+    prediction, reference = record.get("prediction"), record.get("reference")
+    if not isinstance(prediction, str):
+        raise DataError(f"{where}: prediction is {_show(prediction)}: a string is needed")
+    references = [reference] if isinstance(reference, str) else reference
+    if not isinstance(references, list) or not references or not all(isinstance(item, str) for item in references):
+        raise DataError(f"{where}: reference is {_show(reference)}: a string or a list of at least one is needed")
+    name = record.get("language", default)
+    if not isinstance(name, str):
+        raise DataError(f"{where}: language is {_show(name)}: name it in the line, or pass one with --language")
+    try:
+        language = get_language(name).name
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+    return PredictionRow(number, language, prediction, tuple(references), record.get("id"))
+
+
+def _show(value: object) -> str:
+    return "missing" if value is None else f"{value!r}"[:60]
+
+
+def sentence_bleu(prediction: str, references: Sequence[str]) -> float:
+    """Sentence BLEU (Papineni et al. 2002) as sacrebleu computes it (its tokens, its smoothing), from 0 to 1."""
+    import sacrebleu
+
+    return float(sacrebleu.sentence_bleu(prediction, list(references)).score) / 100 if prediction.strip() else 0.0
+
+
+def score_file(
+    path: Path,
+    language: str,
+    *,
+    metric: str = "codebleu",
+    protocol: str = "strict",
+    detokenize: bool | None = None,
+    workers: int = 1,
+    seed: int = 0,
+) -> FileScore:
+    """Scores a file of predictions.
+
+    Args:
+        path: JSON Lines, see :func:`read_rows`.
+        language: Name or alias of a language, or ``all`` to score each line in its own.
+        metric: ``codebleu`` or ``bleu``.
+        protocol: Of CodeBLEU: ``strict`` or ``reference``.
+        detokenize: Turn XLCoST token streams back into source first; other text stays as it is. None: yes, except in
+            the ``reference`` protocol, which is defined on the text as it stands.
+        workers: Processes.
+        seed: Seed of the bootstrap intervals.
+
+    Raises:
+        DataError: The file or an argument is wrong.
+    """
+    if metric not in METRICS:
+        raise DataError(f"unknown metric {metric!r}: allowed are {' and '.join(METRICS)}")
+    as_it_stands = metric == "codebleu" and protocol == "reference"
+    if detokenize and as_it_stands:
+        raise DataError("--detokenize with --protocol reference: that protocol scores texts as they stand; drop one")
+    rows = read_rows(path, language)
+    if detokenize or (detokenize is None and not as_it_stands):
+        rows = [_restored(row) for row in rows]
+    scores: dict[str, LanguageScore] = {}
+    values: dict[int, dict[str, float | None]] = {}
+    with Bar(f"scoring {metric}", len(rows), "programs") as bar:
+        for name in (name for name in LANGUAGES if any(row.language == name for row in rows)):
+            group = [row for row in rows if row.language == name]
+            corpus: dict[str, float | None] = {}
+            if metric == "codebleu":
+                predictions, references = [row.prediction for row in group], [row.references for row in group]
+                result = codebleu(predictions, references, name, protocol, workers=workers)
+                corpus = result.corpus.to_dict()
+                columns = [pair.to_dict() for pair in result.rows]
+            else:
+                columns = [{"bleu": sentence_bleu(row.prediction, row.references)} for row in group]
+            values.update((row.line, column) for row, column in zip(group, columns, strict=True))
+            scores[name] = LanguageScore(_estimates(columns, metric, seed), _guards(group, seed), corpus)
+            bar.advance(len(group))
+    if language == ALL:
+        scores[ALL] = LanguageScore(
+            _estimates([values[row.line] for row in rows], metric, seed), _mean_guards(scores.values())
+        )
+    records = [
+        {"line": row.line, **({} if row.id is None else {"id": row.id}), "language": row.language, **values[row.line]}
+        for row in rows
+    ]
+    return FileScore(protocol if metric == "codebleu" else None, scores, records)
+
+
+def _restored(row: PredictionRow) -> PredictionRow:
+    references = tuple(restore(reference, row.language) for reference in row.references)
+    prediction = restore(row.prediction, row.language) if row.prediction.strip() else row.prediction
+    return PredictionRow(row.line, row.language, prediction, references, row.id)
+
+
+def _estimates(columns: Sequence[dict[str, float | None]], metric: str, seed: int) -> dict[str, Estimate]:
+    names = COMPONENTS if metric == "codebleu" else (metric,)
+    return {
+        name: estimate_mean([value for column in columns if (value := column[name]) is not None], seed=seed)
+        for name in names
+    }
+
+
+def _guards(rows: Sequence[PredictionRow], seed: int) -> dict[str, float | int]:
+    records = [{"prediction": row.prediction, "reference": row.references} for row in rows]
+    return guards(records, rows[0].language, seed=seed)
+
+
+def _mean_guards(scores: Iterable[LanguageScore]) -> dict[str, float | int]:
+    """The guards of all languages together: shares weighted by their number of rows."""
+    tables = [score.guards for score in scores]
+    total = sum(int(table["n"]) for table in tables)
+    shares = {key: sum(table[key] * table["n"] for table in tables) / total for key in tables[0] if key != "n"}
+    return {"n": total, **shares}
