@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from moesaic.model.backbone import Base, DType
+    from moesaic.model.backbone import Base, BaseSource, DType
     from moesaic.model.lora import LoraExpert
     from moesaic.model.router import RouterKind
 
@@ -225,7 +225,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     return folder
 
 
-def check_base(folder: ModelFolder, base: Base) -> None:
+def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
     """Refuses a base other than the one the experts were trained on.
 
     Raises:

@@ -181,14 +181,18 @@ class TensorReader:
             return torch.empty(place.spec.shape, dtype=torch_dtype(place.spec.dtype))
         return self._tensor(place, place.start, place.spec.num_bytes).view(place.spec.shape)
 
-    def read_rows(self, name: str, rows: int) -> Iterator[Tensor]:
-        """Yields a matrix ``rows`` rows at a time; each piece is a tensor of its own."""
+    def read_slice(self, name: str, first: int, rows: int) -> Tensor:
+        """Reads ``rows`` rows of a tensor, or what is left of it after the first of them."""
         place = self._place(name)
         num_rows, *rest = place.spec.shape
         row_bytes = place.spec.num_bytes // num_rows
-        for first in range(0, num_rows, rows):
-            count = min(rows, num_rows - first)
-            yield self._tensor(place, place.start + first * row_bytes, count * row_bytes).view(count, *rest)
+        rows = min(rows, num_rows - first)
+        return self._tensor(place, place.start + first * row_bytes, rows * row_bytes).view(rows, *rest)
+
+    def read_rows(self, name: str, rows: int) -> Iterator[Tensor]:
+        """Yields a tensor ``rows`` rows at a time; each piece is a tensor of its own."""
+        for first in range(0, self.spec(name).shape[0], rows):
+            yield self.read_slice(name, first, rows)
 
     def copy(self, name: str, target: int, position: int) -> None:
         """Copies a tensor's bytes into an open file at a position, inside the kernel where it can."""

@@ -1,0 +1,109 @@
+"""The files beside the weights of an exported checkpoint: configuration, tokenizer, generation settings, card, licence.
+
+Everything is written so that transformers 4 and 5 both read it. Version 5 saves tokenizers under class names that
+version 4 does not know; those are replaced by the name that both know.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from moesaic.artifacts import digest_of, file_digest, write_json
+from moesaic.errors import ModelError
+
+TOKENIZER_PATTERNS: Final = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "spiece.model",
+    "*.jinja",
+)
+_OTHER_PATTERNS = ("generation_config.json", "LICENSE*", "NOTICE*", "USE_POLICY*")
+_NEW_CLASSES = ("TokenizersBackend",)
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """Returns the tokenizer's files of a checkpoint folder."""
+    return sorted({file for pattern in TOKENIZER_PATTERNS for file in folder.glob(pattern) if file.is_file()})
+
+
+def copy_companions(base: Path, out: Path) -> None:
+    """Copies tokenizer, generation settings and licence of a base."""
+    others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern))
+    for file in (*tokenizer_files(base), *others):
+        if file.name == "tokenizer_config.json":
+            write_json(out / file.name, _portable_tokenizer_config(json.loads(file.read_text())))
+        else:
+            shutil.copyfile(file, out / file.name)
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Returns a digest of what a tokenizer does: its vocabulary, merges and special tokens, not how it was saved."""
+    tokenizer = folder / "tokenizer.json"
+    if tokenizer.is_file():
+        content = json.loads(tokenizer.read_text())
+        parts = ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "model")
+        return digest_of({part: content.get(part) for part in parts})
+    models = [folder / name for name in ("tokenizer.model", "spiece.model", "vocab.json", "merges.txt")]
+    return digest_of([(file.name, file_digest(file)) for file in models if file.is_file()])
+
+
+def check_same_tokenizer(folders: Sequence[Path]) -> None:
+    """Refuses checkpoints whose tokens mean different things.
+
+    Raises:
+        ModelError: Names the first folder that differs from the first one, and the first differing token.
+    """
+    first, *others = folders
+    for other in others:
+        if tokenizer_digest(first) != tokenizer_digest(other):
+            raise ModelError(
+                f"{other} has another tokenizer than {first}{_first_difference(first, other)}: experts must share one "
+                "vocabulary. Leave that model out, or take fine-tunes of one base"
+            )
+
+
+def write_config(out: Path, config: Mapping[str, Any]) -> None:
+    """Writes ``config.json``; the last file of a checkpoint, for without it nothing loads."""
+    write_json(out / "config.json", config)
+
+
+def write_export_card(out: Path, title: str, summary: Iterable[str], launch: Sequence[str]) -> None:
+    """Writes the model card of an export."""
+    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "tags:", "- moe", "- code", "---"]
+    lines += ["", f"# {title}", "", *summary, "", "```", *launch, "```"]
+    (out / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _portable_tokenizer_config(config: dict[str, Any]) -> dict[str, Any]:
+    if config.get("tokenizer_class") in _NEW_CLASSES:
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if isinstance(config.get("extra_special_tokens"), list):
+        config["additional_special_tokens"] = config.pop("extra_special_tokens")
+    return config
+
+
+def _first_difference(first: Path, other: Path) -> str:
+    files = [folder / "tokenizer.json" for folder in (first, other)]
+    if not all(file.is_file() for file in files):
+        return ""
+    ours, theirs = ({v: k for k, v in _vocabulary(json.loads(file.read_text())).items()} for file in files)
+    if len(ours) != len(theirs):
+        return f" ({len(theirs):,} tokens instead of {len(ours):,})"
+    for index in sorted(ours):
+        if ours[index] != theirs.get(index):
+            return f" (token {index} is {theirs.get(index)!r} instead of {ours[index]!r})"
+    return " (same vocabulary, other merges, normalisation or special tokens)"
+
+
+def _vocabulary(tokenizer: Mapping[str, Any]) -> dict[str, int]:
+    vocab = tokenizer["model"].get("vocab", {})
+    if isinstance(vocab, list):
+        vocab = {entry[0]: index for index, entry in enumerate(vocab)}
+    return {**vocab, **{token["content"]: token["id"] for token in tokenizer.get("added_tokens", ())}}

@@ -1,0 +1,88 @@
+"""What a 4-bit base does to the weights, and whether a model that should be 4-bit is.
+
+QLoRA trains experts against NF4 weights (Dettmers et al. 2023, section 3). The function that was trained is therefore
+W_nf4 + scale B A, where W_nf4 is what bitsandbytes gives back after quantising W: blocks of 64 values, their greatest
+magnitudes quantised again to 8 bits in blocks of 256 ("double quantisation").
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from moesaic.errors import DependencyError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+_BLOCK = 64
+_STATISTICS_BLOCK = 256
+
+
+def nf4_round_trip(pieces_RI: Iterable[Tensor], dtype: torch.dtype) -> Iterator[Tensor]:
+    """Quantises a matrix to NF4 with double quantisation and gives it back, piece by piece.
+
+    Only the 4-bit codes are held: an eighth of the matrix in float32. The second quantisation needs the mean over the
+    whole matrix, so nothing is given back before everything was read.
+
+    Args:
+        pieces_RI: The rows in order; each piece a multiple of 64 values, except the last.
+        dtype: Type that the weights had when they were quantised, and come back in.
+
+    Raises:
+        DependencyError: bitsandbytes is not installed.
+    """
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise DependencyError("bitsandbytes", "quant", "merging onto the 4-bit base that the experts were trained on")
+    import torch
+    from bitsandbytes import functional as bnb
+
+    codes, magnitudes, shapes = [], [], []
+    for piece_RI in pieces_RI:
+        code, state = bnb.quantize_4bit(piece_RI.to(dtype), blocksize=_BLOCK, quant_type="nf4")
+        codes.append(code)
+        magnitudes.append(state.absmax)
+        shapes.append(piece_RI.shape)
+    all_magnitudes = torch.cat(magnitudes)
+    offset = all_magnitudes.mean()
+    compressed, statistics = bnb.quantize_blockwise(all_magnitudes - offset, blocksize=_STATISTICS_BLOCK)
+    restored = (bnb.dequantize_blockwise(compressed, statistics) + offset).split([len(part) for part in magnitudes])
+    for code, absmax, shape in zip(codes, restored, shapes, strict=True):
+        state = bnb.QuantState(
+            absmax=absmax.contiguous(),
+            shape=shape,
+            dtype=dtype,
+            blocksize=_BLOCK,
+            code=bnb.get_4bit_type("nf4", device=code.device),
+            quant_type="nf4",
+        )
+        yield bnb.dequantize_4bit(code, state)
+
+
+def assert_experts_quantized(model: nn.Module) -> None:
+    """Checks, after a model was loaded in 4 bits, that its experts really are.
+
+    transformers 5 keeps all experts of a layer in one bare parameter instead of linear modules; bitsandbytes replaces
+    linear modules only, so the experts, nine tenths of the model, silently stay in full precision.
+
+    Raises:
+        ModelError: An expert's weights are in floating point.
+    """
+    experts = {name: parameter for name, parameter in model.named_parameters() if ".experts." in f".{name}"}
+    if not experts:
+        raise ModelError(f"{type(model).__name__} has no experts: nothing to check for 4-bit weights")
+    full = {name: parameter for name, parameter in experts.items() if parameter.is_floating_point()}
+    if full:
+        name, first = next(iter(full.items()))
+        size = sum(_num_bytes(parameter) for parameter in full.values())
+        raise ModelError(
+            f"4 bits were asked for, but {len(full)} expert weights are in full precision ({name}: {first.dtype}; "
+            f"together {size / 2**30:.2f} GiB). Load the moesaic folder with base.quantize: nf4 instead of its Mixtral "
+            "export, or export to GGUF (--format gguf --quantize q8_0)"
+        )
+
+
+def _num_bytes(parameter: Any) -> int:
+    return int(parameter.numel() * parameter.element_size())
