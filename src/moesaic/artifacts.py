@@ -6,7 +6,8 @@
 
 A stage counts as finished when its manifest is there and carries the digest of what went into it (recipe sections,
 input manifests). The manifest is written last and the folder renamed after that, so a kill at any moment leaves either
-the old result, or the new one, or a partial folder that nothing takes for finished.
+the old result, or the new one, or a partial folder that nothing takes for finished. A kill between the manifest and the
+rename loses nothing: the next look at the stage publishes what is whole.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from moesaic.errors import CheckpointError, SpaceError
+from moesaic.errors import CheckpointError, RecipeError, SpaceError
 
 MANIFEST = "manifest.json"
+_MARK = ".digest"
 _PACKAGES = ("moesaic", "torch", "transformers", "peft", "accelerate", "tree-sitter", "sacrebleu", "numpy")
 
 
@@ -44,13 +48,15 @@ def file_digest(path: Path) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that a reader finds the old file or the whole new one, never a part.
 
+    A number that is not finite becomes null: JSON has no other word for it, and other programs read these files.
+
     Raises:
         SpaceError: The disk is full.
     """
     temporary = path.with_name(f".{path.name}.partial")
     with space_errors(path):
-        with temporary.open("w") as file:
-            json.dump(value, file, indent=2, ensure_ascii=False)
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(_finite(value), file, indent=2, ensure_ascii=False, allow_nan=False)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -64,7 +70,7 @@ def read_json(path: Path) -> Any:
         CheckpointError: It is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
@@ -106,12 +112,18 @@ class Workspace:
 
     Args:
         root: Created when missing.
+
+    Raises:
+        RecipeError: The folder cannot be made there.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with space_errors(root):
-            root.mkdir(parents=True, exist_ok=True)
+        try:
+            with space_errors(root):
+                root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError([f"output: cannot make the folder {root} ({error.strerror}); name another"]) from error
 
     def path(self, name: str) -> Path:
         """Returns the folder of a finished stage, whether or not it is there."""
@@ -119,18 +131,14 @@ class Workspace:
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """Returns a finished stage's manifest, or None when it is not finished or a file is gone."""
-        path = self.path(name) / MANIFEST
-        if not path.exists():
-            return None
-        manifest: dict[str, Any] = read_json(path)
-        complete = all(
-            (self.path(name) / file).is_file() and (self.path(name) / file).stat().st_size == size
-            for file, size in manifest.get("files", {}).items()
-        )
-        return manifest if complete else None
+        return _whole_manifest(self.path(name))
 
     def is_done(self, name: str, digest: str) -> bool:
         """True when the stage was finished from exactly these inputs and its files are whole."""
+        partial = _partial(self.path(name))
+        made = _whole_manifest(partial)
+        if made is not None and made.get("digest") == digest:
+            _publish(partial, self.path(name))  # killed between the manifest and the rename
         manifest = self.manifest(name)
         return manifest is not None and manifest.get("digest") == digest
 
@@ -159,24 +167,27 @@ class Workspace:
             SpaceError: The disk is full; the partial folder stays, nothing is published.
         """
         final = self.path(name)
-        partial = final.with_name(f".{final.name}.partial")
-        mark = partial / ".digest"
+        partial = _partial(final)
+        mark = partial / _MARK
         resumed = resumable and mark.exists() and mark.read_text() == digest
         with space_errors(partial):
             if not resumed:
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir(parents=True)
                 mark.write_text(digest)
+            (partial / MANIFEST).unlink(missing_ok=True)
             stage, started = Stage(partial, resumed), time.monotonic()
             yield stage
-            mark.unlink()
-            self._publish(stage, final, digest, seed, time.monotonic() - started)
+            write_json(partial / MANIFEST, self._describe(stage, digest, seed, time.monotonic() - started))
+            _publish(partial, final)
 
-    def _publish(self, stage: Stage, final: Path, digest: str, seed: int | None, seconds: float) -> None:
+    def _describe(self, stage: Stage, digest: str, seed: int | None, seconds: float) -> dict[str, Any]:
         partial = stage.folder
-        files = sorted(path for path in partial.rglob("*") if path.is_file() and path.name != MANIFEST)
+        own = {partial / MANIFEST, partial / _MARK}
+        files = sorted(path for path in partial.rglob("*") if path.is_file() and path not in own)
         digests = {str(path.relative_to(partial)): file_digest(path) for path in files}
-        manifest = {
+        return {
+            **stage.notes,
             "digest": digest,
             "output_digest": digest_of(digests),
             "files": {str(path.relative_to(partial)): path.stat().st_size for path in files},
@@ -185,15 +196,43 @@ class Workspace:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "versions": versions(),
             "hardware": hardware(),
-            **stage.notes,
         }
-        write_json(partial / MANIFEST, manifest)
-        old = final.with_name(f".{final.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            final.rename(old)
-        partial.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def _partial(final: Path) -> Path:
+    return final.with_name(f".{final.name}.partial")
+
+
+def _whole_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder, or None when it is missing or a file that it names is not there in full."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
+    files = manifest["files"].items()
+    whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
+    return manifest if whole else None
+
+
+def _publish(partial: Path, final: Path) -> None:
+    """Puts a whole partial folder in its final place."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    partial.rename(final)
+    (final / _MARK).unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def versions() -> dict[str, str]:
@@ -207,8 +246,6 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """Returns processor, cores and, when torch is loaded and sees one, the GPU."""
-    import sys
-
     facts: dict[str, Any] = {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -26,7 +26,7 @@ class Language:
         xlcost_name: Folder and file prefix in the upstream XLCoST_data release.
         hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``.
         grammar: Import name of the tree-sitter grammar package and the function that returns the language.
-        formatter: ``black``, a clang-format ``--assume-filename`` extension, or ``layout`` for the built-in line breaker.
+        formatter: ``black``, a clang-format ``--assume-filename`` extension, or ``layout`` (built-in line breaker).
         source_file: File name a program is stored under to be compiled or run.
         compile: Command that compiles it (``{source}``, ``{folder}`` are filled in), or None.
         run: Command that runs it.

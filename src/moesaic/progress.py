@@ -126,7 +126,7 @@ def say(message: str) -> None:
 
 
 class MetricsLog:
-    """Appends one JSON object a line: step, values, seconds since the start of the log.
+    """Appends one JSON object a line: step, values, seconds spent since the start of the log.
 
     After a resume, lines past the resumed step are cut first, so that a curve never runs backwards.
 
@@ -138,10 +138,13 @@ class MetricsLog:
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
         kept: list[str] = []
         if resume_step is not None and path.exists():
-            kept = [line for line in path.read_text().splitlines() if _step_of(line) <= resume_step]
-        path.write_text("".join(f"{line}\n" for line in kept))
+            kept = [line for line in path.read_text(errors="replace").splitlines() if _step_of(line) <= resume_step]
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text("".join(f"{line}\n" for line in kept))
+        partial.replace(path)
         self._path = path
-        self._started = time.monotonic()
+        before = max((float(json.loads(line).get("seconds", 0.0)) for line in kept), default=0.0)
+        self._started = time.monotonic() - before  # the clock goes on where the killed run's stopped
 
     def write(self, step: int, **values: Any) -> None:
         """Appends one line and flushes it."""
@@ -152,7 +155,7 @@ class MetricsLog:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Reads a metrics log; a half-written last line (the process was killed) is passed over."""
-    return [json.loads(line) for line in path.read_text().splitlines() if _step_of(line) < sys.maxsize]
+    return [json.loads(line) for line in path.read_text(errors="replace").splitlines() if _step_of(line) < sys.maxsize]
 
 
 def _step_of(line: str) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -30,7 +31,7 @@ ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class BaseRecipe(_Section):
@@ -76,6 +77,15 @@ class DataRecipe(_Section):
         if len(set(names)) < len(names):
             raise ValueError("a language is named twice")
         return names
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                f"validation_fraction {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
+                "to train on: together they must stay below 1"
+            )
+        return self
 
 
 class Optimisation(_Section):
@@ -266,7 +276,7 @@ class Recipe(_Section):
 
     def digest(self) -> str:
         """Returns a digest of everything that influences results (not where they are written)."""
-        return digest_of(self.model_dump(mode="json", exclude={"output", "trackers"}))
+        return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers"}))
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -284,9 +294,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             continue
         try:
             _set(tree, key.split("."), yaml.safe_load(text))
-        except (yaml.YAMLError, TypeError) as error:
-            problems.append(f"override {override!r}: {error}")
-    tree.setdefault("name", path.stem)
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            problems.append(f"override {override!r}: {' '.join(str(error).split())}")
+    if tree.get("name") in (None, ""):
+        tree["name"] = path.stem
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
@@ -297,25 +308,54 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def describe_fields(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yields (dotted key, type, default, meaning) of every key, sections in order."""
+    """Yields (dotted key, type, default as YAML, meaning) of every key, sections in order."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from describe_fields(kind, f"{prefix}{name}.")
             continue
-        default = "required" if field.is_required() else str(field.default)
-        shown = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
-        yield f"{prefix}{name}", shown, default, (field.description or "").replace("\n", " ")
+        default = "required" if field.is_required() else _as_yaml(field.default)
+        yield f"{prefix}{name}", _type_name(kind, field.metadata), default, (field.description or "").replace("\n", " ")
+
+
+def _type_name(kind: Any, metadata: Sequence[Any] = ()) -> str:
+    """Says in words what a key may hold: ``integer > 0``, ``a | b``, ``list of text``."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        inner, *extra = arguments
+        return _type_name(inner, [*metadata, *(part for item in extra for part in getattr(item, "metadata", [item]))])
+    if origin is Literal:
+        return " | ".join(str(value) for value in arguments)
+    if origin is tuple:
+        return f"list of {_type_name(arguments[0])}"
+    if origin in (Union, UnionType):
+        return " | ".join("null" if part is NoneType else _type_name(part) for part in arguments)
+    names = {str: "text", int: "integer", float: "number", bool: "true | false", Path: "path"}
+    signs = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+    limits = [
+        f"{sign} {limit}" for part in metadata for key, sign in signs if (limit := getattr(part, key, None)) is not None
+    ]
+    return " ".join([names[kind], ", ".join(limits)]).rstrip()
+
+
+def _as_yaml(value: Any) -> str:
+    plain = (
+        [str(item) for item in value] if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    )
+    text: str = yaml.safe_dump(plain, default_flow_style=True, width=1000)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
     except IsADirectoryError:
         raise RecipeError(["is a folder; a recipe is a YAML file"], str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise RecipeError([f"cannot be read: {error.strerror}"], str(path)) from error
+    except (yaml.YAMLError, ValueError) as error:  # also bytes that are no text, and dates that do not exist
         raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
     if not isinstance(tree, dict):
         raise RecipeError(["must hold keys and values (base:, data:, ...)"], str(path))
@@ -333,7 +373,7 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
 def _describe(error: ValidationError) -> list[str]:
     lines = []
     for item in error.errors():
-        location = [str(part) for part in item["loc"] if not str(part).startswith(("literal", "tuple", "constrained"))]
+        location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
         key = ".".join(location) or "recipe"
         if item["type"] == "extra_forbidden":
             lines.append(f"{key}: unknown key; {suggest(location[-1], _keys_at(location[:-1]))}")
