@@ -33,6 +33,10 @@ _HEADERS = frozenset({"if", "elif", "else", "for", "while", "def", "class", "try
 _OPERATORS = frozenset({"and", "or", "*", "/", "//", "%", "+", "==", "!=", "<=", ">=", "<", ">", "&", "|", "^"})
 _OPEN_OPERATORS = _OPERATORS | {"-", "=", "+=", "-=", "*=", "not", "in", "\\"}
 _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'")
+_MARK = re.compile(rf" *(?:{SPACE_MARK}|STRNEWLINE|TABSYMBOL|NEW_LINE) *")
+# White space inside a literal, as control characters until the tokeniser's own spaces are gone.
+_WHITE_SPACE = {SPACE_MARK: "\0", "STRNEWLINE": "\1", "NEW_LINE": "\1", "TABSYMBOL": "\2"}
+_ESCAPES = str.maketrans({"\0": " ", "\1": r"\n", "\2": r"\t"})
 _DIRECTIVE = re.compile(r"#\s*(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|error)\b")
 _INCLUDE = re.compile(r'#\s*include\s*(?:<[^>]*>|"[^"]*")')
 _UNSPACED = re.compile(r"[^\s][;,()\[\]{}](?:\s|$)")
@@ -140,10 +144,10 @@ def _restore_literal(literal: str, language: str) -> str:
     if "NEW_LINE" in content and SPACE_MARK not in content:
         content = _restore_unsplit(content, language)
     else:
-        # Between two letters a space is real: the tokeniser splits no word.
-        content = re.sub(r"(?<![A-Za-z])\s+|\s+(?![A-Za-z])", "", content.strip())
-        content = content.replace("STRNEWLINE", r"\n").replace("TABSYMBOL", r"\t").replace("NEW_LINE", r"\n")
-        content = re.sub(f" ?{SPACE_MARK} ?", " ", content)
+        content = _MARK.sub(lambda mark: _WHITE_SPACE[mark.group().strip()], content.strip())
+        # What is left are the tokeniser's spaces, but for those between two letters: it splits no word.
+        content = re.sub(r"(?<![A-Za-z]) +| +(?![A-Za-z])", "", content)
+        content = content.translate(_ESCAPES)
     return quote + content + quote
 
 

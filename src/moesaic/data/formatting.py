@@ -119,7 +119,8 @@ def _join_tokens(text: str) -> str:
     text = re.sub(r" ([;,)\]])", r"\1", text)
     text = re.sub(r"([(\[]) ", r"\1", text)
     text = re.sub(r"(?<=[\w\]]) (?=\[)", "", text)
-    text = re.sub(r"(?<=[(,=!]) ?! ", " !", text)
+    text = re.sub(r"! (?=[\w$(])", "!", text)
+    text = re.sub(r"((?:[(,=\[<>?:]|\breturn|\becho|\bcase)\s?)- (?=[\w$(])", r"\1-", text)
     return re.sub(r"\b(?!if|for|foreach|while|switch|catch|return|echo|print|and|or|elseif\b)(\w+) \(", r"\1(", text)
 
 
@@ -158,12 +159,19 @@ def _format_clang(executable: str, sources: list[str], language: Language) -> li
         for path, source in zip(paths, sources, strict=True):
             path.write_text(source, encoding="utf-8", newline="\n")
         command = [executable, "-i", f"--style={CLANG_FORMAT_STYLE}"]
-        if not _succeeds([*command, *map(str, paths)]):
-            # One bad file may have ended the run before the rest was done.
-            for path, source in zip(paths, sources, strict=True):
-                if not _succeeds([*command, str(path)]):
-                    path.write_text(source, encoding="utf-8", newline="\n")
+        for _ in range(2):  # the empty lines between definitions are right only the second time
+            if not _succeeds([*command, *map(str, paths)]):
+                _format_one_by_one(command, paths, sources)
+                break
         return [path.read_text(encoding="utf-8") for path in paths]
+
+
+def _format_one_by_one(command: list[str], paths: Sequence[Path], sources: Sequence[str]) -> None:
+    """Formats what can be formatted after a batch failed; one bad file may have ended the run, or damaged others."""
+    for path, source in zip(paths, sources, strict=True):
+        path.write_text(source, encoding="utf-8", newline="\n")
+        if not (_succeeds([*command, str(path)]) and _succeeds([*command, str(path)])):
+            path.write_text(source, encoding="utf-8", newline="\n")
 
 
 def _succeeds(command: list[str]) -> bool:
