@@ -1,7 +1,10 @@
+import errno
+from pathlib import Path
+
 import pytest
 
 from moesaic.data.examples import Example, read_examples, write_examples
-from moesaic.errors import DataError
+from moesaic.errors import DataError, SpaceError
 
 EXAMPLES = [
     Example("sum", "python", "Add two numbers", "print(1 + 2)\n"),
@@ -57,3 +60,12 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
     path.write_bytes(b'{"id": "\xff"}')
     with pytest.raises(DataError, match="not UTF-8: byte 8 is 0xff"):
         read_examples(path)
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(SpaceError):
+        write_examples(tmp_path / "train.jsonl", EXAMPLES)

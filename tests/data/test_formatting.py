@@ -69,7 +69,8 @@ def test_an_unknown_language_is_refused():
 def test_lay_out_breaks_at_braces_and_semicolons_but_not_in_heads_or_literals():
     code = 'void f ( ) { for ( i = 0 ; i < 3 ; i ++ ) { g ( "a;b{" ) ; } } struct S { int x ; } ;'
     assert lay_out(code, "cpp") == (
-        'void f ( ) {\n    for ( i = 0 ; i < 3 ; i ++ ) {\n        g ( "a;b{" );\n    }\n}\nstruct S {\n    int x;\n};\n'
+        'void f ( ) {\n    for ( i = 0 ; i < 3 ; i ++ ) {\n        g ( "a;b{" );\n    }\n}\n'
+        "struct S {\n    int x;\n};\n"
     )
 
 

@@ -76,7 +76,8 @@ def _lost_strings(source: str) -> bool:
     """Whether every literal is blank, and one stands where the program needs the text it had."""
     text = encode(source)
     literals = [node for node in walk(parse(source, "javascript")) if node.type == "string"]
-    return all(_is_blank(node, text) for node in literals) and any(_is_needed(node, text) for node in literals)
+    all_blank = not any(text[node.start_byte + 1 : node.end_byte - 1].strip() for node in literals)
+    return all_blank and any(_is_needed(node, text) for node in literals)
 
 
 def _is_needed(literal: Node, text: bytes) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from moesaic.artifacts import space_errors
 from moesaic.errors import DataError
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
@@ -55,9 +56,12 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     """Writes examples as JSON Lines, one object a line, fields in the order of :class:`Example`.
 
     The folder is created. Publishing the finished folder atomically is the workspace's part.
+
+    Raises:
+        SpaceError: The disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with space_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for example in examples:
             record = asdict(example)
             if not example.tests:

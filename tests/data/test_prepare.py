@@ -1,0 +1,158 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from moesaic.data.examples import SPLITS, read_examples
+from moesaic.data.prepare import LEFT_OUT, prepare
+from moesaic.errors import DataError
+
+
+def options(source, languages=("python", "javascript"), **changes):
+    defaults = {
+        "max_tokens": 1000,
+        "train_limit": None,
+        "validation_limit": None,
+        "test_limit": None,
+        "validation_fraction": 0.1,
+        "test_fraction": 0.1,
+    }
+    return SimpleNamespace(source=str(source), languages=languages, **{**defaults, **changes})
+
+
+def python(number):
+    head = f"def f{number} ( x ) : NEW_LINE INDENT y = x * {number} NEW_LINE return y + {number} NEW_LINE DEDENT"
+    return f"{head} print ( f{number} ( 2 ) ) NEW_LINE"
+
+
+def javascript(number):
+    head = f"function f{number} ( x ) {{ let y = x * {number} ; return y + {number} ; }}"
+    return f"{head} document . write ( f{number} ( 2 ) ) ;"
+
+
+PROGRAMS = {
+    "python": {
+        "train": [
+            ("1", "Sum | Python3 program for the above approach ; Driver 's code", python(1)),
+            ("2", "Broken", "def f ( : NEW_LINE"),
+            ("3", "Again", python(1)),
+            ("20", "In test by id", python(3)),
+            ("4", "Title of test", python(4)),
+            ("5", "Long", python(5).replace("print", "long_name_of_a_function")),
+            ("6", "Good", python(6)),
+            ("7", "Good too", python(7)),
+        ],
+        "validation": [("10", "Valid", python(10))],
+        "test": [("20", "Test", python(20)), ("21", "Title of test", python(21))],
+    },
+    "javascript": {
+        "train": [
+            ("1", "Sum", javascript(1)),
+            ("8", "Blank", 'function f ( s ) { return s == " " ; }'),
+            ("9", "Or", "function f ( x ) { if ( x == 0 x == 1 ) { return 1 ; } }"),
+        ],
+        "validation": [("10", "Valid", javascript(10))],
+        "test": [("20", "Test", javascript(20))],
+    },
+}
+
+
+@pytest.fixture
+def source(tmp_path):
+    for language, splits in PROGRAMS.items():
+        for split, rows in splits.items():
+            path = tmp_path / "source" / language / f"{split}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                "".join(json.dumps(dict(zip(("id", "text", "code"), row, strict=True))) + "\n" for row in rows)
+            )
+    return tmp_path / "source"
+
+
+def count_tokens(example):
+    return 2000 if "long_name" in example.code else len(example.code.split())
+
+
+def test_every_example_is_kept_or_counted(source, tmp_path):
+    report = prepare(options(source, train_limit=2), tmp_path / "data", count_tokens, workers=1)
+    train = report.languages["python"]["train"]
+    assert {reason: count for reason, count in train.left_out.items() if count} == {
+        "does_not_parse": 1,
+        "duplicate": 1,
+        "leaked": 2,
+        "too_long": 1,
+        "over_limit": 1,
+    }
+    assert (train.read, train.kept) == (8, 2)
+    left_out = report.languages["javascript"]["train"].left_out
+    assert {reason: count for reason, count in left_out.items() if count} == {"lost_operator": 1, "blank_strings": 1}
+    for splits in report.languages.values():
+        for split in splits.values():
+            assert split.read == split.kept + sum(split.left_out.values())
+            assert set(split.left_out) == set(LEFT_OUT)
+
+
+def test_shares_and_tokens(source, tmp_path):
+    train = prepare(options(source), tmp_path / "data", count_tokens, workers=1).languages["python"]["train"]
+    assert (train.parse_share_raw, train.parse_share_restored, train.parse_share_kept) == (0.0, 0.875, 1.0)
+    kept = read_examples(tmp_path / "data" / "python" / "train.jsonl")
+    assert train.tokens == sum(map(count_tokens, kept))
+
+
+def test_programs_and_texts_are_restored(source, tmp_path):
+    prepare(options(source), tmp_path / "data", workers=1)
+    first = read_examples(tmp_path / "data" / "python" / "train.jsonl")[0]
+    assert first.text == "Sum | Driver's code"
+    assert first.code == "def f1(x):\n    y = x * 1\n    return y + 1\n\n\nprint(f1(2))\n"
+    assert (first.id, first.language) == ("1", "python")
+
+
+def test_ordinary_source_keeps_its_text_and_its_blank_strings(tmp_path):
+    for split in SPLITS:
+        path = tmp_path / "source" / "javascript" / f"{split}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = {"id": split, "text": f"Say ( {split} ) 's", "code": f'let {split} = " ";\nconsole.log({split});\n'}
+        path.write_text(json.dumps(record) + "\n")
+    prepare(options(tmp_path / "source", ("javascript",)), tmp_path / "data", workers=1)
+    (example,) = read_examples(tmp_path / "data" / "javascript" / "test.jsonl")
+    assert example.text == "Say ( test ) 's"
+    assert example.code == 'let test = " ";\nconsole.log(test);\n'
+
+
+def test_the_report_is_stored_and_summed_up(source, tmp_path):
+    report = prepare(options(source), tmp_path / "data", count_tokens, workers=1)
+    stored = json.loads((tmp_path / "data" / "report.json").read_text())
+    assert stored["source"] == str(source)
+    assert stored["languages"]["javascript"]["train"]["kept"] == 1
+    lines = report.summary().split("\n")
+    assert lines[0] == (
+        "python: train 3 of 8, validation 1 of 1, test 2 of 2; "
+        "left out: does not parse 1, duplicate 1, leaked 2, too long 1"
+    )
+    assert lines[1].endswith("lost operator 1, blank strings 1")
+
+
+def test_the_same_source_gives_the_same_bytes(source, tmp_path):
+    for name in ("one", "two"):
+        prepare(options(source), tmp_path / name, count_tokens, workers=1)
+    files = [
+        sorted(path.relative_to(tmp_path / name) for path in (tmp_path / name).rglob("*.jsonl"))
+        for name in ("one", "two")
+    ]
+    assert files[0] == files[1]
+    assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in files[0])
+
+
+def test_a_split_with_nothing_left_is_refused(source, tmp_path):
+    with pytest.raises(DataError, match=r"nothing is left of the train split of python.*too long 4.*data\.max_tokens"):
+        prepare(options(source, max_tokens=1), tmp_path / "data", count_tokens, workers=1)
+
+
+def test_the_embedded_corpus_is_kept_whole(tmp_path):
+    languages = ("python", "java", "javascript", "cpp")
+    report = prepare(options("corpus", languages), tmp_path / "data", workers=2)
+    for splits in report.languages.values():
+        for split in splits.values():
+            assert split.kept == split.read
+            assert split.parse_share_kept == 1.0
+    assert all(example.tests for example in read_examples(tmp_path / "data" / "java" / "test.jsonl"))

@@ -1,0 +1,208 @@
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from moesaic.data.examples import SPLITS
+from moesaic.data.sources import read_source, source_digest
+from moesaic.errors import DataError, DependencyError
+
+
+def options(source, languages=("python",), validation_fraction=0.1, test_fraction=0.2):
+    return SimpleNamespace(
+        source=str(source), languages=languages, validation_fraction=validation_fraction, test_fraction=test_fraction
+    )
+
+
+def write_lines(path, records):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def write_splits(folder, language="python"):
+    for split in SPLITS:
+        write_lines(folder / language / f"{split}.jsonl", [{"id": split, "text": f"For {split}", "code": "x = 1"}])
+
+
+def test_the_embedded_corpus_has_every_split():
+    pairs = read_source(options("corpus", ("python", "java", "javascript", "cpp")))
+    for splits in pairs.values():
+        assert set(splits) == set(SPLITS)
+        assert all(splits.values())
+    assert {example.id for example in pairs["python"]["test"]} == {example.id for example in pairs["cpp"]["test"]}
+    assert all(example.tests for example in pairs["java"]["train"])
+
+
+def test_the_embedded_corpus_names_its_languages():
+    with pytest.raises(DataError, match=r"corpus has no PHP: set data\.languages to some of python"):
+        read_source(options("corpus", ("php",)))
+
+
+def test_json_lines_with_splits(tmp_path):
+    write_splits(tmp_path)
+    write_splits(tmp_path, "c++")
+    pairs = read_source(options(tmp_path, ("python", "cpp")))
+    assert [example.text for example in pairs["python"]["validation"]] == ["For validation"]
+    assert [example.language for example in pairs["cpp"]["test"]] == ["cpp"]
+
+
+def test_one_file_is_split_by_problem(tmp_path):
+    records = [{"text": f"Problem {number} | for people", "code": f"x = {number}"} for number in range(400)]
+    write_lines(tmp_path / "python.jsonl", records)
+    write_lines(
+        tmp_path / "java.jsonl", [{**record, "text": record["text"] + " in Java"} for record in reversed(records)]
+    )
+    pairs = read_source(options(tmp_path, ("python", "java")))
+    sizes = {split: len(examples) for split, examples in pairs["python"].items()}
+    assert sum(sizes.values()) == 400
+    assert 250 < sizes["train"] < 310
+    assert 20 < sizes["validation"] < 60
+    assert 50 < sizes["test"] < 110
+    for split in SPLITS:
+        ids = [{example.id for example in pairs[language][split]} for language in ("python", "java")]
+        assert ids[0] == ids[1]
+
+
+def test_an_id_may_be_a_number_and_tests_are_read(tmp_path):
+    for split in SPLITS:
+        record = {"id": 7, "text": "t", "code": "c", "tests": [{"input": "1", "output": "2"}]}
+        write_lines(tmp_path / "python" / f"{split}.jsonl", [record])
+    (read,) = read_source(options(tmp_path))["python"]["train"]
+    assert (read.id, read.tests) == ("7", ({"input": "1", "output": "2"},))
+
+
+XLCOST = "pair_data_tok_full_desc_comment"
+
+
+def write_xlcost(folder, name, extension, lines=2):
+    for prefix in ("train", "val", "test"):
+        base = folder / XLCOST / f"{name}-desc"
+        base.mkdir(parents=True, exist_ok=True)
+        (base / f"{prefix}-{name}-desc-tok.txt").write_text("".join(f"{prefix} text {n}\n" for n in range(lines)))
+        (base / f"{prefix}-{name}-desc-tok.{extension}").write_text(
+            "".join(f"{prefix} code {n}\n" for n in range(lines))
+        )
+        (base / f"{prefix}-{name}-map.jsonl").write_text("".join(f"{100 + n}\n" for n in range(lines)))
+
+
+@pytest.mark.parametrize("below", ["", XLCOST], ids=["release", "its folder of pairs"])
+def test_the_upstream_release(tmp_path, below):
+    write_xlcost(tmp_path, "Python", "py")
+    write_xlcost(tmp_path, "C++", "cpp")
+    pairs = read_source(options(tmp_path / below, ("python", "cpp")))
+    second = pairs["cpp"]["validation"][1]
+    assert (second.id, second.language, second.text, second.code) == ("101", "cpp", "val text 1", "val code 1")
+    assert [example.id for example in pairs["python"]["test"]] == ["100", "101"]
+
+
+def test_a_folder_above_the_release_will_do(tmp_path):
+    write_xlcost(tmp_path / "XLCoST_data", "Python", "py")
+    assert len(read_source(options(tmp_path))["python"]["train"]) == 2
+
+
+def test_files_of_the_release_must_have_as_many_lines(tmp_path):
+    write_xlcost(tmp_path, "Python", "py")
+    (tmp_path / XLCOST / "Python-desc" / "val-Python-map.jsonl").write_text("100\n")
+    with pytest.raises(DataError, match=r"same number of lines: .*map\.jsonl 1"):
+        read_source(options(tmp_path))
+
+
+def test_missing_files_of_the_release_are_named(tmp_path):
+    write_xlcost(tmp_path, "Python", "py")
+    with pytest.raises(DataError, match=r"no Java-desc.*9 of 9 files of Java"):
+        read_source(options(tmp_path, ("java",)))
+
+
+def fake_datasets(monkeypatch, load):
+    module = ModuleType("datasets")
+    module.load_dataset = load
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def test_the_hub(monkeypatch):
+    asked = []
+
+    def load(name, configuration):
+        asked.append((name, configuration))
+        return {split: [{"text": f"T | {split}", "code": "x = 1"}] for split in SPLITS}
+
+    fake_datasets(monkeypatch, load)
+    pairs = read_source(options("hub:some/pairs", ("cpp",)))
+    assert asked == [("some/pairs", "C++-program-level")]
+    assert pairs["cpp"]["train"][0].text == "T | train"
+    # Without ids the title says what is the same problem.
+    assert pairs["cpp"]["train"][0].id == pairs["cpp"]["test"][0].id
+
+
+def test_a_hub_data_set_without_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DependencyError, match=r"moesaic\[hub\]"):
+        read_source(options("hub:some/pairs"))
+
+
+def test_a_hub_data_set_that_cannot_be_loaded(monkeypatch):
+    def load(name, configuration):
+        raise ConnectionError("no route\nto the hub")
+
+    fake_datasets(monkeypatch, load)
+    with pytest.raises(DataError, match=r"cannot load 'some/pairs' \(Python-program-level\) from the hub: no route;"):
+        read_source(options("hub:some/pairs"))
+
+
+def test_a_hub_data_set_without_test_split(monkeypatch):
+    fake_datasets(monkeypatch, lambda *_: {"train": [{"text": "t", "code": "c"}]})
+    with pytest.raises(DataError, match="no split validation, test"):
+        read_source(options("hub:some/pairs"))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "nowhere", "does not exist: give 'corpus', 'hub:NAME'"),
+        (lambda folder: folder / "file", "is a file"),
+        (lambda folder: folder, r"no python/train\.jsonl and no python\.jsonl \(it has file\)"),
+    ],
+    ids=["missing", "file", "folder of something else"],
+)
+def test_a_source_that_is_none(tmp_path, make, message):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=message):
+        read_source(options(make(tmp_path)))
+
+
+def test_a_missing_split_is_named(tmp_path):
+    write_splits(tmp_path)
+    (tmp_path / "python" / "test.jsonl").unlink()
+    with pytest.raises(DataError, match=r"test\.jsonl is missing"):
+        read_source(options(tmp_path))
+
+
+def test_an_empty_split_is_named(tmp_path):
+    write_splits(tmp_path)
+    (tmp_path / "python" / "validation.jsonl").write_text("")
+    with pytest.raises(DataError, match="the validation split of python is empty"):
+        read_source(options(tmp_path))
+
+
+def test_a_bad_line_is_named(tmp_path):
+    write_splits(tmp_path)
+    (tmp_path / "python" / "train.jsonl").write_text('{"text": "t", "code": "c"}\n{"text": "t"}\n')
+    with pytest.raises(DataError, match=r"train\.jsonl:2: field 'code' is missing"):
+        read_source(options(tmp_path))
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(DataError, match="unknown language 'pyhton': did you mean python"):
+        read_source(options("corpus", ("pyhton",)))
+
+
+def test_the_digest_follows_the_files(tmp_path):
+    write_splits(tmp_path)
+    before = source_digest(options(tmp_path))
+    assert source_digest(options(tmp_path)) == before
+    write_lines(tmp_path / "python" / "test.jsonl", [{"text": "other", "code": "c"}])
+    assert source_digest(options(tmp_path)) != before
+    assert source_digest(options("corpus")) == source_digest(options("corpus")) != source_digest(options("hub:corpus"))
+    write_xlcost(tmp_path / "release", "Python", "py")
+    assert source_digest(options(tmp_path / "release")) != before
