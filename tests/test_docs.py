@@ -1,0 +1,91 @@
+"""The generated pages say what the code does now."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+
+from moesaic.recipe import describe_fields
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "docs" / "generate.py"
+
+
+@pytest.fixture(scope="module")
+def generator():
+    spec = importlib.util.spec_from_file_location("docs_generate", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def check(*options):
+    return subprocess.run([sys.executable, SCRIPT, "--check", *options], capture_output=True, text=True, check=False)
+
+
+def test_pages_are_current():
+    result = check()
+    assert result.returncode == 0, result.stderr
+
+
+def test_check_notices_a_stale_page_and_writes_nothing(tmp_path):
+    (tmp_path / "cli.md").write_text("old\n")
+    result = check("--folder", tmp_path)
+    assert result.returncode == 1
+    assert "cli.md, recipe.md" in result.stderr
+    assert (tmp_path / "cli.md").read_text() == "old\n"
+    assert not (tmp_path / "recipe.md").exists()
+
+
+def test_every_key_and_command_has_its_place(generator):
+    recipe = generator.recipe_page()
+    assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields())
+    cli = generator.cli_page()
+    for name in ("run", "data", "experts", "compose", "gate", "predict", "evaluate", "report", "validate"):
+        assert f"\n## moesaic {name}\n" in cli
+    for name in ("generate", "score", "execute", "export", "inspect"):
+        assert f"\n## moesaic {name}\n" in cli
+
+
+def test_pages_have_no_drawing_and_no_machine_in_them(generator):
+    for page in (generator.cli_page(), generator.recipe_page()):
+        assert not set(page) & set("\N{BOX DRAWINGS LIGHT HORIZONTAL}\N{BOX DRAWINGS LIGHT VERTICAL}\x1b")
+        assert str(Path.home()) not in page
+        for line in page.splitlines():
+            assert not line.startswith("|") or line.endswith("|")
+
+
+def test_declarations_of_every_form_are_read(generator):
+    def command(
+        source: Annotated[str, typer.Argument(help="Where\n from.", metavar="SOURCE")],
+        rest: Annotated[list[str] | None, typer.Argument(help="More | less.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", "-j", help="Print JSON.")] = False,
+        loud: bool = typer.Option(True, help="Say more."),
+        num_workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+        secret: Annotated[str, typer.Option(hidden=True)] = "",
+    ) -> None: ...
+
+    parameters = generator._parameters(command)
+    assert generator._usage("x", parameters) == "moesaic x SOURCE [REST...] [OPTIONS]"
+    assert generator._arguments(parameters)[2:4] == [
+        "| `SOURCE` | required | Where from. |",
+        "| `REST` |  | More \\| less. |",
+    ]
+    assert generator._options(parameters)[2:5] == [
+        "| `--json, -j` | off | Print JSON. |",
+        "| `--loud, --no-loud` | on | Say more. |",
+        "| `--num-workers INTEGER` | `2` | Processes. |",
+    ]
+    assert "secret" not in "".join(generator._options(parameters))
+
+
+def test_commands_of_groups_are_found(generator):
+    app, group = typer.Typer(), typer.Typer()
+    group.command("inner", help="Inside.")(lambda: None)
+    app.add_typer(group, name="outer")
+    assert [(name, text) for name, text, _ in generator._commands(app)] == [("outer inner", "Inside.")]

@@ -1,0 +1,45 @@
+"""Imports point only upward, and the command line starts without the heavy libraries."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "transformers", "peft", "accelerate", "datasets", "sacrebleu", "black")
+
+
+def python(code, *options):
+    return subprocess.run([sys.executable, *options, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_imports_point_only_upward():
+    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    result = python(code)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 kept, 0 broken" in result.stdout
+
+
+def test_command_line_imports_nothing_heavy():
+    result = python(f"import sys, moesaic.cli; print([name for name in {HEAVY!r} if name in sys.modules])")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"
+
+
+def test_help_answers_fast():
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        result = python("import sys; sys.argv = ['moesaic', '--help']; from moesaic.cli import main; main()")
+        seconds.append(time.monotonic() - started)
+        assert result.returncode == 0, result.stderr
+    assert "recipes/quickstart.yaml" in " ".join(result.stdout.split())
+    assert min(seconds) < 3  # 0.5 s on an idle machine; importing torch alone takes longer than 3
+
+
+def test_foundation_and_leaves_that_only_read_files_need_no_torch():
+    foundation = ("errors", "languages", "progress", "recipe", "artifacts", "parsing")
+    modules = [f"moesaic.{name}" for name in (*foundation, "report", "evaluate.codebleu", "evaluate.guards")]
+    result = python(f"import {', '.join(modules)}, sys; print('torch' in sys.modules)")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "False"
