@@ -8,7 +8,8 @@ is judged by its own assertions prints a marker, random for each program, after 
     C++, C                    ``harnesses/main_marker.c``, linked with ``--wrap=main``, does the same
     C#                        none: the exit code alone counts
 
-In JavaScript ``console.assert`` only prints a warning; ``harnesses/preamble.js`` makes it end the program.
+In JavaScript ``console.assert`` only prints a warning; ``harnesses/preamble.js`` makes it end the program. Two npm
+packages that benchmarks require are stood in for by a few lines each (``harnesses/modules``).
 
 Not stopped: a program that sets out to forge its verdict. It shares a process with its tests, so it can find the
 marker or change what the tests call.
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from moesaic.evaluate.supervise import Outcome
 from moesaic.languages import get_language
 
-__all__ = ["HARNESSES", "Program", "is_assertion", "is_memory_error", "is_syntax_error", "write_program"]
+__all__ = ["HARNESSES", "Program", "is_assertion", "is_memory_error", "is_syntax_error", "reason", "write_program"]
 
 HARNESSES = Path(__file__).with_name("harnesses")
 
@@ -40,6 +42,10 @@ _MEMORY = re.compile(
     r"|Allowed memory size",
     re.MULTILINE,
 )
+_TELLING = re.compile(
+    r"\berror: |^(\w+\.)*\w*(Error|Exception)\b|^Exception in thread|what\(\):|: Assertion |Error at "
+)
+_TAIL_BYTES = 8192
 _SYNTAX = {
     "python": re.compile(r"^(SyntaxError|IndentationError|TabError): ", re.MULTILINE),
     "javascript": re.compile(r"^SyntaxError: ", re.MULTILINE),
@@ -70,14 +76,12 @@ def write_program(program: Program, folder: Path) -> None:
         source += _APPENDED[program.language].format(marker=json.dumps(f"\n{program.marker}\n"))
     (folder / row.source_file).write_text(source, encoding="utf-8", errors="replace")
     if row.name == "javascript":
-        (folder / "preamble.js").write_text((HARNESSES / "preamble.js").read_text())
-        package = folder / "node_modules" / "lodash"
-        package.mkdir(parents=True)
-        (package / "index.js").write_text((HARNESSES / "lodash.js").read_text())
+        shutil.copy(HARNESSES / "preamble.js", folder)
+        shutil.copytree(HARNESSES / "modules", folder / "node_modules")
 
 
 _APPENDED = {
-    "python": "\n__import__('builtins').print({marker})\n",
+    "python": "\n__import__('sys').stdout.write({marker})\n",
     "javascript": "\n;globalThis.process.stdout.write({marker});\n",
     "php": "\necho {marker};\n",
 }
@@ -99,5 +103,12 @@ def is_syntax_error(program: Program, outcome: Outcome) -> bool:
     return pattern is not None and bool(pattern.search(_tail(outcome)))
 
 
+def reason(outcome: Outcome) -> str:
+    """Returns the line of stderr that says best why a program failed, shortened; "" when there is none."""
+    lines = [line.strip() for line in _tail(outcome).splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return (telling[0] if telling else lines[-1])[:200] if lines else ""
+
+
 def _tail(outcome: Outcome) -> str:
-    return outcome.stderr[-4096:].decode("utf-8", "replace")
+    return outcome.stderr[-_TAIL_BYTES:].decode("utf-8", "replace")

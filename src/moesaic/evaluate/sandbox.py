@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from moesaic.errors import ConsentError, ToolchainError
 from moesaic.evaluate.harness import (
@@ -49,14 +49,26 @@ from moesaic.evaluate.harness import (
     is_assertion,
     is_memory_error,
     is_syntax_error,
+    reason,
     write_program,
 )
 from moesaic.evaluate.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
 from moesaic.evaluate.java_compiler import JavaCompiler
 from moesaic.evaluate.supervise import Limits, Outcome, supervise
 from moesaic.evaluate.toolchains import Toolchain, find_toolchain
+from moesaic.languages import suggest
 
-__all__ = ["COMPILE_LIMITS", "Build", "ExecutionResult", "Limits", "Program", "Sandbox", "SandboxMode", "Status"]
+__all__ = [
+    "COMPILE_LIMITS",
+    "Build",
+    "ExecutionResult",
+    "Limits",
+    "Program",
+    "Sandbox",
+    "SandboxMode",
+    "Status",
+    "check_mode",
+]
 
 SandboxMode = Literal["bubblewrap", "rlimit"]
 
@@ -120,6 +132,18 @@ class Build:
     failure: ExecutionResult | None = None
 
 
+def check_mode(mode: str) -> SandboxMode:
+    """Returns the mode, known to be one.
+
+    Raises:
+        ToolchainError: It is not.
+    """
+    for known in get_args(SandboxMode):
+        if mode == known:
+            return cast("SandboxMode", known)
+    raise ToolchainError(f"unknown sandbox {mode!r}: {suggest(mode, get_args(SandboxMode))} (--sandbox)")
+
+
 class Sandbox:
     """Compiles and runs untrusted programs; may be shared between threads. Use as a context manager.
 
@@ -130,8 +154,7 @@ class Sandbox:
 
     Raises:
         ConsentError: ``allow_code_execution`` is not True.
-        ToolchainError: The mode's tools are missing, or do not work here.
-        ValueError: The mode is unknown.
+        ToolchainError: The mode is unknown, or its tools are missing or do not work here.
     """
 
     def __init__(
@@ -141,8 +164,7 @@ class Sandbox:
         allow_code_execution: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        if mode not in get_args(SandboxMode):
-            raise ValueError(f"sandbox mode {mode!r}: allowed are {', '.join(get_args(SandboxMode))}")
+        check_mode(mode)
         if allow_code_execution is not True:
             raise ConsentError(
                 "this runs programs that a model or a data set wrote; they are sandboxed, but nothing is without risk: "
@@ -249,6 +271,7 @@ class Sandbox:
         if program.language in ("cpp", "c"):
             self._prepare_native(program, toolchain, cache)
             command += ["{cache}/marker.o", "-Wl,--wrap=main"] if program.marker else []
+            command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
         outcome = self._supervise(command, toolchain, Mount(folder, "/box", writable=True), cache, COMPILE_LIMITS)
         if outcome.exit_code == 0 and not outcome.stopped_by:
             return None
@@ -261,26 +284,31 @@ class Sandbox:
 
     def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> None:
         """Compiles once what every program shares: the marker's object and, after a few programs, the big header."""
-        compiler = [toolchain.tools["compiler"], *toolchain.tools["flags"].split(), "-w"]
-        jobs: list[tuple[list[str], Path]] = []
+        compiler, *flags = toolchain.tools["compiler"], *toolchain.tools["flags"].split()
         with self._lock:
             if not (cache.source / "marker.o").exists():
                 shutil.copy(HARNESSES / "main_marker.c", cache.source)
-                flags = toolchain.tools["flags"].split()[1:]  # the standard is C++'s
-                output = ["-o", "{folder}/marker.o", "{cache}/main_marker.c"]
-                jobs.append(([compiler[0], *flags, "-x", "c", "-c", *output], cache.source))
+                command = [compiler, *flags[1:], "-x", "c", "-c"]  # without the standard, which is C++'s
+                self._run_compiler([*command, "-o", "{folder}/marker.o", "{folder}/main_marker.c"], toolchain, cache)
             self._num_with_header += program.language == "cpp" and _HEADER in program.source
-            header = cache.source / f"{_HEADER}.gch"
             wanted = program.language == "cpp" and self._num_with_header >= _PROGRAMS_WORTH_A_HEADER
-            if wanted and not header.parent.exists():
-                header.parent.mkdir()
-                (cache.source / "all.h").write_text(f"#include <{_HEADER}>\n")
-                output = ["-o", f"{{folder}}/{header.name}", "{cache}/all.h"]
-                jobs.append(([*compiler, "-x", "c++-header", *output], header.parent))
-            for command, folder in jobs:
-                outcome = self._supervise(command, toolchain, Mount(folder, "/box", True), cache, COMPILE_LIMITS)
-                if outcome.exit_code != 0 or outcome.stopped_by:
-                    raise ToolchainError(f"{toolchain.language}: {compiler[0]} does not work: {_last_line(outcome)}")
+            folder = cache.source / Path(_HEADER).parent
+            if wanted and not folder.exists():
+                name = Path(_HEADER).name
+                building = Path(tempfile.mkdtemp(dir=self._folder))
+                building.chmod(0o755)
+                # A source that includes it twice, or not first, reads the text instead of the precompiled form.
+                (building / name).write_text(f"#pragma once\n#include_next <{_HEADER}>\n")
+                command = [compiler, *flags, "-w", "-x", "c++-header"]
+                job = [*command, "-o", f"{{folder}}/{name}.gch", f"{{folder}}/{name}"]
+                self._run_compiler(job, toolchain, Mount(building, "/cache"))
+                building.rename(folder)
+
+    def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Mount) -> None:
+        box = Mount(folder.source, "/box", writable=True)
+        outcome = self._supervise(command, toolchain, box, folder, COMPILE_LIMITS)
+        if outcome.exit_code != 0 or outcome.stopped_by:
+            raise ToolchainError(f"{toolchain.language}: {command[0]} does not work: {reason(outcome)}")
 
     def _compile_java(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
         worker = threading.get_ident()
@@ -342,7 +370,7 @@ def _result(status: Status, stage: Literal["compile", "run"], program: Program, 
     elif status is Status.WRONG and outcome.exit_code == 0:
         detail = "ended before its tests did"
     elif status is not Status.PASSED:
-        detail = _last_line(outcome) or f"exit code {outcome.exit_code}"
+        detail = reason(outcome) or f"exit code {outcome.exit_code}"
     return ExecutionResult(
         status=status,
         stage=stage,
@@ -353,8 +381,3 @@ def _result(status: Status, stage: Literal["compile", "run"], program: Program, 
         peak_memory_bytes=outcome.peak_memory_bytes,
         detail=detail,
     )
-
-
-def _last_line(outcome: Outcome) -> str:
-    lines = [line for line in outcome.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else ""

@@ -65,7 +65,7 @@ def _python(_: Language) -> Toolchain:
         language="python",
         versions={"python": _version(str(program), "--version")},
         folders=_folders(program),
-        run=(str(program), "-I", "{folder}/main.py"),
+        run=(str(program), "-s", "{folder}/main.py"),  # not -I, which would ignore PYTHONHASHSEED
         hidden=tuple(sorted(path for library in libraries for path in library.glob("python*/*-packages"))),
     )
 
@@ -166,7 +166,8 @@ def _folders(program: Path) -> tuple[Path, ...]:
     """Folders outside /usr that a tool needs: the one above its ``bin``, where it is and where its link points."""
     prefixes = (path.parent.parent for path in (program, program.resolve()))
     outside = {prefix for prefix in prefixes if not prefix.is_relative_to("/usr") and prefix != Path("/")}
-    return tuple(sorted(outside - {Path.home(), Path("/home"), Path("/opt")}))
+    whole_homes = {Path(os.path.expanduser("~")), Path("/home"), Path("/opt")}  # noqa: PTH111  # there may be no home
+    return tuple(sorted(outside - whole_homes))
 
 
 def _is_reachable_by_all(path: Path) -> bool:

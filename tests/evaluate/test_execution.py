@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from moesaic.errors import ConsentError, DataError, ToolchainError
+from moesaic.evaluate import execution
+from moesaic.evaluate.execution import Completion, execute, grade, grade_programs, read_completions
+from moesaic.evaluate.problems import Case, Problem, read_problems
+from moesaic.evaluate.sandbox import Limits, Sandbox, Status
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing: .ci/install-tools")
+
+TWICE = Problem(
+    "twice", "python", "def twice(x):\n", "    return 2 * x\n", "assert twice(2) == 4\nassert twice(-1) == -2"
+)
+HALF = Problem("half", "python", "def half(x):\n", "    return x // 2\n", "assert half(9) == 4")
+NO_GOLD = Problem("none", "python", "def none(x):\n", None, "assert none(1) is None")
+SUM = Problem(
+    "sum",
+    "python",
+    solution="print(sum(int(part) for part in input().split()))\n",
+    cases=(Case("1 2\n", "3\n"), Case("5\n", "5\n")),
+)
+PROBLEMS = {"python": [TWICE, HALF, SUM]}
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+        yield box
+
+
+def shared(name: str) -> Path:
+    for parent in Path(__file__).resolve().parents:
+        if (parent.parent / "shared" / name).exists():
+            return parent.parent / "shared" / name
+    pytest.skip(f"no shared/{name} beside this checkout")
+
+
+def test_gold_solutions(box: Sandbox) -> None:
+    (result,) = execute("own", {"python": [*PROBLEMS["python"], NO_GOLD]}, sandbox=box)
+    assert (result.total, result.passed, result.without_solution) == (3, 3, 1)
+    assert result.to_dict().keys() == {
+        "benchmark", "language", "total", "passed", "status", "seconds", "without_solution", "versions",
+    }  # fmt: skip
+    assert result.status == {
+        "passed": 3, "wrong": 0, "compile_error": 0, "timeout": 0, "memory": 0, "crashed": 0,
+    }  # fmt: skip
+
+
+def test_cases_compare_output_and_stop_at_the_first_failure(box: Sandbox) -> None:
+    wrong = grade(SUM, SUM.complete("print(3)\n"), box)
+    assert (wrong.status, wrong.detail) == (Status.WRONG, "test 2 of 2: another output than expected")
+    assert grade(SUM, SUM.complete("print(3); raise SystemExit(1)\n"), box).status is Status.CRASHED
+    assert grade(SUM, SUM.complete("exit(0)\n"), box).status is Status.WRONG
+
+
+def test_completions_and_pass_at_k(box: Sandbox) -> None:
+    completions = [
+        *(Completion("twice", text) for text in ["    return 2 * x\n", "    return x + x\n", *["    return x\n"] * 8]),
+        *(Completion("half", "    return 0\n") for _ in range(10)),
+        *(Completion("sum", "print(0)\n") for _ in range(10)),
+    ]
+    (result,) = execute("own", PROBLEMS, completions, sandbox=box)
+    assert (result.total, result.passed) == (30, 2)
+    assert result.pass_at_k[1].value == pytest.approx(0.2 / 3)
+    assert result.pass_at_k[10].value == pytest.approx(1 / 3)
+    assert result.to_dict()["pass@10"]["n"] == 3
+
+
+def test_whole_programs_replace_the_prompt(box: Sandbox) -> None:
+    whole = Completion("twice", "twice = lambda x: x * 2", whole=True)
+    (result,) = execute("own", {"python": [TWICE]}, [whole], sandbox=box)
+    assert result.passed == 1
+
+
+def test_a_benchmark_cannot_be_flattered_by_leaving_problems_out(box: Sandbox) -> None:
+    with pytest.raises(DataError, match=r"2 of 3 problems in python have no completion, the first is 'half'"):
+        execute("own", PROBLEMS, [Completion("twice", "    return 2 * x\n")], sandbox=box)
+
+
+def test_completions_that_fit_no_problem_or_several(box: Sandbox) -> None:
+    with pytest.raises(DataError, match="'unknown' fits no problem"):
+        execute("own", PROBLEMS, [Completion("unknown", "")], sandbox=box)
+    twins = {"python": [TWICE], "javascript": [Problem("twice", "javascript", test="console.assert(true)")]}
+    with pytest.raises(DataError, match="add the field 'language'"):
+        execute("own", twins, [Completion("twice", "")], sandbox=box)
+
+
+def test_resumes_from_the_rows_file(box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tmp_path / "rows.jsonl"
+    execute("own", {"python": [TWICE, HALF]}, sandbox=box, rows=rows)
+    with rows.open("a") as file:
+        file.write('{"id": "su')  # stopped in the middle of a line
+    graded = []
+
+    def spy(problem: Problem, source: str, sandbox: Sandbox) -> object:
+        graded.append(problem.id)
+        return grade(problem, source, sandbox)
+
+    monkeypatch.setattr(execution, "grade", spy)
+    (result,) = execute("own", PROBLEMS, sandbox=box, rows=rows)
+    assert graded == ["sum"]
+    assert (result.total, result.passed) == (3, 3)
+    records = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert sorted(record["id"] for record in records) == ["half", "sum", "twice"]
+
+
+def test_a_changed_program_is_graded_again(box: Sandbox, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    execute("own", {"python": [TWICE]}, [Completion("twice", "    return 2 * x\n")], sandbox=box, rows=rows)
+    changed = [Completion("twice", "    return 3 * x\n")]
+    for _ in range(2):  # the newer of two lines counts
+        (result,) = execute("own", {"python": [TWICE]}, changed, sandbox=box, rows=rows)
+        assert result.passed == 0
+    assert len(rows.read_text().splitlines()) == 2
+
+
+def test_a_file_that_is_no_rows_file_is_refused(box: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "poem.txt"
+    path.write_text("roses are red\n")
+    with pytest.raises(DataError, match=r"poem\.txt:1: not a row"):
+        execute("own", PROBLEMS, sandbox=box, rows=path)
+    assert path.read_text() == "roses are red\n"
+
+
+def test_missing_toolchain_skips_its_language(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(language: str) -> object:
+        raise ToolchainError(f"{language}: no compiler")
+
+    monkeypatch.setattr("moesaic.evaluate.toolchains.find_toolchain", missing)
+    (result,) = execute("own", PROBLEMS, sandbox=box)
+    assert (result.total, result.passed, result.skipped) == (3, None, "python: no compiler")
+    assert result.to_dict()["skipped"] == "python: no compiler"
+
+
+def test_grade_programs_for_the_pipeline(box: Sandbox) -> None:
+    gold = str(SUM.solution)
+    programs = [
+        {"id": "sum", "language": "python", "program": gold},
+        {"id": "sum", "language": "python", "program": "print('?')"},
+    ]
+    grading = grade_programs(programs, PROBLEMS, sandbox=box)
+    assert [row.status for row in grading.rows] == ["passed", "wrong"]
+    assert grading.pass_at_1["python"].value == pytest.approx(0.5)
+    with pytest.raises(DataError, match="'absent' in python"):
+        grade_programs([{"id": "absent", "language": "python", "program": ""}], PROBLEMS, sandbox=box)
+
+
+def test_read_completions(tmp_path: Path) -> None:
+    path = tmp_path / "completions.jsonl"
+    path.write_text(
+        '{"task_id": "a", "completion": "x"}\n{"id": "b", "prediction": "y", "language": "C++"}\n'
+        '{"task_id": "c", "program": "z", "completion": "unused"}\n'
+    )
+    assert read_completions(path) == [
+        Completion("a", "x"),
+        Completion("b", "y", language="cpp"),
+        Completion("c", "z", whole=True),
+    ]
+    path.write_text('{"task_id": "a"}\n')
+    with pytest.raises(DataError, match=r"completions\.jsonl:1: needs 'task_id'"):
+        read_completions(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="no completions"):
+        read_completions(path)
+
+
+TOOLS = {"python": "python3", "java": "javac", "javascript": "node", "cpp": "g++"}
+
+
+def mutate(problem: Problem) -> str:
+    """Makes a gold solution return nothing, or its type's default, wherever it returned a value."""
+    nothing = {"python": "None", "java": "null", "javascript": "undefined", "cpp": "{}"}[problem.language]
+    assert problem.solution is not None
+    return problem.complete(re.sub(r"\breturn\b[^;\n]*", f"return {nothing}", problem.solution))
+
+
+@pytest.mark.slow
+@pytest.mark.toolchain
+@pytest.mark.parametrize("language", TOOLS)
+def test_gold_solutions_pass_and_mutants_fail(box: Sandbox, language: str) -> None:
+    if shutil.which(TOOLS[language]) is None:
+        pytest.skip(f"{TOOLS[language]} is not on PATH")
+    for problem in read_problems("humaneval-x", shared("humaneval-x"), language)[language][:60:12]:
+        assert problem.solution is not None
+        assert grade(problem, problem.complete(problem.solution), box).status is Status.PASSED, problem.id
+        assert grade(problem, mutate(problem), box).status is not Status.PASSED, problem.id
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    from moesaic.cli.execute import register
+
+    app = typer.Typer()
+    register(app)
+    app.command("other")(lambda: None)
+    return app
+
+
+def test_command_prints_one_json_list(app: typer.Typer, tmp_path: Path) -> None:
+    path, rows = tmp_path / "mine.jsonl", tmp_path / "rows.jsonl"
+    path.write_text(
+        json.dumps(
+            {
+                "id": "twice",
+                "language": "python",
+                "prompt": TWICE.prompt,
+                "solution": TWICE.solution,
+                "test": TWICE.test,
+            }
+        )
+    )
+    arguments = ["execute", "own", str(path), "--json", "--rows", str(rows), "--allow-code-execution"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    (record,) = json.loads(result.stdout)
+    assert (record["benchmark"], record["language"], record["total"], record["passed"]) == ("own", "python", 1, 1)
+    assert json.loads(rows.read_text())["status"] == "passed"
+    table = CliRunner().invoke(app, [arg for arg in arguments if arg != "--json"], catch_exceptions=False)
+    assert "passed" in table.stdout
+
+
+def test_command_refuses_without_consent(app: typer.Typer, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({"id": "a", "language": "python", "test": "print(1)", "solution": "x = 1"}))
+    with pytest.raises(ConsentError, match="--allow-code-execution"):
+        CliRunner().invoke(app, ["execute", "own", str(path)], catch_exceptions=False)
