@@ -1,0 +1,150 @@
+"""Gates: closed-form initial values, training that cannot hurt, and experts that come back unchanged."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import torch
+from accelerate import Accelerator
+from pico import pico_llama, random_experts
+from torch.nn import functional
+from training_data import LANGUAGES, toy_examples
+
+from moesaic.model.attention import packed_attention
+from moesaic.model.loss import validation_loss
+from moesaic.model.moe import compose, extract_experts, extract_router
+from moesaic.recipe import GateRecipe
+from moesaic.train.gate import train_gate
+from moesaic.train.gate_init import calibrated_scale, initial_gates, ridge_weights
+
+
+def composed(kind="top_k", top_k=1):
+    model = pico_llama().requires_grad_(False)
+    experts = random_experts(model, LANGUAGES, (4, 2))
+    return compose(model, experts, kind, top_k, dtype=torch.float32)
+
+
+def programs(count=8, seed=1):
+    return {name: toy_examples(count, seed, (name,)) for name in LANGUAGES}
+
+
+def set_gates(model, init, seed=1):
+    with packed_attention(model):
+        initial_gates(model, programs(seed=seed), init, 400, contextlib.nullcontext)
+
+
+def test_ridge_is_the_minimum_of_the_balanced_objective():
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(n, 6, generator=generator, dtype=torch.double) + shift for n, shift in ((50, 0.5), (9, -0.5))]
+    gram = sum(x.T @ x / (len(x) * 2) for x in inputs)
+    weights = ridge_weights(gram, torch.stack([x.mean(0) for x in inputs])).requires_grad_(True)
+    penalty = 1e-3 * gram.diagonal().mean()
+    objective = penalty * weights.square().sum()
+    for label, x in enumerate(inputs):
+        target = functional.one_hot(torch.tensor(label), 2) - 0.5
+        objective = objective + ((x @ weights.T - target) ** 2).sum() / (len(x) * 2)
+    (gradient,) = torch.autograd.grad(objective, weights)
+    assert gradient.abs().max() < 1e-10
+
+
+def test_calibration_finds_the_scale_with_the_lowest_cross_entropy():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (4000,), generator=generator)
+    logits = functional.one_hot(labels, 3) + torch.randn(4000, 3, generator=generator)
+    # With unit noise the right posterior has logits of exactly this size.
+    assert calibrated_scale(logits.double() / 8, labels) == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("init", ["ridge", "prompts"])
+def test_initial_gates_tell_unseen_programs_apart(init):
+    model = composed()
+    set_gates(model, init)
+    from moesaic.evaluate.routing import routing_statistics
+
+    with packed_attention(model):
+        statistics = routing_statistics(model, toy_examples(6, seed=77), LANGUAGES, 400)
+    shares = [row["top1"] for row in statistics.own_expert().values()]
+    assert sum(shares) / len(shares) > (0.75 if init == "ridge" else 0.5)
+
+
+def test_initial_gates_are_deterministic_and_zero_is_zero():
+    first, second, zero = composed(), composed(), composed()
+    set_gates(first, "ridge")
+    set_gates(second, "ridge")
+    set_gates(zero, "zero")
+    for name, tensor in extract_router(first).items():
+        assert torch.equal(tensor, extract_router(second)[name])
+    assert all(tensor.abs().sum() == 0 for tensor in extract_router(zero).values())
+
+
+def train_toy(model, folder, **options):
+    folder.mkdir(exist_ok=True)
+    settings = GateRecipe(
+        **{
+            "row_tokens": 400, "gate_steps": 4, "joint_epochs": 1, "evaluations": 2, "joint_learning_rate": 1e-2,
+            **options,
+        }
+    )  # fmt: skip
+    return train_gate(Accelerator(cpu=True), model, toy_examples(8), toy_examples(4, 9), LANGUAGES, settings, 0, folder)
+
+
+def test_training_improves_and_changes_experts_only_in_the_joint_stretch(tmp_path):
+    model = composed(top_k=2)
+    before = {e.name: e for e in extract_experts(model)}
+    result = train_toy(model, tmp_path / "a", joint_epochs=0.0)
+    assert not result.experts_changed
+    for expert in extract_experts(model):
+        assert all(torch.equal(p.A_RI, before[expert.name].deltas[k].A_RI) for k, p in expert.deltas.items())
+    result = train_toy(model, tmp_path / "b")
+    assert result.experts_changed
+    assert result.joint.best_loss < result.gates.best_loss
+    with packed_attention(model):
+        now = validation_loss(model, toy_examples(4, 9), LANGUAGES, 400)
+    assert now == pytest.approx(result.joint.best_loss, rel=1e-6)
+
+
+def test_training_that_only_hurts_leaves_the_initial_gates(tmp_path):
+    model = composed()
+    set_gates(model, "ridge")
+    before = extract_router(model)
+    result = train_toy(model, tmp_path / "a", learning_rate=300.0, joint_epochs=0.0)
+    if result.gates.best_step == 0:
+        assert all(torch.equal(tensor, before[name]) for name, tensor in extract_router(model).items())
+    assert result.gates.best_loss <= result.gates.history[0][1]
+
+
+@pytest.mark.parametrize(
+    ("top_k", "terms"),
+    [
+        (1, {"load_balance": 1.0}),
+        (2, {"importance": 1.0}),  # with one expert a token its weight is 1 and has no gradient
+        (1, {"z_loss": 1.0}),
+        (1, {"kind": "noisy_top_k", "load": 1.0}),
+    ],
+)
+def test_balance_losses_reach_the_gates(tmp_path, top_k, terms):
+    kind = terms.get("kind", "top_k")
+    plain, balanced = composed(kind, top_k), composed(kind, top_k)
+    for model in (plain, balanced):
+        set_gates(model, "ridge")
+    short = {"gate_steps": 2, "joint_epochs": 0.01, "evaluations": 1, "kind": kind}
+    train_toy(plain, tmp_path / "a", **short)
+    train_toy(balanced, tmp_path / "b", **short, **{key: value for key, value in terms.items() if key != "kind"})
+    differences = [
+        (tensor - extract_router(plain)[name]).abs().max().item() for name, tensor in extract_router(balanced).items()
+    ]
+    assert max(differences) > 1e-5
+
+
+def test_language_loss_teaches_the_gate_the_language(tmp_path, monkeypatch):
+    # Random experts are no better on "their" language, so a scripted validation keeps the last state.
+    scripted = iter([3.0, 2.0, 1.0, 0.5])
+    monkeypatch.setattr("moesaic.train.gate.validation_loss", lambda *_: next(scripted))
+    model = composed()
+    train_toy(model, tmp_path / "a", language=5.0, gate_steps=16, learning_rate=5e-2, joint_epochs=0.0)
+    from moesaic.evaluate.routing import routing_statistics
+
+    with packed_attention(model):
+        statistics = routing_statistics(model, toy_examples(6, seed=77), LANGUAGES, 400)
+    assert all(row["top1"] > 0.8 for row in statistics.own_expert().values())

@@ -1,0 +1,241 @@
+"""The loop: what it keeps, how it resumes, and that processes and accumulation are the same thing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from pico import pico_llama
+from torch.nn import functional
+from training_data import LANGUAGES, toy_examples
+
+from moesaic.data.packing import PackedBatches
+from moesaic.errors import CheckpointError, MoesaicError
+from moesaic.model.attention import packed_attention
+from moesaic.model.loss import example_losses, targets, token_losses, validation_loss
+from moesaic.recipe import Optimisation
+from moesaic.train.loop import PackedLoss, learning_rate_at, train
+from moesaic.train.resume import CHECKPOINT
+
+
+def run(folder: Path, *, steps: int = 6, validate=None, model=None, **options):
+    """Trains the second layer's MLP of a pico model; returns (result, trained parameters)."""
+    model = model or pico_llama()
+    model.requires_grad_(False)
+    parameters = {name: p.requires_grad_(True) for name, p in model.model.layers[1].mlp.named_parameters()}
+    examples = toy_examples(12)
+    settings = Optimisation(**{"row_tokens": 400, "evaluations": 3, "learning_rate": 1e-2, **options})
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(0)
+    with packed_attention(model):
+        result = train(
+            Accelerator(cpu=True),
+            PackedLoss(model),
+            parameters,
+            PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
+            validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)),
+            settings,
+            total_steps=steps,
+            learning_rate=settings.learning_rate,
+            folder=folder,
+            name="toy",
+        )
+    return result, {name: parameter.detach().clone() for name, parameter in parameters.items()}
+
+
+def test_training_lowers_the_loss(tmp_path):
+    result, _ = run(tmp_path / "a", steps=12)
+    first, last = result.history[0][1], result.best_loss
+    assert last < 0.8 * first
+    assert not (tmp_path / "a" / CHECKPOINT).exists()
+
+
+def test_metrics_have_a_line_a_step_and_every_validation(tmp_path):
+    run(tmp_path / "a", steps=6)
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines if "validation_loss" in line] == [0, 2, 4, 6]
+    assert all(line["tokens_per_second"] > 0 for line in lines if "loss" in line)
+
+
+def test_the_best_state_is_kept_and_the_untrained_one_can_be_it(tmp_path):
+    scripted = iter([1.0, 2.0, 3.0, 4.0])
+    model = pico_llama()
+    before = {name: p.detach().clone() for name, p in model.model.layers[1].mlp.named_parameters()}
+    result, after = run(tmp_path / "a", validate=lambda: next(scripted), model=model)
+    assert result.best_step == 0
+    assert result.best_loss == 1.0
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_early_stopping_counts_validations_without_a_new_best(tmp_path):
+    scripted = iter([3.0, 1.0, 2.0, 2.0, 0.0])
+    result, _ = run(tmp_path / "a", steps=8, evaluations=4, patience=2, validate=lambda: next(scripted))
+    assert (result.steps, result.best_step) == (6, 2)
+
+
+def test_a_loss_that_is_not_finite_names_the_key(tmp_path):
+    with pytest.raises(MoesaicError, match="learning rate"):
+        run(tmp_path / "a", validate=lambda: math.nan)
+
+
+def test_learning_rate_rises_and_falls():
+    rates = [learning_rate_at(step, 20, 1.0, 0.1) for step in range(1, 21)]
+    assert rates[0] == 0.5
+    assert rates[1] == max(rates) == 1.0
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert 0 < rates[-1] < 0.05
+
+
+def test_chunked_head_loss_equals_cross_entropy_with_its_gradient(monkeypatch):
+    monkeypatch.setattr("moesaic.model.loss.CHUNK_TOKENS", 5)
+    torch.manual_seed(0)
+    hidden = torch.randn(13, 8, dtype=torch.double, requires_grad=True)
+    head = torch.randn(30, 8, dtype=torch.double)
+    labels = torch.randint(30, (13,))
+    weights = torch.rand(13)
+    expected = functional.cross_entropy(hidden @ head.T, labels, reduction="none")
+    (gradient,) = torch.autograd.grad((expected * weights).sum(), hidden)
+    losses = token_losses(hidden, head, labels)
+    (own,) = torch.autograd.grad((losses * weights).sum(), hidden)
+    torch.testing.assert_close(losses, expected.float())
+    torch.testing.assert_close(own, gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_example_losses_are_those_of_each_document_alone():
+    model = pico_llama()
+    examples = toy_examples(3)
+    with packed_attention(model):
+        together = example_losses(model, examples, LANGUAGES, 500)
+    for index, example in enumerate(examples):
+        ids = torch.tensor([example.ids])
+        logits = model(ids).logits[0]
+        losses = functional.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")
+        start = example.num_prompt_tokens - 1
+        expected = losses[start : start + example.num_code_tokens].sum().item()
+        assert together[index, 0].item() == pytest.approx(expected, rel=1e-4)
+        assert together[index, 1].item() == example.num_code_tokens
+
+
+def test_targets_leave_out_prompts_and_what_closes_the_answer():
+    examples = toy_examples(2)
+    batch = next(iter(PackedBatches(examples, LANGUAGES, 1000, shuffle=False)))
+    _, trained = targets(batch)
+    _, code = targets(batch, code_only=True)
+    assert len(trained) == sum(len(item.ids) - item.num_prompt_tokens for item in examples)
+    assert len(code) == sum(item.num_code_tokens for item in examples)
+
+
+def test_a_corrupt_checkpoint_says_what_to_do(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / CHECKPOINT).write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match="delete it"):
+        run(folder)
+
+
+_KILLED = """
+    import os, signal, sys
+    sys.path[:0] = {paths!r}
+    from pathlib import Path
+    import moesaic.train.loop as loop
+    from test_loop import run
+    import torch
+    torch.set_num_threads(1)
+    original, saved = loop.save_checkpoint, []
+    def killing(*arguments):
+        original(*arguments)
+        saved.append(1)
+        if len(saved) == {kill_after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    loop.save_checkpoint = killing
+    result, parameters = run(Path({folder!r}), steps=7, checkpoint_minutes=0, accumulation=2)
+    torch.save(parameters, {output!r})
+    print(result.history)
+"""
+
+
+def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.CompletedProcess[str]:
+    here = Path(__file__).parent
+    script = textwrap.dedent(_KILLED).format(
+        paths=[str(here), str(here.parent)],
+        kill_after=kill_after,
+        folder=str(tmp_path / name),
+        output=str(tmp_path / f"{name}.pt"),
+    )
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200)
+
+
+@pytest.mark.slow
+def test_killed_at_several_steps_and_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path):
+    whole = _process(tmp_path, "whole", kill_after=-1)
+    assert whole.returncode == 0, whole.stderr
+    for kill_after in (1, 3):
+        killed = _process(tmp_path, "killed", kill_after)
+        assert killed.returncode == -signal.SIGKILL
+    resumed = _process(tmp_path, "killed", kill_after=-1)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resuming after step 4" in resumed.stderr
+    assert resumed.stdout == whole.stdout
+    expected, found = torch.load(tmp_path / "whole.pt"), torch.load(tmp_path / "killed.pt")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+
+
+_RANKS = """
+    import sys
+    sys.path[:0] = {paths!r}
+    import os, torch
+    from pathlib import Path
+    from test_loop import run
+    torch.set_num_threads(1)
+    result, parameters = run(Path({folder!r}) / os.environ.get("RANK", "0"), steps=3, accumulation={accumulation})
+    torch.save(parameters, {folder!r} + "/" + os.environ.get("RANK", "0") + ".pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_same_steps_as_one_with_twice_the_accumulation(tmp_path):
+    here = Path(__file__).parent
+    for name, accumulation in (("one", 2), ("two", 1)):
+        (tmp_path / name).mkdir()
+        script = textwrap.dedent(_RANKS).format(
+            paths=[str(here), str(here.parent)], folder=str(tmp_path / name), accumulation=accumulation
+        )
+        ranks = range(2) if name == "two" else range(1)
+        environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+        if name == "two":
+            # The operating system picks the port: rank 0 of a store on port 0 cannot tell rank 1, so take a free one.
+            import socket
+
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            environment |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", script],
+                env=environment | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if name == "two" else {}),
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in ranks
+        ]
+        for process in processes:
+            _, errors = process.communicate(timeout=200)
+            assert process.returncode == 0, errors
+    expected = torch.load(tmp_path / "one" / "0.pt")
+    for rank in range(2):
+        found = torch.load(tmp_path / "two" / f"{rank}.pt")
+        for name in expected:
+            torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
