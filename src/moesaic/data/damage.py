@@ -2,7 +2,7 @@
 
 Three things happened to XLCoST's programs that ``detokenize`` cannot undo:
 
-- `||` was lost from many Java, JavaScript and C++ programs: ``if ( M < 0 M >= N )``. None of these parses.
+- `||` was lost from many Java, JavaScript and C++ programs: ``if ( M < 0 M >= N )``. Such a program no longer parses.
 - JavaScript's string literals were blanked to ``" "``. Where a blank is printed between values the program is as good
   as before. Where it is compared, stored, passed on or returned, the program has lost its constants, and where a branch
   prints nothing else, it has lost its answer.
