@@ -350,16 +350,15 @@ class Run:
                 languages,
                 options,
             )
-            for name in programs_in:
-                write_predictions(
-                    folder / "predictions" / system_folder(system) / f"{name}.jsonl",
-                    system,
-                    model,
-                    self.prompt,
-                    examples[name][: options.limit],
-                    options,
-                    self.recipe.seed,
-                )
+            write_predictions(
+                folder / "predictions" / system_folder(system),
+                system,
+                model,
+                self.prompt,
+                {name: examples[name][: options.limit] for name in programs_in},
+                options,
+                self.recipe.seed,
+            )
 
         dtype = self.base.model.dtype
         with self._loaded(self.workspace.path("compose") / "model", dtype) as model:

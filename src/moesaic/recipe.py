@@ -223,6 +223,15 @@ class EvaluateRecipe(_Section):
     workers: Positive = 2
     """Processes that score and execute."""
 
+    @model_validator(mode="after")
+    def _execution_allowed(self) -> Self:
+        if "pass@1" in self.metrics and not self.allow_code_execution:
+            raise ValueError(
+                "metrics: pass@1 runs model-written programs in a sandbox, but allow_code_execution is false; "
+                "set it to true or leave pass@1 out"
+            )
+        return self
+
 
 Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow"]
 

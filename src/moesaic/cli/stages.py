@@ -105,6 +105,9 @@ def _show_table(root: Path) -> None:
     from rich.console import Console
 
     from moesaic.artifacts import read_json
-    from moesaic.report import terminal_table
+    from moesaic.report import ratio_line, terminal_table
 
-    Console(file=sys.stdout).print(terminal_table(read_json(root / "results.json")))
+    results = read_json(root / "results.json")
+    console = Console(file=sys.stdout)
+    console.print(terminal_table(results))
+    console.print(ratio_line(results), highlight=False)

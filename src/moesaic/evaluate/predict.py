@@ -5,8 +5,9 @@ Files appear by rename, so a killed stage goes on with the first file that is mi
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from moesaic.artifacts import space_errors
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.model.attention import packed_attention
-from moesaic.model.generate import generate
+from moesaic.model.generate import Generation, generate
 from moesaic.model.loss import example_losses
 from moesaic.progress import Bar
 from moesaic.recipe import PredictRecipe
@@ -63,32 +64,33 @@ def write_losses(
 
 
 def write_predictions(
-    path: Path,
+    folder: Path,
     system: str,
     model: nn.Module,
     prompt: PromptFormat,
-    examples: Sequence[Example],
+    examples: Mapping[str, Sequence[Example]],
     options: PredictRecipe,
     seed: int,
 ) -> None:
-    """Writes one generated program per example, unless the file is there.
+    """Writes one generated program per example, a file per language, unless the file is there.
 
     Args:
-        path: JSON Lines file: id, language, text, reference, prediction, num_tokens, stopped.
+        folder: Gets ``<language>.jsonl``: id, language, text, reference, prediction, num_tokens, stopped.
         system: Name shown.
         model: The model, already set to be that system.
         prompt: Prompts and stop tokens.
-        examples: Tasks of one language.
+        examples: Tasks per language; decoded together, so that batches stay full.
         options: Length, batch size, sampling.
         seed: Seed of sampling.
     """
-    if path.exists() or not examples:
+    missing = {name: items for name, items in examples.items() if items and not (folder / f"{name}.jsonl").exists()}
+    tasks = [example for items in missing.values() for example in items]
+    if not tasks:
         return
-    prompts = [prompt.prompt_ids(example.text, example.language) for example in examples]
-    with Bar(f"programs of {system}, {examples[0].language}", len(examples), "programs") as bar:
+    with Bar(f"programs of {system}", len(tasks), "programs") as bar:
         generations = generate(
             model,
-            prompts,
+            [prompt.prompt_ids(example.text, example.language) for example in tasks],
             max_new_tokens=options.max_new_tokens,
             stop_ids=prompt.stop_ids,
             temperature=options.temperature,
@@ -97,21 +99,22 @@ def write_predictions(
             batch_size=options.batch_size,
             on_progress=bar.advance,
         )
-    write_rows(
-        path,
-        (
-            {
-                "id": example.id,
-                "language": example.language,
-                "text": example.text,
-                "reference": example.code,
-                "prediction": prompt.extract_code(prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)),
-                "num_tokens": len(generation.ids),
-                "stopped": generation.stopped,
-            }
-            for example, generation in zip(examples, generations, strict=True)
-        ),
-    )
+    rows = iter(zip(tasks, generations, strict=True))
+    for name, items in missing.items():
+        write_rows(folder / f"{name}.jsonl", [_prediction(prompt, *row) for row in itertools.islice(rows, len(items))])
+
+
+def _prediction(prompt: PromptFormat, example: Example, generation: Generation) -> dict[str, Any]:
+    text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+    return {
+        "id": example.id,
+        "language": example.language,
+        "text": example.text,
+        "reference": example.code,
+        "prediction": prompt.extract_code(text),
+        "num_tokens": len(generation.ids),
+        "stopped": generation.stopped,
+    }
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """From predictions to the table: every metric of every system on every language, with n and interval.
 
-A metric is a function from prediction rows to one value per row; adding one is adding a row to ``METRICS``. Loss comes
-from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert.
+A metric is a function from prediction rows to one value per row; adding one is adding an entry to ``METRICS``. Loss
+comes from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from moesaic.progress import Bar
 from moesaic.recipe import EvaluateRecipe
 
 Row = dict[str, Any]
-Metric = Callable[[Sequence[Row], str, Mapping[str, Example], EvaluateRecipe], list[float]]
+Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
+
+_PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
 
 
 def build_results(
@@ -36,7 +38,7 @@ def build_results(
     Args:
         predictions: Folder of the predict stage.
         folder: Where per-program rows go.
-        examples: Test examples per language, for their execution tests.
+        examples: Test examples per language; those with tests can be executed.
         options: Metrics and intervals.
 
     Returns:
@@ -44,62 +46,88 @@ def build_results(
 
     Raises:
         CheckpointError: The predictions are missing or malformed.
+        ToolchainError: The sandbox that was asked for does not work here.
     """
     languages = list(examples)
-    by_id = {language: {example.id: example for example in items} for language, items in examples.items()}
     systems: dict[str, dict[str, dict[str, Any]]] = {}
-    guard_table: dict[str, dict[str, Any]] = {}
-    skipped: list[str] = []
     for system in _systems(predictions, languages):
         systems[system] = {"loss": _losses(predictions / "losses" / f"{system_folder(system)}.jsonl", options)}
-    folders = [system for system in systems if (predictions / "predictions" / system_folder(system)).is_dir()]
-    with Bar("metrics", len(folders) * len(options.metrics), "columns") as bar:
-        for system in folders:
-            for language in languages:
-                path = predictions / "predictions" / system_folder(system) / f"{language}.jsonl"
-                if not path.exists():
-                    continue
-                rows = _read(path)
-                guard_table.setdefault(system, {})[language] = guards(rows, language)
-                values: dict[str, list[float]] = {}
-                for name in options.metrics:
-                    try:
-                        values[name] = METRICS[name](rows, language, by_id[language], options)
-                    except ToolchainError as error:
-                        if (reason := f"{name}, {language}: {error}") not in skipped:
-                            skipped.append(reason)
-                        continue
-                    estimate = _mean(values[name], options)
-                    systems[system].setdefault(name, {})[language] = estimate.to_dict()
-                write_rows(
-                    folder / "rows" / system_folder(system) / f"{language}.jsonl",
-                    (
-                        {"id": row["id"], **{name: column[index] for name, column in values.items()}}
-                        for index, row in enumerate(rows)
-                    ),
-                )
-            bar.advance(len(options.metrics))
-    systems = _with_own_experts(systems, languages)
+    generated = {
+        (system, language): _read(path)
+        for system in systems
+        for language in languages
+        if (path := predictions / "predictions" / system_folder(system) / f"{language}.jsonl").exists()
+    }
+    executed, skipped = _executed(generated, examples, options) if "pass@1" in options.metrics else ({}, [])
+    guard_table: dict[str, dict[str, Any]] = {}
+    with Bar("metrics", len(generated), "files") as bar:
+        for (system, language), rows in generated.items():
+            guard_table.setdefault(system, {})[language] = guards(rows, language)
+            values = {name: METRICS[name](rows, language, options) for name in options.metrics if name in METRICS}
+            if (system, language) in executed:
+                values["pass@1"] = executed[system, language]
+            for name, column in values.items():
+                systems[system].setdefault(name, {})[language] = _mean(column, options).to_dict()
+            write_rows(
+                folder / "rows" / system_folder(system) / f"{language}.jsonl",
+                (
+                    {"id": row["id"], **{name: column[index] for name, column in values.items()}}
+                    for index, row in enumerate(rows)
+                ),
+            )
+            bar.advance()
     guard_table["experts"] = {
         language: guard_table[f"expert:{language}"][language]
         for language in languages
         if language in guard_table.get(f"expert:{language}", {})
     }
     return {
-        "systems": systems,
+        "systems": _with_own_experts(systems, languages),
         "guards": guard_table,
         "routing": read_json(predictions / "routing.json"),
         "skipped": skipped,
     }
 
 
-def _parse_share(
-    rows: Sequence[Row], language: str, _examples: Mapping[str, Example], _: EvaluateRecipe
-) -> list[float]:
+def _executed(
+    generated: Mapping[tuple[str, str], Sequence[Row]],
+    examples: Mapping[str, Sequence[Example]],
+    options: EvaluateRecipe,
+) -> tuple[dict[tuple[str, str], list[float]], list[str]]:
+    """Share of programs that pass their task's tests (pass@1 of Chen et al. 2021, one sample a task).
+
+    All systems go through one sandbox together, so that every processor has work to the end.
+    """
+    from moesaic.evaluate.execution import grade_programs
+    from moesaic.evaluate.problems import read_problems
+    from moesaic.evaluate.sandbox import Sandbox
+
+    if not all(example.tests for items in examples.values() for example in items):
+        return {}, ["pass@1: this data set has no tests; use moesaic execute with a benchmark"]
+    programs = [
+        {"id": row["id"], "language": language, "program": row["prediction"]}
+        for (_, language), rows in generated.items()
+        for row in rows
+    ]
+    try:
+        with Sandbox(options.sandbox, allow_code_execution=options.allow_code_execution) as sandbox:
+            grading = grade_programs(programs, read_problems("corpus", None), sandbox=sandbox, workers=options.workers)
+    except ToolchainError as error:
+        return {}, [f"pass@1: {error}"]
+    verdicts = iter(grading.rows)
+    table = {
+        (system, language): [float(next(verdicts).status == "passed") for _ in rows]
+        for (system, language), rows in generated.items()
+        if language not in grading.skipped
+    }
+    return table, [f"pass@1, {language}: {reason}" for language, reason in grading.skipped.items()]
+
+
+def _parse_share(rows: Sequence[Row], language: str, _: EvaluateRecipe) -> list[float]:
     return [float(parses(row["prediction"], language)) for row in rows]
 
 
-def _bleu(rows: Sequence[Row], _language: str, _examples: Mapping[str, Example], _: EvaluateRecipe) -> list[float]:
+def _bleu(rows: Sequence[Row], _language: str, _: EvaluateRecipe) -> list[float]:
     """Sentence BLEU (Papineni et al. 2002) as sacrebleu computes it, between 0 and 1."""
     import sacrebleu
 
@@ -110,38 +138,17 @@ def _bleu(rows: Sequence[Row], _language: str, _examples: Mapping[str, Example],
 
 
 def _codebleu(protocol: str) -> Metric:
-    def metric(
-        rows: Sequence[Row], language: str, _examples: Mapping[str, Example], options: EvaluateRecipe
-    ) -> list[float]:
+    def metric(rows: Sequence[Row], language: str, options: EvaluateRecipe) -> list[float]:
         result = codebleu(
             [row["prediction"] for row in rows],
             [row["reference"] for row in rows],
             language,
             protocol=protocol,
-            workers=options.workers,
+            workers=options.workers if len(rows) >= _PARALLEL_ROWS else 1,
         )
         return [pair.codebleu for pair in result.rows]
 
     return metric
-
-
-def _pass_at_1(
-    rows: Sequence[Row], language: str, examples: Mapping[str, Example], options: EvaluateRecipe
-) -> list[float]:
-    """Share of programs that pass their task's tests (Chen et al. 2021, with one sample a task)."""
-    from moesaic.evaluate.execution import grade_programs
-
-    if not all(examples[row["id"]].tests for row in rows):
-        raise ToolchainError("these examples have no tests; pass@1 needs the embedded corpus or a benchmark")
-    statuses = grade_programs(
-        [{"id": row["id"], "language": language, "program": row["prediction"]} for row in rows],
-        {row["id"]: examples[row["id"]].tests for row in rows},
-        language,
-        sandbox=options.sandbox,
-        allow_code_execution=options.allow_code_execution,
-        workers=options.workers,
-    )
-    return [float(status == "passed") for status in statuses]
 
 
 METRICS: dict[str, Metric] = {
@@ -149,9 +156,8 @@ METRICS: dict[str, Metric] = {
     "bleu": _bleu,
     "codebleu": _codebleu("strict"),
     "codebleu_reference": _codebleu("reference"),
-    "pass@1": _pass_at_1,
 }
-"""Every metric on generated programs, by its key in recipes and results."""
+"""Every metric that reads programs, by its key in recipes and results; pass@1 runs them and stands apart."""
 
 
 def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
