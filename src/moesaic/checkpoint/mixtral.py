@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from moesaic.artifacts import write_json
 from moesaic.checkpoint.companions import copy_companions, write_config, write_export_card
 from moesaic.checkpoint.formats import moe_config
 from moesaic.checkpoint.merging import Merge, MergeOnto, OutputType
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 NATIVE: Final = "moesaic"
 """Sub-folder of an export with the model folder it was made from."""
+
+OPTIONS: Final = "export.json"
+"""File in that sub-folder with the options of the merge."""
 
 _SAMPLED_TENSORS = 8
 
@@ -108,6 +112,8 @@ def export_mixtral(
                 num_verified = verify_export(partial, merge)
             copy_companions(source.path, partial)
             shutil.copytree(folder.path, partial / NATIVE, dirs_exist_ok=True)
+            options = {"dtype": merge.dtype, "merge_onto": merge.merge_onto, "attention": merge.attention}
+            write_json(partial / NATIVE / OPTIONS, options)
             write_export_card(partial, out.name, _summary(folder, merge), [f"vllm serve {out.name}"])
             write_config(partial, moe_config(merge.config, len(folder.experts), folder.top_k, merge.dtype))
 

@@ -125,7 +125,7 @@ def preflight(
         problems.append(f"rotary type {kind!r} is not among {', '.join(_KNOWN_ROTARY)}: readers would not know it")
     problems += _vocabulary_problems(base, reader, config)
     for adapter in adapters:
-        problems += _adapter_problems(adapter, reader)
+        problems += adapter_problems(adapter, reader)
     largest = max((reader.spec(name).num_bytes for name in reader.names), default=0)
     needed, free = MEMORY_ALLOWANCE_BYTES + largest, _available_memory()
     if free is not None and free < needed:
@@ -163,7 +163,8 @@ def _vocabulary_problems(base: Path, reader: TensorReader, config: Mapping[str, 
     return problems
 
 
-def _adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]:
+def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]:
+    """Returns where an expert's factors do not fit the base's weights; at most three lines and a count."""
     problems = []
     for module in adapter.modules:
         weight = f"{module}.weight"

@@ -1,0 +1,57 @@
+"""Exports the experts alone: PEFT adapters as they are, for vLLM's multi-LoRA and everything else that reads them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from moesaic.artifacts import space_errors
+from moesaic.checkpoint.native import read_model_folder
+from moesaic.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterExport:
+    """Exported adapters.
+
+    Attributes:
+        path: The folder; one sub-folder per expert.
+        launch: A command line that serves the base with all of them.
+    """
+
+    path: Path
+    launch: str
+
+
+def export_peft(model: Path, out: Path) -> AdapterExport:
+    """Copies the adapters of a model folder byte by byte. The gates stay behind: each adapter is one expert.
+
+    Args:
+        model: The model folder.
+        out: A new folder; it appears when everything is copied.
+
+    Raises:
+        ModelError: ``out`` exists, or ``model`` is no model folder.
+        SpaceError: The disk is full.
+    """
+    folder = read_model_folder(model)
+    if out.exists():
+        raise ModelError(f"{out} exists already: give another folder, or remove it")
+    partial = out.with_name(f".{out.name}.partial")
+    with space_errors(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        for name in folder.names:
+            shutil.copytree(folder.expert_path(name), partial / name)
+        partial.rename(out)
+    modules = " ".join(f"{name}={out / name}" for name in folder.names)
+    rank = max(expert.rank for expert in folder.experts)
+    launch = (
+        f"vllm serve {folder.base['model']} --enable-lora --max-lora-rank {_vllm_rank(rank)} --lora-modules {modules}"
+    )
+    return AdapterExport(out, launch)
+
+
+def _vllm_rank(rank: int) -> int:
+    """Returns the smallest rank limit that vLLM accepts and that is large enough."""
+    return next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank), 512)

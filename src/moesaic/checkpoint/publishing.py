@@ -1,0 +1,74 @@
+"""Uploads a model folder or an export to the Hugging Face hub.
+
+Only whole folders go up: a model folder is checked first, and an export must have its configuration and every shard its
+index names. Hidden files and partial results stay here. The token is huggingface_hub's own business
+(``huggingface-cli login`` or ``HF_TOKEN``); moesaic neither reads nor stores it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from moesaic.checkpoint.native import DESCRIPTION, read_model_folder
+from moesaic.checkpoint.streaming import TensorReader
+from moesaic.errors import ModelError
+
+_IGNORED: Final = [".*", "*.partial", "**/.*"]
+
+
+class HubApi(Protocol):
+    """The two calls of ``huggingface_hub.HfApi`` that are used."""
+
+    def create_repo(self, repo_id: str, *, private: bool | None, exist_ok: bool, repo_type: str) -> Any:
+        """Makes the repository if it is not there."""
+
+    def upload_folder(
+        self, *, repo_id: str, folder_path: Path, commit_message: str, ignore_patterns: list[str], repo_type: str
+    ) -> Any:
+        """Uploads the files in one commit."""
+
+
+def push(folder: Path, repository: str, *, private: bool = False, message: str = "", api: HubApi | None = None) -> str:
+    """Uploads a model folder or an exported checkpoint in one commit.
+
+    Args:
+        folder: What to upload.
+        repository: ``owner/name``.
+        private: Make a new repository private; an existing one stays as it is.
+        message: Commit message.
+        api: Another implementation of the hub's calls, for tests.
+
+    Returns:
+        Where it is now.
+
+    Raises:
+        ModelError: The folder is no whole model, or the hub refused.
+        CheckpointError: A file is corrupt.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+
+    if (folder / DESCRIPTION).is_file():
+        read_model_folder(folder)
+    elif (folder / "config.json").is_file():
+        TensorReader(folder).close()
+    else:
+        raise ModelError(f"{folder} is neither a model folder ({DESCRIPTION}) nor an exported checkpoint (config.json)")
+    hub: HubApi = HfApi() if api is None else api
+    try:
+        hub.create_repo(repository, private=private, exist_ok=True, repo_type="model")
+        commit = hub.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            commit_message=message or f"Upload {folder.name} with moesaic",
+            ignore_patterns=_IGNORED,
+            repo_type="model",
+        )
+    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{folder} could not be uploaded to {repository!r}: {reason}. The name is owner/name, and a token with "
+            "write access is needed: 'hf auth login', or HF_TOKEN"
+        ) from error
+    return str(getattr(commit, "commit_url", commit))
