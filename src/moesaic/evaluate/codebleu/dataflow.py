@@ -13,6 +13,7 @@ What a construct of a language does is in ``dataflow_rules``; nothing here or th
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ Task = int | Callable[[], object]
 """A node to visit, or something to do, which may return a list of further tasks."""
 
 _Variable = tuple[int, str]  # scope, name
+
+_MAX_VISITS = 64
+"""Bound on the visits of a block, on average; loops nested more than a dozen deep may come to it, nothing else."""
 
 
 @dataclass(slots=True)
@@ -159,13 +163,13 @@ class Events:
         sources.extend(self._pending[start:])
         del self._pending[start:]
 
-    def read(self, name: str, position: int, scope: int | None = None) -> None:
-        """A variable is read."""
-        self._occur(name, position, scope, None, is_value=True)
+    def read(self, name: str, position: int, scope: int | None = None, *, is_value: bool = True) -> int:
+        """A variable is read; arguments as for :meth:`write`."""
+        return self._occur(_Occurrence(name, self.scope if scope is None else scope, position, None), is_value)
 
     def write(
         self, name: str, position: int, sources: Iterable[int], *, scope: int | None = None, is_value: bool = False
-    ) -> None:
+    ) -> int:
         """A variable is defined.
 
         Args:
@@ -173,18 +177,21 @@ class Events:
             position: Byte offset.
             sources: The occurrences it is computed from.
             scope: Where to look the name up, if not here.
-            is_value: Whether the definition is an expression whose value may flow on.
-        """
-        self._occur(name, position, scope, tuple(sources), is_value=is_value)
+            is_value: Whether the occurrence is an expression whose value flows on.
 
-    def _occur(
-        self, name: str, position: int, scope: int | None, sources: tuple[int, ...] | None, *, is_value: bool
-    ) -> None:
+        Returns:
+            The number of the occurrence.
+        """
+        where = self.scope if scope is None else scope
+        return self._occur(_Occurrence(name, where, position, tuple(sources)), is_value)
+
+    def _occur(self, occurrence: _Occurrence, is_value: bool) -> int:
         index = len(self.occurrences)
-        self.occurrences.append(_Occurrence(name, self.scope if scope is None else scope, position, sources))
+        self.occurrences.append(occurrence)
         self.blocks[self.block].events.append(index)
         if is_value:
             self._pending.append(index)
+        return index
 
     def resolve(self) -> list[_Variable | None]:
         """Returns the variable of every occurrence; None for a name that the program never binds."""
@@ -258,8 +265,10 @@ def _reaching(events: Events, flow: list[int], variables: list[_Variable | None]
             if variable is not None and events.occurrences[index].sources is not None:
                 bits[index] = 1 << len(bits)
                 of_variable[variable] = of_variable.get(variable, 0) | bits[index]
-
-    def run(block: int, state: int, reads: list[tuple[int, int]] | None) -> int:
+    entry = _solve_entries(events, flow, variables, bits, of_variable)
+    reads: list[tuple[int, int]] = []
+    for block in flow:
+        state = entry[block]
         for index in events.blocks[block].events:
             variable = variables[index]
             if variable is None:
@@ -267,28 +276,64 @@ def _reaching(events: Events, flow: list[int], variables: list[_Variable | None]
             definitions = of_variable.get(variable, 0)
             if index in bits:
                 state = state & ~definitions | bits[index]
-            elif reads is not None:
+            else:
                 reads.append((index, (state & definitions).bit_count()))
-        return state
+    return reads
 
+
+def _solve_entries(
+    events: Events,
+    flow: list[int],
+    variables: list[_Variable | None],
+    bits: dict[int, int],
+    of_variable: dict[_Variable, int],
+) -> dict[int, int]:
+    """Returns the definitions that reach the start of each block: the least fixed point, in reverse postorder."""
+    generated: dict[int, int] = {}
+    killed: dict[int, int] = {}
+    for block in flow:
+        gen = kill = 0
+        for index in events.blocks[block].events:
+            if index in bits:
+                definitions = of_variable[variables[index]]  # type: ignore[index]  # a definition has a variable
+                gen = gen & ~definitions | bits[index]
+                kill |= definitions
+        generated[block], killed[block] = gen, kill
+    order = _reverse_postorder(events, flow)
+    rank = {block: position for position, block in enumerate(order)}
     entry = dict.fromkeys(flow, 0)
-    exits: dict[int, int] = {}
-    waiting = list(reversed(flow))
-    queued = set(flow)
-    while waiting:
-        block = waiting.pop()
-        queued.discard(block)
-        state = run(block, entry[block], None)
-        if exits.get(block) == state:
-            continue
-        exits[block] = state
+    waiting = list(range(len(order)))
+    queued = set(waiting)
+    budget = _MAX_VISITS * len(order)
+    while waiting and budget:
+        budget -= 1
+        position = heapq.heappop(waiting)
+        queued.discard(position)
+        block = order[position]
+        state = entry[block] & ~killed[block] | generated[block]
         for successor in events.blocks[block].successors:
             if entry[successor] | state != entry[successor]:
                 entry[successor] |= state
-                if successor not in queued:
-                    queued.add(successor)
-                    waiting.append(successor)
-    reads: list[tuple[int, int]] = []
-    for block in flow:
-        run(block, entry[block], reads)
-    return reads
+                if rank[successor] not in queued:
+                    queued.add(rank[successor])
+                    heapq.heappush(waiting, rank[successor])
+    return entry
+
+
+def _reverse_postorder(events: Events, flow: list[int]) -> list[int]:
+    """Orders blocks so that only loops lead backwards."""
+    order: list[int] = []
+    seen: set[int] = set()
+    for root in reversed(flow):  # so that the first block, the entry, comes first of all
+        stack = [(root, iter(events.blocks[root].successors))] if root not in seen else []
+        seen.add(root)
+        while stack:
+            block, successors = stack[-1]
+            following = next((successor for successor in successors if successor not in seen), None)
+            if following is None:
+                order.append(block)
+                stack.pop()
+            else:
+                seen.add(following)
+                stack.append((following, iter(events.blocks[following].successors)))
+    return order[::-1]

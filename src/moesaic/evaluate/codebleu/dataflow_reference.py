@@ -30,6 +30,9 @@ _Item = tuple[str, int, str, tuple[str, ...], tuple[int, ...]]
 _Task = int | Callable[[], None]
 _States = dict[str, tuple[int, ...]]
 
+_MAX_DEPTH = 990
+"""Nesting at which Python's default recursion limit stops the packaged extractors: they then find no flow at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
@@ -121,6 +124,8 @@ class _Extractor:
         while node < size:
             while open_nodes and tree.end[open_nodes[-1]] <= node:
                 self.last[open_nodes.pop()] = len(token_nodes)
+            if len(open_nodes) > _MAX_DEPTH:
+                raise _UnexpectedNodeError
             self.first[node] = len(token_nodes)
             leaf = tree.end[node] == node + 1
             if (leaf or tree.kind[node] in STRING_KINDS) and tree.kind[node] != "comment":
@@ -219,16 +224,21 @@ class _Extractor:
         return ()
 
     def _link_pairs(self, target: int, value: int, relation: str) -> None:
-        """One item for every target token and value token."""
+        """Links every target token with every value token.
+
+        The package makes an item of each pair, and later one of all that share a target: here it is one at once.
+        """
         sources = self._variables(value)
+        names, indices = tuple(dict.fromkeys(name for _, name in sources)), tuple(index for index, _ in sources)
         for index, text in self._variables(target):
-            self.items.extend((text, index, relation, (name,), (source,)) for source, name in sources)
+            if sources:
+                self.items.append((text, index, relation, names, indices))
             self.states[text] = (index,)
 
     def _link_all(self, target: int, value: int) -> None:
         """One item for every target token, with all value tokens as its sources."""
         sources = self._variables(value)
-        names, indices = tuple(text for _, text in sources), tuple(index for index, _ in sources)
+        names, indices = tuple(name for _, name in sources), tuple(index for index, _ in sources)
         for index, text in self._variables(target):
             self.items.append((text, index, "computedFrom", names, indices))
             self.states[text] = (index,)

@@ -156,8 +156,8 @@ class _Visitor(Values):
                 continue
             case = events.new_block()
             arrow = tree.kind[child] == "switch_rule"
-            label = tree.text(child).lstrip()
-            has_default = has_default or label.startswith(("default", "case _"))
+            label = tree.source[tree.start[child] : tree.start[child] + 16]
+            has_default = has_default or label.startswith((b"default", b"case _:", b"case _ :"))
             tasks += [partial(self._open_case, head, case), *self._parts(child)]
             if arrow or not rules.falls_through:
                 tasks.append(partial(events.leave, end))

@@ -11,6 +11,9 @@ from moesaic.evaluate.codebleu.tree import FlatTree
 __all__ = ["Values"]
 
 
+_STREAMS = frozenset({"cin", "std::cin"})
+
+
 class Values:
     """Turns the expressions and targets of one program into events.
 
@@ -57,11 +60,21 @@ class Values:
 
     def _own_field(self, node: int) -> str | None:
         """Name of the field for ``this.name`` and ``self.name``, which belong to the class."""
-        if self.tree.kind[node] not in self.rules.members:
+        tree = self.tree
+        if tree.kind[node] not in self.rules.members:
             return None
-        children = list(self.tree.children(node))
-        is_self = len(children) == 3 and self.tree.text(children[0]) in self.rules.selves
-        return self.tree.text(children[2]) if is_self else None
+        children = list(tree.children(node))
+        if (
+            len(children) != 3
+            or tree.end[children[0]] > children[0] + 3
+            or not self._is(children[0], self.rules.selves)
+        ):
+            return None
+        return tree.text(children[2])
+
+    def _is(self, node: int, texts: frozenset[str]) -> bool:
+        """Compares the text of a node, unless it is long, as that of a nested expression may be."""
+        return self.tree.stop[node] - self.tree.start[node] < 16 and self.tree.text(node) in texts
 
     def _member(self, node: int) -> list[Task]:
         name = self._own_field(node)
@@ -70,23 +83,32 @@ class Values:
         self.events.read(name, self.tree.start[node], self.events.nearest("class"))
         return []
 
-    def _store(self, node: int, sources: list[int], declare: bool, is_value: bool = False) -> list[Task]:
-        """Defines a target: a name, a part of something named, or a pattern of targets."""
+    def _store(
+        self, node: int, sources: list[int], declare: bool, is_value: bool = False, keeps_old: bool = False
+    ) -> list[Task]:
+        """Defines a target: a name, a part of something named, or a pattern of targets.
+
+        Args:
+            node: The target.
+            sources: Occurrences that it is computed from.
+            declare: The names are declared here; otherwise they are looked up.
+            is_value: The definition is itself an expression.
+            keeps_old: The old value flows in, as in ``+=`` and ``++``.
+        """
         tree, rules, events = self.tree, self.rules, self.events
         kind = tree.kind[node]
         name = self._own_field(node)
         if name is not None:
             scope = events.nearest("class")
             events.scopes[scope].names.add(name)
-            events.write(name, tree.start[node], sources, scope=scope, is_value=is_value)
+            self._define(name, node, sources, scope, is_value, keeps_old)
             return []
         if kind in rules.identifiers:
             name = tree.text(node)
-            if declare or (
-                rules.assignment_binds and name not in events.scopes[events.nearest("function", "class")].outer
-            ):
-                events.scopes[events.scope if declare else events.nearest("function", "class")].names.add(name)
-            events.write(name, tree.start[node], sources, is_value=is_value)
+            scope = events.scope if declare else events.nearest("function", "class")
+            if declare or (rules.assignment_binds and name not in events.scopes[scope].outer):
+                events.scopes[scope].names.add(name)
+            self._define(name, node, sources, None, is_value, keeps_old)
             return []
         if kind in rules.members or kind in rules.elements:
             base, indices = self._base(node)
@@ -94,26 +116,35 @@ class Values:
                 return list(self._parts(node))
             # Storing into a part makes a new whole out of the old one, the index and the value.
             mixed = list(sources)
-            write = partial(self._write_whole, base, sources, mixed, is_value)
-            return [*self._collect([base, *indices], mixed), write]
+            write = partial(self._define, tree.text(base), base, mixed, None, is_value, True)
+            return [*self._collect([*indices], mixed), write]
         parts = self._parts(node)
         if kind in rules.patterns:
             if kind == "array_declarator":
                 return [*parts[1:], partial(self._store, parts[0], sources, declare)] if parts else []
-            return [partial(self._store, part, sources, declare) for part in parts if tree.field[part] != "type"]
+            return [
+                partial(self._store, part, sources, declare, is_value, keeps_old)
+                for part in parts
+                if tree.field[part] != "type"
+            ]
         left, right = self._first(node, "left"), self._first(node, "right")
         if left is not None and right is not None:  # a default inside a pattern
             mixed = list(sources)
             return [*self._collect([right], mixed), partial(self._store, left, mixed, declare)]
         return list(parts)
 
-    def _write_whole(self, base: int, sources: list[int], mixed: list[int], is_value: bool) -> None:
-        self.events.write(self.tree.text(base), self.tree.start[base], mixed, is_value=is_value)
+    def _define(
+        self, name: str, node: int, sources: list[int], scope: int | None, is_value: bool, keeps_old: bool
+    ) -> None:
+        position = self.tree.start[node]
+        old = [self.events.read(name, position, scope, is_value=False)] if keeps_old else []
+        self.events.write(name, position, [*sources, *old], scope=scope, is_value=is_value)
 
     def _base(self, node: int) -> tuple[int | None, list[int]]:
         """The variable that a chain of members and elements starts at, and the index expressions on the way."""
         indices: list[int] = []
-        while self.tree.kind[node] in self.rules.members | self.rules.elements:
+        chained = self.rules.members | self.rules.elements
+        while self.tree.kind[node] in chained:
             parts = self._parts(node)
             if not parts:
                 return None, []
@@ -154,10 +185,8 @@ class Values:
         text = self.tree.text(operator)
         if text not in ("=", ":=") and text.endswith("="):  # compound: the old value flows in
             sources: list[int] = []
-            return [
-                *self._collect([left, right], sources),
-                partial(self._store, left, sources, declare=False, is_value=True),
-            ]
+            store = partial(self._store, left, sources, declare=False, is_value=True, keeps_old=True)
+            return [*self._collect([right], sources), store]
         lefts, rights = self._elements(left), self._elements(right)
         if lefts is None or rights is None or len(lefts) != len(rights):
             lefts, rights = [left], [right]
@@ -185,8 +214,7 @@ class Values:
         operator = next((self.tree.text(c) for c in self.tree.children(node) if not self.tree.named[c]), "")
         if operator not in ("++", "--") or len(parts) != 1:
             return list(parts)
-        sources: list[int] = []
-        return [*self._collect([parts[0]], sources), partial(self._store, parts[0], sources, False, True)]
+        return [partial(self._store, parts[0], [], declare=False, is_value=True, keeps_old=True)]
 
     def _stream(self, node: int) -> list[Task]:
         """``cin >> a >> b`` defines a and b."""
@@ -195,7 +223,7 @@ class Values:
         while node not in self.streams and tree.kind[node] == "binary_expression":
             chain.append(node)
             node = node + 1  # the left operand is the first child
-        is_stream = self.streams.get(node, tree.text(node) in ("cin", "std::cin"))
+        is_stream = self.streams[node] if node in self.streams else self._is(node, _STREAMS)
         for shift in reversed(chain):
             operator = next((tree.text(child) for child in tree.children(shift) if not tree.named[child]), "")
             is_stream = is_stream and operator == ">>"
