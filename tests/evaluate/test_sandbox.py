@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -232,7 +233,17 @@ def test_one_java_compiler_serves_many_programs_and_keeps_them_apart(box: Sandbo
     assert run(box, "java", first).stdout == "1\n"
     second = run(box, "java", java("System.out.println(Helper.one());"))
     assert second.status is Status.COMPILE_ERROR
-    assert len(box._java_compilers) == 1
+    assert len(box._idle_java_compilers) == 1
+
+
+@needs("javac", "bwrap")
+@pytest.mark.toolchain
+def test_java_compiler_outlives_the_thread_that_started_it() -> None:
+    with Sandbox(allow_code_execution=True) as box:
+        for _ in range(2):
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(run, box, "java", JAVA_CASES["passes"][0]).result().status is Status.PASSED
+        assert len(box._idle_java_compilers) == 1
 
 
 @needs_all

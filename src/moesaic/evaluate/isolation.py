@@ -13,6 +13,7 @@ Both turn a command into a :class:`~moesaic.evaluate.supervise.Launch`. What eac
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import shutil
@@ -100,6 +101,7 @@ class Bubblewrap:
         program = shutil.which("bwrap")
         if program is None:
             raise ToolchainError(f"the sandbox needs bubblewrap, and bwrap is not on PATH: {_INSTALL_HINT}")
+        _require_process_tree()
         self._program = program
         self._prlimit = _require("prlimit")
         self._setpriv = _require("setpriv") if os.geteuid() == 0 else ""
@@ -186,12 +188,13 @@ class RlimitOnly:
     """Kernel limits per process and nothing else; for machines without namespaces.
 
     Raises:
-        ToolchainError: ``prlimit`` is missing.
+        ToolchainError: ``prlimit`` or what the watchdog needs is missing.
     """
 
     name = "rlimit"
 
     def __init__(self) -> None:
+        _require_process_tree()
         self._prlimit = _require("prlimit")
 
     def inside(self, mount: Mount) -> str:
@@ -265,12 +268,22 @@ def _require(tool: str) -> str:
     return path
 
 
-def _unprivileged_user() -> int | None:
-    """A user id for this thread's commands when started as root, else None.
+def _require_process_tree() -> None:
+    """The watchdog of memory finds a command's processes through /proc; without that it would see nothing."""
+    if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
+        raise ToolchainError("the sandbox needs Linux with /proc/<pid>/task/<tid>/children, which this kernel lacks")
 
-    Each thread has its own, because the kernel counts processes and locks files by user id.
+
+_users = itertools.count(os.getpid())
+
+
+def _unprivileged_user() -> int | None:
+    """A user id for one command when started as root, else None.
+
+    Each command has another, because the kernel counts processes by user, and those of the last command may still be
+    dying when the next one starts.
     """
-    return _FIRST_USER + threading.get_native_id() % _NUM_USERS if os.geteuid() == 0 else None
+    return _FIRST_USER + next(_users) % _NUM_USERS if os.geteuid() == 0 else None
 
 
 def _count_own_tasks() -> int:

@@ -113,7 +113,8 @@ class JavaCompiler:
     def close(self) -> None:
         """Ends the server, if there is one."""
         if self._process is not None:
-            kill_tree(self._process)
+            if self._process.poll() is None:
+                kill_tree(self._process)
             for stream in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(OSError):
                     stream.close()  # type: ignore[union-attr]  # both are pipes
@@ -141,6 +142,8 @@ class JavaCompiler:
             raise ToolchainError(f"cannot start the Java compiler: {error}") from error
 
     def _ask(self, file_name: str, source: str) -> tuple[bool, str, dict[str, bytes]]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # bubblewrap dies with the thread that started it
         if self._process is None:
             self._process = self._start()
         process, deadline = self._process, time.monotonic() + self._limits.wall_seconds

@@ -176,7 +176,7 @@ class Sandbox:
         self._folder.chmod(0o711)  # programs run as another user when started as root
         self._lock = threading.Lock()
         self._num_with_header = 0
-        self._java_compilers: dict[int, JavaCompiler] = {}
+        self._idle_java_compilers: list[JavaCompiler] = []
 
     def __enter__(self) -> Sandbox:
         return self
@@ -188,9 +188,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Ends the compiler servers and removes everything that was built."""
-        for compiler in self._java_compilers.values():
-            compiler.close()
-        self._java_compilers.clear()
+        while self._idle_java_compilers:
+            self._idle_java_compilers.pop().close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, program: Program, stdin: str = "", limits: Limits | None = None) -> ExecutionResult:
@@ -311,22 +310,31 @@ class Sandbox:
             raise ToolchainError(f"{toolchain.language}: {command[0]} does not work: {reason(outcome)}")
 
     def _compile_java(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
-        worker = threading.get_ident()
-        compiler = self._java_compilers.get(worker)
-        if compiler is None:
-            compiler = self._java_compilers[worker] = JavaCompiler(self.isolation, toolchain, COMPILE_LIMITS)
         cache = self._cache(toolchain).source
-        with self._lock:
-            if not (cache / "Launcher.class").exists():
-                answer = compiler.compile("Launcher.java", (HARNESSES / "Launcher.java").read_text(), cache)
-                if not answer.succeeded:
-                    raise ToolchainError(f"java: {toolchain.tools['java']} does not compile: {answer.messages}")
-        answer = compiler.compile("Main.java", (folder / "Main.java").read_text(encoding="utf-8"), folder)
+        with self._java_compiler(toolchain) as compiler:
+            with self._lock:
+                if not (cache / "Launcher.class").exists():
+                    answer = compiler.compile("Launcher.java", (HARNESSES / "Launcher.java").read_text(), cache)
+                    if not answer.succeeded:
+                        raise ToolchainError(f"java: {toolchain.tools['java']} does not compile: {answer.messages}")
+            answer = compiler.compile("Main.java", (folder / "Main.java").read_text(encoding="utf-8"), folder)
         if answer.succeeded:
             return None
         status = {"": Status.COMPILE_ERROR, "time": Status.TIMEOUT, "memory": Status.MEMORY}[answer.stopped_by]
         detail = answer.messages.strip().splitlines()[0] if answer.messages.strip() else str(status)
         return ExecutionResult(status, "compile", stderr=answer.messages, seconds=answer.seconds, detail=detail)
+
+    @contextlib.contextmanager
+    def _java_compiler(self, toolchain: Toolchain) -> Iterator[JavaCompiler]:
+        """Lends a compiler server to one thread; there are as many as threads that ever needed one at a time."""
+        with self._lock:
+            idle = self._idle_java_compilers
+            compiler = idle.pop() if idle else JavaCompiler(self.isolation, toolchain, COMPILE_LIMITS)
+        try:
+            yield compiler
+        finally:
+            with self._lock:
+                idle.append(compiler)
 
     def _cache(self, toolchain: Toolchain) -> Mount:
         folder = self._folder / f"cache-{toolchain.language}"
