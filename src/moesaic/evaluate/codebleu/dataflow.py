@@ -23,8 +23,8 @@ __all__ = ["Edge", "Events", "Task", "solve"]
 Edge = tuple[int, str, int]
 """Number of the target variable, the relation, number of the source variable."""
 
-Task = int | Callable[[], object]
-"""A node to visit, or something to do, which may return a list of further tasks."""
+Task = int | tuple[int, int] | Callable[[], object]
+"""A node to visit, a run of nodes, or something to do, which may return a list of further tasks."""
 
 _Variable = tuple[int, str]  # scope, name
 

@@ -27,7 +27,7 @@ FlowItem = tuple[str, str, tuple[str, ...]]
 """A normalised variable, its relation, the normalised variables it comes from."""
 
 _Item = tuple[str, int, str, tuple[str, ...], tuple[int, ...]]
-_Task = int | Callable[[], None]
+_Task = int | tuple[int, int] | Callable[[], None]  # a node, a run of nodes, something to do
 _States = dict[str, tuple[int, ...]]
 
 _MAX_DEPTH = 990
@@ -48,6 +48,11 @@ class _Rules:
     each_fields: tuple[str, str] = ("", "")
     value_field: str = "value"
     value_by_position: bool = False
+
+    def kinds(self) -> frozenset[str]:
+        """Every grammar symbol that a rule is about."""
+        loops = {"for_statement", "while_statement", self.each}
+        return self.assignments | self.branches | loops | {self.declarator, self.increment}
 
 
 _CSHARP = _Rules(
@@ -97,6 +102,12 @@ _RULES = {
 }
 
 
+_COMPREHENSIONS = frozenset(
+    {"list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression", "ERROR"}
+)
+"""What may hold Python's ``for_in_clause``."""
+
+
 class _UnexpectedNodeError(Exception):
     """The packaged extractor would have raised, and its caller taken the flow as empty."""
 
@@ -106,6 +117,7 @@ class _Extractor:
         self.tree = tree
         self.python = language == "python"
         self.rules = _RULES[language]
+        self.special = self.rules.kinds() | (_COMPREHENSIONS if self.python else frozenset())
         self.states: _States = {}
         self.items: list[_Item] = []
         self.stack: list[_Task] = []
@@ -113,30 +125,21 @@ class _Extractor:
         self._index_tokens(source)
 
     def _index_tokens(self, source: str) -> None:
-        """Numbers the tokens; a node's tokens are the numbers ``first[node]`` to ``last[node]``."""
+        """Numbers the tokens; a node's tokens are the numbers from ``first[node]`` to ``first[end of node]``."""
         tree = self.tree
-        size = len(tree)
-        self.first: list[int] = [0] * size
-        self.last: list[int] = [-1] * size  # -1: inside a string, where the package looks nothing up
+        kinds, ends, size = tree.kind, tree.end, len(tree)
+        first = self.first = [-1] * (size + 1)  # -1: inside a string, where the package looks nothing up
         token_nodes: list[int] = []
         node = 0
-        open_nodes: list[int] = []
         while node < size:
-            while open_nodes and tree.end[open_nodes[-1]] <= node:
-                self.last[open_nodes.pop()] = len(token_nodes)
-            if len(open_nodes) > _MAX_DEPTH:
-                raise _UnexpectedNodeError
-            self.first[node] = len(token_nodes)
-            leaf = tree.end[node] == node + 1
-            if (leaf or tree.kind[node] in STRING_KINDS) and tree.kind[node] != "comment":
+            first[node] = len(token_nodes)
+            end = ends[node]
+            if (end == node + 1 or kinds[node] in STRING_KINDS) and kinds[node] != "comment":
                 token_nodes.append(node)
-                self.last[node] = len(token_nodes)
-                node = tree.end[node]
+                node = end
             else:
-                open_nodes.append(node)
                 node += 1
-        while open_nodes:
-            self.last[open_nodes.pop()] = len(token_nodes)
+        first[size] = len(token_nodes)
         spans = [(tree.start[node], tree.stop[node]) for node in token_nodes]
         number = {span: index for index, span in enumerate(spans)}  # empty tokens at one place: the last one counts
         texts = _texts(source, tree.source, spans)
@@ -149,22 +152,37 @@ class _Extractor:
         while stack:
             task = stack.pop()
             if isinstance(task, int):
-                stack.extend(reversed(self._plan(task)))
+                self._walk(task, self.tree.end[task])
+            elif isinstance(task, tuple):
+                self._walk(*task)
             else:
                 task()
         return self.items
 
+    def _walk(self, node: int, end: int) -> None:
+        """Evaluates nodes in order up to the first that a rule is about; the rest waits behind what that amounts to."""
+        kinds, ends, special = self.tree.kind, self.tree.end, self.special
+        while node < end:
+            kind, after = kinds[node], ends[node]
+            if (after == node + 1 or kind in STRING_KINDS) and kind != "comment":
+                self._read(node)
+                node = after
+            elif kind in special:
+                self.stack.append((after, end))
+                self.stack.extend(reversed(self._plan(node)))
+                return
+            else:
+                node += 1
+
     def _variables(self, node: int | None) -> list[tuple[int, str]]:
-        if node is None or self.last[node] < 0:
+        if node is None or self.first[node] < 0:
             raise _UnexpectedNodeError
-        return [self.tokens[index] for index in range(self.first[node], self.last[node]) if self.is_variable[index]]
+        tokens = range(self.first[node], self.first[self.tree.end[node]])
+        return [self.tokens[index] for index in tokens if self.is_variable[index]]
 
     def _plan(self, node: int) -> Sequence[_Task]:
         """Returns what evaluating a node amounts to: nodes to evaluate and things to do, in order."""
         tree, rules, kind = self.tree, self.rules, self.tree.kind[node]
-        if (tree.end[node] == node + 1 or kind in STRING_KINDS) and kind != "comment":
-            self._read(node)
-            return ()
         if kind == rules.declarator:
             return self._declare(node)
         if kind in rules.assignments:
@@ -189,13 +207,12 @@ class _Extractor:
             return self._loop(node, [value, partial(self._link_pairs, name, value, "computedFrom"), body] * 2)
         if kind == "while_statement":
             return self._loop(node, children * 2)
-        if self.python:  # comprehensions: their clauses are evaluated before what they yield
-            return sorted(children, key=lambda child: tree.kind[child] != "for_in_clause")
-        return children
+        # A comprehension: its clauses are evaluated before what they yield.
+        return sorted(children, key=lambda child: tree.kind[child] != "for_in_clause")
 
     def _read(self, node: int) -> None:
         first = self.first[node]
-        if self.last[node] < 0:
+        if first < 0:
             raise _UnexpectedNodeError
         if not self.is_variable[first]:
             return
@@ -373,7 +390,7 @@ def reference_flow(tree: FlatTree, source: str, language: str) -> Counter[FlowIt
         language: A name of ``languages.LANGUAGES``.
     """
     try:
-        items = _Extractor(tree, source, language).run()
+        items = _Extractor(tree, source, language).run() if tree.depth <= _MAX_DEPTH else []
     except _UnexpectedNodeError:
         return Counter()
     items = sorted(items, key=lambda item: item[1])

@@ -49,25 +49,40 @@ class _Visitor(Values):
             (("binary_expression",) if language == "cpp" else (), self._stream),
         ]
         self.table = {kind: method for kinds, method in table for kind in kinds}
+        self.special = self.table.keys() | self.rules.blocks | self.skipped_fields.keys()
+        self.stack: list[Task] = []
 
     def run(self) -> Events:
-        stack: list[Task] = [0]
-        while stack:
-            task = stack.pop()
-            if not isinstance(task, int):
-                result = task()
-                if isinstance(result, list):
-                    stack.extend(reversed(result))
-            else:
-                stack.extend(reversed(self._visit(task)))
+        self.stack.append(0)
+        while self.stack:
+            task = self.stack.pop()
+            if isinstance(task, int):
+                self._walk(task, self.tree.end[task])
+            elif isinstance(task, tuple):
+                self._walk(*task)
+            elif isinstance(result := task(), list):
+                self.stack.extend(reversed(result))
         return self.events
+
+    def _walk(self, node: int, end: int) -> None:
+        """Visits nodes in order up to the first that a rule is about; the rest waits behind what that amounts to."""
+        kinds, named, special = self.tree.kind, self.tree.named, self.special
+        while node < end:
+            if kinds[node] not in special or not named[node]:
+                node += 1
+                continue
+            after = self.tree.end[node]
+            if after < end:
+                self.stack.append((after, end))
+            self.stack.extend(reversed(self._visit(node)))
+            return
 
     def _visit(self, node: int) -> list[Task]:
         kind = self.tree.kind[node]
         if kind in self.rules.skipped:
             return []
         method = self.table.get(kind)
-        tasks: list[Task] = method(node) if method and self.tree.named[node] else [*self._parts(node)]
+        tasks: list[Task] = method(node) if method else [*self._parts(node)]
         return self._scoped(tasks) if kind in self.rules.blocks else tasks
 
     # Control flow

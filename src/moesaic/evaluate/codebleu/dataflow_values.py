@@ -27,16 +27,19 @@ class Values:
     def __init__(self, tree: FlatTree, language: str) -> None:
         self.tree = tree
         self.rules = RULES[language]
+        self.skipped_fields: dict[str, set[str]] = {}
+        for kind, _, field in (name.partition(".") for name in self.rules.skipped):
+            self.skipped_fields.setdefault(kind, set()).add(field)
         self.events = Events()
         self.streams: dict[int, bool] = {}  # C++: which shifts read from a stream
 
     def _parts(self, node: int, *excluded: int | None) -> list[int]:
         """The named children that may hold variables."""
-        tree, kind, skipped = self.tree, self.tree.kind[node], self.rules.skipped
+        named, fields, skipped = self.tree.named, self.tree.field, self.skipped_fields.get(self.tree.kind[node], ())
         return [
             child
-            for child in tree.children(node)
-            if tree.named[child] and child not in excluded and f"{kind}.{tree.field[child]}" not in skipped
+            for child in self.tree.children(node)
+            if named[child] and child not in excluded and fields[child] not in skipped
         ]
 
     def _fields(self, node: int, *fields: str) -> list[Task]:

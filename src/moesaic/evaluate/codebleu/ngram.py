@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["MAX_ORDER", "OTHER_WEIGHT", "BleuCounts", "NGrams", "count_ngrams", "pool"]
+__all__ = ["MAX_ORDER", "OTHER_WEIGHT", "BleuCounts", "NGrams", "count_ngrams", "count_shared", "pool"]
 
 MAX_ORDER = 4
 OTHER_WEIGHT = 0.2
@@ -26,6 +26,11 @@ def count_ngrams(tokens: Sequence[str]) -> NGrams:
     return tuple(
         Counter(zip(*(tokens[start:] for start in range(order)), strict=False)) for order in range(1, MAX_ORDER + 1)
     )
+
+
+def count_shared(first: Mapping[tuple[str, ...], int], second: Mapping[tuple[str, ...], int]) -> int:
+    """Counts the n-grams that two texts share, each as often as both have it."""
+    return sum(min(first[gram], second[gram]) for gram in first.keys() & second.keys())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ help of hash order is computed in order of first occurrence.
 from __future__ import annotations
 
 import io
+import math
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from moesaic.evaluate.codebleu.counts import MatchCounts, PairScore
 from moesaic.evaluate.codebleu.dataflow_reference import FlowItem, reference_flow
-from moesaic.evaluate.codebleu.ngram import MAX_ORDER, OTHER_WEIGHT, BleuCounts, NGrams, count_ngrams
+from moesaic.evaluate.codebleu.ngram import MAX_ORDER, OTHER_WEIGHT, BleuCounts, NGrams, count_ngrams, count_shared
 from moesaic.evaluate.codebleu.syntax import Subtrees
 from moesaic.evaluate.codebleu.tree import FlatTree
 
@@ -134,7 +135,7 @@ def _tokens(source: str, language: str) -> _Tokens:
     tokens = source.split()
     ngrams = count_ngrams(tokens)
     keywords = KEYWORDS[language]
-    weight = sum(count * (1 if gram[0] in keywords else OTHER_WEIGHT) for gram, count in ngrams[0].items())
+    weight = math.fsum(count * (1 if gram[0] in keywords else OTHER_WEIGHT) for gram, count in ngrams[0].items())
     return _Tokens(len(tokens), ngrams, weight)
 
 
@@ -175,8 +176,10 @@ def _precision(candidate: _Tokens, references: Sequence[_Tokens]) -> BleuCounts:
     """BLEU's counts: clipped by the reference that has most of an n-gram; the closest length."""
     matches = []
     for order, counts in enumerate(candidate.ngrams):
-        columns = [reference.ngrams[order] for reference in references]
-        matches.append(sum(min(count, max(c.get(gram, 0) for c in columns)) for gram, count in counts.items()))
+        most: Mapping[tuple[str, ...], int] = references[0].ngrams[order]
+        for other in references[1:]:
+            most = Counter(most) | Counter(other.ngrams[order])
+        matches.append(count_shared(counts, most))
     lengths = [reference.length for reference in references]
     return BleuCounts(
         matches=tuple(matches),
@@ -192,12 +195,12 @@ def _weighted_recall(candidate: _Tokens, references: Sequence[_Tokens], keywords
     totals = [0.0] * MAX_ORDER
     for reference in references:
         for order, (target, counts) in enumerate(zip(reference.ngrams, candidate.ngrams, strict=True)):
-            shared = ((gram, min(count, counts.get(gram, 0))) for gram, count in target.items())
             if order == 0:
-                matches[0] += sum(count * (1 if gram[0] in keywords else OTHER_WEIGHT) for gram, count in shared)
+                shared = ((gram[0], min(target[gram], counts[gram])) for gram in target.keys() & counts.keys())
+                matches[0] += math.fsum(count * (1 if text in keywords else OTHER_WEIGHT) for text, count in shared)
                 totals[0] += max(1.0, reference.unigram_weight)
             else:
-                matches[order] += sum(count for _, count in shared)
+                matches[order] += count_shared(target, counts)
                 totals[order] += max(1, reference.length - order)
     return BleuCounts(tuple(matches), tuple(totals), candidate.length, reference_length=2)
 

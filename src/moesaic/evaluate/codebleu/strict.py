@@ -15,7 +15,7 @@ from functools import lru_cache
 from moesaic.evaluate.codebleu.counts import MatchCounts, PairScore
 from moesaic.evaluate.codebleu.dataflow import Edge
 from moesaic.evaluate.codebleu.dataflow_rules import data_flow
-from moesaic.evaluate.codebleu.ngram import MAX_ORDER, OTHER_WEIGHT, BleuCounts, NGrams, count_ngrams
+from moesaic.evaluate.codebleu.ngram import MAX_ORDER, OTHER_WEIGHT, BleuCounts, NGrams, count_ngrams, count_shared
 from moesaic.evaluate.codebleu.syntax import Subtrees
 from moesaic.evaluate.codebleu.tokens import Token, lex
 from moesaic.evaluate.codebleu.tree import FlatTree
@@ -59,10 +59,7 @@ def compare(prediction: str, references: Sequence[str], language: str) -> MatchC
 
 
 def _compare(candidate: _Program, reference: _Program) -> MatchCounts:
-    matches = [
-        sum(min(count, theirs.get(gram, 0)) for gram, count in ours.items())
-        for ours, theirs in zip(candidate.ngrams, reference.ngrams, strict=True)
-    ]
+    matches = [count_shared(ours, theirs) for ours, theirs in zip(candidate.ngrams, reference.ngrams, strict=True)]
     # An order takes part if the reference has n-grams of it; a candidate too short for one has missed one.
     totals = [
         max(1, candidate.length - order) if reference.length > order and candidate.length else 0

@@ -34,24 +34,22 @@ class Subtrees:
         self.counts: list[int] = []
         self._ids: dict[_Key, int] = {}
         self.total = 0
+        kinds, fields, named, ends, marker = tree.kind, tree.field, tree.named, tree.end, tree.marker
         written: list[_Key] = [()] * len(tree)  # what each node contributes to its parent's key
         for node in range(len(tree) - 1, -1, -1):
-            kind = tree.kind[node]
-            if skip_broken and (kind.endswith("comment") or kind == "\n"):
+            kind, end = kinds[node], ends[node]
+            visible = named[node] or node in marker
+            inner = end > node + 1 or node == 0
+            if not (inner or visible) or (skip_broken and (kind.endswith("comment") or kind == "\n")):
                 continue
-            visible = tree.named[node] or node in tree.marker
-            inner = not tree.is_leaf(node)
-            if not inner and not visible and node > 0:
-                continue
-            parts: list[str | int] = []
-            for child in tree.children(node):
-                parts.extend(written[child])
-            if not visible and node > 0:
-                written[node] = tuple(parts)
-            number = self._number((tree.marker.get(node, kind), *parts))
-            if visible:
-                written[node] = (tree.field[node] or "", number)
-            if (inner or node == 0) and not (skip_broken and tree.broken[node]):
+            parts: list[str | int] = [marker.get(node, kind)]
+            child = node + 1
+            while child < end:
+                parts += written[child]
+                child = ends[child]
+            number = self._number(tuple(parts))
+            written[node] = (fields[node] or "", number) if visible else tuple(parts[1:])
+            if inner and not (skip_broken and tree.broken[node]):
                 self.counts[number] += 1
                 self.total += 1
 

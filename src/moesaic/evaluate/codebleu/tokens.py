@@ -38,19 +38,20 @@ def lex(tree: FlatTree, language: str) -> list[Token]:
     """Returns the tokens of a program in source order, also of a text that is none."""
     tokens = []
     types = _TYPE_KEYWORDS.get(language, frozenset())
+    kinds, named, ends = tree.kind, tree.named, tree.end
     node, size = 0, len(tree)
     while node < size:
-        kind = tree.kind[node]
-        if kind.endswith("comment"):
-            node = tree.end[node]
-        elif kind in _STRINGS and tree.named[node]:
+        kind, end = kinds[node], ends[node]
+        if kind in _STRINGS and named[node]:
             tokens.append(Token(tree.text(node), keyword=False))
-            node = tree.end[node]
+            node = end
+        elif kind.endswith("comment"):
+            node = end
         else:
-            if tree.is_leaf(node):
+            if end == node + 1:
                 text = "".join(tree.text(node).split())
                 if text:
-                    tokens.append(Token(text, _is_keyword(text, kind, tree.named[node], types)))
+                    tokens.append(Token(text, _is_keyword(text, kind, named[node], types)))
             node += 1
     return tokens
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from moesaic.parsing import encode, parse
 
 __all__ = ["STRING_KINDS", "FlatTree"]
@@ -29,45 +31,50 @@ class FlatTree:
         start: First byte of each node.
         stop: Byte after its last one.
         end: Index after the node's last descendant.
+        depth: Levels below the root.
     """
 
-    __slots__ = ("broken", "end", "field", "kind", "marker", "named", "source", "start", "stop")
+    __slots__ = ("broken", "depth", "end", "field", "kind", "marker", "named", "source", "start", "stop")
 
     def __init__(self, source: str, language: str) -> None:
         self.source = encode(source)
-        self.kind: list[str] = []
-        self.field: list[str | None] = []
-        self.named: list[bool] = []
-        self.broken: list[bool] = []
         self.marker: dict[int, str] = {}
-        self.start: list[int] = []
-        self.stop: list[int] = []
-        self.end: list[int] = []
         tree = parse(source, language)
         any_broken = tree.root_node.has_error
         cursor = tree.walk()
+        down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+        kind: list[str] = []
+        field: list[str | None] = []
+        named: list[bool] = []
+        broken: list[bool] = []
+        start: list[int] = []
+        stop: list[int] = []
+        end: list[int] = []
+        self.kind, self.field, self.named, self.broken = kind, field, named, broken
+        self.start, self.stop, self.end = start, stop, end
         open_nodes: list[int] = []
+        self.depth = 0
+        index = 0
         while True:
-            node = cursor.node
-            assert node is not None
-            index = len(self.kind)
-            self.kind.append(node.type)
-            self.field.append(cursor.field_name)
-            self.named.append(node.is_named)
-            self.start.append(node.start_byte)
-            self.stop.append(node.end_byte)
-            self.end.append(index + 1)
-            broken = any_broken and node.has_error
-            self.broken.append(broken)
-            if cursor.goto_first_child():
-                open_nodes.append(index)
+            node: Node = cursor.node  # type: ignore[assignment]  # a cursor that has not left the tree is on a node
+            kind.append(node.type)
+            field.append(cursor.field_name)
+            named.append(node.is_named)
+            start.append(node.start_byte)
+            stop.append(node.end_byte)
+            broken.append(any_broken and node.has_error)
+            end.append(index + 1)
+            index += 1
+            if down():
+                open_nodes.append(index - 1)
                 continue
-            if broken:
-                self.marker[index] = str(node)
-            while not cursor.goto_next_sibling():
-                if not cursor.goto_parent():
+            self.depth = max(self.depth, len(open_nodes))
+            if broken[-1]:
+                self.marker[index - 1] = str(node)
+            while not right():
+                if not up():
                     return
-                self.end[open_nodes.pop()] = len(self.kind)
+                end[open_nodes.pop()] = index
 
     def __len__(self) -> int:
         return len(self.kind)
