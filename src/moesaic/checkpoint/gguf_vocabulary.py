@@ -1,0 +1,123 @@
+"""A Hugging Face tokenizer in GGUF's terms: tokens, types, merges or scores, and the name of the pre-tokenizer.
+
+llama.cpp knows pre-tokenizers by name only, so the one in ``tokenizer.json`` has to be recognised; an unknown one is
+refused, for a wrong name would tokenise silently differently. Two kinds of vocabulary are written:
+
+    byte-level BPE (GPT-2, Llama 3, Qwen, SmolLM)      model "gpt2": tokens and merges
+    BPE with byte fallback (Llama 2, Mistral)          model "llama": tokens and scores
+
+A score says which pair is joined first. SentencePiece's own scores are not in ``tokenizer.json``, but only their order
+matters, and that is the order of the merges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from moesaic.errors import ModelError
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
+
+_REGEX_NAMES: Final = {
+    r"\p{N}{1,3}|": "llama-bpe",
+    r"|\p{N}|": "qwen2",
+}
+"""How numbers are split tells the two widespread patterns of ``Split`` apart."""
+
+
+def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
+    """Adds the tokenizer of a checkpoint folder to a GGUF header.
+
+    Args:
+        writer: The open writer.
+        base: The checkpoint folder.
+        vocab_size: Rows of the embedding; rows without a token get an unused one.
+
+    Raises:
+        ModelError: There is no ``tokenizer.json``, or its pre-tokenizer is unknown to llama.cpp.
+    """
+    import gguf
+
+    file = base / "tokenizer.json"
+    if not file.is_file():
+        raise ModelError(f"{base} has no tokenizer.json: save the tokenizer with save_pretrained of a fast tokenizer")
+    tokenizer = json.loads(file.read_text())
+    model = tokenizer["model"]
+    if model.get("type") != "BPE":
+        raise ModelError(f"{file}: a vocabulary of type {model.get('type')!r} is not written to GGUF; allowed: BPE")
+    tokens, types = tokens_and_types(tokenizer, vocab_size)
+    if model.get("byte_fallback"):
+        writer.add_tokenizer_model("llama")
+        writer.add_tokenizer_pre("default")
+        writer.add_token_list(tokens)
+        writer.add_token_scores(merge_scores(model, tokens))
+        writer.add_add_space_prefix("Prepend" in json.dumps([tokenizer["normalizer"], tokenizer["pre_tokenizer"]]))
+    else:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre(pre_tokenizer_name(tokenizer.get("pre_tokenizer") or {}, file))
+        writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    special = gguf.SpecialVocab(base, load_merges=not model.get("byte_fallback"), n_vocab=vocab_size)
+    template = base / "chat_template.jinja"
+    if special.chat_template is None and template.is_file():
+        special.chat_template = template.read_text()
+    special.add_to_gguf(writer, quiet=True)
+
+
+def tokens_and_types(tokenizer: Mapping[str, Any], vocab_size: int) -> tuple[list[str], list[int]]:
+    """Returns all tokens in order of their ids, and llama.cpp's type of each."""
+    tokens = [f"[PAD{index}]" for index in range(vocab_size)]
+    types = [UNUSED] * vocab_size
+    is_fallback = bool(tokenizer["model"].get("byte_fallback"))
+    for text, index in tokenizer["model"]["vocab"].items():
+        tokens[index] = text
+        types[index] = BYTE if is_fallback and _is_byte(text) else NORMAL
+    unknown = tokenizer["model"].get("unk_token")
+    for token in tokenizer.get("added_tokens", ()):
+        tokens[token["id"]] = token["content"]
+        types[token["id"]] = CONTROL if token.get("special") else USER_DEFINED
+        if is_fallback and token["content"] == unknown:
+            types[token["id"]] = UNKNOWN
+    return tokens, types
+
+
+def merge_scores(model: Mapping[str, Any], tokens: list[str]) -> list[float]:
+    """Returns scores that make llama.cpp join pairs in the order of the merges; other tokens come last."""
+    order: dict[str, int] = {}
+    for rank, merge in enumerate(model["merges"]):
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        order.setdefault("".join(pair), rank)
+    return [-float(order.get(token, len(order))) for token in tokens]
+
+
+def pre_tokenizer_name(pre_tokenizer: Mapping[str, Any], file: Path) -> str:
+    """Returns llama.cpp's name of a byte-level pre-tokenizer.
+
+    Raises:
+        ModelError: It is none of those that can be told apart here.
+    """
+    parts = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
+    kinds = [part.get("type") for part in parts]
+    if kinds == ["ByteLevel"] and parts[0].get("use_regex", True):
+        return "gpt-2"
+    if kinds == ["Digits", "ByteLevel"] and parts[0].get("individual_digits"):
+        return "smollm"
+    if kinds == ["Split", "ByteLevel"]:
+        pattern = str(parts[0].get("pattern", {}).get("Regex"))
+        for fragment, name in _REGEX_NAMES.items():
+            if fragment in pattern:
+                return name
+    raise ModelError(
+        f"{file}: the pre-tokenizer {kinds} is not among those that can be named for llama.cpp (GPT-2, SmolLM, "
+        "Llama 3, Qwen2); export --format mixtral and convert that with llama.cpp's own script"
+    )
+
+
+def _is_byte(token: str) -> bool:
+    return len(token) == 6 and token.startswith("<0x") and token.endswith(">")
