@@ -31,7 +31,9 @@ IMPLEMENTATION = "moesaic_packed"
 """Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
 
 # The first releases of the kernel had neither windows nor grouped queries.
-_HAS_KERNEL = varlen is not None and "window_size" in inspect.signature(varlen.varlen_attn).parameters
+_PARAMETERS = inspect.signature(varlen.varlen_attn).parameters if varlen is not None else {}
+_HAS_KERNEL = "window_size" in _PARAMETERS
+_NAMES_GQA = "enable_gqa" in _PARAMETERS  # before that the kernel took grouped queries without being told
 
 
 def attend_packed(
@@ -86,7 +88,7 @@ def attend_packed(
             max_seqlen,
             scale=scaling,
             window_size=(-1 if window is None else window - 1, 0),
-            enable_gqa=query_1HTA.shape[1] != key_1GTA.shape[1],
+            **({"enable_gqa": True} if _NAMES_GQA and query_1HTA.shape[1] != key_1GTA.shape[1] else {}),
         )
         return mixed_THA[None], None
     mask_TT = block_diagonal_mask(cu_seqlens, query_1HTA.shape[2], window)

@@ -240,6 +240,11 @@ def decompose(model: Any) -> Any:
     return model
 
 
+def is_composed(model: Any) -> bool:
+    """Whether the model has routed blocks."""
+    return any(isinstance(module, FactoredMoE) for module in model.modules())
+
+
 def moe_blocks(model: Any) -> dict[str, FactoredMoE]:
     """The composed blocks by path, in the order of the layers.
 
