@@ -24,6 +24,9 @@ TOKENIZER_PATTERNS: Final = (
     "spiece.model",
     "*.jinja",
 )
+VOCABULARY_FILES: Final = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json")
+"""A tokenizer has at least one of these."""
+
 _OTHER_PATTERNS = ("generation_config.json", "LICENSE*", "NOTICE*", "USE_POLICY*")
 _NEW_CLASSES = ("TokenizersBackend",)
 
@@ -50,7 +53,7 @@ def tokenizer_digest(folder: Path) -> str:
         content = json.loads(tokenizer.read_text())
         parts = ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "model")
         return digest_of({part: content.get(part) for part in parts})
-    models = [folder / name for name in ("tokenizer.model", "spiece.model", "vocab.json", "merges.txt")]
+    models = [folder / name for name in (*VOCABULARY_FILES, "merges.txt")]
     return digest_of([(file.name, file_digest(file)) for file in models if file.is_file()])
 
 

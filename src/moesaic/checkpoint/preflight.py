@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from moesaic.artifacts import read_json
-from moesaic.checkpoint.companions import tokenizer_files
+from moesaic.checkpoint.companions import VOCABULARY_FILES
 from moesaic.checkpoint.formats import ATTENTION, PROJECTIONS, format_reasons, required_names, rotary
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
@@ -151,7 +151,7 @@ def _vocabulary_problems(base: Path, reader: TensorReader, config: Mapping[str, 
         )
     if not config.get("tie_word_embeddings") and "lm_head.weight" not in reader:
         problems.append("lm_head.weight is missing and tie_word_embeddings is false: set it to true if they are tied")
-    if not tokenizer_files(base):
+    if not any((base / name).is_file() for name in VOCABULARY_FILES):
         problems.append(f"{base} has no tokenizer files: copy tokenizer.json and tokenizer_config.json there")
     elif (base / "tokenizer.json").is_file() and rows is not None:
         added = read_json(base / "tokenizer.json").get("added_tokens", [])
