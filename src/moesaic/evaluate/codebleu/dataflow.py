@@ -1,6 +1,7 @@
 """Data flow of a program as a multiset of edges between variables (Ren et al. 2020, section 3.3; Guo et al. 2021).
 
-Variables are the names a program binds, one per scope; functions, types, members, numbers and strings are none.
+Variables are the names a program binds, one per scope, and the unbound ones that a variable is computed from (a
+fragment's inputs); what is called, types, members, numbers and strings are none.
 Every occurrence of a variable is an event, the events are laid out in basic blocks, and reaching definitions are
 solved over the blocks. Two kinds of edge result:
 
@@ -46,6 +47,7 @@ class _Occurrence:
     scope: int
     position: int
     sources: tuple[int, ...] | None  # None: a read; else the occurrences this definition is computed from
+    free: bool = False  # a variable even if nothing binds it
 
 
 @dataclass(slots=True)
@@ -163,9 +165,12 @@ class Events:
         sources.extend(self._pending[start:])
         del self._pending[start:]
 
-    def read(self, name: str, position: int, scope: int | None = None, *, is_value: bool = True) -> int:
-        """A variable is read; arguments as for :meth:`write`."""
-        return self._occur(_Occurrence(name, self.scope if scope is None else scope, position, None), is_value)
+    def read(
+        self, name: str, position: int, scope: int | None = None, *, is_value: bool = True, free: bool = False
+    ) -> int:
+        """A variable is read; arguments as for :meth:`write`, and ``free``: it is one even if nothing binds it."""
+        where = self.scope if scope is None else scope
+        return self._occur(_Occurrence(name, where, position, None, free), is_value)
 
     def write(
         self, name: str, position: int, sources: Iterable[int], *, scope: int | None = None, is_value: bool = False
@@ -194,7 +199,7 @@ class Events:
         return index
 
     def resolve(self) -> list[_Variable | None]:
-        """Returns the variable of every occurrence; None for a name that the program never binds."""
+        """Returns the variable of every occurrence, in scope -1 if nothing binds it; None for what is no variable."""
         known: dict[_Variable, int] = {}
 
         def owner(scope: int, name: str) -> int:
@@ -218,7 +223,7 @@ class Events:
         known.clear()
         owners = [owner(occurrence.scope, occurrence.name) for occurrence in self.occurrences]
         return [
-            (scope, occurrence.name) if scope >= 0 else None
+            (scope, occurrence.name) if scope >= 0 or occurrence.free else None
             for scope, occurrence in zip(owners, self.occurrences, strict=True)
         ]
 
@@ -232,8 +237,9 @@ def solve(events: Events) -> Counter[Edge]:
         for index, count in reaching:
             variable = variables[index]
             assert variable is not None
-            position = events.occurrences[index].position
-            edges.append((position, position, variable, "comesFrom", variable, max(1, count)))
+            if variable[0] >= 0:  # a free variable has no definition to come from
+                position = events.occurrences[index].position
+                edges.append((position, position, variable, "comesFrom", variable, max(1, count)))
     for index, occurrence in enumerate(events.occurrences):
         target = variables[index]
         if target is None or occurrence.sources is None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from moesaic.evaluate.codebleu.dataflow import Events, Task
-from moesaic.evaluate.codebleu.dataflow_languages import RULES
+from moesaic.evaluate.codebleu.dataflow_languages import RULES, words
 from moesaic.evaluate.codebleu.tree import FlatTree
 
 __all__ = ["Values"]
 
+
+_NO_VALUES = words("function object type returns constructor scope name superclasses")
+"""Fields in which an unbound name is a function, a module or a type rather than a variable."""
 
 _STREAMS = frozenset({"cin", "std::cin"})
 
@@ -57,8 +60,9 @@ class Values:
 
     # Reads and writes
 
-    def _identifier(self, node: int) -> list[Task]:
-        self.events.read(self.tree.text(node), self.tree.start[node])
+    def _identifier(self, node: int, free: bool = True) -> list[Task]:
+        free = free and self.tree.field[node] not in _NO_VALUES
+        self.events.read(self.tree.text(node), self.tree.start[node], free=free)
         return []
 
     def _own_field(self, node: int) -> str | None:
@@ -82,7 +86,10 @@ class Values:
     def _member(self, node: int) -> list[Task]:
         name = self._own_field(node)
         if name is None:
-            return list(self._parts(node))
+            parts = self._parts(node)
+            if parts and self.tree.kind[parts[0]] in self.rules.identifiers:
+                return [*self._identifier(parts[0], free=False), *parts[1:]]
+            return list(parts)
         self.events.read(name, self.tree.start[node], self.events.nearest("class"))
         return []
 

@@ -141,7 +141,7 @@ def _tokens(source: str, language: str) -> _Tokens:
 
 @lru_cache(maxsize=4096)
 def _structure(source: str, language: str) -> _Structure:
-    tree = FlatTree(source, language)
+    tree = FlatTree(source, language, verbatim=True)
     return _Structure(Subtrees(tree, skip_broken=False), reference_flow(tree, source, language))
 
 

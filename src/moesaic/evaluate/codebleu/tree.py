@@ -21,6 +21,11 @@ STRING_KINDS = frozenset({"string_literal", "string", "character_literal"})
 class FlatTree:
     """The concrete syntax tree of one source text.
 
+    Args:
+        source: The text.
+        language: Name of its language.
+        verbatim: See :func:`moesaic.parsing.parse`.
+
     Attributes:
         source: The UTF-8 bytes that positions refer to.
         kind: Grammar symbol of each node.
@@ -36,10 +41,10 @@ class FlatTree:
 
     __slots__ = ("broken", "depth", "end", "field", "kind", "marker", "named", "source", "start", "stop")
 
-    def __init__(self, source: str, language: str) -> None:
+    def __init__(self, source: str, language: str, *, verbatim: bool = False) -> None:
         self.source = encode(source)
         self.marker: dict[int, str] = {}
-        tree = parse(source, language)
+        tree = parse(source, language, verbatim=verbatim)
         any_broken = tree.root_node.has_error
         cursor = tree.walk()
         down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
