@@ -146,17 +146,17 @@ class _Visitor(Values):
         after: list[Task] | None = None,
         tested_first: bool = True,
     ) -> list[Task]:
-        """A loop; the end is reached from the test alone or by break, the step by falling through or by continue."""
+        """A loop; ``after`` (Python's else) follows the test alone, not a break."""
         events = self.events
-        head, inside, again, end = (events.new_block() for _ in range(4))
-        guarded: list[Task] = [partial(events.open_exits, end, again), *body, events.close_exits]
+        head, inside, again, end, out = (events.new_block() for _ in range(5))
+        guarded: list[Task] = [partial(events.open_exits, out, again), *body, events.close_exits]
         test: list[Task] = [*condition, partial(events.link, inside), partial(events.link, end)]
         if tested_first:
             tasks: list[Task] = [partial(events.go, head), *test, partial(events.enter, inside), *guarded]
             tasks += [partial(events.go, again), *(step or []), partial(events.link, head)]
         else:
             tasks = [partial(events.go, inside), *guarded, partial(events.go, again), *test]
-        return [*tasks, partial(events.enter, end), *(after or [])]
+        return [*tasks, partial(events.enter, end), *(after or []), partial(events.go, out)]
 
     def _switch(self, node: int) -> list[Task]:
         tree, events, rules = self.tree, self.events, self.rules
