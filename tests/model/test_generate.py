@@ -37,7 +37,7 @@ def plain_greedy(model, prompt, max_new_tokens, stop_ids):
     """The whole sequence again for every token, no cache."""
     ids, logprobs = list(prompt), []
     for _ in range(max_new_tokens):
-        scores = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        scores = model(torch.tensor([ids])).logits[0, -1].detach().log_softmax(-1)
         token = int(scores.argmax())
         if token in stop_ids:
             return ids[len(prompt) :], logprobs, True

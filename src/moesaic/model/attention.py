@@ -78,6 +78,8 @@ def attend_packed(
     if query_1HTA.device.type == "cpu":
         return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None
     if _HAS_KERNEL and query_1HTA.is_cuda and query_1HTA.dtype in (torch.bfloat16, torch.float16):
+        is_grouped = query_1HTA.shape[1] != key_1GTA.shape[1]
+        grouping: dict[str, Any] = {"enable_gqa": True} if _NAMES_GQA and is_grouped else {}
         mixed_THA: Any = varlen.varlen_attn(
             query_1HTA[0].transpose(0, 1),
             key_1GTA[0].transpose(0, 1),
@@ -88,7 +90,7 @@ def attend_packed(
             max_seqlen,
             scale=scaling,
             window_size=(-1 if window is None else window - 1, 0),
-            **({"enable_gqa": True} if _NAMES_GQA and query_1HTA.shape[1] != key_1GTA.shape[1] else {}),
+            **grouping,
         )
         return mixed_THA[None], None
     mask_TT = block_diagonal_mask(cu_seqlens, query_1HTA.shape[2], window)
