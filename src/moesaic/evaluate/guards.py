@@ -65,9 +65,16 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 }
 _PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}
 
-_CONFUSABLE = {"c": "cpp", "cpp": "c", "java": "csharp", "csharp": "java"}
-_MARGIN = 0.25
-_CONFUSABLE_MARGIN = 0.6  # C is C++ for the most part, and much Java reads as C#
+_MARGIN, _MARGIN_IF_READ = 0.25, 0.75  # what the grammar asked for reads without error is doubted only on strong signs
+_TELLING = {  # asked for -> its near relative, and forms that only the relative has; for C++ those of C do not count
+    "cpp": ("c", re.compile(r"(?!)")),
+    "c": (
+        "cpp",
+        re.compile(r"\b(cout|cin)\s*(<<|>>)|\bstd\s*::|\busing namespace\b|\btemplate\s*<|\b(vector|map|set|pair)\s*<"),
+    ),
+    "java": ("csharp", re.compile(r"\busing System\b|\bConsole\s*\.|\bstatic (void|int) Main\b|\bforeach\s*\(")),
+    "csharp": ("java", re.compile(r"\bSystem\s*\.\s*out\b|\bimport java\b|\bstatic void main\b|\bString\s*\[")),
+}
 
 _CODE_LINE = re.compile(  # on lines whose white space is single spaces, so no two repeats compete for a run of them
     r"""[;{}]$                                                               # ends like a statement or block
@@ -143,17 +150,17 @@ def detect_language(source: str) -> str | None:
 def in_wrong_language(source: str, language: str) -> bool:
     """Says whether another language explains a text clearly better than the one that was asked for.
 
-    A text without code is in no language, so not in the wrong one. Languages that share most of their programs (C and
-    C++, Java and C#) need the clearer difference.
+    A text without code is in no language, so not in the wrong one. C and C++, and Java and C#, share so many programs
+    that only a form that the other alone has counts.
     """
     if not has_code(source):
         return False
     fits = _fits(source)
-    return any(
-        fits[name] > fits[language] + (_CONFUSABLE_MARGIN if _CONFUSABLE.get(language) == name else _MARGIN)
-        for name in fits
-        if name != language
-    )
+    relative, telling = _TELLING.get(language, (None, None))
+    if telling is not None and telling.search(source):
+        return True
+    needed = fits[language] + (_MARGIN_IF_READ if parses(source, language) else _MARGIN)
+    return any(fits[name] > needed for name in fits if name not in (language, relative))
 
 
 def _overlap(first: Counter[str], second: Counter[str]) -> float:
