@@ -215,7 +215,7 @@ def _from_hub(spec: str) -> BaseSource:
             path = Path(snapshot_download(spec, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"base {spec!r} is neither a folder nor a hub model that can be reached: {_first_line(error)}"
+            f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model): {_first_line(error)}"
         ) from error
     return BaseSource(spec, path, _check_folder(path))
 

@@ -1,0 +1,286 @@
+"""The whole pipeline on a pico base: what it leaves, that it skips, resumes after kills, and retrains one language."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from pico import pico_base
+
+from moesaic.artifacts import file_digest, read_json
+from moesaic.pipeline import Run
+from moesaic.recipe import load_recipe
+
+RECIPE = """
+base: {{model: {base}, dtype: float32}}
+data: {{source: {source}, languages: [python, java]}}
+output: {output}
+experts: {{rank: 2, alpha: 4, epochs: 2, learning_rate: 1.0e-2, row_tokens: 1200, evaluations: 2, checkpoint_minutes: 0}}
+gate:
+  {{top_k: 1, init_programs: 8, gate_steps: 2, joint_epochs: 1, joint_learning_rate: 1.0e-2, row_tokens: 1200,
+    evaluations: 2, checkpoint_minutes: 0}}
+predict: {{max_new_tokens: 8, limit: 3, row_tokens: 2048}}
+evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_samples: 50}}
+"""
+_PROGRAMS = {
+    "python": "def add_{n}(x):\n    return x + {n}\n\n\nprint(add_{n}({m}))\n",
+    "java": "class Main {{\n    static int add_{n}(int x) {{\n        return x + {n};\n    }}\n}}\n",
+}
+
+
+def write_pairs(folder: Path, languages: tuple[str, ...] = ("python", "java")) -> Path:
+    """A source of JSON Lines with its own splits."""
+    start = 0
+    for split, count in (("train", 14), ("validation", 4), ("test", 4)):
+        for language in languages:
+            (folder / language).mkdir(parents=True, exist_ok=True)
+            rows = [
+                {
+                    "id": str(start + n),
+                    "text": f"Function number {start + n} that adds {(start + n) ** 3} to {'xyzuvw'[n % 6]}",
+                    "code": _PROGRAMS[language].format(n=(start + n) ** 3, m=7919 * (start + n)),
+                }
+                for n in range(count)
+            ]
+            (folder / language / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        start += count
+    return folder
+
+
+def write_recipe(folder: Path, output: str = "runs") -> Path:
+    """A recipe, its base and its data, all in ``folder``."""
+    if not (folder / "base").exists():
+        pico_base(folder / "base", max_position_embeddings=1024)
+        write_pairs(folder / "pairs")
+    path = folder / "toy.yaml"
+    path.write_text(RECIPE.format(base=folder / "base", source=folder / "pairs", output=folder / output))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    Run(load_recipe(write_recipe(folder)))()
+    return folder
+
+
+def stage_seconds(root: Path) -> dict[str, str]:
+    return {str(path.parent.relative_to(root)): read_json(path)["finished"] for path in root.rglob("manifest.json")}
+
+
+def numbers(folder: Path, output: str = "runs") -> dict:
+    results = read_json(folder / output / "toy" / "results.json")
+    return {key: results[key] for key in ("systems", "guards", "routing")}
+
+
+def test_a_run_leaves_the_table_the_report_and_a_model(finished):
+    root = finished / "runs" / "toy"
+    results = read_json(root / "results.json")
+    assert set(results["systems"]) == {"base", "experts", "expert:python", "expert:java", "moe"}
+    for system, metrics in results["systems"].items():
+        for estimate in metrics["loss"].values():
+            assert estimate["low"] <= estimate["value"] <= estimate["high"], system
+            assert estimate["n"] == 4
+    assert results["systems"]["moe"]["codebleu"]["java"]["n"] == 3
+    assert set(results["systems"]["expert:java"]["loss"]) == {"python", "java"}
+    losses = {name: sum(e["value"] for e in results["systems"][name]["loss"].values()) for name in ("base", "moe")}
+    assert losses["moe"] < losses["base"]
+    assert "<table" in (root / "report.html").read_text()
+    assert (root / "model" / "moesaic.json").exists()
+    assert "| moe | loss |" in (root / "model" / "README.md").read_text()
+    assert not list(root.rglob("*.partial"))
+
+
+def test_the_model_of_a_run_writes_programs(finished):
+    from moesaic.api import load
+
+    model = load(finished / "runs" / "toy", device="cpu")
+    answer = model.generate("Function that adds 3", language="java", max_new_tokens=5, trace=True)
+    assert model.experts == ("python", "java")
+    assert answer.num_tokens <= 5
+    assert len(answer.trace) == answer.num_tokens
+
+
+def test_a_finished_run_is_skipped_and_a_changed_key_redoes_only_what_depends_on_it(finished, capfd):
+    root = finished / "runs" / "toy"
+    before = stage_seconds(root)
+    time.sleep(1.1)
+    Run(load_recipe(finished / "toy.yaml"))()
+    assert stage_seconds(root) == before
+    assert "skipped" in capfd.readouterr().err
+    Run(load_recipe(finished / "toy.yaml", ["evaluate.metrics=[parse_share]"]))()
+    after = stage_seconds(root)
+    assert {name for name in before if before[name] != after[name]} == {"evaluate"}
+    Run(load_recipe(finished / "toy.yaml"))()
+
+
+def test_only_one_language_is_retrained_and_the_others_keep_their_bytes(tmp_path):
+    recipe = write_recipe(tmp_path)
+    Run(load_recipe(recipe))(("data", "experts", "compose"))
+    experts = tmp_path / "runs" / "toy" / "experts"
+    python = {path.name: (file_digest(path), path.stat().st_mtime_ns) for path in (experts / "python").iterdir()}
+    java = file_digest(experts / "java" / "adapter_model.safetensors")
+    compose = file_digest(tmp_path / "runs" / "toy" / "compose" / "model" / "router.safetensors")
+    Run(load_recipe(recipe, ["experts.learning_rate=0.02"]), only=("java",))(("experts", "compose"))
+    assert python == {path.name: (file_digest(path), path.stat().st_mtime_ns) for path in (experts / "python").iterdir()}
+    assert file_digest(experts / "java" / "adapter_model.safetensors") != java
+    assert file_digest(tmp_path / "runs" / "toy" / "compose" / "model" / "router.safetensors") != compose
+
+
+_KILLED = """
+    import os, signal, sys
+    sys.path[:0] = {paths!r}
+    import torch
+    torch.set_num_threads(1)
+    from pathlib import Path
+    import {module} as module
+    from moesaic.pipeline import Run
+    from moesaic.recipe import load_recipe
+    original, calls = module.{function}, []
+    def killing(*arguments, **options):
+        result = original(*arguments, **options)
+        calls.append(1)
+        if len(calls) == {kill_after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    module.{function} = killing
+    Run(load_recipe(Path({recipe!r})))()
+"""
+
+
+def _process(recipe: Path, module: str, function: str, kill_after: int) -> subprocess.CompletedProcess[str]:
+    script = textwrap.dedent(_KILLED).format(
+        paths=[str(Path(__file__).parent)],
+        module=module,
+        function=function,
+        kill_after=kill_after,
+        recipe=str(recipe),
+    )
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=250)
+
+
+@pytest.mark.slow
+def test_killed_in_experts_gate_and_predict_ends_with_the_same_numbers(tmp_path):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    done = _process(write_recipe(whole), "moesaic.train.loop", "save_checkpoint", -1)
+    assert done.returncode == 0, done.stderr
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    recipe = write_recipe(killed)
+    for module, function, after in (
+        ("moesaic.train.loop", "save_checkpoint", 2),  # in the first expert
+        ("moesaic.train.gate", "save_file", 1),  # between the two stretches of the gate
+        ("moesaic.evaluate.predict", "write_rows", 4),  # among the predictions
+    ):
+        assert _process(recipe, module, function, after).returncode == -signal.SIGKILL
+    assert not (killed / "runs" / "toy" / "predict").exists()
+    last = _process(recipe, "moesaic.train.loop", "save_checkpoint", -1)
+    assert last.returncode == 0, last.stderr
+    assert numbers(killed) == numbers(whole)
+
+
+def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "moesaic", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        timeout=250,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "missing.yaml"], "no such file"),
+        (["run", "toy.yaml", "experts.rnak=3"], "did you mean rank?"),
+        (["run", "toy.yaml", "data.languages=[pyhton]"], "did you mean"),
+        (["run", "toy.yaml", "data.source=nowhere"], "nowhere"),
+        (["run", "toy.yaml", "base.model=nowhere/at-all", "output=other"], "base.model"),
+        (["experts", "toy.yaml", "output=other2"], "moesaic data"),
+        (["experts", "toy.yaml", "only=cobol"], "cobol"),
+        (["gate", "toy.yaml", "output=other3"], "first"),
+        (["generate", "nowhere", "text"], "nowhere"),
+        (["generate", "runs/toy", "text " * 3000, "--language", "java"], "context"),
+        (["generate", "runs/toy", "text", "--language", "klingon"], "klingon"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_exit_code_2(finished, arguments, expected):
+    done = moesaic(*arguments, cwd=finished)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert expected in " ".join(done.stderr.split())
+
+
+@pytest.mark.slow
+def test_bad_data_names_file_and_line_and_publishes_nothing(tmp_path):
+    write_recipe(tmp_path)
+    path = tmp_path / "pairs" / "java" / "train.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], '{"text": "half a', *lines[3:]]) + "\n")
+    done = moesaic("data", "toy.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "train.jsonl:4" in done.stderr
+    assert not (tmp_path / "runs" / "toy" / "data").exists()
+
+
+@pytest.mark.slow
+def test_a_half_written_adapter_is_named_and_not_composed(tmp_path):
+    recipe = write_recipe(tmp_path)
+    Run(load_recipe(recipe))(("data", "experts"))
+    weights = tmp_path / "runs" / "toy" / "experts" / "java" / "adapter_model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    done = moesaic("compose", "toy.yaml", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "experts/java" in done.stderr
+    assert not (tmp_path / "runs" / "toy" / "compose").exists()
+
+
+def test_a_full_disk_is_named_and_publishes_nothing(tmp_path, monkeypatch):
+    import errno
+
+    from moesaic.errors import SpaceError
+
+    recipe = write_recipe(tmp_path)
+    Run(load_recipe(recipe))(("data",))
+
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("moesaic.train.resume.save_file", full)
+    with pytest.raises(SpaceError, match="free some"):
+        Run(load_recipe(recipe))(("experts",))
+    assert not (tmp_path / "runs" / "toy" / "experts" / "python").exists()
+
+
+def test_validate_names_all_five_mistakes(tmp_path):
+    write_recipe(tmp_path)
+    done = moesaic(
+        "validate", "toy.yaml", "experts.rank=0", "gate.kind=top3", "data.languages=[cobol]", "sead=1",
+        "predict.top_p=2", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    for key in ("experts.rank", "gate.kind", "data.languages", "sead", "predict.top_p", "5 problems"):
+        assert key in done.stderr
+
+
+def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
+    write_recipe(tmp_path)
+    done = moesaic("run", "toy.yaml", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for word in ("experts/java", "gate: joint", "tokens through the model", "to do"):
+        assert word in done.stdout
+    assert not (tmp_path / "runs" / "toy" / "experts").exists()
