@@ -414,3 +414,15 @@ def test_processes_give_the_same_rows():
     references = [f"a = {i % 7}\nb = a + c" for i in range(70)]
     alone = codebleu(predictions, references, "python")
     assert codebleu(predictions, references, "python", workers=2).rows == alone.rows
+
+
+def test_worked_examples_of_the_documentation():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "codebleu.md").read_text()
+    examples = page.split("## Worked examples")[1].split("\n## ")[0].split("\n### ")[1:]
+    assert len(examples) == len(STUDY_LANGUAGES)
+    for example in examples:
+        (language, reference), (_, prediction) = re.findall(r"```(\w+)\n(.*?)```", example, re.DOTALL)
+        for protocol in ("strict", "reference"):
+            (cells,) = re.findall(rf"^\| {protocol} \| (.*) \|$", example, re.MULTILINE)
+            values = codebleu([prediction], [reference], language, protocol).rows[0].to_dict().values()
+            assert cells.split(" | ") == [f"{value:.3f}" for value in values]
