@@ -7,7 +7,6 @@ import contextlib
 import pytest
 import torch
 from accelerate import Accelerator
-from pico import pico_llama, random_experts
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
@@ -17,6 +16,7 @@ from moesaic.model.moe import compose, extract_experts, extract_router
 from moesaic.recipe import GateRecipe
 from moesaic.train.gate import train_gate
 from moesaic.train.gate_init import calibrated_scale, initial_gates, ridge_weights
+from pico import pico_llama, random_experts
 
 
 def composed(kind="top_k", top_k=1):

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
-from pico import pico_llama
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
@@ -25,6 +24,7 @@ from moesaic.model.loss import example_losses, targets, token_losses, validation
 from moesaic.recipe import Optimisation
 from moesaic.train.loop import PackedLoss, learning_rate_at, train
 from moesaic.train.resume import CHECKPOINT
+from pico import pico_llama
 
 
 def run(folder: Path, *, steps: int = 6, validate=None, model=None, **options):

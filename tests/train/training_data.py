@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 
-from pico import pico_tokenizer
-
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
+from pico import pico_tokenizer
 
 LANGUAGES = ("python", "java")
 _FORMS = {"python": "def f(x):\n    return x {op} {n}\n", "java": "int f(int x) {{ return x {op} {n}; }}\n"}

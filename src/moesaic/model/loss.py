@@ -28,7 +28,8 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
         losses, gradients = [], []
-        for hidden_CD, labels_C in zip(hidden_TD.split(CHUNK_TOKENS), labels_T.split(CHUNK_TOKENS), strict=True):
+        chunks = zip(torch.split(hidden_TD, CHUNK_TOKENS), torch.split(labels_T, CHUNK_TOKENS), strict=True)  # type: ignore[no-untyped-call]
+        for hidden_CD, labels_C in chunks:
             log_probs_CV = functional.log_softmax((hidden_CD @ head_VD.T).float(), dim=-1)
             losses.append(-log_probs_CV.gather(1, labels_C[:, None]).squeeze(1))
             if ctx.needs_input_grad[0]:
@@ -59,7 +60,8 @@ def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor
     if torch.is_autocast_enabled(hidden_TD.device.type):
         hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
     hidden_TD = hidden_TD.to(head_VD.dtype)
-    return cast("Tensor", _FrozenHeadCrossEntropy.apply(hidden_TD, head_VD.detach(), labels_T))
+    losses_T = _FrozenHeadCrossEntropy.apply(hidden_TD, head_VD.detach(), labels_T)  # type: ignore[no-untyped-call]
+    return cast("Tensor", losses_T)
 
 
 def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
@@ -148,4 +150,4 @@ def validation_loss(
         own = [index for index, example in enumerate(examples) if example.language == language]
         total, count = sums_N2[own].sum(0).tolist()
         means.append(total / max(1.0, count))
-    return sum(means) / len(means)
+    return float(sum(means) / len(means))

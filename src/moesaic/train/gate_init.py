@@ -91,7 +91,8 @@ def calibrated_scale(logits_TE: Tensor, labels_T: Tensor) -> float:
     """
     weight_E = 1.0 / torch.bincount(labels_T, minlength=logits_TE.shape[1]).clamp(min=1).to(logits_TE.dtype)
     losses = [functional.cross_entropy(logits_TE * scale, labels_T, weight=weight_E) for scale in _SCALES]
-    return _SCALES[int(torch.stack(losses).argmin())]
+    best = int(torch.stack(losses).argmin())
+    return float(_SCALES[best])
 
 
 def _ridge_gates(
