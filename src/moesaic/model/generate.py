@@ -2,7 +2,7 @@
 
 A sequence's keys and values fill its slot from column 0, so rows of one batch may have any lengths and any age: a
 finished row's slot is taken by the last active row (one row is copied, the batch gets smaller) and free slots by new
-prompts. Prompts are padded on the right, where causal attention never looks; nothing is computed for finished rows.
+prompts. Prompts run packed in one row. So nothing is computed for padding or for finished rows.
 
     slot 0   p p p p p p g g g .        p prompt, g generated, . free
     slot 1   p p g g g g g . . .
@@ -22,17 +22,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from moesaic.errors import ModelError
+from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import context_length
 from moesaic.model.moe import is_composed, record_routing
 from moesaic.model.router import Routing
 
 PREFILL_TOKENS = 16_384
-"""Most tokens of prompts, padding included, in one forward pass."""
+"""Most tokens of prompts in one forward pass, unless one alone is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,6 @@ def generate(
     top_p: float = 1.0,
     seed: int = 0,
     batch_size: int = 32,
-    pad_id: int = 0,
     on_progress: Callable[[int], None] | None = None,
     trace: bool = False,
     tokenizer: Any = None,
@@ -96,7 +97,6 @@ def generate(
         top_p: Samples from the fewest tokens that hold this share of probability (Holtzman et al. 2020, section 3.1).
         seed: Seed of sampling; prompt i has its own stream.
         batch_size: Most prompts at a time.
-        pad_id: Any valid token; it is never seen.
         on_progress: Called with the number of prompts that finished since the last call.
         trace: Record the experts of each token; slower.
         tokenizer: Gives the trace its text.
@@ -137,7 +137,7 @@ def generate(
                 active += new
                 if uniforms is not None:
                     batch.set_uniforms(slots, [uniforms[index][0] for index in new])
-                positions = batch.admit(slots, [prompts[index] for index in new], pad_id)
+                positions = batch.admit(slots, [prompts[index] for index in new])
             else:
                 slots = range(len(active))
                 if uniforms is not None:
@@ -196,7 +196,7 @@ class SlotBatch:
     """
 
     def __init__(self, model: Any, num_slots: int, capacity: int, temperature: float, top_p: float) -> None:
-        self.decoder, self.head = model.get_decoder(), model.get_output_embeddings()
+        self.model, self.decoder, self.head = model, model.get_decoder(), model.get_output_embeddings()
         self.window = sliding_window(model.config)
         self.num_slots, self.capacity = num_slots, capacity
         self.temperature, self.top_p = temperature, top_p
@@ -207,28 +207,35 @@ class SlotBatch:
         self.uniforms_B = torch.zeros(num_slots, dtype=torch.double, device=self.device)
         self.cache = Cache(layers=[])
 
-    def admit(self, slots: range, prompts: Sequence[Sequence[int]], pad_id: int) -> list[int]:
-        """Runs prompts, fills the slots with their keys and values, and samples their first tokens.
+    def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
+        """Runs prompts as one packed row, fills the slots with their keys and values, samples their first tokens.
 
         Returns:
-            Place of each prompt's last token in the flattened input.
+            Place of each prompt's last token in the row.
         """
-        longest = max(len(prompt) for prompt in prompts)
-        rows = [[*prompt, *[pad_id] * (longest - len(prompt))] for prompt in prompts]
-        lengths_N = torch.tensor([len(prompt) for prompt in prompts], device=self.device)
+        lengths = [len(prompt) for prompt in prompts]
+        ends_N = torch.tensor(lengths).cumsum(0)
         filled = DynamicCache()
-        hidden_NTD = self.decoder(
-            input_ids=torch.tensor(rows, device=self.device), past_key_values=filled, use_cache=True
-        ).last_hidden_state
+        with packed_attention(self.model):
+            hidden_1TD = self.decoder(
+                input_ids=torch.tensor([[token for prompt in prompts for token in prompt]], device=self.device),
+                position_ids=torch.cat([torch.arange(length) for length in lengths])[None].to(self.device),
+                cu_seqlens=F.pad(ends_N, (1, 0)).int().to(self.device),
+                max_seqlen=max(lengths),
+                past_key_values=filled,
+                use_cache=True,
+            ).last_hidden_state
         if not self.cache.layers:
             self.cache.layers.extend(self._new_layer(layer.keys, layer.values) for layer in filled.layers)
-        new = slice(slots.start, slots.stop)
         for layer, source in zip(self.cache.layers, filled.layers, strict=True):
-            layer.keys[new, :, :longest] = source.keys
-            layer.values[new, :, :longest] = source.values
-        self.positions_B[new] = lengths_N
-        self._sample(hidden_NTD[torch.arange(len(prompts), device=self.device), lengths_N - 1], new)
-        return [row * longest + len(prompt) - 1 for row, prompt in enumerate(prompts)]
+            for target, new in ((layer.keys, source.keys), (layer.values, source.values)):
+                for slot, rows_GTA in zip(slots, torch.split(new[0], lengths, dim=1), strict=True):
+                    target[slot, :, : rows_GTA.shape[1]] = rows_GTA
+        new_rows = slice(slots.start, slots.stop)
+        self.positions_B[new_rows] = torch.tensor(lengths, device=self.device)
+        last_N = ends_N - 1
+        self._sample(hidden_1TD[0, last_N.to(self.device)], new_rows)
+        return last_N.tolist()
 
     def step(self, num_rows: int, num_columns: int) -> None:
         """Feeds the last token of the first rows and puts the next one in its place.
@@ -339,11 +346,12 @@ def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
 
 
 def _take(queue: list[int], free: int, prompts: Sequence[Sequence[int]]) -> list[int]:
-    """Pops prompts for one forward pass; they come in descending length."""
+    """Pops prompts for one forward pass."""
     new = [queue.pop()]
-    longest = len(prompts[new[0]])
-    while queue and len(new) < free and (len(new) + 1) * longest <= PREFILL_TOKENS:
+    num_tokens = len(prompts[new[0]])
+    while queue and len(new) < free and num_tokens + len(prompts[queue[-1]]) <= PREFILL_TOKENS:
         new.append(queue.pop())
+        num_tokens += len(prompts[new[-1]])
     return new
 
 
