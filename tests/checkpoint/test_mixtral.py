@@ -309,9 +309,9 @@ def test_kill_in_the_middle_leaves_nothing_that_loads_and_resumes(tmp_path: Path
     folder = make_folder(tmp_path, base)
     # Slowed down so that the kill comes in the middle on every machine.
     program = (
-        "import sys, time; from pathlib import Path; from moesaic.checkpoint import mixtral, streaming\n"
-        "write = streaming.TensorWriter._write_shard\n"
-        "streaming.TensorWriter._write_shard = lambda *a: (write(*a), time.sleep(0.2))\n"
+        "import sys, time; from pathlib import Path; from moesaic.checkpoint import mixtral, sharding\n"
+        "write = sharding.TensorWriter._write_shard\n"
+        "sharding.TensorWriter._write_shard = lambda *a: (write(*a), time.sleep(0.2))\n"
         "mixtral.export_mixtral(Path(sys.argv[1]), Path(sys.argv[2]), shard_bytes=4_000_000)\n"
     )
     arguments = [sys.executable, "-c", program, str(folder.path), str(tmp_path / "out")]

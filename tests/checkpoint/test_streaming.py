@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from moesaic.checkpoint import streaming
-from moesaic.checkpoint.streaming import Sink, Step, TensorReader, TensorSpec, TensorWriter
+from moesaic.checkpoint.sharding import Sink, Step, TensorWriter
+from moesaic.checkpoint.streaming import TensorReader, TensorSpec
 from moesaic.errors import CheckpointError, ModelError, SpaceError
 
 

@@ -26,7 +26,7 @@ from moesaic.checkpoint.gguf_vocabulary import add_vocabulary
 from moesaic.checkpoint.merging import Merge, MergeOnto
 from moesaic.checkpoint.native import ModelFolder, check_base, read_model_folder
 from moesaic.checkpoint.preflight import AttentionPolicy, require
-from moesaic.checkpoint.streaming import Sink
+from moesaic.checkpoint.sharding import Sink
 from moesaic.errors import ModelError
 from moesaic.progress import Bar
 

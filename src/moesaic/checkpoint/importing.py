@@ -24,16 +24,8 @@ from moesaic.checkpoint.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.native import ROUTER, ModelFolder, check_base, read_model_folder, save_model_folder
 from moesaic.checkpoint.preflight import AdapterFactors, AttentionPolicy, adapter_problems, check_exportable, require
-from moesaic.checkpoint.streaming import (
-    SHARD_BYTES,
-    Sink,
-    Step,
-    TensorReader,
-    TensorSpec,
-    TensorWriter,
-    file_facts,
-    torch_dtype,
-)
+from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
+from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:

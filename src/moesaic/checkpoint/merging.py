@@ -23,7 +23,8 @@ from moesaic.checkpoint.formats import ATTENTION, FORMATS, PROJECTIONS, MoEForma
 from moesaic.checkpoint.native import ROUTER, ModelFolder
 from moesaic.checkpoint.preflight import AdapterFactors, AttentionPolicy, preflight, require
 from moesaic.checkpoint.quantization import nf4_round_trip
-from moesaic.checkpoint.streaming import Sink, Step, TensorReader, TensorSpec, file_facts, torch_dtype
+from moesaic.checkpoint.sharding import Sink, Step
+from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 
 if TYPE_CHECKING:
     import torch

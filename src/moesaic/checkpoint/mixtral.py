@@ -26,7 +26,8 @@ from moesaic.checkpoint.formats import moe_config
 from moesaic.checkpoint.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.native import EXPERTS, ModelFolder, check_base, read_model_folder
 from moesaic.checkpoint.preflight import AttentionPolicy
-from moesaic.checkpoint.streaming import SHARD_BYTES, TensorReader, TensorWriter
+from moesaic.checkpoint.sharding import SHARD_BYTES, TensorWriter
+from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError
 
 if TYPE_CHECKING:

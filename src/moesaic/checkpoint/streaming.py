@@ -1,15 +1,8 @@
-"""Reading and writing sharded safetensors checkpoints in bounded memory.
+"""Reading safetensors checkpoints piece by piece, in bounded memory; ``sharding`` writes them.
 
 A safetensors file is an 8-byte length, a JSON header (name -> dtype, shape, byte range) and the tensors' bytes, one
-after another. Shapes and types of everything that will be written are known before the first byte, so a shard's header
-goes first and the data is streamed behind it: unchanged tensors by the kernel (``copy_file_range``), computed ones a
-few megabytes of rows at a time. No tensor needs to be whole in memory. What was read or written is dropped from the
-page cache, which would otherwise push out what others need.
-
-    .OUT.partial/plan                           digest of what goes in; another plan starts anew
-    .OUT.partial/model-00001-of-00006.safetensors     finished shards: a resumed run skips them
-    .OUT.partial/.model-00002-of-....partial    the shard that was being written
-    OUT/                                        appears by rename, with the index, when everything is there
+after another. Only headers are held; tensors are read whole, by rows, or copied into another file by the kernel. What
+was read is dropped from the page cache, which would otherwise push out what others need.
 
 Format: https://github.com/huggingface/safetensors#format.
 """
@@ -21,17 +14,14 @@ import errno
 import json
 import math
 import os
-import shutil
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from moesaic.artifacts import digest_of, require_space, space_errors, write_json
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.progress import Bar
 
 if TYPE_CHECKING:
     import torch
@@ -39,13 +29,23 @@ if TYPE_CHECKING:
 
 INDEX: Final = "model.safetensors.index.json"
 SINGLE: Final = "model.safetensors"
-SHARD_BYTES: Final = 1_000_000_000
 CHUNK_BYTES: Final = 8 * 2**20
-"""Rows are read, computed and written in pieces of about this size."""
+"""What the kernel cannot copy by itself is copied in pieces of this size."""
 
-_DTYPES: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+DTYPE_BYTES: Final = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
 _MAX_HEADER_BYTES = 100_000_000
-_PLAN = "plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class TensorSpec:
     @property
     def num_bytes(self) -> int:
         """Size of the data."""
-        return math.prod(self.shape) * _DTYPES[self.dtype]
+        return math.prod(self.shape) * DTYPE_BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def read_header(file: Path) -> tuple[dict[str, tuple[int, TensorSpec]], dict[str
             for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
                 spec = TensorSpec(name, entry["dtype"], tuple(entry["shape"]))
                 start, stop = entry["data_offsets"]
-                if spec.dtype not in _DTYPES:
-                    raise CheckpointError(f"{file}: {name} has type {spec.dtype}; known are {', '.join(_DTYPES)}")
+                if spec.dtype not in DTYPE_BYTES:
+                    raise CheckpointError(f"{file}: {name} has type {spec.dtype}; known are {', '.join(DTYPE_BYTES)}")
                 if (8 + length + start, stop - start) != (end, spec.num_bytes):
                     raise CheckpointError(f"{file}: the byte range of {name} does not fit its shape; write it again")
                 places[name] = (end, spec)
@@ -193,16 +193,16 @@ class TensorReader:
         """Yields a tensor ``rows`` rows at a time; each piece is a tensor of its own."""
         for first in range(0, self.spec(name).shape[0], rows):
             yield self.read_slice(name, first, rows)
+        self._release(self._place(name))
 
     def copy(self, name: str, target: int, position: int) -> None:
         """Copies a tensor's bytes into an open file at a position, inside the kernel where it can."""
         place = self._place(name)
         _copy_range(self._descriptor(place.file), target, place.start, position, place.spec.num_bytes)
+        self._release(place)
 
-    def release(self) -> None:
-        """Tells the kernel that what was read is not needed again, so that it does not push out other pages."""
-        for descriptor in self._descriptors.values():
-            _drop_cache(descriptor)
+    def _release(self, place: _Place) -> None:
+        drop_cache(self._descriptor(place.file), place.start, place.spec.num_bytes)
 
     def _place(self, name: str) -> _Place:
         if name not in self._places:
@@ -212,8 +212,6 @@ class TensorReader:
     def _descriptor(self, file: Path) -> int:
         if file not in self._descriptors:
             self._descriptors[file] = os.open(file, os.O_RDONLY)
-            if hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(self._descriptors[file], 0, 0, os.POSIX_FADV_SEQUENTIAL)
         return self._descriptors[file]
 
     def _tensor(self, place: _Place, start: int, size: int) -> Tensor:
@@ -227,141 +225,6 @@ class TensorReader:
                 raise CheckpointError(f"{place.file} ended while {place.spec.name} was read: it was changed meanwhile")
             done += count
         return torch.frombuffer(buffer, dtype=torch_dtype(place.spec.dtype))
-
-
-class Sink:
-    """Where a step puts its outputs: one open shard. Pieces of one output arrive in order, outputs in any."""
-
-    def __init__(self, descriptor: int, positions: Sequence[int], ends: Sequence[int]) -> None:
-        self._descriptor = descriptor
-        self._positions = list(positions)
-        self._ends = list(ends)
-
-    def write(self, output: int, piece: Tensor) -> None:
-        """Appends rows to an output."""
-        import torch
-
-        data = piece.contiguous().view(torch.uint8).flatten().numpy().data
-        assert self._positions[output] + len(data) <= self._ends[output]
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self._descriptor, data[done:], self._positions[output] + done)
-        self._positions[output] += len(data)
-
-    def copy(self, output: int, reader: TensorReader, name: str) -> None:
-        """Copies a stored tensor as it is."""
-        reader.copy(name, self._descriptor, self._positions[output])
-        self._positions[output] += reader.spec(name).num_bytes
-
-    def check(self) -> None:
-        """Makes sure that every output is complete."""
-        assert self._positions == self._ends, "a step wrote less than it announced"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One piece of the work: input that is read once, and all the outputs made from it.
-
-    Attributes:
-        outputs: What it makes; they stay in one shard.
-        run: Writes the outputs into a sink.
-    """
-
-    outputs: tuple[TensorSpec, ...]
-    run: Callable[[Sink], None]
-
-
-class TensorWriter:
-    """Writes a sharded checkpoint that appears under its name whole or not at all, and resumes by shard.
-
-    Args:
-        folder: The checkpoint's final folder; must not exist, or be an empty folder.
-        steps: All the work, in the order of the tensors.
-        inputs: Anything that identifies what goes in (files with size and time, options); a partial folder made from
-            other inputs is started anew.
-        shard_bytes: Largest shard, except for a single step that is larger.
-
-    Raises:
-        ModelError: ``folder`` holds something already.
-    """
-
-    def __init__(self, folder: Path, steps: Sequence[Step], inputs: Any, shard_bytes: int = SHARD_BYTES) -> None:
-        self.folder = folder
-        self.partial = folder.absolute().with_name(f".{folder.absolute().name}.partial")
-        self.shards = _plan_shards(steps, shard_bytes)
-        outputs = [(spec.name, spec.dtype, spec.shape) for step in steps for spec in step.outputs]
-        self._digest = digest_of([inputs, outputs, len(self.shards)])
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ModelError(f"{folder} exists already: give another folder, or remove it")
-
-    @property
-    def num_bytes(self) -> int:
-        """Size of all outputs."""
-        return sum(spec.num_bytes for shard in self.shards for step in shard for spec in step.outputs)
-
-    def write(self) -> None:
-        """Writes the shards that are not there yet.
-
-        Raises:
-            SpaceError: The disk has too little space, or fills up meanwhile; finished shards are kept.
-        """
-        with space_errors(self.folder):
-            if not (self.partial / _PLAN).is_file() or (self.partial / _PLAN).read_text() != self._digest:
-                shutil.rmtree(self.partial, ignore_errors=True)
-                self.partial.mkdir(parents=True)
-                (self.partial / _PLAN).write_text(self._digest)
-            todo = [number for number in range(len(self.shards)) if not self.path(number).is_file()]
-            sizes = {n: sum(spec.num_bytes for step in self.shards[n] for spec in step.outputs) for n in todo}
-            require_space(self.partial, sum(sizes.values()) + 2**24, f"writing {self.folder}")
-            with Bar(f"writing {self.folder.name}", sum(sizes.values()) / 1e6, "MB") as bar:
-                for number in todo:
-                    self._write_shard(number, bar)
-
-    def path(self, number: int) -> Path:
-        """Returns a shard's place in the partial folder."""
-        return self.partial / self._name(number)
-
-    def publish(self, finish: Callable[[Path], None]) -> None:
-        """Writes the index, lets ``finish`` add the other files (configuration last), and renames the folder."""
-        with space_errors(self.folder):
-            if len(self.shards) > 1:
-                names = {s.name: self._name(n) for n, shard in enumerate(self.shards) for t in shard for s in t.outputs}
-                index = {"metadata": {"total_size": self.num_bytes}, "weight_map": dict(sorted(names.items()))}
-                write_json(self.partial / INDEX, index)
-            finish(self.partial)
-            (self.partial / _PLAN).unlink()
-            if self.folder.exists():
-                self.folder.rmdir()
-            self.partial.rename(self.folder)
-
-    def _name(self, number: int) -> str:
-        if len(self.shards) == 1:
-            return SINGLE
-        return f"model-{number + 1:05d}-of-{len(self.shards):05d}.safetensors"
-
-    def _write_shard(self, number: int, bar: Bar) -> None:
-        path = self.path(number)
-        temporary = path.with_name(f".{path.name}.partial")
-        specs = [spec for step in self.shards[number] for spec in step.outputs]
-        header, position = _header(specs)
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            os.pwrite(descriptor, header, 0)
-            for step in self.shards[number]:
-                starts, ends = [], []
-                for spec in step.outputs:
-                    starts.append(position)
-                    position += spec.num_bytes
-                    ends.append(position)
-                sink = Sink(descriptor, starts, ends)
-                step.run(sink)
-                sink.check()
-                bar.advance(sum(spec.num_bytes for spec in step.outputs) / 1e6)
-            os.fsync(descriptor)
-            _drop_cache(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
 
 
 def file_facts(files: Sequence[Path]) -> list[tuple[str, int, int]]:
@@ -381,35 +244,6 @@ def _checkpoint_files(source: Path) -> list[Path]:
     if (source / SINGLE).is_file():
         return [source / SINGLE]
     raise ModelError(f"{source} holds no safetensors checkpoint ({SINGLE} or {INDEX}); other formats are not read")
-
-
-def _plan_shards(steps: Sequence[Step], shard_bytes: int) -> list[list[Step]]:
-    shards: list[list[Step]] = []
-    size = 0
-    for step in steps:
-        step_bytes = sum(spec.num_bytes for spec in step.outputs)
-        if not shards or size + step_bytes > shard_bytes:
-            shards.append([])
-            size = 0
-        shards[-1].append(step)
-        size += step_bytes
-    return shards
-
-
-def _header(specs: Sequence[TensorSpec]) -> tuple[bytes, int]:
-    """Returns a shard's length and header, and the position of its data (a multiple of 8)."""
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for spec in specs:
-        entries[spec.name] = {
-            "dtype": spec.dtype,
-            "shape": list(spec.shape),
-            "data_offsets": [offset, offset + spec.num_bytes],
-        }
-        offset += spec.num_bytes
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text, 8 + len(text)
 
 
 def _copy_range(source: int, target: int, start: int, position: int, size: int) -> None:
@@ -434,7 +268,8 @@ def _copy_range(source: int, target: int, start: int, position: int, size: int) 
         start, position, size = start + len(piece), position + len(piece), size - len(piece)
 
 
-def _drop_cache(descriptor: int) -> None:
+def drop_cache(descriptor: int, start: int = 0, size: int = 0) -> None:
+    """Tells the kernel that a range of a file (all of it by default) is not needed again."""
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)

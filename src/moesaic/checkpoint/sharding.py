@@ -1,0 +1,220 @@
+"""Writing sharded safetensors checkpoints in bounded memory, resumable by shard.
+
+Shapes and types of everything that will be written are known before the first byte, so a shard's header goes first and
+the data is streamed behind it: unchanged tensors by the kernel (``copy_file_range``), computed ones a few megabytes of
+rows at a time. No tensor needs to be whole in memory. A second thread brings what was written to the disk meanwhile.
+
+    .OUT.partial/plan                                 digest of what goes in; another plan starts anew
+    .OUT.partial/model-00001-of-00006.safetensors     finished shards: a resumed run skips them
+    .OUT.partial/.model-00002-of-....partial          the shard that was being written
+    OUT/                                              appears by rename, with the index, when everything is there
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from moesaic.artifacts import digest_of, require_space, space_errors, write_json
+from moesaic.checkpoint.streaming import INDEX, SINGLE, TensorReader, TensorSpec, drop_cache
+from moesaic.errors import ModelError
+from moesaic.progress import Bar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARD_BYTES: Final = 1_000_000_000
+FLUSH_BYTES: Final = 128 * 2**20
+"""After so many bytes their way to the disk is started, so that the disk never waits for the end of a shard."""
+
+_PLAN = "plan"
+
+
+class Sink:
+    """Where a step puts its outputs: one open shard. Pieces of one output arrive in order, outputs in any."""
+
+    def __init__(self, descriptor: int, positions: Sequence[int], ends: Sequence[int]) -> None:
+        self._descriptor = descriptor
+        self._positions = list(positions)
+        self._ends = list(ends)
+
+    def write(self, output: int, piece: Tensor) -> None:
+        """Appends rows to an output."""
+        import torch
+
+        data = piece.contiguous().view(torch.uint8).flatten().numpy().data
+        assert self._positions[output] + len(data) <= self._ends[output]
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._descriptor, data[done:], self._positions[output] + done)
+        self._positions[output] += len(data)
+
+    def copy(self, output: int, reader: TensorReader, name: str) -> None:
+        """Copies a stored tensor as it is."""
+        reader.copy(name, self._descriptor, self._positions[output])
+        self._positions[output] += reader.spec(name).num_bytes
+
+    def check(self) -> None:
+        """Makes sure that every output is complete."""
+        assert self._positions == self._ends, "a step wrote less than it announced"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One piece of the work: input that is read once, and all the outputs made from it.
+
+    Attributes:
+        outputs: What it makes; they stay in one shard.
+        run: Writes the outputs into a sink.
+    """
+
+    outputs: tuple[TensorSpec, ...]
+    run: Callable[[Sink], None]
+
+
+class TensorWriter:
+    """Writes a sharded checkpoint that appears under its name whole or not at all, and resumes by shard.
+
+    Args:
+        folder: The checkpoint's final folder; must not exist, or be an empty folder.
+        steps: All the work, in the order of the tensors.
+        inputs: Anything that identifies what goes in (files with size and time, options); a partial folder made from
+            other inputs is started anew.
+        shard_bytes: Largest shard, except for a single step that is larger.
+
+    Raises:
+        ModelError: ``folder`` holds something already.
+    """
+
+    def __init__(self, folder: Path, steps: Sequence[Step], inputs: Any, shard_bytes: int = SHARD_BYTES) -> None:
+        self.folder = folder
+        self.partial = folder.absolute().with_name(f".{folder.absolute().name}.partial")
+        self.shards = _plan_shards(steps, shard_bytes)
+        outputs = [(spec.name, spec.dtype, spec.shape) for step in steps for spec in step.outputs]
+        self._digest = digest_of([inputs, outputs, len(self.shards)])
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ModelError(f"{folder} exists already: give another folder, or remove it")
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all outputs."""
+        return sum(spec.num_bytes for shard in self.shards for step in shard for spec in step.outputs)
+
+    def write(self) -> None:
+        """Writes the shards that are not there yet.
+
+        Raises:
+            SpaceError: The disk has too little space, or fills up meanwhile; finished shards are kept.
+        """
+        with space_errors(self.folder):
+            if not (self.partial / _PLAN).is_file() or (self.partial / _PLAN).read_text() != self._digest:
+                shutil.rmtree(self.partial, ignore_errors=True)
+                self.partial.mkdir(parents=True)
+                (self.partial / _PLAN).write_text(self._digest)
+            todo = [number for number in range(len(self.shards)) if not self.path(number).is_file()]
+            sizes = {n: sum(spec.num_bytes for step in self.shards[n] for spec in step.outputs) for n in todo}
+            require_space(self.partial, sum(sizes.values()) + 2**24, f"writing {self.folder}")
+            title = f"writing {self.folder.name}"
+            with Bar(title, sum(sizes.values()) / 1e6, "MB") as bar, ThreadPoolExecutor(1) as flusher:
+                flushes: list[Future[None]] = []
+                for number in todo:
+                    self._write_shard(number, bar, lambda *task: flushes.append(flusher.submit(*task)))
+                    for flush in [flush for flush in flushes if flush.done()]:
+                        flush.result()
+                for flush in flushes:
+                    flush.result()
+
+    def path(self, number: int) -> Path:
+        """Returns a shard's place in the partial folder."""
+        return self.partial / self._name(number)
+
+    def publish(self, finish: Callable[[Path], None]) -> None:
+        """Writes the index, lets ``finish`` add the other files (configuration last), and renames the folder."""
+        with space_errors(self.folder):
+            if len(self.shards) > 1:
+                names = {s.name: self._name(n) for n, shard in enumerate(self.shards) for t in shard for s in t.outputs}
+                index = {"metadata": {"total_size": self.num_bytes}, "weight_map": dict(sorted(names.items()))}
+                write_json(self.partial / INDEX, index)
+            finish(self.partial)
+            (self.partial / _PLAN).unlink()
+            if self.folder.exists():
+                self.folder.rmdir()
+            self.partial.rename(self.folder)
+
+    def _name(self, number: int) -> str:
+        if len(self.shards) == 1:
+            return SINGLE
+        return f"model-{number + 1:05d}-of-{len(self.shards):05d}.safetensors"
+
+    def _write_shard(self, number: int, bar: Bar, flush: Callable[..., None]) -> None:
+        """Writes one shard; another thread brings it to the disk meanwhile, and gives it its name at last."""
+        path = self.path(number)
+        temporary = path.with_name(f".{path.name}.partial")
+        specs = [spec for step in self.shards[number] for spec in step.outputs]
+        header, position = _header(specs)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        flushed = 0
+        try:
+            os.pwrite(descriptor, header, 0)
+            for step in self.shards[number]:
+                starts, ends = [], []
+                for spec in step.outputs:
+                    starts.append(position)
+                    position += spec.num_bytes
+                    ends.append(position)
+                sink = Sink(descriptor, starts, ends)
+                step.run(sink)
+                sink.check()
+                bar.advance(sum(spec.num_bytes for spec in step.outputs) / 1e6)
+                if position - flushed > FLUSH_BYTES:
+                    flush(os.fdatasync, descriptor)
+                    flushed = position
+        except BaseException:
+            flush(os.close, descriptor)
+            raise
+        flush(_finish, descriptor, temporary, path)
+
+
+def _finish(descriptor: int, temporary: Path, path: Path) -> None:
+    try:
+        os.fsync(descriptor)
+        drop_cache(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+
+
+def _plan_shards(steps: Sequence[Step], shard_bytes: int) -> list[list[Step]]:
+    shards: list[list[Step]] = []
+    size = 0
+    for step in steps:
+        step_bytes = sum(spec.num_bytes for spec in step.outputs)
+        if not shards or size + step_bytes > shard_bytes:
+            shards.append([])
+            size = 0
+        shards[-1].append(step)
+        size += step_bytes
+    return shards
+
+
+def _header(specs: Sequence[TensorSpec]) -> tuple[bytes, int]:
+    """Returns a shard's length and header, and the position of its data (a multiple of 8)."""
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for spec in specs:
+        entries[spec.name] = {
+            "dtype": spec.dtype,
+            "shape": list(spec.shape),
+            "data_offsets": [offset, offset + spec.num_bytes],
+        }
+        offset += spec.num_bytes
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text, 8 + len(text)
