@@ -11,6 +11,7 @@ import typer
 
 from moesaic.errors import RecipeError
 from moesaic.languages import get_language
+from moesaic.progress import say
 
 if TYPE_CHECKING:
     from moesaic.recipe import Recipe
@@ -68,7 +69,12 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
 
         run = Run(*_load(recipe, overrides))
         if name == "experts" and run.only:
-            run(("experts", "compose", "gate"))
+            run(("experts",))
+            missing = [x for x in run.recipe.data.languages if run.workspace.manifest(f"experts/{x}") is None]
+            if missing:
+                say(f"the gates wait for the experts of {', '.join(missing)}")
+            else:
+                run(("compose", "gate"))
         elif name == "evaluate":
             run(("predict", "evaluate"))
         else:

@@ -28,7 +28,7 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
         losses, gradients = [], []
-        chunks = zip(torch.split(hidden_TD, CHUNK_TOKENS), torch.split(labels_T, CHUNK_TOKENS), strict=True)  # type: ignore[no-untyped-call]
+        chunks = zip(torch.split(hidden_TD, CHUNK_TOKENS), torch.split(labels_T, CHUNK_TOKENS), strict=True)
         for hidden_CD, labels_C in chunks:
             log_probs_CV = functional.log_softmax((hidden_CD @ head_VD.T).float(), dim=-1)
             losses.append(-log_probs_CV.gather(1, labels_C[:, None]).squeeze(1))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -68,8 +69,7 @@ def train_adapter(
     if options.max_steps is not None:
         total_steps = min(total_steps, options.max_steps)
     torch.manual_seed(seed_of(seed, name))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # PEFT's hint about tied embeddings, which stay frozen here
+    with _quiet_peft():
         peft_model = get_peft_model(
             base.model,
             LoraConfig(
@@ -100,13 +100,25 @@ def train_adapter(
             )
         peft_model.peft_config["default"].base_model_name_or_path = base.spec
         if accelerator.is_main_process:
-            peft_model.save_pretrained(folder)
+            with _quiet_peft():
+                peft_model.save_pretrained(folder)
             (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
     finally:
         if options.gradient_checkpointing:
             base.model.gradient_checkpointing_disable()
         peft_model.unload()
     return result
+
+
+@contextmanager
+def _quiet_peft() -> Iterator[None]:
+    """Hides PEFT's hints about tied embeddings and base configurations (nothing but adapters is trained or saved here)
+    and its use of names that transformers is about to change.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def seed_of(seed: int, name: str) -> int:

@@ -1,0 +1,67 @@
+"""Writes the result table of README.md from the newest result file; ``--check`` only says whether it is current.
+
+    python benchmarks/readme_table.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "smollm2_xlcost_h100_202611.json"
+START, END = "<!-- results: start -->", "<!-- results: end -->"
+ROWS = {"base": "base", "experts": "each language's own expert", "moe": "**MoE of the four experts**"}
+
+
+def mean(system: dict[str, Any], metric: str) -> float:
+    """Mean over languages."""
+    values = [estimate["value"] for estimate in system[metric].values()]
+    return sum(values) / len(values)
+
+
+def table(results: dict[str, Any]) -> str:
+    """The table in Markdown."""
+    languages = list(results["systems"]["moe"]["codebleu"])
+    titles = {"python": "Python", "java": "Java", "javascript": "JavaScript", "cpp": "C++"}
+    head = ["system", "loss", "CodeBLEU", *(f"{titles[name]}" for name in languages), "parses"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for key, title in ROWS.items():
+        system = results["systems"][key]
+        cells = [title, f"{mean(system, 'loss'):.3f}", f"{mean(system, 'codebleu'):.3f}"]
+        for name in languages:
+            estimate = system["codebleu"][name]
+            half = (estimate["high"] - estimate["low"]) / 2
+            cells.append(f"{estimate['value']:.3f} ± {half:.3f}")
+        cells.append(f"{100 * mean(system, 'parse_share'):.0f}%")
+        lines.append("| " + " | ".join(cells) + " |")
+    counts = ", ".join(f"{titles[name]} {results['systems']['moe']['codebleu'][name]['n']}" for name in languages)
+    minutes = sum(seconds for stage, seconds in results["seconds"].items() if stage != "evaluate") / 60
+    gpu = results["hardware"]["gpu"].removeprefix("NVIDIA ")
+    lines += [
+        "",
+        f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}), {results['date']}, one {gpu}, "
+        f"{minutes:.1f} minutes for training, measuring and sampling every system. Loss in nats per code token; CodeBLEU "
+        "strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
+        f"[everything measured](benchmarks/results/{RESULTS.name}).",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Writes or checks README.md."""
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    new = f"{before}{START}\n{table(json.loads(RESULTS.read_text()))}\n{END}{after}"
+    if "--check" in sys.argv:
+        return int(new != text)
+    readme.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
