@@ -112,8 +112,9 @@ def train_adapter(
 
 @contextmanager
 def _quiet_peft() -> Iterator[None]:
-    """Hides PEFT's hints about tied embeddings and base configurations (nothing but adapters is trained or saved here)
-    and its use of names that transformers is about to change.
+    """Hides hints that do not apply: only adapters are trained and saved here.
+
+    They are about tied embeddings, base configurations and names that transformers is about to change.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
