@@ -27,8 +27,8 @@ experts:
 gate:
   {{top_k: 1, init_programs: 8, gate_steps: 2, joint_epochs: 1, joint_learning_rate: 1.0e-2, row_tokens: 1200,
     evaluations: 2, checkpoint_minutes: 0}}
-predict: {{max_new_tokens: 8, limit: 3, row_tokens: 2048}}
-evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_samples: 50}}
+predict: {{max_new_tokens: 8, limit: 3, row_tokens: 2048, benchmarks: {{own: {problems}}}}}
+evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_samples: 50, allow_code_execution: true}}
 """
 _PROGRAMS = {
     "python": "def add_{n}(x):\n    return x + {n}\n\n\nprint(add_{n}({m}))\n",
@@ -60,8 +60,11 @@ def write_recipe(folder: Path, output: str = "runs") -> Path:
     if not (folder / "base").exists():
         pico_base(folder / "base", max_position_embeddings=1024)
         write_pairs(folder / "pairs")
+        problem = {"id": "one", "language": "python", "prompt": "def one():\n", "test": "assert one() == 1"}
+        (folder / "own.jsonl").write_text(json.dumps(problem) + "\n")
     path = folder / "toy.yaml"
-    path.write_text(RECIPE.format(base=folder / "base", source=folder / "pairs", output=folder / output))
+    names = {"base": folder / "base", "source": folder / "pairs", "problems": folder / "own.jsonl"}
+    path.write_text(RECIPE.format(**names, output=folder / output))
     return path
 
 
@@ -97,6 +100,19 @@ def test_a_run_leaves_the_table_the_report_and_a_model(finished):
     assert (root / "model" / "moesaic.json").exists()
     assert "| moe | loss |" in (root / "model" / "README.md").read_text()
     assert not list(root.rglob("*.partial"))
+
+
+def test_a_benchmark_chosen_by_key_is_graded_or_named_as_skipped(finished):
+    results = read_json(finished / "runs" / "toy" / "results.json")
+    if results["skipped"]:
+        assert all(reason.startswith("own") for reason in results["skipped"])
+    else:
+        graded = {
+            name: metrics["pass@1 own"] for name, metrics in results["systems"].items() if "pass@1 own" in metrics
+        }
+        assert set(graded) == {"base", "experts", "expert:python", "moe"}
+        assert graded["moe"]["python"]["n"] == 1
+        assert graded["moe"]["python"]["value"] == 0.0  # eight random bytes solve nothing
 
 
 def test_the_model_of_a_run_writes_programs(finished):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from moesaic.data.prompts import EncodedExample, PromptFormat
+    from moesaic.evaluate.problems import Problem
     from moesaic.model.backbone import Base
 
 STAGES = ("data", "experts", "compose", "gate", "predict", "evaluate", "report")
@@ -331,7 +332,7 @@ class Run:
                 self._predict(stage.folder)
 
     def _predict(self, folder: Path) -> None:
-        from moesaic.evaluate.predict import system_folder, write_losses, write_predictions
+        from moesaic.evaluate.predict import system_folder, write_completions, write_losses, write_predictions
         from moesaic.evaluate.routing import routing_statistics
         from moesaic.model.attention import packed_attention
         from moesaic.model.moe import force_base, force_expert
@@ -339,6 +340,8 @@ class Run:
         options, languages = self.recipe.predict, self.recipe.data.languages
         examples = {name: self.examples(name, options.split) for name in languages}
         encoded = {name: [self.prompt.encode(example) for example in examples[name]] for name in languages}
+
+        benchmarks = self._benchmarks()
 
         def measure(system: str, model: Any, losses_on: tuple[str, ...], programs_in: tuple[str, ...]) -> None:
             write_losses(
@@ -359,6 +362,16 @@ class Run:
                 options,
                 self.recipe.seed,
             )
+            for benchmark, problems in benchmarks.items():
+                write_completions(
+                    folder / "benchmarks" / benchmark / system_folder(system),
+                    system,
+                    model,
+                    self.prompt,
+                    {name: problems[name] for name in programs_in if name in problems},
+                    options,
+                    self.recipe.seed,
+                )
 
         dtype = self.base.model.dtype
         with self._loaded(self.workspace.path("compose") / "model", dtype) as model:
@@ -379,6 +392,16 @@ class Run:
                 )
             write_json(folder / "routing.json", routing.to_dict() | {"own_expert": routing.own_expert()})
 
+    def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
+        """The recipe's benchmarks, the problems of its languages."""
+        from moesaic.evaluate.problems import read_problems
+
+        found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
+        return {
+            name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
+            for name, problems in found.items()
+        }
+
     def evaluate(self) -> None:
         """Judges the predictions: needs no model."""
         options = self.recipe.evaluate
@@ -390,7 +413,9 @@ class Run:
                 from moesaic.evaluate.table import build_results
 
                 examples = {name: self.examples(name, self.recipe.predict.split) for name in self.recipe.data.languages}
-                results = build_results(self.workspace.path("predict"), stage.folder, examples, options)
+                results = build_results(
+                    self.workspace.path("predict"), stage.folder, examples, options, self._benchmarks()
+                )
                 write_json(stage.folder / "results.json", results)
 
     def report(self) -> None:

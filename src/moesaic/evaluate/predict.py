@@ -16,6 +16,8 @@ from torch import nn
 from moesaic.artifacts import space_errors
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
+from moesaic.evaluate.benchmarks import completion_row, problem_ids
+from moesaic.evaluate.problems import Problem
 from moesaic.model.attention import packed_attention
 from moesaic.model.generate import Generation, generate
 from moesaic.model.loss import example_losses
@@ -87,10 +89,59 @@ def write_predictions(
     tasks = [example for items in missing.values() for example in items]
     if not tasks:
         return
-    with Bar(f"programs of {system}", len(tasks), "programs") as bar:
-        generations = generate(
+    prompts = [prompt.prompt_ids(example.text, example.language) for example in tasks]
+    generations = _generate(f"programs of {system}", model, prompt, prompts, options, seed)
+    rows = iter(zip(tasks, generations, strict=True))
+    for name, items in missing.items():
+        write_rows(folder / f"{name}.jsonl", [_prediction(prompt, *row) for row in itertools.islice(rows, len(items))])
+
+
+def write_completions(
+    folder: Path,
+    system: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    problems: Mapping[str, Sequence[Problem]],
+    options: PredictRecipe,
+    seed: int,
+) -> None:
+    """Writes one completion per benchmark problem, a file per language, unless the file is there.
+
+    Args:
+        folder: Gets ``<language>.jsonl``, which ``moesaic execute`` reads as it is.
+        system: Name shown.
+        model: The model, already set to be that system.
+        prompt: Prompts and stop tokens.
+        problems: Problems per language.
+        options: Length, batch size, sampling.
+        seed: Seed of sampling.
+    """
+    missing = {name: items for name, items in problems.items() if not (folder / f"{name}.jsonl").exists()}
+    tasks = [problem for items in missing.values() for problem in items]
+    if not tasks:
+        return
+    prompts = [problem_ids(prompt, problem) for problem in tasks]
+    generations = iter(_generate(f"{folder.parent.name} of {system}", model, prompt, prompts, options, seed))
+    for name, items in missing.items():
+        rows = []
+        for problem, generation in zip(items, itertools.islice(generations, len(items)), strict=True):
+            text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            rows.append(completion_row(problem, text, len(generation.ids), generation.stopped))
+        write_rows(folder / f"{name}.jsonl", rows)
+
+
+def _generate(
+    title: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    prompts: Sequence[Sequence[int]],
+    options: PredictRecipe,
+    seed: int,
+) -> list[Generation]:
+    with Bar(title, len(prompts), "programs") as bar:
+        return generate(
             model,
-            [prompt.prompt_ids(example.text, example.language) for example in tasks],
+            prompts,
             max_new_tokens=options.max_new_tokens,
             stop_ids=prompt.stop_ids,
             temperature=options.temperature,
@@ -99,9 +150,6 @@ def write_predictions(
             batch_size=options.batch_size,
             on_progress=bar.advance,
         )
-    rows = iter(zip(tasks, generations, strict=True))
-    for name, items in missing.items():
-        write_rows(folder / f"{name}.jsonl", [_prediction(prompt, *row) for row in itertools.islice(rows, len(items))])
 
 
 def _prediction(prompt: PromptFormat, example: Example, generation: Generation) -> dict[str, Any]:

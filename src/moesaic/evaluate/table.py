@@ -16,9 +16,11 @@ import numpy as np
 from moesaic.artifacts import read_json
 from moesaic.data.examples import Example
 from moesaic.errors import CheckpointError, ToolchainError
+from moesaic.evaluate.benchmarks import pass_at_1
 from moesaic.evaluate.codebleu import codebleu
 from moesaic.evaluate.guards import guards
 from moesaic.evaluate.predict import system_folder, write_rows
+from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.statistics import Estimate, bootstrap_interval
 from moesaic.parsing import parses
 from moesaic.progress import Bar
@@ -31,7 +33,11 @@ _PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
 
 
 def build_results(
-    predictions: Path, folder: Path, examples: Mapping[str, Sequence[Example]], options: EvaluateRecipe
+    predictions: Path,
+    folder: Path,
+    examples: Mapping[str, Sequence[Example]],
+    options: EvaluateRecipe,
+    benchmarks: Mapping[str, Mapping[str, Sequence[Problem]]],
 ) -> dict[str, Any]:
     """Judges all predictions.
 
@@ -40,6 +46,7 @@ def build_results(
         folder: Where per-program rows go.
         examples: Test examples per language; those with tests can be executed.
         options: Metrics and intervals.
+        benchmarks: Benchmark -> language -> problems, for the completions that ``predict`` wrote.
 
     Returns:
         ``systems``, ``guards``, ``routing`` and ``skipped`` of results.json.
@@ -76,6 +83,8 @@ def build_results(
                 ),
             )
             bar.advance()
+    for benchmark, problems in benchmarks.items():
+        skipped += _benchmark(benchmark, problems, predictions, folder, systems, options)
     guard_table["experts"] = {
         language: guard_table[f"expert:{language}"][language]
         for language in languages
@@ -121,6 +130,34 @@ def _executed(
         if language not in grading.skipped
     }
     return table, [f"pass@1, {language}: {reason}" for language, reason in grading.skipped.items()]
+
+
+def _benchmark(
+    benchmark: str,
+    problems: Mapping[str, Sequence[Problem]],
+    predictions: Path,
+    folder: Path,
+    systems: dict[str, dict[str, dict[str, Any]]],
+    options: EvaluateRecipe,
+) -> list[str]:
+    """Adds a benchmark's pass@1 to every system that has completions; returns what was skipped."""
+    if not options.allow_code_execution:
+        return [f"{benchmark}: evaluate.allow_code_execution is false"]
+    skipped: list[str] = []
+    for system in systems:
+        files = sorted((predictions / "benchmarks" / benchmark / system_folder(system)).glob("*.jsonl"))
+        if files:
+            own = {file.stem: problems[file.stem] for file in files}
+            rows = folder / "rows" / system_folder(system) / f"{benchmark}.jsonl"
+            rows.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                estimates, reasons = pass_at_1(benchmark, own, files, options, rows)
+            except ToolchainError as error:
+                return [*skipped, f"{benchmark}: {error}"]
+            skipped += [reason for reason in reasons if reason not in skipped]
+            if estimates:
+                systems[system][f"pass@1 {benchmark}"] = {name: value.to_dict() for name, value in estimates.items()}
+    return skipped
 
 
 def _parse_share(rows: Sequence[Row], language: str, _: EvaluateRecipe) -> list[float]:

@@ -1,0 +1,84 @@
+"""Benchmarks inside a run: prompts for a model, where its answer ends, and pass@1 of what it wrote.
+
+A problem's prompt is code to be continued. The model is shown it as the task and the answer is opened with it, so that
+what follows continues it; the answer is cut where the definition that the prompt began ends, since a model that goes on
+with a main program of its own would collide with the benchmark's tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moesaic.data.prompts import STOP_STRING, PromptFormat
+from moesaic.evaluate.problems import Problem
+from moesaic.parsing import encode, parse
+from moesaic.recipe import EvaluateRecipe
+
+if TYPE_CHECKING:
+    from moesaic.evaluate.statistics import Estimate
+
+TASK = "Complete this program."
+
+
+def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
+    """Returns the prompt of a problem as tokens: the task, and an answer opened with the problem's code."""
+    return prompt.prompt_ids(f"{TASK}\n\n{problem.prompt}", problem.language) + prompt.code_ids(problem.prompt)
+
+
+def cut_completion(problem: Problem, completion: str) -> str:
+    """Returns a completion up to the end of the definition that the prompt began.
+
+    The end is that of the outermost syntax node around the prompt's last token; where the text does not parse, all up
+    to the closing fence is kept.
+    """
+    completion = completion.partition(STOP_STRING)[0]
+    begun = encode(problem.prompt.rstrip())
+    whole = encode(problem.prompt + completion)
+    for node in parse(problem.prompt + completion, problem.language).root_node.children:
+        if node.start_byte < len(begun) <= node.end_byte:
+            if node.type == "ERROR" or node.end_byte <= len(encode(problem.prompt)):
+                break
+            return whole[len(encode(problem.prompt)) : node.end_byte].decode(errors="replace") + "\n"
+    return completion
+
+
+def completion_row(problem: Problem, text: str, num_tokens: int, stopped: bool) -> dict[str, Any]:
+    """Returns the line of a completions file, which ``moesaic execute`` reads as it is."""
+    return {
+        "task_id": problem.id,
+        "language": problem.language,
+        "completion": cut_completion(problem, text),
+        "num_tokens": num_tokens,
+        "stopped": stopped,
+    }
+
+
+def pass_at_1(
+    benchmark: str,
+    problems: Mapping[str, Sequence[Problem]],
+    files: Sequence[Path],
+    options: EvaluateRecipe,
+    rows: Path,
+) -> tuple[dict[str, Estimate], list[str]]:
+    """Grades one system's completions of a benchmark.
+
+    Args:
+        benchmark: Its name.
+        problems: Language -> problems.
+        files: Completions files.
+        options: Sandbox, consent and workers.
+        rows: File of verdicts, also used to resume.
+
+    Returns:
+        Language -> pass@1 with its interval, and the reasons for languages that were skipped.
+    """
+    from moesaic.evaluate.execution import execute, read_completions
+    from moesaic.evaluate.sandbox import Sandbox
+
+    completions = [completion for file in files for completion in read_completions(file)]
+    with Sandbox(options.sandbox, allow_code_execution=options.allow_code_execution) as sandbox:
+        results = execute(benchmark, problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
+    estimates = {result.language: result.pass_at_k[1] for result in results if 1 in result.pass_at_k}
+    return estimates, [f"{benchmark}, {result.language}: {result.skipped}" for result in results if result.skipped]

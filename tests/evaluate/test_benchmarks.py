@@ -1,0 +1,68 @@
+"""Benchmarks inside a run: where a completion ends, and pass@1 of the whole way through the pipeline's table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.errors import ToolchainError
+from moesaic.evaluate.benchmarks import completion_row, cut_completion, pass_at_1, problem_ids
+from moesaic.evaluate.problems import Problem
+from moesaic.evaluate.sandbox import Sandbox
+from moesaic.recipe import EvaluateRecipe
+from pico import pico_tokenizer
+
+DOUBLE = {
+    "python": Problem("d", "python", 'def double(x):\n    """Twice x."""\n', test="assert double(4) == 8"),
+    "java": Problem("d", "java", "class Solution {\n    // Twice x.\n    int twice(int x) {\n"),
+    "javascript": Problem("d", "javascript", "// Twice x.\nconst twice = (x) => {\n"),
+    "cpp": Problem("d", "cpp", "// Twice x.\nint twice(int x) {\n"),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "own", "more"),
+    [
+        ("python", "    y = x * 2\n\n    return y", "\n\nprint(double(3))\n"),
+        ("java", "        return 2 * x;\n    }\n}", "\nclass Main { public static void main(String[] a) {} }"),
+        ("javascript", "    return 2 * x;\n};", "\nconsole.log(twice(2));"),
+        ("cpp", "    if (x) { return 2 * x; }\n    return 0;\n}", "\nint main() { return twice(1); }"),
+    ],
+)
+def test_a_completion_ends_with_the_definition_that_the_prompt_began(language, own, more):
+    problem = DOUBLE[language]
+    cut = cut_completion(problem, own + more)
+    assert cut.split() == own.split()
+    assert cut_completion(problem, own + "\n```\nThis doubles x.").split() == own.split()
+
+
+def test_text_that_does_not_parse_is_kept_up_to_the_fence():
+    assert cut_completion(DOUBLE["cpp"], " return ((((\n```\nprose") == " return (((("
+
+
+def test_the_answer_is_opened_with_the_problem():
+    prompt = PromptFormat(pico_tokenizer())
+    text = prompt.tokenizer.decode(problem_ids(prompt, DOUBLE["python"]))
+    assert text.endswith('```python\ndef double(x):\n    """Twice x."""\n')
+    assert text.count("def double") == 2
+
+
+@pytest.mark.toolchain
+def test_pass_at_1_of_right_and_wrong_completions(tmp_path):
+    try:
+        Sandbox("bubblewrap", allow_code_execution=True).close()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    problems = [DOUBLE["python"], Problem("e", "python", "def e(x):\n", test="assert e(1) == 1")]
+    rows = [
+        completion_row(problems[0], "    return x + x\n", 5, True),
+        completion_row(problems[1], "    return 0\n", 4, True),
+    ]
+    path = tmp_path / "python.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = EvaluateRecipe(allow_code_execution=True, workers=1)
+    estimates, skipped = pass_at_1("own", {"python": problems}, [path], options, tmp_path / "rows.jsonl")
+    assert skipped == []
+    assert (estimates["python"].value, estimates["python"].n) == (0.5, 2)
