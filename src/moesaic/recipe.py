@@ -339,6 +339,8 @@ def _type_name(kind: Any, metadata: Sequence[Any] = ()) -> str:
         return " | ".join(str(value) for value in arguments)
     if origin is tuple:
         return f"list of {_type_name(arguments[0])}"
+    if origin is dict:
+        return f"{_type_name(arguments[0])}: {_type_name(arguments[1])}"
     if origin in (Union, UnionType):
         return " | ".join("null" if part is NoneType else _type_name(part) for part in arguments)
     names = {str: "text", int: "integer", float: "number", bool: "true | false", Path: "path"}
