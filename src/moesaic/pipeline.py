@@ -10,36 +10,29 @@ machine and judged on another.
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from moesaic.artifacts import Stage, Workspace, digest_of, file_digest, read_json, write_json
-from moesaic.data.examples import Example, read_examples
-from moesaic.errors import CheckpointError, DataError, RecipeError
+from moesaic.artifacts import Stage, digest_of, read_json, write_json
+from moesaic.errors import CheckpointError, RecipeError
 from moesaic.progress import Bar, say
 from moesaic.recipe import Recipe
+from moesaic.session import Session
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-    from moesaic.data.prompts import EncodedExample, PromptFormat
     from moesaic.evaluate.problems import Problem
-    from moesaic.model.backbone import Base
 
 STAGES = ("data", "experts", "compose", "gate", "predict", "evaluate", "report")
 """Names of the stages, in order."""
 
 
-class Run:
-    """One recipe being run: its workspace, and the base model once something needs it.
+class Run(Session):
+    """One recipe being run: a method a stage.
 
     Args:
         recipe: The recipe.
@@ -50,9 +43,8 @@ class Run:
         unknown = [name for name in only if name not in recipe.data.languages]
         if unknown:
             raise RecipeError([f"only: {unknown} not in data.languages ({', '.join(recipe.data.languages)})"])
-        self.recipe = recipe
+        super().__init__(recipe)
         self.only = only
-        self.workspace = Workspace(recipe.workspace)
 
     def __call__(self, stages: tuple[str, ...] = STAGES) -> None:
         """Runs stages in order.
@@ -75,96 +67,13 @@ class Run:
         for name in stages:
             table[name]()
 
-    # ---- what stages share -------------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def accelerator(self) -> Accelerator:
-        """Device, precision and processes."""
-        import torch
-        from accelerate import Accelerator
-
-        dtype = self.recipe.base.dtype
-        half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-        trackers = list(self.recipe.trackers)
-        accelerator = Accelerator(
-            mixed_precision="bf16" if half else "no",
-            cpu=not torch.cuda.is_available(),
-            log_with=trackers or None,
-            project_dir=self.workspace.root / "trackers" if trackers else None,
-        )
-        if trackers:
-            accelerator.init_trackers("moesaic", config={"recipe": self.recipe.name, "digest": self.recipe.digest()})
-        return accelerator
-
-    @functools.cached_property
-    def base(self) -> Base:
-        """The base model, loaded once; whoever changes it puts it back."""
-        from moesaic.model.backbone import load_base
-
-        started = time.monotonic()
-        spec = self.recipe.base
-        base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize)
-        say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
-        return base
-
-    @functools.cached_property
-    def prompt(self) -> PromptFormat:
-        """Prompts of the base's tokenizer."""
-        from transformers import AutoTokenizer
-
-        from moesaic.data.prompts import PromptFormat
-        from moesaic.model.backbone import resolve_base
-
-        if "base" in self.__dict__:
-            return PromptFormat(self.base.tokenizer)
-        return PromptFormat(AutoTokenizer.from_pretrained(resolve_base(self.recipe.base.model).path))
-
-    def examples(self, language: str, split: str) -> list[Example]:
-        """Returns one language's examples of a split.
-
-        Raises:
-            DataError: The data stage has not run, or the split is empty.
-        """
-        return read_examples(self.workspace.path("data") / language / f"{split}.jsonl")
-
-    def encoded(self, split: str, languages: tuple[str, ...] | None = None) -> list[EncodedExample]:
-        """Returns the encoded examples of some or all languages."""
-        chosen = languages or self.recipe.data.languages
-        return [self.prompt.encode(example) for name in chosen for example in self.examples(name, split)]
-
-    @contextmanager
-    def _stage(self, name: str, digest: str) -> Iterator[Stage | None]:
-        """Opens a stage, or yields None when it is finished."""
-        if self.workspace.is_done(name, digest):
-            say(f"{name}: finished earlier, skipped")
-            yield None
-            return
-        with self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
-            yield stage
-        manifest = self.workspace.manifest(name)
-        say(f"{name}: done in {manifest['seconds'] if manifest else 0:,.0f} s -> {self.workspace.path(name)}")
-
-    def _data_digest(self, *languages: str, splits: tuple[str, ...] = ("train", "validation", "test")) -> str:
-        folder = self.workspace.path("data")
-        if self.workspace.manifest("data") is None:
-            raise DataError(f"there is no data in {folder}: run moesaic data RECIPE first")
-        names = languages or self.recipe.data.languages
-        return digest_of(
-            [[name, split, file_digest(folder / name / f"{split}.jsonl")] for name in names for split in splits]
-        )
-
-    def _section(self, *names: str) -> dict[str, Any]:
-        return self.recipe.model_dump(mode="json", include={*names, "seed"})
-
-    # ---- the stages --------------------------------------------------------------------------------------------
-
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
         from moesaic.data.prepare import prepare, source_digest
 
         options = self.recipe.data
-        digest = digest_of([self._section("data", "base"), source_digest(options)])
-        with self._stage("data", digest) as stage:
+        digest = digest_of([self.section("data", "base"), source_digest(options)])
+        with self.stage("data", digest) as stage:
             if stage is not None:
                 report = prepare(options, stage.folder, count_tokens=self.prompt.count_tokens)
                 say(report.summary())
@@ -175,14 +84,14 @@ class Run:
             name = f"experts/{language}"
             digest = digest_of(
                 [
-                    self._section("base", "experts"),
+                    self.section("base", "experts"),
                     language,
-                    self._data_digest(language, splits=("train", "validation")),
+                    self.data_digest(language, splits=("train", "validation")),
                 ]
             )
             if self.only and self.workspace.is_done(name, digest):
                 (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
-            with self._stage(name, digest) as stage:
+            with self.stage(name, digest) as stage:
                 if stage is not None:
                     self._train_expert(language, stage)
 
@@ -211,10 +120,10 @@ class Run:
             [
                 {key: getattr(options, key) for key in ("kind", "top_k", "init", "init_programs")},
                 [self.workspace.output_digest(f"experts/{name}") for name in self.recipe.data.languages],
-                self._data_digest(splits=("train",)),
+                self.data_digest(splits=("train",)),
             ]
         )
-        with self._stage("compose", digest) as stage:
+        with self.stage("compose", digest) as stage:
             if stage is None:
                 return
             from moesaic.model.attention import packed_attention
@@ -225,7 +134,7 @@ class Run:
                 name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
                 for name in self.recipe.data.languages
             }
-            with self._composed(self.workspace.root / "experts") as model:
+            with self.composed(self.workspace.root / "experts") as model:
                 with packed_attention(model):
                     initial_gates(
                         model, programs, options.init, self.recipe.predict.row_tokens, self.accelerator.autocast
@@ -241,37 +150,16 @@ class Run:
                     reuse={name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages},
                 )
 
-    @contextmanager
-    def _composed(self, folder: Path) -> Iterator[Any]:
-        """The base composed from a folder of adapters, float32 factors; taken apart afterwards."""
-        import torch
-
-        from moesaic.model.lora import read_adapter
-        from moesaic.model.moe import compose, decompose
-
-        experts = [read_adapter(folder / name, name) for name in self.recipe.data.languages]
-        model = compose(
-            self.base.model, experts, self.recipe.gate.kind, self._top_k, dtype=torch.float32, attention="base"
-        )
-        try:
-            yield model
-        finally:
-            decompose(model)
-
-    @property
-    def _top_k(self) -> int | None:
-        return None if self.recipe.gate.kind == "softmax" else self.recipe.gate.top_k
-
     def gate(self) -> None:
         """Trains the gates, then gates and experts together."""
         digest = digest_of(
             [
-                self._section("gate"),
+                self.section("gate"),
                 self.workspace.output_digest("compose"),
-                self._data_digest(splits=("train", "validation")),
+                self.data_digest(splits=("train", "validation")),
             ]
         )
-        with self._stage("gate", digest) as stage:
+        with self.stage("gate", digest) as stage:
             if stage is None:
                 return
             from moesaic.checkpoint.native import read_model_folder, save_model_folder
@@ -279,7 +167,7 @@ class Run:
             from moesaic.train.gate import train_gate
 
             start = read_model_folder(self.workspace.path("compose") / "model")
-            with self._loaded(start.path) as model:
+            with self.loaded(start.path) as model:
                 result = train_gate(
                     self.accelerator,
                     model,
@@ -302,32 +190,18 @@ class Run:
                 )
             write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
-    @contextmanager
-    def _loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
-        """The base composed as a model folder says; taken apart afterwards."""
-        import torch
-
-        from moesaic.checkpoint.native import load_moe
-        from moesaic.model.moe import decompose
-
-        model, _, _ = load_moe(folder, base=self.base, factor_dtype=torch.float32 if dtype is None else dtype)
-        try:
-            yield model
-        finally:
-            decompose(model)
-
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
         options = self.recipe.predict
         digest = digest_of(
             [
-                self._section("predict", "compare"),
+                self.section("predict", "compare"),
                 self.workspace.output_digest("compose"),
                 self.workspace.output_digest("gate"),
-                self._data_digest(splits=(options.split,)),
+                self.data_digest(splits=(options.split,)),
             ]
         )
-        with self._stage("predict", digest) as stage:
+        with self.stage("predict", digest) as stage:
             if stage is not None:
                 self._predict(stage.folder)
 
@@ -374,13 +248,13 @@ class Run:
                 )
 
         dtype = self.base.model.dtype
-        with self._loaded(self.workspace.path("compose") / "model", dtype) as model:
+        with self.loaded(self.workspace.path("compose") / "model", dtype) as model:
             with force_base(model):
                 measure("base", model, languages, languages)
             for name in languages:
                 with force_expert(model, name):
                     measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
-        with self._loaded(self.workspace.path("gate") / "model", dtype) as model:
+        with self.loaded(self.workspace.path("gate") / "model", dtype) as model:
             measure("moe", model, languages, languages)
             with Bar("routing", sum(map(len, encoded.values())), "programs") as bar, packed_attention(model):
                 routing = routing_statistics(
@@ -407,8 +281,8 @@ class Run:
         options = self.recipe.evaluate
         if self.workspace.manifest("predict") is None:
             raise CheckpointError(f"no predictions in {self.workspace.root}: run moesaic predict RECIPE first")
-        digest = digest_of([self._section("evaluate"), self.workspace.output_digest("predict")])
-        with self._stage("evaluate", digest) as stage:
+        digest = digest_of([self.section("evaluate"), self.workspace.output_digest("predict")])
+        with self.stage("evaluate", digest) as stage:
             if stage is not None:
                 from moesaic.evaluate.table import build_results
 
