@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -69,6 +72,7 @@ class Merge:
         dtype: Output type.
         merge_onto: ``trained`` or ``original``.
         attention: What to do with deltas on attention; see ``preflight.check_exportable``.
+        workers: Threads that merge and write the experts of a piece side by side.
         shift: Filled in while the steps run.
     """
 
@@ -80,6 +84,7 @@ class Merge:
     dtype: str
     merge_onto: MergeOnto
     attention: AttentionPolicy
+    workers: ThreadPoolExecutor
     shift: Shift = field(default_factory=Shift)
 
     @classmethod
@@ -105,9 +110,17 @@ class Merge:
         require(preflight(base, reader, config, adapters, attention), f"the export of {folder.path}")
         stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
         chosen = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
-        target = FORMATS[config["model_type"]]
+        stack.enter_context(_one_thread_per_operation())
         return cls(
-            folder, config, reader, adapters, target, chosen if dtype == "auto" else dtype, merge_onto, attention
+            folder=folder,
+            config=config,
+            reader=reader,
+            adapters=adapters,
+            target=FORMATS[config["model_type"]],
+            dtype=chosen if dtype == "auto" else dtype,
+            merge_onto=merge_onto,
+            attention=attention,
+            workers=stack.enter_context(ThreadPoolExecutor(min(len(adapters), os.cpu_count() or 1))),
         )
 
     @property
@@ -149,18 +162,25 @@ class Merge:
 
     def expert_rows(self, name: str) -> Iterator[list[Tensor]]:
         """Yields the merged rows of an MLP weight, one float32 piece for each expert, from the first to the last."""
+        for tasks in self._expert_tasks(name):
+            yield [task() for task in tasks]
+
+    def _expert_tasks(self, name: str) -> Iterator[list[Callable[[], Tensor]]]:
+        """Yields for every piece of the base's rows what computes each expert's rows from it, in any thread."""
         import torch
 
         module = name.removesuffix(".weight")
         factors = [(adapter.read(module), adapter.scale) for adapter in self.adapters]
         first = 0
         for piece_RI in self.base_rows(name):
-            W_RI = piece_RI.float()
-            rows = slice(first, first + len(W_RI))
-            yield [
-                W_RI if pair is None else torch.addmm(W_RI, pair[1][rows], pair[0], alpha=scale)
-                for pair, scale in factors
-            ]
+            W_RI, rows = piece_RI.float(), slice(first, first + len(piece_RI))
+
+            def merged(
+                pair: tuple[Tensor, Tensor] | None, scale: float, W_RI: Tensor = W_RI, rows: slice = rows
+            ) -> Tensor:
+                return W_RI if pair is None else torch.addmm(W_RI, pair[1][rows], pair[0], alpha=scale)
+
+            yield [partial(merged, pair, scale) for pair, scale in factors]
             first += len(W_RI)
 
     def shared_rows(self, name: str) -> Iterator[Tensor]:
@@ -231,10 +251,12 @@ class Merge:
         shape = self.reader.spec(name).shape
         names = [self.target.expert(layer, expert, projection) for expert in range(len(self.adapters))]
 
+        def write(sink: Sink, expert: int, merged: Callable[[], Tensor]) -> None:
+            sink.write(expert, merged().to(self.out_type))
+
         def run(sink: Sink) -> None:
-            for pieces in self.expert_rows(name):
-                for expert, piece_RI in enumerate(pieces):
-                    sink.write(expert, piece_RI.to(self.out_type))
+            for tasks in self._expert_tasks(name):
+                list(self.workers.map(partial(write, sink), range(len(tasks)), tasks))
 
         return Step(tuple(self._spec(each, shape) for each in names), run)
 
@@ -261,3 +283,20 @@ class Merge:
                 sink.write(0, piece.to(self.out_type))
 
         return Step((output,), run)
+
+
+@contextlib.contextmanager
+def _one_thread_per_operation() -> Iterator[None]:
+    """Lets every operation run in the thread that called it.
+
+    The pieces are small: starting and joining torch's own threads for each of them costs more than it gains, and many
+    times more on a machine that is busy with other things.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
