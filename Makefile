@@ -22,11 +22,11 @@ setup: $(STAMP)  ## Make the virtual environment
 quickstart: $(STAMP)  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
 	$(BIN)/moesaic run recipes/quickstart.yaml
 
-test: $(STAMP)  ## Run the test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(STAMP)  ## Run the test suite (all that needs no network)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not network"
 
 unit: $(STAMP)  ## Run the fast tests only
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not toolchain'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not toolchain and not network'
 
 check: $(STAMP)  ## The quality gate: lint, format, types, import contract, tests
 	$(BIN)/ruff check .
