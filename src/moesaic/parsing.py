@@ -56,8 +56,9 @@ def parse(source: str, language: str | Language, *, verbatim: bool = False) -> T
     Args:
         source: Any text, lone surrogates included.
         language: A row, name or alias of ``languages.LANGUAGES``.
-        verbatim: Leave the grammars' own slips alone: those of C and C++ miss a line's end after blanks that trail a
-            preprocessor directive, and at the end of a text; both are given one by default.
+        verbatim: Leave the grammars' own slips alone. Without it, C and C++ are given the line's end that their
+            grammars miss after blanks that trail a preprocessor directive, and at the end of a text; PHP may lack its
+            opening tag.
 
     Returns:
         The tree over the bytes ``encode(source)``.
@@ -72,7 +73,7 @@ def parse(source: str, language: str | Language, *, verbatim: bool = False) -> T
         if _LAST_DIRECTIVE.search(data.rstrip(b" \t")):
             data = data.rstrip(b" \t") + b"\n"
     # A Parser is not safe to share between threads and costs some microseconds; the grammar is what is cached.
-    return Parser(grammar(row, source)).parse(data)
+    return Parser(grammar(row, "<?" if verbatim else source)).parse(data)
 
 
 def parses(source: str, language: str | Language) -> bool:

@@ -17,6 +17,9 @@ __all__ = ["STRING_KINDS", "FlatTree"]
 STRING_KINDS = frozenset({"string_literal", "string", "character_literal"})
 """Node kinds that codebleu 0.7.0 takes as one token."""
 
+_MISSING = "(MISSING"
+_MAX_WRITTEN_DEPTH = 200  # tree-sitter writes S-expressions by recursion, and one for each level is quadratic
+
 
 class FlatTree:
     """The concrete syntax tree of one source text.
@@ -32,7 +35,8 @@ class FlatTree:
         field: Field of the parent that the node fills, or None.
         named: Whether the node is named in the grammar (operators and keywords are not).
         broken: Whether the node is, or contains, an ERROR or MISSING node.
-        marker: For a leaf that is ERROR or MISSING, how tree-sitter writes it; else None.
+        marker: How tree-sitter writes a leaf that is ERROR or MISSING; read verbatim, also the node around a MISSING
+            token of a hidden kind, which has no node of its own.
         start: First byte of each node.
         stop: Byte after its last one.
         end: Index after the node's last descendant.
@@ -58,28 +62,55 @@ class FlatTree:
         self.kind, self.field, self.named, self.broken = kind, field, named, broken
         self.start, self.stop, self.end = start, stop, end
         open_nodes: list[int] = []
+        damaged: list[tuple[int, Node]] = []
+        kinds: dict[int, tuple[str, bool]] = {}  # of this tree: cheaper than asking each node
         self.depth = 0
         index = 0
         while True:
             node: Node = cursor.node  # type: ignore[assignment]  # a cursor that has not left the tree is on a node
-            kind.append(node.type)
+            kind_id, first, last = node.kind_id, node.start_byte, node.end_byte
+            if kind_id not in kinds:
+                kinds[kind_id] = (node.type, node.is_named)
+            name, is_named = kinds[kind_id]
+            kind.append(name)
             field.append(cursor.field_name)
-            named.append(node.is_named)
-            start.append(node.start_byte)
-            stop.append(node.end_byte)
-            broken.append(any_broken and node.has_error)
-            end.append(index + 1)
-            index += 1
+            named.append(is_named)
+            start.append(first)
+            stop.append(last)
+            # An ERROR leaf does not say that it has an error; a MISSING token is empty.
+            is_broken = any_broken and (name == "ERROR" or node.has_error or (first == last and node.is_missing))
+            broken.append(is_broken)
+            if is_broken:
+                damaged.append((index, node))
             if down():
-                open_nodes.append(index - 1)
+                open_nodes.append(index)
+                index += 1
+                end.append(index)
+                if len(open_nodes) > self.depth:
+                    self.depth = len(open_nodes)
                 continue
-            self.depth = max(self.depth, len(open_nodes))
-            if broken[-1]:
-                self.marker[index - 1] = str(node)
+            index += 1
+            end.append(index)
             while not right():
                 if not up():
+                    self._mark(damaged, verbatim)
                     return
                 end[open_nodes.pop()] = index
+
+    def _mark(self, damaged: list[tuple[int, Node]], verbatim: bool) -> None:
+        """Writes out the malformed leaves, and the nodes that hold a MISSING token of a kind that has no node."""
+        leaves = ((number, str(node)) for number, node in damaged if self.is_leaf(number))
+        self.marker = {number: text for number, text in leaves if text != "(ERROR)"}
+        if not damaged or not verbatim or self.depth > _MAX_WRITTEN_DEPTH:
+            return
+        shown = sum(text.startswith(_MISSING) for text in self.marker.values())
+        if str(damaged[0][1]).count(_MISSING) == shown:
+            return
+        written = {number: str(node) for number, node in damaged}
+        counts = {number: text.count(_MISSING) for number, text in written.items()}
+        for number, text in written.items():
+            if counts[number] > sum(counts.get(child, 0) for child in self.children(number)):
+                self.marker[number] = text
 
     def __len__(self) -> int:
         return len(self.kind)
