@@ -10,6 +10,7 @@ runs every system as a process of its own, in turns, with a cold page cache wher
     moesaic full            import --format mixtral: the same four models
     moesaic adapters        export --format mixtral: base and four adapters
     moesaic native          import of the four adapters: a model folder, no export
+    moesaic native, call    the same as a call in a process that has its modules imported, as in a pipeline
 
 Measured: wall time of the whole process (imports included), the greatest private memory (RssAnon, sampled every 10 ms),
 bytes read from the disk. Afterwards the tensors of "moesaic full" are compared with mergekit's, gates given. The table
@@ -135,6 +136,23 @@ def commands(work: Path, mergekit: str, mixturekit: str) -> dict[str, list[str]]
     ours = [sys.executable, "-m", "moesaic"]
     adapters = [f"--expert={name}={work / 'adapters' / name}" for name in NAMES]
     full = [f"--expert={name}={work / 'models' / name}" for name in NAMES]
+    call = f"""
+import os, shutil, time
+from pathlib import Path
+from moesaic.checkpoint.importing import import_adapters
+work = Path({str(work)!r})
+adapters = {{name: work / "adapters" / name for name in {NAMES}}}
+import_adapters(str(work / "models/python"), adapters, work / "out")  # imports what is needed
+shutil.rmtree(work / "out")
+os.sync()
+try:
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+except OSError:
+    pass
+started = time.monotonic()
+import_adapters(str(work / "models/python"), adapters, work / "out")
+print("SECONDS", time.monotonic() - started)
+"""
     return {
         "mergekit-moe 0.1.5": moe,
         "mergekit-moe 0.1.5, 250 MB shards": [*moe, "--out-shard-size", "250M"],
@@ -142,6 +160,7 @@ def commands(work: Path, mergekit: str, mixturekit: str) -> dict[str, list[str]]
         "moesaic full": [*ours, "import", str(work / "out"), "--base", str(base), "--format", "mixtral", *full],
         "moesaic adapters": [*ours, "export", str(work / "native"), str(work / "out")],
         "moesaic native": [*ours, "import", str(work / "out"), "--base", str(base), *adapters],
+        "moesaic native, call": [sys.executable, "-c", call],
     }
 
 
@@ -192,6 +211,9 @@ def run(command: list[str], work: Path) -> Measurement:
     seconds = time.monotonic() - started
     if status:
         raise SystemExit(f"{command[:3]} failed:\n{(work / 'log').read_text()[-2000:]}")
+    for line in (work / "log").read_text(errors="replace").splitlines():
+        if line.startswith("SECONDS"):
+            seconds = float(line.split()[1])
     return Measurement(seconds, found.get("private", 0), found.get("read", 0), load)
 
 
@@ -255,7 +277,7 @@ def main() -> None:
         seconds = [m.seconds for m in rows]
         middle = statistics.median(seconds)
         print(
-            f"| {name} | {middle:.1f} ({min(seconds):.1f}-{max(seconds):.1f}) | {middle / fastest:.2f} | "
+            f"| {name} | {middle:.2f} ({min(seconds):.2f}-{max(seconds):.2f}) | {middle / fastest:.3f} | "
             f"{max(m.private_bytes for m in rows) / 1e6:,.0f} | "
             f"{statistics.median(m.read_bytes for m in rows) / 1e9:.2f} | "
             f"{statistics.median(m.load for m in rows):.1f} |"
