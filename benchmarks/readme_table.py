@@ -1,6 +1,6 @@
 """Writes the result table of README.md from the newest result file; ``--check`` only says whether it is current.
 
-    python benchmarks/readme_table.py [--check]
+python benchmarks/readme_table.py [--check]
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def table(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}), {results['date']}, one {gpu}, "
-        f"{minutes:.1f} minutes for training, measuring and sampling every system. Loss in nats per code token; CodeBLEU "
-        "strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
+        f"{minutes:.1f} minutes for training, measuring and sampling every system. Loss in nats per code token; "
+        "CodeBLEU strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
         f"[everything measured](benchmarks/results/{RESULTS.name}).",
     ]
     return "\n".join(lines)
