@@ -39,7 +39,7 @@ def run(folder: Path, *, steps: int = 6, validate=None, model=None, **options):
     with packed_attention(model):
         result = train(
             Accelerator(cpu=True),
-            PackedLoss(model),
+            PackedLoss(model, settings),
             parameters,
             PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
             validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)),
@@ -57,6 +57,13 @@ def test_training_lowers_the_loss(tmp_path):
     first, last = result.history[0][1], result.best_loss
     assert last < 0.8 * first
     assert not (tmp_path / "a" / CHECKPOINT).exists()
+
+
+def test_compiling_without_a_gpu_is_said_to_have_no_effect(tmp_path, capsys):
+    plain, _ = run(tmp_path / "a", steps=2)
+    compiled, _ = run(tmp_path / "b", steps=2, compile=True)
+    assert compiled == plain
+    assert "compile: true has no effect here: this is not a GPU" in " ".join(capsys.readouterr().err.split())
 
 
 def test_metrics_have_a_line_a_step_and_every_validation(tmp_path):

@@ -28,8 +28,9 @@ from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from moesaic.errors import ModelError
-from moesaic.model.attention import packed_attention
+from moesaic.model.attention import packed_attention, slot_attention
 from moesaic.model.backbone import context_length
+from moesaic.model.generate_cpu import weight_first
 from moesaic.model.moe import is_composed, record_routing
 from moesaic.model.router import Routing
 
@@ -126,7 +127,7 @@ def generate(
     was_training = model.training
     model.eval()
     recording: Any = record_routing(model) if trace and is_composed(model) else nullcontext({})
-    with torch.inference_mode(), recording as routing:
+    with torch.inference_mode(), slot_attention(model), weight_first(model), recording as routing:
         batch = SlotBatch(model, num_slots, capacity, temperature, top_p)
         step = batch.step if trace else fastest_step(batch)
         while queue or active:
@@ -201,6 +202,7 @@ class SlotBatch:
         self.num_slots, self.capacity = num_slots, capacity
         self.temperature, self.top_p = temperature, top_p
         self.device: torch.device = self.head.weight.device
+        self.dtype: torch.dtype = self.decoder.embed_tokens.weight.dtype
         self.ids_B = torch.zeros(num_slots, dtype=torch.long, device=self.device)
         self.positions_B = torch.zeros_like(self.ids_B)
         self.logprobs_B = torch.zeros(num_slots, device=self.device)
@@ -252,9 +254,11 @@ class SlotBatch:
             mask_BC = mask_BC & (columns_C > positions_B1 - self.window)
         for layer in self.cache.layers:
             layer.num_rows, layer.num_columns = num_rows, num_columns
+        # Added to the scores: made once here, where a mask of truth values is converted anew in every layer.
+        added_BC = torch.zeros_like(mask_BC, dtype=self.dtype).masked_fill_(~mask_BC, float("-inf"))
         hidden_B1D = self.decoder(
             input_ids=self.ids_B[rows, None],
-            attention_mask=mask_BC[:, None, None],
+            attention_mask=added_BC[:, None, None],
             position_ids=positions_B1,
             past_key_values=self.cache,
             use_cache=True,

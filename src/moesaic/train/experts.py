@@ -88,7 +88,7 @@ def train_adapter(
         with packed_attention(base.model):
             result = train(
                 accelerator,
-                PackedLoss(base.model),
+                PackedLoss(base.model, options),
                 parameters,
                 batches,
                 lambda: validation_loss(base.model, validation, languages, options.row_tokens, accelerator.autocast),

@@ -85,7 +85,7 @@ def train_gate(
     batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
     per_step = options.accumulation * accelerator.num_processes
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
-    loss = PackedLoss(model, _routing_loss(options))
+    loss = PackedLoss(model, options, _routing_loss(options))
 
     def stretch(name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float) -> TrainingResult:
         for parameter in model.parameters():

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from moesaic.data.packing import PackedBatch, PackedBatches
 from moesaic.errors import MoesaicError
+from moesaic.model.compiled import CompiledLayers, fixed_shape
 from moesaic.model.loss import hidden_states, targets, token_losses
 from moesaic.model.moe import record_routing
 from moesaic.model.router import Routing
@@ -57,13 +58,23 @@ class PackedLoss(nn.Module):
 
     Args:
         model: The ``...ForCausalLM`` module; adapters or MoE blocks are already inside it.
-        routing_loss: Adds a scalar computed from every layer's ``Routing``.
+        options: ``compile`` and ``row_tokens`` say whether layers run compiled, and at which length of rows.
+        routing_loss: Adds a scalar computed from every layer's ``Routing``; the layers are not compiled then, since
+            what is recorded in one layer would make its graph differ from the next one's.
     """
 
-    def __init__(self, model: nn.Module, routing_loss: RoutingLoss | None = None) -> None:
+    def __init__(self, model: nn.Module, options: Optimisation, routing_loss: RoutingLoss | None = None) -> None:
         super().__init__()
         self.model = model
         self._routing_loss = routing_loss
+        self._row_tokens = options.row_tokens
+        self._compiled: CompiledLayers | None = None
+        if options.compile:
+            if next(model.parameters()).is_cuda and routing_loss is None:
+                self._compiled = CompiledLayers(model)
+            else:
+                reason = "this is not a GPU" if routing_loss is None else "routing losses need every layer's gates"
+                say(f"note: compile: true has no effect here: {reason}")
 
     def forward(self, batch: PackedBatch, positions_N: Tensor, labels_N: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the summed token loss and the routing loss of the row.
@@ -74,7 +85,7 @@ class PackedLoss(nn.Module):
             labels_N: The tokens they predict.
         """
         if self._routing_loss is None:
-            hidden_TD = hidden_states(self.model, batch)
+            hidden_TD = self._hidden_states(batch)
             extra = hidden_TD.new_zeros((), dtype=torch.float)
         else:
             with record_routing(self.model) as routings:
@@ -82,6 +93,12 @@ class PackedLoss(nn.Module):
             extra = self._routing_loss(routings, batch)
         head: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
         return token_losses(hidden_TD[positions_N], head, labels_N).sum(), extra
+
+    def _hidden_states(self, batch: PackedBatch) -> Tensor:
+        if self._compiled is None:
+            return hidden_states(self.model, batch)
+        with self._compiled.active():
+            return hidden_states(self.model, fixed_shape(batch, self._row_tokens))
 
 
 def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:

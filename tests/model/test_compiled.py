@@ -1,0 +1,100 @@
+"""Compiled layers compute what the layers compute, with one graph for all layers and rows."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moesaic.data.packing import IGNORED_LABEL, pack_row
+from moesaic.data.prompts import EncodedExample
+from moesaic.model import attention
+from moesaic.model.attention import block_diagonal_mask, packed_attention
+from moesaic.model.compiled import DOCUMENTS, CompiledLayers, fixed_shape
+from moesaic.model.loss import hidden_states
+from moesaic.model.moe import compose
+from pico import pico_llama, random_experts, random_gates
+
+LANGUAGES = ("python", "java")
+
+
+def row(lengths, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    examples = [
+        EncodedExample(
+            language=LANGUAGES[index % 2],
+            ids=torch.randint(0, 256, (length,), generator=generator).tolist(),
+            num_prompt_tokens=1,
+            num_code_tokens=max(0, length - 2),
+        )
+        for index, length in enumerate(lengths)
+    ]
+    return pack_row(examples, LANGUAGES)
+
+
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=70), st.integers(0, 100))
+def test_fixed_shape_keeps_the_row_and_adds_only_padding(lengths, room):
+    batch = row(lengths)
+    total = batch.num_tokens + room
+    fixed = fixed_shape(batch, total)
+    count = batch.num_tokens
+    assert fixed.num_tokens == total
+    assert torch.equal(fixed.input_ids_1T[:, :count], batch.input_ids_1T)
+    assert torch.equal(fixed.position_ids_1T[:, :count], batch.position_ids_1T)
+    assert (fixed.labels_1T[:, count:] == IGNORED_LABEL).all()
+    assert not fixed.code_mask_1T[:, count:].any()
+    assert (fixed.language_ids_1T[:, count:] == -1).all()
+    boundaries = fixed.cu_seqlens_D1
+    assert torch.equal(boundaries[: len(batch.cu_seqlens_D1)], batch.cu_seqlens_D1)
+    assert boundaries[-1] == total
+    assert boundaries.dtype == torch.int32
+    assert (len(boundaries) - 1) % DOCUMENTS == 0
+    assert len(fixed.example_ids_D) == len(boundaries) - 1
+    lengths_D = boundaries.diff()
+    assert (lengths_D >= 0).all()
+    assert lengths_D.max() <= fixed.max_seqlen
+    # Positions restart with every document, the padding's too.
+    expected = torch.cat([torch.arange(length) for length in lengths_D.tolist()])
+    assert torch.equal(fixed.position_ids_1T[0], expected)
+
+
+def by_mask(query, key, value, scaling, window, cu_seqlens):
+    """Attention without a loop over documents, as a GPU has it: nothing here depends on the lengths' values."""
+    mask = block_diagonal_mask(cu_seqlens, query.shape[2], window)
+    mixed = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=scaling, enable_gqa=True
+    )
+    return mixed.transpose(1, 2)
+
+
+def models():
+    composed = compose(pico_llama(num_hidden_layers=3), random_experts(pico_llama(num_hidden_layers=3)), "top_k", 2)
+    random_gates(composed)
+    return {"dense": pico_llama(num_hidden_layers=3), "composed": composed}
+
+
+@pytest.mark.parametrize("name", ["dense", "composed"])
+def test_compiled_equals_eager_with_gradients_and_one_graph(name, monkeypatch):
+    monkeypatch.setattr(attention, "_by_document", by_mask)
+    graphs = []
+
+    def backend(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    model = models()[name].train()
+    layers = CompiledLayers(model, backend)
+    parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
+    for seed, lengths in enumerate([(5, 9, 30), (20, 17), (31, 4, 4, 4)]):
+        batch = row(lengths, seed)
+        with packed_attention(model):
+            expected = hidden_states(model, batch)
+            weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(seed))
+            gradients = torch.autograd.grad((expected * weights).sum(), parameters)
+            with layers.active():
+                found = hidden_states(model, fixed_shape(batch, 64))[: batch.num_tokens]
+            assert torch.allclose(found, expected, atol=1e-5)
+            for one, other in zip(torch.autograd.grad((found * weights).sum(), parameters), gradients, strict=True):
+                assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
+    assert len(graphs) == 1
+    assert all(layer._compiled_call_impl is None for layer in model.model.layers)
