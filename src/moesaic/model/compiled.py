@@ -6,7 +6,7 @@
 A decoder layer is a few matrix products among dozens of element-wise kernels, each of which reads and writes a row's
 activations; compiled, what lies between two products is one kernel. Layers share one code object, so the first one's
 graph serves all. A graph has fixed shapes, so rows are brought to one: the length is padded, the number of documents
-rounded up with empty ones, the longest document rounded up to a power of two.
+rounded up with empty ones, the length of the longest document rounded up too.
 
 Shapes: T tokens of the row, D documents (D1: D + 1).
 """
@@ -24,8 +24,11 @@ from torch import Tensor
 
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch
 
-DOCUMENTS = 64
+DOCUMENTS = 256
 """The number of documents is rounded up to a multiple of this."""
+
+LONGEST = 1024
+"""The longest document counts as at least this long: attention needs no more than an upper bound."""
 
 
 class CompiledLayers:
@@ -60,9 +63,9 @@ def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:
         row_tokens: Length to pad to.
 
     Returns:
-        The row with documents of padding after its own, none longer than the row's ``max_seqlen``.
+        The row with documents of padding after its own, and ``max_seqlen`` an upper bound on the length of all.
     """
-    longest = 1 << (batch.max_seqlen - 1).bit_length()
+    longest = max(LONGEST, 1 << (batch.max_seqlen - 1).bit_length())
     padding, device = row_tokens - batch.num_tokens, batch.input_ids_1T.device
     ends = [*range(batch.num_tokens + longest, row_tokens, longest), *([row_tokens] if padding else [])]
     ends += [row_tokens] * (-(len(batch.example_ids_D) + len(ends)) % DOCUMENTS)

@@ -10,7 +10,7 @@ multiplied once for all experts, quantised or not. Routing is a mask over the co
 ``((x A^T) * mask) B``: dense small matrix products, no sorting, no gathering, no host synchronisation. The cost of that
 choice: low-rank products are done for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
 
-Shapes: T tokens, D model, F hidden, E experts, K top-k, R greatest rank, P = 2 (gate and up projection).
+Shapes: T tokens, D model, F hidden, E experts, K top-k, R greatest rank, N = E R, P = 2 (gate and up projection).
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class FactoredMoE(nn.Module):
     """
 
     scale_E: Tensor
+    index_E: Tensor
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class FactoredMoE(nn.Module):
         self.down_A_ERF = stacked(0, "down_proj")
         self.down_B_ERD = stacked(1, "down_proj")
         self.register_buffer("scale_E", torch.tensor(self.scales, device=device), persistent=False)
+        self.register_buffer("index_E", torch.arange(len(experts), device=device), persistent=False)
 
     def extra_repr(self) -> str:
         """Shown by ``print(model)``."""
@@ -123,28 +125,23 @@ class FactoredMoE(nn.Module):
         }
 
     def _top_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
-        """Each slot k runs one expert a token, chosen by masking the ranks of the others."""
-        num_tokens, num_experts = x_TD.shape[0], len(self.names)
+        """The K slots side by side, each with one expert a token, chosen by masking the ranks of the others."""
+        num_tokens, top_k = routing.experts_TK.shape
         gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
-        low_TPER = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype)).view(num_tokens, 2, num_experts, -1)
+        low_TPER = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype))
+        low_TPER = low_TPER.view(num_tokens, 2, len(self.names), -1)
         dtype = low_TPER.dtype
-        gate_B_NF, up_B_NF = self.gate_B_ERF.flatten(0, 1).to(dtype), self.up_B_ERF.flatten(0, 1).to(dtype)
-        down_A_NF, down_B_ND = self.down_A_ERF.flatten(0, 1).to(dtype), self.down_B_ERD.flatten(0, 1).to(dtype)
-        experts_E = torch.arange(num_experts, device=x_TD.device)
-        mixed_TF: Tensor | None = None
-        down_TN: Tensor | None = None
-        for k in range(routing.experts_TK.shape[1]):
-            is_chosen_TE = routing.experts_TK[:, k, None] == experts_E
-            mask_TER = (is_chosen_TE * self.scale_E).to(dtype)[:, :, None]
-            low_TPN = (low_TPER * mask_TER[:, None]).flatten(2)
-            h_TF = F.silu(torch.addmm(gate_TF, low_TPN[:, 0], gate_B_NF)) * torch.addmm(up_TF, low_TPN[:, 1], up_B_NF)
-            h_TF = h_TF * routing.weights_TK[:, k, None].to(h_TF.dtype)
-            slot_TN = (F.linear(h_TF, down_A_NF).view(num_tokens, num_experts, -1) * mask_TER).flatten(1)
-            mixed_TF = h_TF if mixed_TF is None else mixed_TF + h_TF
-            down_TN = slot_TN if down_TN is None else down_TN + slot_TN
-        assert mixed_TF is not None
-        assert down_TN is not None
-        return torch.addmm(self.down_proj(mixed_TF), down_TN, down_B_ND)
+        mask_TKE = ((routing.experts_TK[:, :, None] == self.index_E) * self.scale_E).to(dtype)
+        # One product for all slots: a decoding step is bound by the number of kernels, not by their work.
+        low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)  # S = T K
+        gate_SF = low_SPN[:, 0] @ self.gate_B_ERF.flatten(0, 1).to(dtype)
+        up_SF = low_SPN[:, 1] @ self.up_B_ERF.flatten(0, 1).to(dtype)
+        gate_TKF = gate_SF.view(num_tokens, top_k, -1) + gate_TF[:, None]
+        up_TKF = up_SF.view(num_tokens, top_k, -1) + up_TF[:, None]
+        h_TKF = F.silu(gate_TKF) * up_TKF * routing.weights_TK[:, :, None].to(dtype)
+        low_TKER = F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype)).unflatten(2, (len(self.names), -1))
+        down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
+        return torch.addmm(self.down_proj(h_TKF.sum(1)), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
 
     def _all_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
         """Every expert runs on every token, so that slots are expert slices and need no mask."""
