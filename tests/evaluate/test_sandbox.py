@@ -81,6 +81,31 @@ def test_missing_toolchain_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert missing["cpp"] == "cpp: g++ is not on PATH; install it to run C++ programs"
 
 
+def test_a_tool_linked_into_a_shared_folder_does_not_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``~/.local/bin/node`` must not bring all of ``~/.local`` into the sandbox."""
+    home = tmp_path / "home"
+    own = tmp_path / "node-22" / "bin" / "node"
+    shared = home / ".local" / "bin" / "node"
+    for folder in (own.parent, shared.parent):
+        folder.mkdir(parents=True)
+    own.write_text("#!/bin/sh\necho v22.1.0\n")
+    own.chmod(0o755)
+    shared.symlink_to(own)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{shared.parent}:/usr/bin:/bin")
+    toolchains.find_toolchain.cache_clear()
+    try:
+        toolchain = toolchains.find_toolchain("javascript")
+        assert (toolchain.folders, toolchain.run[0]) == ((tmp_path / "node-22",), str(own))
+        toolchains.find_toolchain.cache_clear()
+        shared.unlink()
+        own.rename(shared)
+        with pytest.raises(ToolchainError, match=r"straight into .*\.local"):
+            toolchains.find_toolchain("javascript")
+    finally:
+        toolchains.find_toolchain.cache_clear()
+
+
 PYTHON_CASES = {
     "passes": ("assert 1 + 1 == 2", Status.PASSED),
     "wrong": ("assert 1 + 1 == 3", Status.WRONG),
@@ -213,6 +238,23 @@ def test_java_compiler_survives_what_it_is_given(box: Sandbox) -> None:
     deep = java("int x = " + "(" * 20_000 + "1" + ")" * 20_000 + ";")
     assert run(box, "java", deep).status in (Status.COMPILE_ERROR, Status.MEMORY)
     assert run(box, "java", JAVA_CASES["passes"][0]).status is Status.PASSED
+
+
+@needs("javac", "bwrap")
+@pytest.mark.toolchain
+def test_class_names_that_are_no_file_names_cost_only_their_program(box: Sandbox) -> None:
+    long = f"class {'長' * 100} {{}} {JAVA_CASES['passes'][0]}"
+    result = run(box, "java", long)
+    assert (result.status, result.stage) == (Status.COMPILE_ERROR, "compile")
+    assert "class name not accepted" in result.detail
+    assert run(box, "java", JAVA_CASES["passes"][0]).status is Status.PASSED
+
+
+@needs("javac", "bwrap")
+@pytest.mark.toolchain
+def test_a_program_may_have_a_class_launcher(box: Sandbox) -> None:
+    other = "class Launcher { static int one() { return 1; } } " + java("System.out.println(Launcher.one());")
+    assert run(box, "java", other).status is Status.PASSED
 
 
 @needs("javac", "bwrap")

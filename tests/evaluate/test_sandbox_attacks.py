@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from moesaic.evaluate.sandbox import ExecutionResult, Limits, Program, Sandbox, Status
+from moesaic.evaluate.seccomp import DENIED
 
 LIMITS = Limits(
     wall_seconds=10,
@@ -116,6 +118,61 @@ def test_memory_bomb_spread_over_processes(boxes: dict[str, Sandbox], mode: str)
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_memory_bomb_behind_a_first_thread_that_has_ended(boxes: dict[str, Sandbox], mode: str) -> None:
+    """The kernel shows no memory for such a process, only for its threads."""
+    result = attack(
+        boxes[mode],
+        """
+        import ctypes, os, platform, threading, time
+        def work():
+            held = [b'x' * (15 << 20) for _ in range(6)]
+            time.sleep(3)
+            os.write(1, b'all held')
+            os._exit(0)
+        for _ in range(4):
+            if os.fork() == 0:
+                threading.Thread(target=work).start()
+                ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[platform.machine()], 0)  # exit, this thread
+        time.sleep(5)
+        """,
+    )
+    assert result.detail == "stopped: over the limit of memory"
+    assert "all held" not in result.stdout
+
+
+def test_memory_that_stays_when_it_is_unmapped(box: Sandbox) -> None:
+    """Pages of a shared mapping live as long as any of it is mapped, but only what is mapped counts as resident."""
+    if box.isolation.filter is None:  # type: ignore[attr-defined]
+        pytest.skip("no seccomp filter for this machine")
+    result = attack(
+        box,
+        """
+        import ctypes, errno, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        def hold(name, flags, descriptor=-1):
+            for _ in range(10):
+                start = libc.mmap(None, 32 << 20, 3, flags, descriptor, 0)
+                if start in (None, 2**64 - 1):
+                    return print(name, errno.errorcode[ctypes.get_errno()])
+                ctypes.memset(start, 1, 32 << 20)
+                libc.munmap(start, (32 << 20) - 4096)
+            print(name, 'held')
+        hold('private', 0x22)
+        hold('shared', 0x21)
+        hold('shared, validated', 0x23)
+        try:
+            hold('zero', 0x01, os.open('/dev/zero', os.O_RDWR))
+        except OSError as error:
+            print('zero', errno.errorcode[error.errno])
+        """,
+    )
+    assert result.stdout.splitlines() == ["private held", "shared EPERM", "shared, validated EPERM", "zero EACCES"]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_endless_output_is_cut(boxes: dict[str, Sandbox], mode: str, stream: str) -> None:
     source = f"import sys\nfor _ in range(500):\n    sys.{stream}.write('x' * 100_000)\nprint('the end')"
@@ -193,6 +250,36 @@ def test_reading_a_secret_file(box: Sandbox, tmp_path: Path, monkeypatch: pytest
     assert "[] []" in result.stdout
 
 
+def test_nothing_is_inherited(box: Sandbox) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    try:
+        result = attack(
+            box,
+            """
+            import os
+            print(sorted(int(name) for name in os.listdir('/proc/self/fd'))[:-1])  # the last one lists the folder
+            for name in ('fd', 'mem', 'environ', 'root', 'cwd'):
+                try:
+                    open(f'/proc/1/{name}', 'rb').read(1)
+                    print('read', name)
+                except PermissionError:
+                    pass
+                except OSError as error:
+                    print(name, error)
+            for descriptor in (0, 1, 2):  # pipes of this user alone, and their other ends are not here
+                try:
+                    os.write(descriptor, b'') if descriptor else os.write(0, b'x')
+                except OSError as error:
+                    print(descriptor, error.strerror)
+            """,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert result.stdout == "[0, 1, 2]\n0 Bad file descriptor\n"
+
+
 def test_opening_a_socket(box: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = f"""
@@ -234,11 +321,18 @@ def test_killing_the_parent_and_its_neighbours(box: Sandbox) -> None:
                     os.kill(target, signal.SIGKILL)
                 except OSError as error:
                     print(type(error).__name__)
+            for name in (signal.SIGSTOP, signal.SIGTERM):
+                for kill in (os.kill, os.killpg):
+                    try:
+                        kill(os.getppid(), name)
+                    except OSError as error:
+                        print(type(error).__name__)
             print('alive')
             """,
         )
         assert victim.poll() is None
         assert "ProcessLookupError" in result.stdout
+        assert result.stdout.endswith("alive\n")
     finally:
         victim.kill()
         victim.wait()
@@ -349,6 +443,8 @@ def test_privileges(box: Sandbox) -> None:
 def test_system_calls_that_exploits_use(box: Sandbox) -> None:
     if box.isolation.filter is None:  # type: ignore[attr-defined]
         pytest.skip("no seccomp filter for this machine")
+    calls = ("io_uring_setup", "keyctl", "add_key", "bpf", "userfaultfd", "setns", "pidfd_getfd", "open_tree_attr")
+    column = 0 if platform.machine() == "x86_64" else 1
     result = attack(
         box,
         """
@@ -362,9 +458,16 @@ def test_system_calls_that_exploits_use(box: Sandbox) -> None:
         print('mount', outcome(libc.mount, b'none', b'/tmp', b'tmpfs', 0, None))
         print('memfd', outcome(libc.memfd_create, b'x', 0))
         print('shmget', outcome(libc.shmget, 0, 4096, 0o1600))
-        """,
+        print('semget', outcome(libc.semget, 0, 32000, 0o1600))
+        print('msgget', outcome(libc.msgget, 0, 0o1600))
+        for name, numbers in CALLS.items():
+            print(name, outcome(libc.syscall, numbers[MACHINE], *[ctypes.c_long(0)] * 5))
+        USER_NAMESPACE = 0x10000000
+        print('clone', outcome(libc.syscall, (56, 220)[MACHINE], ctypes.c_long(USER_NAMESPACE | 17), 0, 0, 0, 0))
+        """.replace("CALLS", repr({name: DENIED[name] for name in calls})).replace("MACHINE", str(column)),
     )
-    assert result.stdout.splitlines() == [f"{call} EPERM" for call in ("unshare", "ptrace", "mount", "memfd", "shmget")]
+    tried = ("unshare", "ptrace", "mount", "memfd", "shmget", "semget", "msgget", *calls, "clone")
+    assert result.stdout.splitlines() == [f"{call} EPERM" for call in tried]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -410,7 +513,7 @@ def test_all_of_it_without_being_root() -> None:
         import os
         from moesaic.evaluate.sandbox import Limits, Program, Sandbox
         assert os.geteuid() == 61000
-        limits = Limits(wall_seconds=5, processes=16, memory_bytes=200 << 20)
+        limits = Limits(wall_seconds=5, processes=16, memory_bytes=200 << 20, files=500)
         with Sandbox(allow_code_execution=True, limits=limits) as box:
             for source in (
                 "print(1)",
@@ -419,6 +522,9 @@ def test_all_of_it_without_being_root() -> None:
                 "import os\\nfor _ in range(100):\\n    if os.fork() == 0:\\n        os.read(0, 1); os._exit(0)",
                 "held = [b'x' * (1 << 20) for _ in range(600)]",
                 "open('/box/x', 'w')",
+                "open('/dev/zero', 'r+b')",
+                "import mmap; mmap.mmap(-1, 1 << 20)",
+                "import time\\nfor number in range(20_000):\\n    open(f'/tmp/{number}', 'w').close()\\ntime.sleep(2)",
             ):
                 print(box.run(Program("python", source)).detail.split(":")[0])
         """
@@ -439,4 +545,5 @@ def test_all_of_it_without_being_root() -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "", "FileNotFoundError", "OSError", "BlockingIOError", "MemoryError", "OSError",
+        "PermissionError", "PermissionError", "stopped",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ A completion that calls ``exit(0)``, or a comment that swallows the tests, would
 is judged by its own assertions prints a marker, random for each program, after its last test:
 
     Python, JavaScript, PHP   a statement appended to the source
-    Java                      ``harnesses/Launcher.java`` calls ``Main.main`` and prints it when that returns
+    Java                      ``harnesses/MoesaicLauncher.java`` calls ``Main.main`` and prints it when that returns
     C++, C                    ``harnesses/main_marker.c``, linked with ``--wrap=main``, does the same
     C#                        none: the exit code alone counts
 

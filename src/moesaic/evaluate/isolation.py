@@ -243,7 +243,8 @@ def _root(mounts: Sequence[Mount]) -> list[str]:
             options += ["--perms", "0755", "--dir", parent]
     for file in _SYSTEM_FILES:
         options += ["--ro-bind-try", file, file]
-    options += ["--proc", "/proc", "--dev", "/dev"]
+    # A shared mapping of /dev/zero is memory that no watchdog sees; bound without its device it cannot be opened.
+    options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/dev/null", "/dev/zero"]
     for mount in mounts:
         if not mount.writable and not mount.target.startswith("/usr/"):
             options += ["--ro-bind", str(mount.source), mount.target]

@@ -28,6 +28,7 @@ from moesaic.evaluate.toolchains import Toolchain
 __all__ = ["Compilation", "JavaCompiler"]
 
 _CLASS_NAME = re.compile(r"[\w$]{1,200}(/[\w$]{1,200}){0,8}\.class")
+_MAX_NAME_BYTES = 255  # of a file, in any file system
 _MAX_CLASSES = 1000
 _HARNESSES = Path(__file__).with_name("harnesses")
 _UNLIMITED_SECONDS = 10**8
@@ -161,7 +162,8 @@ class JavaCompiler:
         classes: dict[str, bytes] = {}
         for _ in range(count):
             name = self._read_block(process, deadline).decode("utf-8", "replace")
-            if not _CLASS_NAME.fullmatch(name):
+            longest = max(len(os.fsencode(part)) for part in name.split("/"))
+            if not _CLASS_NAME.fullmatch(name) or longest > _MAX_NAME_BYTES:
                 return False, f"class name not accepted: {name!r}", self._skip(process, count, len(classes), deadline)
             classes[name] = self._read_block(process, deadline)
         return succeeded, messages, classes

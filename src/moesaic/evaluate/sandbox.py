@@ -7,7 +7,8 @@ Two modes. ``bubblewrap``, the default, stops
     writing anywhere         everything is read-only but a private /tmp in memory, gone afterwards
     filling the disk         that /tmp is limited in bytes and files, each file in bytes
     filling the memory       resident memory of all processes together is watched every 20 ms; address space of each is
-                             limited, heaps of the JVM and Node.js by their flags
+                             limited, heaps of the JVM and Node.js by their flags; memory that is not resident anywhere,
+                             as unmapped pages of a shared mapping are, cannot be had (seccomp, no /dev/zero)
     fork bombs               processes and threads are limited
     running on               wall and CPU time are limited; the PID namespace dies with its command, daemons and all
     flooding                 stdout and stderr are read while they come, and cut
@@ -22,8 +23,8 @@ a program that reads /usr; a program that forges its own verdict (``evaluate.har
 
 ``rlimit`` must be asked for by name. It stops endless programs, oversized files, endless output, most memory and fork
 bombs, and changes to an unprivileged user when started as root. It does not stop: the network, reading and writing what
-the user may read and write, many files, killing the user's other processes, or a process that detaches itself with
-setsid and stays. Use it only for programs you trust, or inside a container that you throw away.
+the user may read and write, many files, memory that is not resident, killing the user's other processes, or a process
+that detaches itself with setsid and stays. Use it only for programs you trust, or in a container that you throw away.
 
 Nothing runs without consent: ``allow_code_execution=True``.
 """
@@ -228,7 +229,7 @@ class Sandbox:
         toolchain = find_toolchain(program.language)
         command = list(toolchain.run)
         if program.language == "java":
-            command += ["Launcher", program.marker] if program.marker else ["Main"]
+            command += ["MoesaicLauncher", program.marker] if program.marker else ["Main"]
         environment = {"MOESAIC_MARKER": program.marker} if program.language in ("cpp", "c") else {}
         box = Mount(build.folder, "/box")
         outcome = self._supervise(command, toolchain, box, self._cache(toolchain), limits, stdin, environment)
@@ -313,8 +314,9 @@ class Sandbox:
         cache = self._cache(toolchain).source
         with self._java_compiler(toolchain) as compiler:
             with self._lock:
-                if not (cache / "Launcher.class").exists():
-                    answer = compiler.compile("Launcher.java", (HARNESSES / "Launcher.java").read_text(), cache)
+                if not (cache / "MoesaicLauncher.class").exists():
+                    launcher = HARNESSES / "MoesaicLauncher.java"
+                    answer = compiler.compile(launcher.name, launcher.read_text(encoding="utf-8"), cache)
                     if not answer.succeeded:
                         raise ToolchainError(f"java: {toolchain.tools['java']} does not compile: {answer.messages}")
             answer = compiler.compile("Main.java", (folder / "Main.java").read_text(encoding="utf-8"), folder)

@@ -4,7 +4,8 @@ The filter is a classic BPF program over ``struct seccomp_data`` (``linux/seccom
 no library is needed; bubblewrap loads it just before the program starts. It is a deny list, the second wall behind the
 namespaces: what the kernel exposes most often to exploits (user namespaces, mounts, BPF, io_uring, keyrings, tracing,
 userfaultfd) is gone, and so are sockets of every family but AF_UNIX, and the memory that a watchdog of resident memory
-does not see (memfd, System V segments, message queues).
+does not see: memfd, System V segments, semaphores and queues, and shared mappings without a file, whose pages stay when
+all but one of them is unmapped.
 
 ``clone3`` answers ENOSYS, because its flags lie in memory where a filter cannot look; libc then falls back to
 ``clone``, whose namespace flags are checked.
@@ -37,6 +38,7 @@ _FAIL = 0x00050000  # SECCOMP_RET_ERRNO, the error number in the low bits
 
 _X32_BIT = 0x40000000  # x86-64's second calling convention has every call under another number
 _NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _AF_UNIX = 1
 
 
@@ -54,19 +56,19 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430),
     "fspick": (433, 433), "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425), "ioperm": (173, None), "iopl": (172, None), "kcmp": (312, 272),
-    "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219), "mount": (165, 40),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447),
-    "mount_setattr": (442, 442), "mq_open": (240, 180), "move_mount": (429, 429), "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265), "open_tree": (428, 428), "perf_event_open": (298, 241),
-    "pidfd_getfd": (438, 438), "pivot_root": (155, 41), "process_madvise": (440, 440),
-    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60),
-    "reboot": (169, 142), "request_key": (249, 218), "setdomainname": (171, 162), "sethostname": (170, 161),
-    "setns": (308, 268), "settimeofday": (164, 170), "swapoff": (168, 225), "swapon": (167, 224), "syslog": (103, 116),
-    "umount2": (166, 39), "unshare": (272, 97), "userfaultfd": (323, 282), "shmget": (29, 194), "vhangup": (153, 58),
+    "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219), "memfd_create": (319, 279),
+    "memfd_secret": (447, 447), "mount": (165, 40), "mount_setattr": (442, 442), "move_mount": (429, 429),
+    "mq_open": (240, 180), "msgget": (68, 186), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428), "open_tree_attr": (467, 467), "perf_event_open": (298, 241), "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41), "process_madvise": (440, 440), "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60), "reboot": (169, 142),
+    "request_key": (249, 218), "semget": (64, 190), "setdomainname": (171, 162), "sethostname": (170, 161),
+    "setns": (308, 268), "settimeofday": (164, 170), "shmget": (29, 194), "swapoff": (168, 225), "swapon": (167, 224),
+    "syslog": (103, 116), "umount2": (166, 39), "unshare": (272, 97), "userfaultfd": (323, 282), "vhangup": (153, 58),
 }  # fmt: skip
 """System calls that fail with EPERM, whatever their arguments."""
 
-_SPECIAL = {"clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "socketpair": (53, 199)}
+_SPECIAL = {"clone": (56, 220), "clone3": (435, 435), "mmap": (9, 222), "socket": (41, 198), "socketpair": (53, 199)}
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -89,7 +91,7 @@ def build_filter(machine: str | None = None) -> bytes | None:
     if row is None:
         return None
     allow = _instruction(_RETURN, _ALLOW)
-    load_argument = _instruction(_LOAD_WORD, _FIRST_ARGUMENT_OFFSET)
+    load_argument, load_fourth = (_instruction(_LOAD_WORD, _FIRST_ARGUMENT_OFFSET + 8 * index) for index in (0, 3))
     program = [
         _instruction(_LOAD_WORD, _ARCH_OFFSET),
         _instruction(_JUMP_EQUAL, row.audit_arch, 1, 0),
@@ -108,6 +110,8 @@ def build_filter(machine: str | None = None) -> bytes | None:
         special["clone"],
         [load_argument, _instruction(_JUMP_ANY_BIT, _NAMESPACE_FLAGS, 0, 1), _fail(errno.EPERM), allow],
     )
+    anonymous = [_instruction(_JUMP_ANY_BIT, _MAP_ANONYMOUS, 0, 2), _instruction(_JUMP_ANY_BIT, _MAP_SHARED, 0, 1)]
+    program += _on_call(special["mmap"], [load_fourth, *anonymous, _fail(errno.EPERM), allow])
     for name in ("socket", "socketpair"):
         body = [load_argument, _instruction(_JUMP_EQUAL, _AF_UNIX, 1, 0), _fail(errno.EAFNOSUPPORT), allow]
         program += _on_call(special[name], body)

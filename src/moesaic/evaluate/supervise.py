@@ -281,8 +281,18 @@ def descendants(pid: int) -> list[int]:
 
 def resident_bytes(pid: int) -> int:
     """Returns the resident memory of a process and all its descendants; shared pages count once for each."""
-    total = 0
+    pages = 0
     for member in [pid, *descendants(pid)]:
-        with contextlib.suppress(OSError, IndexError), open(f"/proc/{member}/statm") as file:  # noqa: PTH123
-            total += int(file.read().split()[1]) * _PAGE_BYTES
-    return total
+        with contextlib.suppress(OSError):
+            # A process whose first thread has ended shows no memory of its own; its other threads still do.
+            tasks = f"/proc/{member}/task"
+            pages += _resident_pages(f"/proc/{member}") or max(
+                (_resident_pages(f"{tasks}/{task}") for task in os.listdir(tasks)),  # noqa: PTH208
+                default=0,
+            )
+    return pages * _PAGE_BYTES
+
+
+def _resident_pages(folder: str) -> int:
+    with open(f"{folder}/statm") as file:  # noqa: PTH123
+        return int(file.read().split()[1])

@@ -83,7 +83,7 @@ def _java(row: Language) -> Toolchain:
     if not java.is_file():
         raise ToolchainError(f"java: no java beside {javac}; install a complete JDK, 17 or later")
     flags = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
-    run = (str(java), *flags, "-Xmx{heap_mb}m", "-Xss16m", "-cp", "{folder}:{cache}")
+    run = (str(java), *flags, "-Xmx{heap_mb}m", "-Xss16m", "-cp", "{cache}:{folder}")
     settings = tuple(path for path in Path("/etc").glob("java-*") if path.is_dir())
     version = _version(str(java), "-version")
     tools = {"java": str(java), "flags": " ".join(flags)}
@@ -159,15 +159,30 @@ def _find(tool: str, row: Language) -> Path:
     path = shutil.which(tool)
     if path is None:
         raise ToolchainError(f"{row.name}: {tool} is not on PATH; install it to run {row.title} programs")
-    return Path(path)
+    program = Path(path)
+    return program.resolve() if program.parent.parent in _shared_prefixes() else program
 
 
 def _folders(program: Path) -> tuple[Path, ...]:
-    """Folders outside /usr that a tool needs: the one above its ``bin``, where it is and where its link points."""
-    prefixes = (path.parent.parent for path in (program, program.resolve()))
-    outside = {prefix for prefix in prefixes if not prefix.is_relative_to("/usr") and prefix != Path("/")}
-    whole_homes = {Path(os.path.expanduser("~")), Path("/home"), Path("/opt")}  # noqa: PTH111  # there may be no home
-    return tuple(sorted(outside - whole_homes))
+    """Folders outside /usr that a tool needs: the one above its ``bin``, where it is and where its link points.
+
+    Raises:
+        ToolchainError: Such a folder holds much else, all of which programs would see.
+    """
+    prefixes = {path.parent.parent for path in (program, program.resolve())}
+    shared = sorted(prefixes & _shared_prefixes())
+    if shared:
+        raise ToolchainError(
+            f"{program} is installed straight into {shared[0]}, and programs must not see what else is there; "
+            "install it into a folder of its own or below /usr"
+        )
+    return tuple(sorted(p for p in prefixes if not p.is_relative_to("/usr") and p != Path("/")))
+
+
+def _shared_prefixes() -> set[Path]:
+    """Folders that may have a ``bin`` but are nobody's installation alone."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # there may be no home
+    return {home, home / ".local", Path("/home"), Path("/opt")}
 
 
 def _is_reachable_by_all(path: Path) -> bool:

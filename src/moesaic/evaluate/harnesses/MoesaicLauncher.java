@@ -5,7 +5,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 
 /** Runs Main.main and prints a marker when it returns; System.exit never gets that far. */
-public final class Launcher {
+public final class MoesaicLauncher {
     public static void main(String[] arguments) throws Throwable {
         Method main = Class.forName("Main").getDeclaredMethod("main", String[].class);
         main.setAccessible(true);
