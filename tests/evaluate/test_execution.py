@@ -233,3 +233,92 @@ def test_command_refuses_without_consent(app: typer.Typer, tmp_path: Path) -> No
     path.write_text(json.dumps({"id": "a", "language": "python", "test": "print(1)", "solution": "x = 1"}))
     with pytest.raises(ConsentError, match="--allow-code-execution"):
         CliRunner().invoke(app, ["execute", "own", str(path)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["folder", "absent/rows.jsonl", "device"])
+def test_rows_that_cannot_be_kept_are_refused_before_anything_runs(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/full")
+    monkeypatch.setattr(execution, "grade", lambda *_: pytest.fail("ran"))
+    with pytest.raises(DataError, match=f"--rows .*{name}"):
+        execute("own", PROBLEMS, sandbox=box, rows=tmp_path / name)
+
+
+@pytest.mark.parametrize("line", ["[1]", "[" * 100_000, '{"id": 1}', "3"])
+def test_a_line_that_is_no_row_is_named(box: Sandbox, tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    execute("own", {"python": [TWICE]}, sandbox=box, rows=path)
+    good = path.read_text()
+    path.write_text(good + good.replace('"sample": 0', '"sample": [0]') if line == "3" else f"{good}{line}\n")
+    before = path.read_text()
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: not a row"):
+        execute("own", PROBLEMS, sandbox=box, rows=path)
+    assert path.read_text() == before
+
+
+def test_nothing_to_grade_is_said(box: Sandbox) -> None:
+    with pytest.raises(DataError, match="no problem of own has a solution"):
+        execute("own", {"python": [NO_GOLD]}, sandbox=box)
+    empty = Problem("empty", "python", "x = 1\n", "", "assert x == 1")
+    assert execute("own", {"python": [empty]}, sandbox=box)[0].passed == 1
+
+
+def test_a_completion_names_its_line_when_its_language_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "completions.jsonl"
+    path.write_text('{"task_id": "a", "completion": "", "language": "pyhton"}\n')
+    with pytest.raises(DataError, match=r"completions\.jsonl:1: unknown language"):
+        read_completions(path)
+
+
+BAD_INPUT = {
+    "absent file": ["execute", "own", "absent.jsonl"],
+    "folder without files": ["execute", "own", "."],
+    "bad line": ["execute", "own", "bad.jsonl"],
+    "empty file": ["execute", "own", "empty.jsonl"],
+    "bad completion": ["execute", "own", "own.jsonl", "bad.jsonl"],
+    "rows in a folder": ["execute", "own", "own.jsonl", "--rows", "/"],
+    "unknown benchmark": ["execute", "humaneval", "own.jsonl"],
+    "unknown language": ["execute", "own", "own.jsonl", "--language", "cobol"],
+    "unknown sandbox": ["execute", "own", "own.jsonl", "--sandbox", "none"],
+    "endless timeout": ["execute", "own", "own.jsonl", "--timeout", "inf"],
+    "absent predictions": ["score", "absent.jsonl", "--language", "python"],
+    "predictions in a folder": ["score", ".", "--language", "python"],
+    "bad prediction": ["score", "bad.jsonl", "--language", "python"],
+    "no predictions": ["score", "empty.jsonl", "--language", "python"],
+    "score rows in a folder": ["score", "pairs.jsonl", "--language", "python", "--rows", "/"],
+    "score rows nowhere": ["score", "pairs.jsonl", "--language", "python", "--rows", "absent/rows"],
+    "rows over the predictions": ["score", "pairs.jsonl", "--language", "python", "--rows", "pairs.jsonl"],
+    "unknown protocol": ["score", "pairs.jsonl", "--language", "python", "--protocol", "loose"],
+    "unknown protocol of bleu": ["score", "pairs.jsonl", "--language", "python", "--metric", "bleu", "--protocol", "x"],
+    "negative seed": ["score", "pairs.jsonl", "--language", "python", "--seed", "-1"],
+    "language asked of every line": ["score", "pairs.jsonl", "--language", "all"],
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_one_message_and_exit_code_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], case: str
+) -> None:
+    from moesaic.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    Path("own.jsonl").write_text('{"id": "a", "language": "python", "solution": "x = 1", "test": "assert x"}\n')
+    Path("pairs.jsonl").write_text('{"prediction": "x = 1", "reference": "x = 1"}\n')
+    Path("bad.jsonl").write_text("{oops\n")
+    Path("empty.jsonl").write_text("")
+    if case == "folder without files":
+        for path in tmp_path.iterdir():
+            path.unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    consent = ["--allow-code-execution"] if BAD_INPUT[case][0] == "execute" else []
+    monkeypatch.setattr("sys.argv", ["moesaic", *BAD_INPUT[case], *consent])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    captured = capfd.readouterr()
+    assert stop.value.code == 2
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    assert captured.err.startswith("error: ") != captured.err.startswith("Usage: ")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

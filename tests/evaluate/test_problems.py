@@ -80,7 +80,7 @@ def test_truncated_gzip_is_no_traceback(tmp_path: Path) -> None:
 def test_paths_and_names_that_are_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="did you mean humaneval-x"):
         read_problems("humaneval", tmp_path)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         read_problems("mbxp", tmp_path / "absent")
     with pytest.raises(DataError, match=r"no \.jsonl"):
         read_problems("mbxp", tmp_path)
@@ -126,3 +126,41 @@ def test_mbxp_as_published() -> None:
     assert set(found) == {"python", "java", "javascript", "cpp"}
     assert all(problem.test.rstrip().endswith(")") for problem in found["python"])
     assert sum(problem.solution is None for problem in found["python"]) == 0
+
+
+def test_an_id_is_unique_in_its_language(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 problems in python have the id 'twice'"):
+        read_problems("own", write(tmp_path / "mine.jsonl", OWN, OWN))
+    other = {**OWN, "language": "php"}
+    assert len(read_problems("own", write(tmp_path / "mine.jsonl", OWN, other))) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, ":1: not JSON that can be read: nested too deeply"),
+        (b"\xff\xfe\x00", ":1: not JSON"),
+        (json.dumps({**OWN, "language": "pyhton"}).encode(), ":1: unknown language 'pyhton'"),
+    ],
+)
+def test_the_line_is_named_whatever_is_in_it(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_problems("own", path)
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(OWN).encode())
+    assert read_problems("own", path)["python"][0].id == "twice"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(json.dumps(OWN).encode() * 100)[:-20])
+    broken = tmp_path / "broken.jsonl.gz"
+    broken.write_bytes(gzip.compress(json.dumps(OWN).encode() * 100)[:20] + b"\xff" * 40)
+    for path in (tmp_path / "absent.jsonl", tmp_path / ("long" * 100), cut, broken):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_problems("own", path)

@@ -50,7 +50,7 @@ def test_lines_without_a_language_are_in_the_one_asked_for(tmp_path):
     path = tmp_path / "plain.jsonl"
     path.write_text('{"prediction": "int a;", "reference": "int a;"}\n\n')
     assert score_file(path, "java").languages["java"].estimates["codebleu"].value == 1.0
-    with pytest.raises(DataError, match=r"line 1: language is missing"):
+    with pytest.raises(DataError, match=r":1: language is missing"):
         score_file(path, "all")
 
 
@@ -90,16 +90,16 @@ def test_bleu(predictions):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 2 is not JSON"),
-        ("[1]", "line 2 holds a list"),
-        ('{"reference": "a"}', "line 2: prediction is missing"),
-        ('{"prediction": 3, "reference": "a"}', "line 2: prediction is 3"),
-        ('{"prediction": "a"}', "line 2: reference is missing"),
-        ('{"prediction": "a", "reference": []}', r"line 2: reference is \[\]"),
-        ('{"prediction": "a", "reference": ["b", 1]}', "line 2: reference is"),
-        ('{"prediction": "a", "reference": "b", "language": "cobol"}', "line 2: unknown language 'cobol'"),
-        ("[" * 100_000, "line 2 is"),
-        ("\ud800", "line 2 is not JSON"),
+        ("{", ":2: not JSON"),
+        ("[1]", ":2: a JSON object is needed, found list"),
+        ('{"reference": "a"}', ":2: prediction is missing"),
+        ('{"prediction": 3, "reference": "a"}', ":2: prediction is 3"),
+        ('{"prediction": "a"}', ":2: reference is missing"),
+        ('{"prediction": "a", "reference": []}', r":2: reference is \[\]"),
+        ('{"prediction": "a", "reference": ["b", 1]}', ":2: reference is"),
+        ('{"prediction": "a", "reference": "b", "language": "cobol"}', ":2: unknown language 'cobol'"),
+        ("[" * 100_000, ":2: not JSON that can be read"),
+        ("\ud800", ":2: not JSON"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path, line, message):
@@ -113,7 +113,7 @@ def test_a_malformed_line_is_named(tmp_path, line, message):
 def test_no_lines_and_no_file(tmp_path, predictions):
     with pytest.raises(DataError, match="no predictions in cpp"):
         score_file(predictions, "cpp")
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="cannot be read"):
         score_file(tmp_path / "absent.jsonl", "python")
     with pytest.raises(DataError, match="unknown metric 'exact'"):
         score_file(predictions, "python", metric="exact")
@@ -142,6 +142,20 @@ def test_command_prints_scores_with_their_guards(predictions):
 def test_command_names_a_rows_file_that_cannot_be_written(predictions, tmp_path):
     with pytest.raises(DataError, match="--rows"):
         run(str(predictions), "--language", "python", "--rows", str(tmp_path))
+
+
+def test_command_leaves_rows_as_they_were_when_it_fails(predictions, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("older\n")
+    arguments = (str(predictions), "--language", "python", "--rows", str(rows))
+    with pytest.raises(DataError, match="unknown metric"):
+        run(*arguments, "--metric", "exact")
+    assert rows.read_text() == "older\n"
+    with pytest.raises(DataError, match="would replace the predictions"):
+        run(*arguments[:-1], str(predictions))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.jsonl", "rows.jsonl"]
+    run(*arguments)
+    assert "codebleu" in rows.read_text()
 
 
 @pytest.mark.slow

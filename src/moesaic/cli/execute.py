@@ -38,7 +38,7 @@ def _execute(
     ] = False,
     sandbox: Annotated[str, typer.Option(help="bubblewrap, or rlimit (much weaker).")] = "bubblewrap",
     workers: Annotated[int, typer.Option(min=1, help="Programs at a time.")] = 2,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that a program may run.")] = 10.0,
+    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that a program may run.")] = 10.0,
 ) -> None:
     from moesaic.evaluate.execution import execute, read_completions
     from moesaic.evaluate.problems import read_problems

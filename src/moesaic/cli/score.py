@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -42,29 +44,50 @@ def _score(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals.")] = 0,
 ) -> None:
-    from moesaic.errors import DataError
     from moesaic.evaluate.score import score_file
 
-    result = score_file(
-        predictions,
-        language,
-        metric=metric,
-        protocol=protocol,
-        detokenize=detokenize,
-        workers=workers,
-        seed=seed,
-    )
-    if rows is not None:
-        try:
-            rows.write_text("".join(json.dumps(row) + "\n" for row in result.rows), encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"--rows {rows}: cannot be written: {error.strerror}") from error
+    with _opened(rows, predictions) as file:
+        result = score_file(
+            predictions,
+            language,
+            metric=metric,
+            protocol=protocol,
+            detokenize=detokenize,
+            workers=workers,
+            seed=seed,
+        )
+        if file is not None:
+            file.writelines(json.dumps(row) + "\n" for row in result.rows)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
         _print(result)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None, predictions: Path) -> Iterator[TextIO | None]:
+    """Opens the rows file before the work begins; afterwards it is there whole, or as it was if the work failed."""
+    from moesaic.errors import DataError
+
+    if path is None:
+        yield None
+        return
+    if path.exists() and not path.is_file():
+        raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
+    if path.exists() and predictions.exists() and path.samefile(predictions):
+        raise DataError(f"--rows {path}: would replace the predictions; choose another")
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            yield file
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"--rows {path}: cannot be written: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _print(result: FileScore) -> None:

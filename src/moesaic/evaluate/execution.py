@@ -7,6 +7,7 @@ program, tests and time limit are the same: a stopped run goes on where it stopp
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -21,7 +22,7 @@ from typing import Any
 from moesaic import __version__
 from moesaic.errors import DataError
 from moesaic.evaluate.pass_at_k import pass_at_k_over_problems
-from moesaic.evaluate.problems import Problem, read_json_lines
+from moesaic.evaluate.problems import Problem, read_json_lines, read_language
 from moesaic.evaluate.sandbox import ExecutionResult, Program, Sandbox, Status
 from moesaic.evaluate.statistics import Estimate
 from moesaic.evaluate.toolchains import find_toolchains
@@ -193,9 +194,11 @@ def execute(
 
     Raises:
         DataError: A completion is for no problem, or a problem has no completion while others of its language have:
-            leaving problems out would flatter the score.
+            leaving problems out would flatter the score. There is nothing to grade. The rows file cannot be used.
     """
     tasks = _gold_tasks(problems) if completions is None else _completion_tasks(problems, completions)
+    if not any(tasks.values()):
+        raise DataError(f"no problem of {benchmark} has a solution to grade: give a file of completions")
     toolchains, missing = find_toolchains(tasks)
     results = []
     for language, language_tasks in tasks.items():
@@ -271,13 +274,14 @@ def read_completions(path: Path) -> list[Completion]:
         DataError: A line lacks one of them, or has none that is a string.
     """
     completions = []
-    for place, record in read_json_lines(path):
+    for number, record in read_json_lines(path):
+        place = f"{path}:{number}"
         id_ = record.get("task_id", record.get("id"))
         key = next((key for key in ("program", "completion", "prediction") if isinstance(record.get(key), str)), None)
         if not isinstance(id_, str) or key is None:
             raise DataError(f"{place}: needs 'task_id' and one of 'completion', 'prediction', 'program', all strings")
         language = record.get("language")
-        name = get_language(language).name if isinstance(language, str) else None
+        name = read_language(place, language) if isinstance(language, str) else None
         completions.append(Completion(id_, record[key], whole=key == "program", language=name))
     if not completions:
         raise DataError(f"{path}: no completions")
@@ -286,7 +290,9 @@ def read_completions(path: Path) -> list[Completion]:
 
 def _gold_tasks(problems: Mapping[str, Sequence[Problem]]) -> dict[str, list[_Task]]:
     return {
-        language: [_Task(problem, 0, problem.complete(problem.solution)) for problem in group if problem.solution]
+        language: [
+            _Task(problem, 0, problem.complete(problem.solution)) for problem in group if problem.solution is not None
+        ]
         for language, group in problems.items()
     }
 
@@ -370,29 +376,43 @@ def _row(task: _Task, result: ExecutionResult, digest: str) -> Row:
 
 def _append(path: Path, row: Row) -> None:
     """Appends one line in one write, so that a line is there whole or not at all unless the machine stops in it."""
-    with path.open("ab", buffering=0) as file:
+    with _rows_errors(path), path.open("ab", buffering=0) as file:
         file.write((json.dumps(asdict(row)) + "\n").encode())
 
 
 def _known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
     """Reads the rows file; a half-written last line is cut off, because the next line would be glued to it."""
-    if path is None or not path.exists():
+    if path is None:
         return {}
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
+    with _rows_errors(path):
+        if path.exists() and not path.is_file():
+            raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
+        with path.open("a+b") as file:  # before anything runs, so that a file that cannot be written to costs nothing
+            file.seek(0)
+            content = file.read()
+            whole = content[: content.rfind(b"\n") + 1]
+            rows = {(row.language, row.id, row.sample): row for row in _parse_rows(path, whole)}
             file.truncate(len(whole))
-    return {(row.language, row.id, row.sample): row for row in _parse_rows(path, whole)}
+    return rows
+
+
+@contextlib.contextmanager
+def _rows_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"--rows {path}: cannot be written: {error.strerror}") from error
 
 
 def _parse_rows(path: Path, content: bytes) -> Iterator[Row]:
     for number, line in enumerate(content.splitlines(), 1):
         try:
-            yield Row(**json.loads(line))
-        except (ValueError, TypeError):
+            row = Row(**json.loads(line))
+            hash((row.language, row.id, row.sample))
+        except (ValueError, TypeError, RecursionError):
             message = f"{path}:{number}: not a row of moesaic execute; choose another --rows file"
             raise DataError(message) from None
+        yield row
 
 
 def _estimates(rows: Sequence[Row]) -> dict[int, Estimate]:

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import Any
 from moesaic.errors import DataError
 from moesaic.languages import LANGUAGES, get_language, suggest
 
-__all__ = ["BENCHMARKS", "Case", "Problem", "read_json_lines", "read_problems"]
+__all__ = ["BENCHMARKS", "Case", "Problem", "read_json_lines", "read_language", "read_problems"]
 
 _CPP_PREAMBLE = "#include <bits/stdc++.h>\nusing namespace std;\n"
 _JAVA_PREAMBLE = "import java.util.*;\nimport java.util.function.*;\nimport java.util.stream.*;\nimport java.math.*;\n"
@@ -83,7 +86,8 @@ def read_problems(benchmark: str, path: Path | None, language: str | None = None
         Language -> problems, both in a fixed order.
 
     Raises:
-        DataError: Unknown benchmark or language, nothing there, or a malformed line (named by file and number).
+        DataError: Unknown benchmark or language, nothing there, two problems of a language with one id, or a malformed
+            line (named by file and number).
     """
     if benchmark not in BENCHMARKS:
         raise DataError(f"unknown benchmark {benchmark!r}: {suggest(benchmark, BENCHMARKS)}")
@@ -95,33 +99,48 @@ def read_problems(benchmark: str, path: Path | None, language: str | None = None
     if not found:
         where = f"{path}: " if path else ""
         raise DataError(f"{where}no problems of {benchmark}" + (f" in {wanted}" if wanted else ""))
-    for problems in found.values():
+    for name, problems in found.items():
+        id_, count = Counter(problem.id for problem in problems).most_common(1)[0]
+        if count > 1:
+            raise DataError(f"{count} problems in {name} have the id {id_!r}: an id must be unique in its language")
         problems.sort(key=lambda problem: _natural(problem.id))
     return {name: found[name] for name in LANGUAGES if name in found}
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields each object of a JSON Lines file, gzipped or not, with its place for messages.
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields each object of a JSON Lines file, gzipped or not, with the number of its line.
 
     Raises:
         DataError: The file cannot be read, or a line is not a JSON object.
     """
-    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
-                place = f"{path}:{number}"
                 try:
                     record = json.loads(line)
                 except ValueError as error:
-                    raise DataError(f"{place}: not JSON: {error}") from None
+                    raise DataError(f"{path}:{number}: not JSON: {error}") from None
+                except RecursionError:
+                    raise DataError(f"{path}:{number}: not JSON that can be read: nested too deeply") from None
                 if not isinstance(record, dict):
-                    raise DataError(f"{place}: a JSON object is needed, found {type(record).__name__}")
-                yield place, record
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+                    raise DataError(f"{path}:{number}: a JSON object is needed, found {type(record).__name__}")
+                yield number, record
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_language(place: str, name: str) -> str:
+    """Returns the name of the language that a line names.
+
+    Raises:
+        DataError: It is not known; the message begins with the place.
+    """
+    try:
+        return get_language(name).name
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from None
 
 
 def _humaneval_x(path: Path | None) -> Iterator[Problem]:
@@ -167,7 +186,7 @@ def _own(path: Path | None) -> Iterator[Problem]:
             raise DataError(f"{place}: give either 'test' (assertions) or 'tests' (a list of input and output)")
         yield Problem(
             id=_text(place, record, "id"),
-            language=get_language(_text(place, record, "language")).name,
+            language=read_language(place, _text(place, record, "language")),
             prompt=_text(place, record, "prompt") if "prompt" in record else "",
             solution=_text(place, record, "solution") if "solution" in record else None,
             test=_text(place, record, "test") if test else "",
@@ -198,16 +217,14 @@ BENCHMARKS: Mapping[str, Callable[[Path | None], Iterable[Problem]]] = {
 def _records(path: Path | None) -> Iterator[tuple[str, dict[str, Any]]]:
     if path is None:
         raise DataError("which problems? Give the path of the benchmark's file or folder")
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    if path.is_file():
-        yield from read_json_lines(path)
-        return
-    files = sorted(file for file in path.rglob("*") if file.name.endswith((".jsonl", ".jsonl.gz")))
-    if not files:
-        raise DataError(f"{path}: no .jsonl or .jsonl.gz file in this folder")
+    files = [path]
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
+        files = sorted(file for file in path.rglob("*") if file.name.endswith((".jsonl", ".jsonl.gz")))
+        if not files:
+            raise DataError(f"{path}: no .jsonl or .jsonl.gz file in this folder")
     for file in files:
-        yield from read_json_lines(file)
+        for number, record in read_json_lines(file):
+            yield f"{file}:{number}", record
 
 
 def _known_language(name: str) -> str | None:

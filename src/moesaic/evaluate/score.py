@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from moesaic.data.detokenize import restore
 from moesaic.errors import DataError
-from moesaic.evaluate.codebleu import COMPONENTS, codebleu
+from moesaic.evaluate.codebleu import COMPONENTS, PROTOCOLS, codebleu
 from moesaic.evaluate.guards import guards
+from moesaic.evaluate.problems import read_json_lines, read_language
 from moesaic.evaluate.statistics import Estimate, estimate_mean
 from moesaic.languages import LANGUAGES, get_language
 from moesaic.parsing import grammar_versions
@@ -97,46 +97,26 @@ def read_rows(path: Path, language: str) -> list[PredictionRow]:
         DataError: The file cannot be read, a line is malformed (named by number), or no line is left.
     """
     wanted = None if language == ALL else get_language(language).name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    rows = []
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if line.strip():
-            row = _parse_row(line, number, path, wanted)
-            if wanted in (None, row.language):
-                rows.append(row)
+    rows = [_parse_row(record, number, path, wanted) for number, record in read_json_lines(path)]
+    rows = [row for row in rows if wanted in (None, row.language)]
     if not rows:
         which = "" if wanted is None else f" in {wanted}"
         raise DataError(f"{path} holds no predictions{which}: lines with prediction and reference are needed")
     return rows
 
 
-def _parse_row(line: bytes, number: int, path: Path, default: str | None) -> PredictionRow:
-    where = f"{path} line {number}"
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{where} is not JSON: {error}") from error
-    except RecursionError as error:
-        raise DataError(f"{where} is not a prediction: it is nested too deeply") from error
-    if not isinstance(record, dict):
-        raise DataError(f"{where} holds a {type(record).__name__}: an object with prediction and reference is needed")
+def _parse_row(record: dict[str, Any], number: int, path: Path, default: str | None) -> PredictionRow:
+    place = f"{path}:{number}"
     prediction, reference = record.get("prediction"), record.get("reference")
     if not isinstance(prediction, str):
-        raise DataError(f"{where}: prediction is {_show(prediction)}: a string is needed")
+        raise DataError(f"{place}: prediction is {_show(prediction)}: a string is needed")
     references = [reference] if isinstance(reference, str) else reference
     if not isinstance(references, list) or not references or not all(isinstance(item, str) for item in references):
-        raise DataError(f"{where}: reference is {_show(reference)}: a string or a list of at least one is needed")
+        raise DataError(f"{place}: reference is {_show(reference)}: a string or a list of at least one is needed")
     name = record.get("language", default)
     if not isinstance(name, str):
-        raise DataError(f"{where}: language is {_show(name)}: name it in the line, or pass one with --language")
-    try:
-        language = get_language(name).name
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from error
-    return PredictionRow(number, language, prediction, tuple(references), record.get("id"))
+        raise DataError(f"{place}: language is {_show(name)}: name it in the line, or pass one with --language")
+    return PredictionRow(number, read_language(place, name), prediction, tuple(references), record.get("id"))
 
 
 def _show(value: object) -> str:
@@ -177,6 +157,8 @@ def score_file(
     """
     if metric not in METRICS:
         raise DataError(f"unknown metric {metric!r}: allowed are {' and '.join(METRICS)}")
+    if protocol not in PROTOCOLS:
+        raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
     as_it_stands = metric == "codebleu" and protocol == "reference"
     if detokenize and as_it_stands:
         raise DataError("--detokenize with --protocol reference: that protocol scores texts as they stand; drop one")
