@@ -132,6 +132,24 @@ def test_a_file_that_is_no_rows_file_is_refused(box: Sandbox, tmp_path: Path) ->
     assert path.read_text() == "roses are red\n"
 
 
+@pytest.mark.parametrize("content", ["roses are red", '{"id": "a", "language": "python", "test": "assert True"}'])
+def test_a_file_without_a_newline_is_not_taken_for_half_a_row(box: Sandbox, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "mine"
+    path.write_text(content)
+    with pytest.raises(DataError, match="mine:1: not a row"):
+        execute("own", PROBLEMS, sandbox=box, rows=path)
+    assert path.read_text() == content
+
+
+def test_resumes_after_a_row_that_lacks_its_newline(box: Sandbox, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    execute("own", {"python": [TWICE]}, sandbox=box, rows=rows)
+    rows.write_text(rows.read_text().rstrip("\n"))
+    execute("own", PROBLEMS, sandbox=box, rows=rows)
+    ids = [json.loads(line)["id"] for line in rows.read_text().splitlines()]
+    assert (ids[0], sorted(ids)) == ("twice", ["half", "sum", "twice"])
+
+
 def test_missing_toolchain_skips_its_language(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(language: str) -> object:
         raise ToolchainError(f"{language}: no compiler")

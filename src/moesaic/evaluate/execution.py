@@ -7,15 +7,14 @@ program, tests and time limit are the same: a stopped run goes on where it stopp
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from moesaic import __version__
 from moesaic.errors import DataError
 from moesaic.evaluate.pass_at_k import pass_at_k_over_problems
 from moesaic.evaluate.problems import Problem, read_json_lines, read_language
+from moesaic.evaluate.rows import Row, append_row, known_rows
 from moesaic.evaluate.sandbox import ExecutionResult, Program, Sandbox, Status
 from moesaic.evaluate.statistics import Estimate
 from moesaic.evaluate.toolchains import find_toolchains
 from moesaic.languages import get_language
 from moesaic.progress import Bar
 
-__all__ = ["BenchmarkResult", "Completion", "Grading", "Row", "execute", "grade", "grade_programs", "read_completions"]
+__all__ = ["BenchmarkResult", "Completion", "Grading", "execute", "grade", "grade_programs", "read_completions"]
 
 _REPORTED_K = (1, 10, 100)
 
@@ -49,36 +49,6 @@ class Completion:
     text: str
     whole: bool = False
     language: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The verdict on one program; a line of the rows file.
-
-    Attributes:
-        id: The problem's.
-        language: Name of the language.
-        sample: Number of the program among those for this problem, from 0.
-        status: A value of ``Status``.
-        stage: ``compile`` or ``run``.
-        seconds: Time on the wall of the last run (of the compilation, where that failed).
-        detail: Why it did not pass.
-        digest: Of moesaic's version, program, tests and time limit.
-    """
-
-    id: str
-    language: str
-    sample: int
-    status: str
-    stage: str
-    seconds: float
-    detail: str
-    digest: str
-
-    @property
-    def passed(self) -> bool:
-        """True when every test passed."""
-        return self.status == Status.PASSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +299,7 @@ def _completion_tasks(
 
 def _grade_all(title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: int, rows: Path | None) -> list[Row]:
     """Grades the tasks that the rows file does not have yet; verdicts come back in the order of the tasks."""
-    known = _known_rows(rows)
+    known = known_rows(rows)
     verdicts: dict[int, Row] = {}
     open_tasks: list[tuple[int, _Task, str]] = []
     for index, task in enumerate(tasks):
@@ -352,7 +322,7 @@ def _grade_all(title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: in
                 row = _row(task, future.result(), digest)
                 verdicts[index] = row
                 if rows is not None:
-                    _append(rows, row)
+                    append_row(rows, row)
                 num_passed += row.passed
                 bar.advance(passed=num_passed)
     finally:
@@ -372,47 +342,6 @@ def _row(task: _Task, result: ExecutionResult, digest: str) -> Row:
         detail=result.detail,
         digest=digest,
     )
-
-
-def _append(path: Path, row: Row) -> None:
-    """Appends one line in one write, so that a line is there whole or not at all unless the machine stops in it."""
-    with _rows_errors(path), path.open("ab", buffering=0) as file:
-        file.write((json.dumps(asdict(row)) + "\n").encode())
-
-
-def _known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
-    """Reads the rows file; a half-written last line is cut off, because the next line would be glued to it."""
-    if path is None:
-        return {}
-    with _rows_errors(path):
-        if path.exists() and not path.is_file():
-            raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
-        with path.open("a+b") as file:  # before anything runs, so that a file that cannot be written to costs nothing
-            file.seek(0)
-            content = file.read()
-            whole = content[: content.rfind(b"\n") + 1]
-            rows = {(row.language, row.id, row.sample): row for row in _parse_rows(path, whole)}
-            file.truncate(len(whole))
-    return rows
-
-
-@contextlib.contextmanager
-def _rows_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"--rows {path}: cannot be written: {error.strerror}") from error
-
-
-def _parse_rows(path: Path, content: bytes) -> Iterator[Row]:
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            row = Row(**json.loads(line))
-            hash((row.language, row.id, row.sample))
-        except (ValueError, TypeError, RecursionError):
-            message = f"{path}:{number}: not a row of moesaic execute; choose another --rows file"
-            raise DataError(message) from None
-        yield row
 
 
 def _estimates(rows: Sequence[Row]) -> dict[int, Estimate]:
