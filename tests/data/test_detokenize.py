@@ -308,3 +308,17 @@ def test_real_programs_parse(language):
     sound = [source for source in restored if reads(source, language)]
     again = detokenize_many(sound, language, workers=2)
     assert sum(a == b for a, b in zip(sound, again, strict=True)) / len(sound) >= 0.99
+
+
+@pytest.mark.parametrize("language", ["java", "javascript", "cpp", "python", "php"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "int main ( ) { " + "{ " * 20_000 + "} " * 20_000 + "}",
+        "int main ( ) { \x00 7 \x00 ; \x0099\x00 ; }",
+        "def f ( x ) : NEW_LINE INDENT " + "if x : NEW_LINE INDENT " * 5_000 + "pass",
+    ],
+    ids=["braces", "NUL", "indentation"],
+)
+def test_hostile_streams_cost_no_quadratic_text(language: str, code: str) -> None:
+    assert len(restore(code, language)) < 450 * len(code.split()) + 1000

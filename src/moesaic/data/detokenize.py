@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from moesaic.data.formatting import format_many, lay_out
+from moesaic.data.formatting import format_many, indentation, lay_out
 from moesaic.data.semicolons import end_statements
 from moesaic.languages import get_language
 
@@ -179,7 +179,7 @@ def _indent(tokens: Iterable[str]) -> str:
         if lines and (is_open or line[0] in _OPERATORS):
             lines[-1] = " ".join([lines[-1].removesuffix("\\"), *line])
         else:
-            lines.append("    " * (sum(blocks) + len(bodies)) + " ".join(_modern_print(line)))
+            lines.append(indentation(sum(blocks) + len(bodies)) + " ".join(_modern_print(line)))
         needs_body = line[-1] == ":" and line[0] in _HEADERS
         while bodies and bodies[-1] == len(blocks) and not needs_body:
             bodies.pop()

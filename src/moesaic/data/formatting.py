@@ -27,6 +27,7 @@ CLANG_FORMAT_STYLE = (
 )
 """Google's style with four spaces: what most programs of the kind look like."""
 
+_MAX_INDENTATION = 100  # more blocks in one another Python does not read; an indentation each is quadratic text
 _LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'")
 
 
@@ -68,6 +69,11 @@ def format_many(sources: Sequence[str], language: str, workers: int = 1) -> list
     return [source.strip("\n") + "\n" for batch in formatted for source in batch]
 
 
+def indentation(depth: int) -> str:
+    """Returns the white space before a line; what is nested deeper than any program is not indented further."""
+    return "    " * min(depth, _MAX_INDENTATION)
+
+
 def lay_out(code: str, language: str) -> str:
     """Breaks one-line code of a language with braces into indented lines.
 
@@ -79,7 +85,7 @@ def lay_out(code: str, language: str) -> str:
         literals.append(match.group())
         return f"\x00{len(literals) - 1}\x00"
 
-    text = _LITERAL.sub(hide, code)
+    text = _LITERAL.sub(hide, code.replace("\x00", ""))
     text = _join_tokens(text) if language == "php" else re.sub(r"[ \t]+", " ", text)
     lines: list[str] = []
     depth = parentheses = 0
@@ -91,17 +97,17 @@ def lay_out(code: str, language: str) -> str:
             elif char == ";":
                 line = line.rstrip(" ") + char
             if line.strip():
-                lines.append("    " * depth + line.strip())
+                lines.append(indentation(depth) + line.strip())
             line = ""
             if char == "}":
                 depth = max(0, depth - 1)
-                lines.append("    " * depth + "}")
+                lines.append(indentation(depth) + "}")
             depth += char == "{"
             continue
         parentheses += (char == "(") - (char == ")")
         line += char
     if line.strip():
-        lines.append("    " * depth + line.strip())
+        lines.append(indentation(depth) + line.strip())
     laid_out = "\n".join(lines)
     # "}" takes along what C-like style keeps on its line: "};", "} else {", "} while (...);".
     laid_out = re.sub(r"\}\n\s*(;|,|\))", r"}\1", laid_out)
