@@ -323,7 +323,7 @@ class Sandbox:
         if answer.succeeded:
             return None
         status = {"": Status.COMPILE_ERROR, "time": Status.TIMEOUT, "memory": Status.MEMORY}[answer.stopped_by]
-        detail = answer.messages.strip().splitlines()[0] if answer.messages.strip() else str(status)
+        detail = answer.messages.strip().splitlines()[0][:200] if answer.messages.strip() else str(status)
         return ExecutionResult(status, "compile", stderr=answer.messages, seconds=answer.seconds, detail=detail)
 
     @contextlib.contextmanager

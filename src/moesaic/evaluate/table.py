@@ -21,6 +21,7 @@ from moesaic.evaluate.codebleu import codebleu
 from moesaic.evaluate.guards import guards
 from moesaic.evaluate.predict import system_folder, write_rows
 from moesaic.evaluate.problems import Problem
+from moesaic.evaluate.score import sentence_bleu
 from moesaic.evaluate.statistics import Estimate, bootstrap_interval
 from moesaic.parsing import parses
 from moesaic.progress import Bar
@@ -125,7 +126,7 @@ def _executed(
         return {}, [f"pass@1: {error}"]
     verdicts = iter(grading.rows)
     table = {
-        (system, language): [float(next(verdicts).status == "passed") for _ in rows]
+        (system, language): [float(next(verdicts).passed) for _ in rows]
         for (system, language), rows in generated.items()
         if language not in grading.skipped
     }
@@ -165,13 +166,7 @@ def _parse_share(rows: Sequence[Row], language: str, _: EvaluateRecipe) -> list[
 
 
 def _bleu(rows: Sequence[Row], _language: str, _: EvaluateRecipe) -> list[float]:
-    """Sentence BLEU (Papineni et al. 2002) as sacrebleu computes it, between 0 and 1."""
-    import sacrebleu
-
-    return [
-        sacrebleu.sentence_bleu(row["prediction"], [row["reference"]]).score / 100 if row["prediction"].strip() else 0.0
-        for row in rows
-    ]
+    return [sentence_bleu(row["prediction"], [row["reference"]]) for row in rows]
 
 
 def _codebleu(protocol: str) -> Metric:
