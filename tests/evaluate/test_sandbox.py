@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from moesaic.errors import ConsentError, ToolchainError
-from moesaic.evaluate import java_compiler, sandbox, seccomp, toolchains
+from moesaic.evaluate import isolation, java_compiler, sandbox, seccomp, toolchains
 from moesaic.evaluate.isolation import RlimitOnly
 from moesaic.evaluate.sandbox import ExecutionResult, Limits, Program, Sandbox, Status, check_mode
 from moesaic.evaluate.supervise import Launch, supervise
@@ -62,6 +62,17 @@ def test_bubblewrap_that_does_not_work_says_why(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ToolchainError, match=r"No permissions to create new namespace.*--sandbox rlimit"):
         Sandbox(allow_code_execution=True)
+
+
+@needs_bubblewrap
+def test_a_sandbox_without_its_filter_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for filter_ in (None, b"no filter"):
+        monkeypatch.setattr(isolation, "build_filter", lambda filter_=filter_: filter_)
+        with Sandbox(allow_code_execution=True) as box:
+            assert run(box, "python", "print(1)", marker="").stdout == "1\n"
+        assert "no seccomp filter" in capfd.readouterr().err
 
 
 def test_unknown_mode_suggests_the_known() -> None:

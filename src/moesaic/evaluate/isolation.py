@@ -115,6 +115,10 @@ class Bubblewrap:
                 problem = ""
         if problem:
             raise ToolchainError(f"bubblewrap cannot make a sandbox here ({problem}): {_INSTALL_HINT}")
+        if self.filter is None:
+            from moesaic.progress import say  # the sandbox itself runs without any package
+
+            say("sandbox: no seccomp filter on this machine: kernel interfaces and hidden memory are open to programs")
 
     def inside(self, mount: Mount) -> str:
         """Returns the mount's target."""
