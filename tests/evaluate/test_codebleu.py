@@ -406,8 +406,21 @@ def test_metric_object_collects_batches():
     metric.reset()
     with pytest.raises(DataError, match="no pairs"):
         metric.compute()
-    with pytest.raises(DataError, match="in one update"):
+    with pytest.raises(DataError, match="1 predictions but 0 references"):
         metric.update(["a"], [])
+
+
+def test_one_text_is_not_taken_for_a_list_of_characters():
+    for predictions, references in (("x", ["x"]), (["x"], "x"), ("x = 1", "x = 1")):
+        for score in (lambda p, r: codebleu(p, r, "python"), CodeBLEU("python").update):
+            with pytest.raises(DataError, match="is one text"):
+                score(predictions, references)
+
+
+@pytest.mark.parametrize(("prediction", "reference"), [(None, "x"), (1, "x"), ("x", ["x", None]), (b"x", "x")])
+def test_what_is_no_text_is_named(prediction, reference):
+    with pytest.raises(DataError, match="pair 1 holds"):
+        codebleu(["a", prediction], ["a", reference], "python")
 
 
 @pytest.mark.slow

@@ -93,7 +93,8 @@ def codebleu(
         Score of every pair, their means and the corpus score.
 
     Raises:
-        DataError: No pairs, lengths that differ, a pair without references, an unknown language or protocol.
+        DataError: No pairs, lengths that differ, a pair without references or with something else than texts, an
+            unknown language or protocol.
 
     Example:
         >>> codebleu(["x = 1"], ["x = 1"], "python").codebleu
@@ -102,16 +103,9 @@ def codebleu(
     name = get_language(language).name
     if protocol not in PROTOCOLS:
         raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
-    if len(predictions) != len(references):
-        raise DataError(
-            f"{len(predictions)} predictions but {len(references)} references: one entry per pair is needed"
-        )
-    if not predictions:
+    groups = _check_pairs(predictions, references)
+    if not groups:
         raise DataError("no pairs to score: predictions and references are empty")
-    groups = [[entry] if isinstance(entry, str) else list(entry) for entry in references]
-    empty = next((index for index, group in enumerate(groups) if not group), None)
-    if empty is not None:
-        raise DataError(f"pair {empty} has an empty list of references: give at least one")
     tasks = [
         (list(predictions[start : start + _CHUNK]), groups[start : start + _CHUNK], name, protocol)
         for start in range(0, len(predictions), _CHUNK)
@@ -125,6 +119,25 @@ def codebleu(
     score = strict.score if protocol == "strict" else reference.score
     rows = tuple(score(row) for row in counts)
     return CodeBleuResult(name, protocol, rows, score(pool_counts(counts)), seed)
+
+
+def _check_pairs(predictions: Sequence[str], references: References) -> list[list[str]]:
+    """Returns the references of every pair as a list."""
+    for name, texts in (("predictions", predictions), ("references", references)):
+        if isinstance(texts, str):
+            raise DataError(f"{name} is one text, {texts[:40]!r}: give a list of texts, one entry per pair")
+    if len(predictions) != len(references):
+        raise DataError(
+            f"{len(predictions)} predictions but {len(references)} references: one entry per pair is needed"
+        )
+    groups = [[entry] if isinstance(entry, str) else list(entry or ()) for entry in references]
+    for index, (prediction, group) in enumerate(zip(predictions, groups, strict=True)):
+        if not group:
+            raise DataError(f"pair {index} has an empty list of references: give at least one")
+        for text in (prediction, *group):
+            if not isinstance(text, str):
+                raise DataError(f"pair {index} holds {text!r:.40}: predictions and references are texts")
+    return groups
 
 
 def _compare_chunk(task: tuple[list[str], list[list[str]], str, str]) -> list[MatchCounts]:
@@ -157,10 +170,9 @@ class CodeBLEU:
         """Adds a batch of pairs.
 
         Raises:
-            DataError: The two differ in length.
+            DataError: The two differ in length, or hold something else than texts.
         """
-        if len(predictions) != len(references):
-            raise DataError(f"{len(predictions)} predictions but {len(references)} references in one update")
+        _check_pairs(predictions, references)
         self._predictions.extend(predictions)
         self._references.extend(references)
 
