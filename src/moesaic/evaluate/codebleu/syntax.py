@@ -35,12 +35,13 @@ class Subtrees:
         self._ids: dict[_Key, int] = {}
         self.total = 0
         kinds, fields, named, ends, marker = tree.kind, tree.field, tree.named, tree.end, tree.marker
+        left_out = {kind for kind in set(kinds) if kind.endswith("comment") or kind == "\n"} if skip_broken else ()
         written: list[_Key] = [()] * len(tree)  # what each node contributes to its parent's key
         for node in range(len(tree) - 1, -1, -1):
             kind, end = kinds[node], ends[node]
             visible = named[node] or node in marker
             inner = end > node + 1 or node == 0
-            if not (inner or visible) or (skip_broken and (kind.endswith("comment") or kind == "\n")):
+            if not (inner or visible) or kind in left_out:
                 continue
             parts: list[str | int] = [marker.get(node, kind)]
             child = node + 1

@@ -36,23 +36,28 @@ class Token(NamedTuple):
 
 def lex(tree: FlatTree, language: str) -> list[Token]:
     """Returns the tokens of a program in source order, also of a text that is none."""
-    tokens = []
+    tokens: list[Token] = []
     types = _TYPE_KEYWORDS.get(language, frozenset())
-    kinds, named, ends = tree.kind, tree.named, tree.end
+    kinds, named, ends, source = tree.kind, tree.named, tree.end, tree.source
+    whole = {kind for kind in set(kinds) if kind in _STRINGS or kind.endswith("comment")}
+    known: dict[tuple[str, bool, bytes], Token] = {}  # the same few tokens come again and again
     node, size = 0, len(tree)
     while node < size:
         kind, end = kinds[node], ends[node]
-        if kind in _STRINGS and named[node]:
-            tokens.append(Token(tree.text(node), keyword=False))
+        if kind in whole and (named[node] or kind not in _STRINGS):
+            if kind in _STRINGS:
+                tokens.append(Token(tree.text(node), keyword=False))
             node = end
-        elif kind.endswith("comment"):
-            node = end
-        else:
-            if end == node + 1:
+            continue
+        if end == node + 1:
+            key = (kind, named[node], source[tree.start[node] : tree.stop[node]])
+            token = known.get(key)
+            if token is None:
                 text = "".join(tree.text(node).split())
-                if text:
-                    tokens.append(Token(text, _is_keyword(text, kind, named[node], types)))
-            node += 1
+                token = known[key] = Token(text, _is_keyword(text, kind, named[node], types))
+            if token.text:
+                tokens.append(token)
+        node += 1
     return tokens
 
 

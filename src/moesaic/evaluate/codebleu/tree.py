@@ -52,15 +52,12 @@ class FlatTree:
         any_broken = tree.root_node.has_error
         cursor = tree.walk()
         down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-        kind: list[str] = []
+        ids: list[int] = []
         field: list[str | None] = []
-        named: list[bool] = []
-        broken: list[bool] = []
         start: list[int] = []
         stop: list[int] = []
         end: list[int] = []
-        self.kind, self.field, self.named, self.broken = kind, field, named, broken
-        self.start, self.stop, self.end = start, stop, end
+        self.field, self.start, self.stop, self.end = field, start, stop, end
         open_nodes: list[int] = []
         damaged: list[tuple[int, Node]] = []
         kinds: dict[int, tuple[str, bool]] = {}  # of this tree: cheaper than asking each node
@@ -71,16 +68,12 @@ class FlatTree:
             kind_id, first, last = node.kind_id, node.start_byte, node.end_byte
             if kind_id not in kinds:
                 kinds[kind_id] = (node.type, node.is_named)
-            name, is_named = kinds[kind_id]
-            kind.append(name)
+            ids.append(kind_id)
             field.append(cursor.field_name)
-            named.append(is_named)
             start.append(first)
             stop.append(last)
             # An ERROR leaf does not say that it has an error; a MISSING token is empty.
-            is_broken = any_broken and (name == "ERROR" or node.has_error or (first == last and node.is_missing))
-            broken.append(is_broken)
-            if is_broken:
+            if any_broken and (node.is_error or node.has_error or (first == last and node.is_missing)):
                 damaged.append((index, node))
             if down():
                 open_nodes.append(index)
@@ -93,6 +86,11 @@ class FlatTree:
             end.append(index)
             while not right():
                 if not up():
+                    self.kind = [kinds[number][0] for number in ids]
+                    self.named = [kinds[number][1] for number in ids]
+                    self.broken = [False] * len(ids)
+                    for number, _ in damaged:
+                        self.broken[number] = True
                     self._mark(damaged, verbatim)
                     return
                 end[open_nodes.pop()] = index
