@@ -139,7 +139,8 @@ class FactoredMoE(nn.Module):
         gate_TKF = gate_SF.view(num_tokens, top_k, -1) + gate_TF[:, None]
         up_TKF = up_SF.view(num_tokens, top_k, -1) + up_TF[:, None]
         h_TKF = F.silu(gate_TKF) * up_TKF * routing.weights_TK[:, :, None].to(dtype)
-        low_TKER = F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype)).unflatten(2, (len(self.names), -1))
+        low_TKN = F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype))
+        low_TKER = low_TKN.view(num_tokens, top_k, len(self.names), -1)
         down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
         return torch.addmm(self.down_proj(h_TKF.sum(1)), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
 
