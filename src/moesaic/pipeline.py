@@ -127,13 +127,16 @@ class Run(Session):
                 return
             from moesaic.train.composition import compose_folder
 
-            languages, count = self.recipe.data.languages, options.init_programs
+            programs = {
+                name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
+                for name in self.recipe.data.languages
+            }
             compose_folder(
                 self.accelerator,
                 self.base,
                 self.recipe.base.model_dump(mode="json"),
                 self._adapters(),
-                {name: self.encoded("train", (name,))[:count] for name in languages},
+                programs,
                 options,
                 options.init,
                 self.recipe.predict.row_tokens,

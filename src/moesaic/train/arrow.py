@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from moesaic.model.backbone import Base
 from moesaic.model.lora import check_expert, read_adapter
-from moesaic.train.injection import cast_factors, quiet_peft
+from moesaic.train.injection import cast_factors, quiet_peft, take_out
 
 ROUTER = "arrow_router"
 """Name that PEFT gives the adapter that routes."""
@@ -99,14 +99,14 @@ def arrow_model(base: Base, adapters: Sequence[Path], top_k: int, seed: int) -> 
         CheckpointError: An adapter's files are corrupt.
         ModelError: An adapter does not fit the base.
     """
-    for folder in adapters:  # before PEFT touches the base: a broken adapter must not stay in it
+    for folder in adapters:  # PEFT's own errors would not name the file
         check_expert(read_adapter(folder), base.model)
     config = ArrowConfig(top_k=top_k, rng_seed=seed)
-    with quiet_peft():
-        peft_model = create_arrow_model(
-            base.model, [str(folder) for folder in adapters], config, torch_device=str(base.model.device)
-        )
     try:
+        with quiet_peft():
+            create_arrow_model(
+                base.model, [str(folder) for folder in adapters], config, torch_device=str(base.model.device)
+            )
         for module in [module for module in base.model.modules() if hasattr(module, "lora_arrow")]:
             module.lora_arrow[ROUTER] = StackedArrow(
                 module.in_features, config, module.lora_A, module.lora_B, module.scaling, base.model.dtype
@@ -114,7 +114,7 @@ def arrow_model(base: Base, adapters: Sequence[Path], top_k: int, seed: int) -> 
         cast_factors(base.model, base.model.dtype)
         yield base.model.eval()
     finally:
-        peft_model.unload()
+        take_out(base.model)
 
 
 def _weight(module: nn.Module) -> Tensor:

@@ -23,7 +23,7 @@ from moesaic.model.backbone import Base
 from moesaic.model.loss import validation_loss
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
-from moesaic.train.injection import quiet_peft
+from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
 
@@ -105,7 +105,7 @@ def train_adapter(
     finally:
         if options.gradient_checkpointing:
             base.model.gradient_checkpointing_disable()
-        peft_model.unload()
+        take_out(base.model)
     return result
 
 

@@ -31,14 +31,27 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
         CheckpointError: The adapter's files are corrupt.
         ModelError: It is no plain LoRA adapter of this base.
     """
-    check_expert(read_adapter(folder), base.model)  # before PEFT touches the base: a broken adapter must not stay in it
-    with quiet_peft():
-        peft_model = PeftModel.from_pretrained(base.model, str(folder), torch_device=str(base.model.device))
+    check_expert(read_adapter(folder), base.model)  # PEFT's own errors would not name the file
     try:
+        with quiet_peft():
+            PeftModel.from_pretrained(base.model, str(folder), torch_device=str(base.model.device))
         cast_factors(base.model, base.model.dtype)
         yield base.model.eval()
     finally:
-        peft_model.unload()
+        take_out(base.model)
+
+
+def take_out(model: Any) -> None:
+    """Puts the plain layers back where adapters are.
+
+    PEFT's ``unload`` does it, too, but needs an injection that succeeded, and its older releases leave the adapters'
+    configurations on the model, which makes the next injection skip adapters of the same names.
+    """
+    layers = {path: module for path, module in model.named_modules() if isinstance(module, LoraLayer)}
+    for path, layer in layers.items():
+        parent, _, attribute = path.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, layer.get_base_layer())
+    vars(model).pop("peft_config", None)
 
 
 def cast_factors(model: Any, dtype: torch.dtype) -> None:

@@ -16,7 +16,8 @@ of the ranks. TIES and DARE are made in both spaces, the deltas cut to the sum o
 weight that rises until the validation loss does; the lowest loss of all decides. (Both are linear in a weight that all
 experts share, so a merge is made once.) What was tried goes to ``baseline.json``.
 
-PEFT 0.18 forgets DARE's rescaling (its ``random_pruning`` drops the quotient); the global weight makes up for it.
+PEFT 0.18 forgets DARE's rescaling (its ``random_pruning`` drops the quotient); the global weight makes up for it. Its
+merges of deltas count the scale twice; here it counts once, as in later releases.
 
 Shapes: E experts, R rank, I in, O out.
 """
