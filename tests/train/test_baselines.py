@@ -19,6 +19,7 @@ from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
 from moesaic.model.generate import SlotBatch, generate
+from moesaic.model.generate_cuda import GraphedStep
 from moesaic.model.lora import LowRank, read_adapter, write_adapter
 from moesaic.model.loss import validation_loss
 from moesaic.model.moe import compose, extract_router, is_composed
@@ -334,3 +335,22 @@ def test_adapters_run_in_the_number_format_of_the_base(base, adapters, tmp_path)
             layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
             assert {p.dtype for layer in layers for p in layer.parameters()} == {torch.bfloat16}
             assert logits(model).dtype == torch.bfloat16
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["linear", "arrow"])
+def test_generation_on_a_gpu_replays_graphs(base, adapters, tmp_path, monkeypatch, name):
+    make(name, base, adapters, tmp_path / name)
+    on_gpu = copy.copy(base)
+    on_gpu.model = copy.deepcopy(base.model).cuda()
+    captured = []
+    capture = GraphedStep._capture
+    monkeypatch.setattr(GraphedStep, "_capture", lambda step, *sizes: captured.append(sizes) or capture(step, *sizes))
+    prompts = TOKENS.tolist()
+    with baseline_model(on_gpu, tmp_path / name) as model:
+        replayed = generate(model, prompts, 12, ())
+        assert captured
+        monkeypatch.setattr("moesaic.model.generate.fastest_step", lambda batch: batch.step)
+        plain = generate(model, prompts, 12, ())
+    assert [generation.ids for generation in replayed] == [generation.ids for generation in plain]

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -44,7 +44,7 @@ from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
 from moesaic.model.lora import LoraExpert, LowRank, check_expert, read_adapter, write_adapter
 from moesaic.model.loss import validation_loss
-from moesaic.progress import Bar
+from moesaic.progress import Bar, track
 from moesaic.train.experts import seed_of
 from moesaic.train.injection import adapted
 
@@ -190,7 +190,7 @@ def merge(
             ones_E, rank = torch.ones(len(experts), device=device), sum(ranks)
             deltas = {
                 path: factored(combine([e.delta(path).to(device) for e in experts], ones_E, DENSITY).double(), rank)
-                for path in paths
+                for path in track(paths, f"{method}: merging deltas", unit="modules")
             }
     return LoraExpert(method, rank, 1.0, deltas)
 
@@ -212,7 +212,7 @@ def _read(base: Base, adapters: Mapping[str, Path]) -> list[LoraExpert]:
     return experts
 
 
-def _common_paths(experts: Sequence[LoraExpert]) -> Iterable[str]:
+def _common_paths(experts: Sequence[LoraExpert]) -> list[str]:
     """The modules that the experts change."""
     paths = experts[0].deltas.keys()
     for expert in experts:
