@@ -235,7 +235,6 @@ class Run(Session):
         from moesaic.evaluate.routing import routing_statistics
         from moesaic.model.attention import packed_attention
         from moesaic.model.moe import force_base, force_expert
-        from moesaic.train.baselines import baseline_model
 
         options, languages = self.recipe.predict, self.recipe.data.languages
         examples = {name: self.examples(name, options.split) for name in languages}
@@ -292,6 +291,8 @@ class Run(Session):
                 )
             write_json(folder / "routing.json", routing.to_dict() | {"own_expert": routing.own_expert()})
         for name in self.recipe.compare:
+            from moesaic.train.baselines import baseline_model
+
             with baseline_model(self.base, self.workspace.path(f"baselines/{name}")) as model:
                 measure(name, model, languages, languages)
 
