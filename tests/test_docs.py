@@ -46,7 +46,7 @@ def test_every_key_and_command_has_its_place(generator):
     recipe = generator.recipe_page()
     assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields())
     cli = generator.cli_page()
-    for name in ("run", "data", "experts", "compose", "gate", "predict", "evaluate", "report", "validate"):
+    for name in ("run", "data", "experts", "compose", "gate", "baselines", "predict", "evaluate", "report", "validate"):
         assert f"\n## moesaic {name}\n" in cli
     for name in ("generate", "score", "execute", "export", "inspect"):
         assert f"\n## moesaic {name}\n" in cli

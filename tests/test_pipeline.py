@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from moesaic.artifacts import file_digest, read_json
+from moesaic.errors import CheckpointError
 from moesaic.pipeline import Run
 from moesaic.recipe import load_recipe
 from pico import pico_base
@@ -55,8 +56,8 @@ def write_pairs(folder: Path, languages: tuple[str, ...] = ("python", "java")) -
     return folder
 
 
-def write_recipe(folder: Path, output: str = "runs") -> Path:
-    """A recipe, its base and its data, all in ``folder``."""
+def write_recipe(folder: Path, output: str = "runs", more: str = "") -> Path:
+    """A recipe, its base and its data, all in ``folder``; ``more`` is added to the recipe."""
     if not (folder / "base").exists():
         pico_base(folder / "base", max_position_embeddings=1024)
         write_pairs(folder / "pairs")
@@ -64,7 +65,7 @@ def write_recipe(folder: Path, output: str = "runs") -> Path:
         (folder / "own.jsonl").write_text(json.dumps(problem) + "\n")
     path = folder / "toy.yaml"
     names = {"base": folder / "base", "source": folder / "pairs", "problems": folder / "own.jsonl"}
-    path.write_text(RECIPE.format(**names, output=folder / output))
+    path.write_text(RECIPE.format(**names, output=folder / output) + more)
     return path
 
 
@@ -98,6 +99,7 @@ def test_a_run_leaves_the_table_the_report_and_a_model(finished):
     assert losses["moe"] < losses["base"]
     assert "<table" in (root / "report.html").read_text()
     assert (root / "model" / "moesaic.json").exists()
+    assert not (root / "baselines").exists()  # nobody asked for any
     assert "| moe | loss |" in (root / "model" / "README.md").read_text()
     assert not list(root.rglob("*.partial"))
 
@@ -208,6 +210,69 @@ def test_killed_in_experts_gate_and_predict_ends_with_the_same_numbers(tmp_path)
     assert numbers(killed) == numbers(whole)
 
 
+BASELINES = ("linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow")
+
+
+def test_baselines_never_see_the_test_split_and_wait_for_what_they_need(tmp_path):
+    recipe = load_recipe(write_recipe(tmp_path, more=f"compare: [{', '.join(BASELINES)}]\n"))
+    root = tmp_path / "runs" / "toy"
+    run = Run(recipe)
+    run(("data", "experts"))
+    with pytest.raises(CheckpointError, match="moesaic run"):
+        run(("compose", "gate", "predict"))
+    for language in ("python", "java"):
+        (root / "data" / language / "test.jsonl").unlink()
+        report = root / "data" / "manifest.json"
+        manifest = read_json(report)
+        del manifest["files"][f"{language}/test.jsonl"]
+        report.write_text(json.dumps(manifest))
+    run(("baselines",))
+    assert sorted(path.name for path in (root / "baselines").iterdir()) == sorted(BASELINES)
+    manifests = {name: root / "baselines" / name / "manifest.json" for name in BASELINES}
+    before = {name: path.stat().st_mtime_ns for name, path in manifests.items()}
+    # A retrained expert changes what was made of the experts; the dense adapter is made of the data.
+    Run(recipe, only=("java",))(("experts", "baselines"))
+    assert {name for name in BASELINES if manifests[name].stat().st_mtime_ns == before[name]} == {"dense_lora"}
+
+
+@pytest.mark.slow
+def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
+    more = f"compare: [{', '.join(BASELINES)}]\n"
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    done = _process(write_recipe(whole, more=more), "moesaic.train.loop", "save_checkpoint", -1)
+    assert done.returncode == 0, done.stderr
+    recipe, root = write_recipe(killed, more=more), killed / "runs" / "toy"
+    for module, function, after in (
+        ("moesaic.train.baselines", "make_baseline", 2),  # TIES is made but not published
+        ("moesaic.train.loop", "save_checkpoint", 2),  # in the dense adapter: experts and gates are finished
+    ):
+        assert _process(recipe, module, function, after).returncode == -signal.SIGKILL
+    assert sorted(path.name for path in (root / "baselines").iterdir() if not path.name.startswith(".")) == [
+        "dare_ties",
+        "linear",
+        "ties",
+    ]
+    before = stage_seconds(root)
+    last = _process(recipe, "moesaic.train.loop", "save_checkpoint", -1)
+    assert last.returncode == 0, last.stderr
+    assert "dense_lora: resuming after step 2" in last.stderr
+    assert {name: stage_seconds(root)[name] for name in before} == before
+    assert numbers(killed) == numbers(whole)
+
+    results = read_json(root / "results.json")
+    assert list(results["systems"])[-7:] == ["moe", *BASELINES]
+    for name in BASELINES:
+        assert {estimate["n"] for estimate in results["systems"][name]["loss"].values()} == {4}
+        assert {estimate["n"] for estimate in results["systems"][name]["codebleu"].values()} == {3}
+        assert f"baselines/{name}" in results["seconds"]
+    page = (root / "report.html").read_text()
+    titles = ("Linear merge", "TIES merge", "DARE-TIES merge", "Dense LoRA", "MoE, hidden-state gates", "Arrow")
+    assert all(title in page for title in titles)
+    assert "| dense_lora | loss |" in (root / "model" / "README.md").read_text()
+
+
 def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
@@ -304,4 +369,5 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
     assert done.returncode == 0, done.stderr
     for word in ("experts/java", "gate: joint", "tokens through the model", "to do"):
         assert word in done.stdout
+    assert "baselines" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()

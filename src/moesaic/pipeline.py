@@ -1,11 +1,11 @@
 """The stages of a run, in order; the table of contents in code.
 
-    data -> experts -> compose -> gate -> predict -> evaluate -> report
+    data -> experts -> compose -> gate -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (a digest of recipe sections and input files), and resumes when it was killed. ``predict`` is all that needs the
-models at test time, ``evaluate`` all that needs compilers and grammars: a run can be trained and sampled on a GPU
-machine and judged on another.
+things (a digest of recipe sections and input files), and resumes when it was killed. ``baselines`` makes nothing unless
+the recipe names some. ``predict`` is all that needs the models at test time, ``evaluate`` all that needs compilers and
+grammars: a run can be trained and sampled on a GPU machine and judged on another.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from moesaic.session import Session
 if TYPE_CHECKING:
     from moesaic.evaluate.problems import Problem
 
-STAGES = ("data", "experts", "compose", "gate", "predict", "evaluate", "report")
+STAGES = ("data", "experts", "compose", "gate", "baselines", "predict", "evaluate", "report")
 """Names of the stages, in order."""
 
 
@@ -60,6 +60,7 @@ class Run(Session):
             "experts": self.experts,
             "compose": self.compose,
             "gate": self.gate,
+            "baselines": self.baselines,
             "predict": self.predict,
             "evaluate": self.evaluate,
             "report": self.report,
@@ -113,8 +114,6 @@ class Run(Session):
 
     def compose(self) -> None:
         """Puts the experts side by side and fits the initial gates."""
-        from moesaic.checkpoint.native import save_model_folder
-
         options = self.recipe.gate
         digest = digest_of(
             [
@@ -126,29 +125,23 @@ class Run(Session):
         with self.stage("compose", digest) as stage:
             if stage is None:
                 return
-            from moesaic.model.attention import packed_attention
-            from moesaic.model.moe import extract_experts, extract_router
-            from moesaic.train.gate_init import initial_gates
+            from moesaic.train.composition import compose_folder
 
             programs = {
                 name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
                 for name in self.recipe.data.languages
             }
-            with self.composed(self.workspace.root / "experts") as model:
-                with packed_attention(model):
-                    initial_gates(
-                        model, programs, options.init, self.recipe.predict.row_tokens, self.accelerator.autocast
-                    )
-                save_model_folder(
-                    stage.folder / "model",
-                    base_spec=self.recipe.base.model_dump(mode="json"),
-                    base_digest=self.base.digest,
-                    experts=extract_experts(model),
-                    router_tensors=extract_router(model),
-                    kind=options.kind,
-                    top_k=options.top_k,
-                    reuse={name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages},
-                )
+            compose_folder(
+                self.accelerator,
+                self.base,
+                self.recipe.base.model_dump(mode="json"),
+                self._adapters(),
+                programs,
+                options,
+                options.init,
+                self.recipe.predict.row_tokens,
+                stage.folder / "model",
+            )
 
     def gate(self) -> None:
         """Trains the gates, then gates and experts together."""
@@ -190,6 +183,37 @@ class Run(Session):
                 )
             write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
+    def baselines(self) -> None:
+        """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
+        for name in self.recipe.compare:
+            trained = name == "dense_lora"  # from the data alone: a retrained expert changes nothing about it
+            experts = [] if trained else [self.workspace.output_digest(f"experts/{x}") for x in self._adapters()]
+            digest = digest_of(
+                [
+                    name,
+                    self.section("base", "experts", "gate"),
+                    experts,
+                    self.data_digest(splits=("train", "validation")),
+                ]
+            )
+            with self.stage(f"baselines/{name}", digest) as stage:
+                if stage is not None:
+                    from moesaic.train.baselines import make_baseline
+
+                    make_baseline(
+                        name,
+                        self.accelerator,
+                        self.base,
+                        self._adapters(),
+                        self.encoded("train"),
+                        self.encoded("validation"),
+                        self.recipe,
+                        stage.folder,
+                    )
+
+    def _adapters(self) -> dict[str, Path]:
+        return {name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages}
+
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
         options = self.recipe.predict
@@ -199,6 +223,7 @@ class Run(Session):
                 self.workspace.output_digest("compose"),
                 self.workspace.output_digest("gate"),
                 self.data_digest(splits=(options.split,)),
+                *(self.workspace.output_digest(f"baselines/{name}") for name in self.recipe.compare),
             ]
         )
         with self.stage("predict", digest) as stage:
@@ -265,6 +290,11 @@ class Run(Session):
                     bar.advance,
                 )
             write_json(folder / "routing.json", routing.to_dict() | {"own_expert": routing.own_expert()})
+        for name in self.recipe.compare:
+            from moesaic.train.baselines import baseline_model
+
+            with baseline_model(self.base, self.workspace.path(f"baselines/{name}")) as model:
+                measure(name, model, languages, languages)
 
     def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
         """The recipe's benchmarks, the problems of its languages."""
@@ -322,10 +352,12 @@ class Run(Session):
 
     def stage_names(self) -> list[str]:
         """Returns the folder names of all stages that leave one, in order."""
-        names: list[str] = []
-        for stage in STAGES[:-1]:
-            names += [f"experts/{name}" for name in self.recipe.data.languages] if stage == "experts" else [stage]
-        return names
+        parts = {"experts": self.recipe.data.languages, "baselines": self.recipe.compare}
+        return [
+            name
+            for stage in STAGES[:-1]
+            for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])
+        ]
 
 
 def _link_or_copy(source: str, target: str) -> None:

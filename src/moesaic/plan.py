@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.console import Console
 from rich.table import Table
 
-from moesaic.data.packing import PackedBatches
 from moesaic.pipeline import Run
+from moesaic.train.budget import Stretch, adapter_stretch, dense_options, expert_stretches, gate_stretches
+from moesaic.train.merges import NUM_MERGES
 
 
 def print_plan(run: Run) -> None:
@@ -23,34 +22,31 @@ def print_plan(run: Run) -> None:
         table.add_column(column, justify="left" if column == "stage" else "right")
     total = 0
 
-    def add(stage: str, examples: int, tokens: int, steps: int | None, processed: float) -> None:
+    def add(stretch: Stretch) -> None:
         nonlocal total
-        total += int(processed)
-        cells = (f"{examples:,}", f"{tokens:,}", "" if steps is None else f"{steps:,}", f"{int(processed):,}")
-        table.add_row(stage, *cells)
+        total += int(stretch.processed)
+        steps = "" if stretch.steps is None else f"{stretch.steps:,}"
+        cells = (f"{stretch.examples:,}", f"{stretch.tokens:,}", steps, f"{int(stretch.processed):,}")
+        table.add_row(stretch.name, *cells)
 
-    for language in languages:
-        batches = PackedBatches(run.encoded("train", (language,)), languages, recipe.experts.row_tokens)
-        per_epoch = len(batches) / recipe.experts.accumulation
-        steps = math.ceil(recipe.experts.epochs * per_epoch)
-        steps = min(steps, recipe.experts.max_steps or steps)
-        processed = batches.num_tokens * steps / per_epoch
-        add(f"experts/{language}", len(batches.examples), batches.num_tokens, steps, processed)
-    encoded = run.encoded("train")
-    batches = PackedBatches(encoded, languages, recipe.gate.row_tokens)
-    joint_rows, joint_tokens = len(batches), batches.num_tokens
-    per_row = joint_tokens / joint_rows
-    gate_steps = recipe.gate.gate_steps
-    add("gate: gates", len(encoded), joint_tokens, gate_steps, gate_steps * recipe.gate.accumulation * per_row)
-    joint_steps = math.ceil(recipe.gate.joint_epochs * joint_rows / recipe.gate.accumulation)
-    add("gate: joint", len(encoded), joint_tokens, joint_steps, recipe.gate.joint_epochs * joint_tokens)
+    training = run.encoded("train")
+    for stretch in expert_stretches(training, recipe) + gate_stretches(training, recipe):
+        add(stretch)
+    for name in recipe.compare:
+        if name == "dense_lora":
+            add(adapter_stretch(f"baselines/{name}", training, recipe, dense_options(training, recipe)))
+        elif name in ("ties", "dare_ties"):
+            validation = run.encoded("validation")
+            tokens = sum(len(example.ids) for example in validation)
+            add(Stretch(f"baselines/{name}: validation", len(validation), tokens, None, NUM_MERGES * tokens))
     test = run.encoded(recipe.predict.split)
     test_tokens = sum(len(example.ids) for example in test)
-    systems = 2 + (len(languages) if recipe.predict.cross_table else 1)
-    add("predict: losses", len(test), test_tokens, None, systems * test_tokens)
+    systems = 2 + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
+    add(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)
-    longest = 3 * programs * recipe.predict.max_new_tokens
-    table.add_row("predict: programs", f"{3 * programs:,}", "", "", f"at most {longest:,} new")
+    programs *= 3 + len(recipe.compare)
+    longest = programs * recipe.predict.max_new_tokens
+    table.add_row("predict: programs", f"{programs:,}", "", "", f"at most {longest:,} new")
     console = Console()
     console.print(table)
     console.print(f"in all {total:,} tokens through the model, and at most {longest:,} generated", highlight=False)

@@ -262,7 +262,7 @@ class Recipe(_Section):
     evaluate: EvaluateRecipe = EvaluateRecipe()
     """What judges their output."""
     compare: tuple[Baseline, ...] = ()
-    """Baselines that join the table."""
+    """Baselines that join the table, each made in a stage of its own; see docs/baselines.md."""
     trackers: tuple[str, ...] = ()
     """Experiment trackers known to accelerate (``tensorboard``, ``wandb``, ...)."""
 

@@ -122,28 +122,6 @@ class Session:
         return self.recipe.model_dump(mode="json", include={*names, "seed"})
 
     @contextmanager
-    def composed(self, folder: Path) -> Iterator[Any]:
-        """The base composed from a folder of adapters, float32 factors; taken apart afterwards."""
-        import torch
-
-        from moesaic.model.lora import read_adapter
-        from moesaic.model.moe import compose, decompose
-
-        experts = [read_adapter(folder / name, name) for name in self.recipe.data.languages]
-        model = compose(
-            self.base.model, experts, self.recipe.gate.kind, self.top_k, dtype=torch.float32, attention="base"
-        )
-        try:
-            yield model
-        finally:
-            decompose(model)
-
-    @property
-    def top_k(self) -> int | None:
-        """Experts per token; None for a softmax gate, which uses all."""
-        return None if self.recipe.gate.kind == "softmax" else self.recipe.gate.top_k
-
-    @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
         """The base composed as a model folder says; taken apart afterwards."""
         import torch

@@ -199,6 +199,19 @@ def _factor(
     return LoraExpert(name, rank, 1.0, deltas), loss
 
 
+def factored(delta_OI: Tensor, rank: int) -> LowRank:
+    """The best approximation of a matrix by factors of one rank; zeros where fewer suffice.
+
+    Args:
+        delta_OI: The matrix, in float64.
+        rank: Rank R of the factors.
+
+    Returns:
+        Both factors in float32 on the CPU.
+    """
+    return _padded(_decompose("", delta_OI, rank), rank)
+
+
 def _decompose(path: str, delta_OI: Tensor, max_rank: int) -> _Module:
     is_wide = delta_OI.shape[0] <= delta_OI.shape[1]
     gram_SS = delta_OI @ delta_OI.T if is_wide else delta_OI.T @ delta_OI
@@ -212,7 +225,7 @@ def _decompose(path: str, delta_OI: Tensor, max_rank: int) -> _Module:
         B_OR, A_RI = vectors_SR * roots_R, (vectors_SR.T @ delta_OI) / roots_R[:, None]
     else:
         B_OR, A_RI = (delta_OI @ vectors_SR) / roots_R, roots_R[:, None] * vectors_SR.T
-    return _Module(path, A_RI.float(), B_OR.float(), tail_R)
+    return _Module(path, A_RI.float().cpu(), B_OR.float().cpu(), tail_R)
 
 
 def _smallest_rank(name: str, modules: list[_Module], error: float, max_rank: int) -> int:

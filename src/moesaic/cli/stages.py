@@ -29,6 +29,7 @@ _STAGE_HELP = {
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
     "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
+    "baselines": "Make what the recipe's key compare names: merges, a dense LoRA, untrained routing.",
     "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
     "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
     "report": "Write results.json, report.html and the model folder with its card.",

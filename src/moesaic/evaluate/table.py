@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from moesaic.evaluate.score import sentence_bleu
 from moesaic.evaluate.statistics import Estimate, bootstrap_interval
 from moesaic.parsing import parses
 from moesaic.progress import Bar
-from moesaic.recipe import EvaluateRecipe
+from moesaic.recipe import Baseline, EvaluateRecipe
 
 Row = dict[str, Any]
 Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
@@ -197,7 +197,7 @@ def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
     if not folder.is_dir():
         raise CheckpointError(f"{folder} does not exist: run moesaic predict RECIPE first")
     experts = [f"expert:{language}" for language in languages]
-    known = {system_folder(system): system for system in ("base", *experts, "moe")}
+    known = {system_folder(system): system for system in ("base", *experts, "moe", *get_args(Baseline))}
     found = {path.stem for path in folder.glob("*.jsonl")}
     return [known[stem] for stem in known if stem in found] + sorted(found - set(known))
 

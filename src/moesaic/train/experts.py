@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +23,7 @@ from moesaic.model.backbone import Base
 from moesaic.model.loss import validation_loss
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
+from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
 
@@ -69,7 +68,7 @@ def train_adapter(
     if options.max_steps is not None:
         total_steps = min(total_steps, options.max_steps)
     torch.manual_seed(seed_of(seed, name))
-    with _quiet_peft():
+    with quiet_peft():
         peft_model = get_peft_model(
             base.model,
             LoraConfig(
@@ -100,26 +99,14 @@ def train_adapter(
             )
         peft_model.peft_config["default"].base_model_name_or_path = base.spec
         if accelerator.is_main_process:
-            with _quiet_peft():
+            with quiet_peft():
                 peft_model.save_pretrained(folder)
             (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
     finally:
         if options.gradient_checkpointing:
             base.model.gradient_checkpointing_disable()
-        peft_model.unload()
+        take_out(base.model)
     return result
-
-
-@contextmanager
-def _quiet_peft() -> Iterator[None]:
-    """Hides hints that do not apply: only adapters are trained and saved here.
-
-    They are about tied embeddings, base configurations and names that transformers is about to change.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 def seed_of(seed: int, name: str) -> int:

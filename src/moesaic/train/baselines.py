@@ -1,0 +1,216 @@
+"""Baselines that join the table: what else can be made of the same experts, or of the same data.
+
+    linear, ties, dare_ties   the experts merged into one adapter                    ``merges``
+    dense_lora                one adapter on all languages, as many parameters and tokens as the Mixture-of-Experts
+    hidden_gates              the Mixture-of-Experts under mergekit's hidden-state gates, not trained
+    arrow                     the experts routed by their own deltas                 ``arrow``
+
+A baseline's folder holds an adapter, a model folder or the routed adapters, and ``baseline.json``, which says how to
+run it and what was chosen on the way. Nothing here reads the test split: choices fall on validation.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from accelerate import Accelerator
+
+from moesaic.artifacts import read_json, write_json
+from moesaic.checkpoint.native import load_moe
+from moesaic.data.prompts import EncodedExample
+from moesaic.errors import CheckpointError
+from moesaic.model.backbone import Base
+from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE
+from moesaic.model.moe import decompose
+from moesaic.recipe import Baseline, ExpertsRecipe, Recipe
+from moesaic.train.arrow import arrow_model
+from moesaic.train.budget import dense_options
+from moesaic.train.composition import compose_folder
+from moesaic.train.experts import seed_of, train_adapter
+from moesaic.train.injection import adapted
+from moesaic.train.merges import merge_linear, merge_tuned
+
+NOTE = "baseline.json"
+"""Says of a baseline's folder what it holds (``kind``) and how it came about."""
+
+Kind = Literal["adapter", "model", "arrow"]
+
+
+def make_baseline(
+    name: Baseline,
+    accelerator: Accelerator,
+    base: Base,
+    adapters: Mapping[str, Path],
+    training: Sequence[EncodedExample],
+    validation: Sequence[EncodedExample],
+    recipe: Recipe,
+    folder: Path,
+) -> dict[str, Any]:
+    """Makes a baseline by its name in the recipe.
+
+    Args:
+        name: Which.
+        accelerator: Device and precision; the base is on its device.
+        base: The base model; the same object, unchanged, afterwards.
+        adapters: Expert name -> adapter folder of the stage ``experts``, in the recipe's order.
+        training: Encoded training examples of all languages.
+        validation: Encoded validation examples of all languages.
+        recipe: The recipe.
+        folder: Where it goes; ``baseline_model`` reads it.
+
+    Returns:
+        What ``baseline.json`` says.
+
+    Raises:
+        CheckpointError: An adapter's files are corrupt.
+        ModelError: An adapter does not fit the base.
+        DataError: No training or validation example, where they are needed.
+    """
+    languages, seed = recipe.data.languages, recipe.seed
+    kind: Kind = "adapter"
+    match name:
+        case "linear":
+            facts = merge_linear(base, adapters, folder)
+        case "ties" | "dare_ties":
+            rows = recipe.gate.row_tokens
+            facts = merge_tuned(name, accelerator, base, adapters, validation, languages, rows, seed, folder)
+        case "dense_lora":
+            options = dense_options(training, recipe)
+            facts = train_dense(accelerator, base, training, validation, languages, options, seed, folder)
+        case "hidden_gates":
+            kind = "model"
+            facts = compose_hidden_gates(accelerator, base, adapters, training, recipe, folder)
+        case "arrow":
+            kind = "arrow"
+            top_k = len(adapters) if recipe.gate.kind == "softmax" else recipe.gate.top_k
+            facts = copy_arrow(adapters, top_k, seed, folder)
+    note = {"baseline": name, "kind": kind, **facts}
+    write_json(folder / NOTE, note)
+    return note
+
+
+def train_dense(
+    accelerator: Accelerator,
+    base: Base,
+    training: Sequence[EncodedExample],
+    validation: Sequence[EncodedExample],
+    languages: Sequence[str],
+    options: ExpertsRecipe,
+    seed: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Trains one adapter on all languages; the state with the lowest validation loss is kept.
+
+    Args:
+        accelerator: Device and precision.
+        base: The base model; the same object, unchanged, afterwards.
+        training: Encoded training examples of all languages.
+        validation: Encoded validation examples of all languages.
+        languages: All languages of the run.
+        options: Hyperparameters; ``dense_options`` gives those of equal size and cost.
+        seed: Seed of the run.
+        folder: Gets the adapter and ``metrics.jsonl``; a killed training goes on from its checkpoint here.
+
+    Returns:
+        Facts for ``baseline.json``.
+    """
+    result = train_adapter(accelerator, base, "dense_lora", training, validation, languages, options, seed, folder)
+    facts = {key: getattr(options, key) for key in ("rank", "alpha", "learning_rate", "epochs")}
+    return {**facts, "training": asdict(result)}
+
+
+def compose_hidden_gates(
+    accelerator: Accelerator,
+    base: Base,
+    adapters: Mapping[str, Path],
+    training: Sequence[EncodedExample],
+    recipe: Recipe,
+    folder: Path,
+) -> dict[str, Any]:
+    """Writes the composed model with gates of mean hidden states (``gate.init: prompts``) to ``folder/model``.
+
+    Args:
+        accelerator: Precision of the forward passes.
+        base: The base model; the same object, unchanged, afterwards.
+        adapters: Expert name -> adapter folder.
+        training: Encoded training examples; of each language the first ``gate.init_programs`` count.
+        recipe: The recipe.
+        folder: The baseline's folder.
+
+    Returns:
+        Facts for ``baseline.json``.
+    """
+    count = recipe.gate.init_programs
+    programs = {name: [example for example in training if example.language == name][:count] for name in adapters}
+    compose_folder(
+        accelerator,
+        base,
+        recipe.base.model_dump(mode="json"),
+        adapters,
+        programs,
+        recipe.gate,
+        "prompts",
+        recipe.predict.row_tokens,
+        folder / "model",
+    )
+    return {"gates": "prompts", "programs": {name: len(items) for name, items in programs.items()}}
+
+
+def copy_arrow(adapters: Mapping[str, Path], top_k: int, seed: int, folder: Path) -> dict[str, Any]:
+    """Keeps what Arrow needs, the adapters themselves: its prototypes follow from them when they are loaded.
+
+    Args:
+        adapters: Expert name -> adapter folder.
+        top_k: Experts a token.
+        seed: Seed of the run.
+        folder: Gets ``experts/<name>/``.
+
+    Returns:
+        Facts for ``baseline.json``.
+    """
+    for name, path in adapters.items():
+        (folder / "experts" / name).mkdir(parents=True, exist_ok=True)
+        for file in (CONFIG_FILE, WEIGHTS_FILE):
+            shutil.copyfile(path / file, folder / "experts" / name / file)
+    return {"top_k": top_k, "seed": seed_of(seed, "arrow"), "experts": list(adapters)}
+
+
+@contextmanager
+def baseline_model(base: Base, folder: Path) -> Iterator[Any]:
+    """The base made into a baseline, ready to be measured and to generate; put back afterwards.
+
+    Args:
+        base: The base model that the baseline was made on.
+        folder: The baseline's folder.
+
+    Yields:
+        The base's causal language model, which computes as the baseline does.
+
+    Raises:
+        CheckpointError: The folder is no baseline's, or its files are corrupt.
+        ModelError: It was made on another base.
+    """
+    note = read_json(folder / NOTE)
+    match note.get("kind"):
+        case "adapter":
+            with adapted(base, folder) as model:
+                yield model
+        case "model":
+            model, _, _ = load_moe(folder / "model", base=base, factor_dtype=base.model.dtype)
+            try:
+                yield model
+            finally:
+                decompose(model)
+        case "arrow":
+            adapters = [folder / "experts" / name for name in note["experts"]]
+            with arrow_model(base, adapters, note["top_k"], note["seed"]) as model:
+                yield model
+        case kind:
+            raise CheckpointError(
+                f"{folder / NOTE}: kind is {kind!r}; delete {folder} and run moesaic baselines RECIPE"
+            )

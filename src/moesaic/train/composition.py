@@ -1,0 +1,67 @@
+"""Experts side by side under gates that were not trained by back-propagation, saved as a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+
+from moesaic.checkpoint.native import save_model_folder
+from moesaic.data.prompts import EncodedExample
+from moesaic.model.attention import packed_attention
+from moesaic.model.backbone import Base
+from moesaic.model.lora import read_adapter
+from moesaic.model.moe import compose, decompose, extract_experts, extract_router
+from moesaic.recipe import GateRecipe
+from moesaic.train.gate_init import initial_gates
+
+
+def compose_folder(
+    accelerator: Accelerator,
+    base: Base,
+    base_spec: Mapping[str, Any],
+    adapters: Mapping[str, Path],
+    programs: dict[str, list[EncodedExample]],
+    options: GateRecipe,
+    init: Literal["ridge", "prompts", "zero"],
+    row_tokens: int,
+    folder: Path,
+) -> None:
+    """Composes adapters, fits the initial gates and writes a model folder; the adapters' files keep their bytes.
+
+    Args:
+        accelerator: Precision of the forward passes.
+        base: The base model; the same object, unchanged, afterwards.
+        base_spec: The recipe's ``base`` section.
+        adapters: Expert name -> adapter folder, in the order of the gates' rows.
+        programs: Encoded training programs per expert that the gates are fitted on.
+        options: Kind of gate and experts per token.
+        init: How the gates are fitted; see ``gate_init``.
+        row_tokens: Tokens of a forward pass.
+        folder: The model folder.
+
+    Raises:
+        CheckpointError: An adapter's files are corrupt.
+        ModelError: An adapter does not fit the base.
+    """
+    experts = [read_adapter(path, name) for name, path in adapters.items()]
+    top_k = None if options.kind == "softmax" else options.top_k
+    model = compose(base.model, experts, options.kind, top_k, dtype=torch.float32, attention="base")
+    try:
+        with packed_attention(model):
+            initial_gates(model, programs, init, row_tokens, accelerator.autocast)
+        save_model_folder(
+            folder,
+            base_spec=base_spec,
+            base_digest=base.digest,
+            experts=extract_experts(model),
+            router_tensors=extract_router(model),
+            kind=options.kind,
+            top_k=options.top_k,
+            reuse=adapters,
+        )
+    finally:
+        decompose(model)

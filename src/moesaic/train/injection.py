@@ -1,0 +1,74 @@
+"""PEFT adapters inside the loaded base: put in for a while, taken out again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+
+from moesaic.model.backbone import Base
+from moesaic.model.lora import check_expert, read_adapter
+
+
+@contextmanager
+def adapted(base: Base, folder: Path) -> Iterator[Any]:
+    """The base with a PEFT adapter on it, wherever its deltas are; taken out afterwards.
+
+    Args:
+        base: The base model; the same object, unchanged, afterwards.
+        folder: The adapter; its factors are used in the base's number format.
+
+    Yields:
+        The base's causal language model, which now computes with the adapter.
+
+    Raises:
+        CheckpointError: The adapter's files are corrupt.
+        ModelError: It is no plain LoRA adapter of this base.
+    """
+    check_expert(read_adapter(folder), base.model)  # PEFT's own errors would not name the file
+    try:
+        with quiet_peft():
+            PeftModel.from_pretrained(base.model, str(folder), torch_device=str(base.model.device))
+        cast_factors(base.model, base.model.dtype)
+        yield base.model.eval()
+    finally:
+        take_out(base.model)
+
+
+def take_out(model: Any) -> None:
+    """Puts the plain layers back where adapters are.
+
+    PEFT's ``unload`` does it, too, but needs an injection that succeeded, and its older releases leave the adapters'
+    configurations on the model, which makes the next injection skip adapters of the same names.
+    """
+    layers = {path: module for path, module in model.named_modules() if isinstance(module, LoraLayer)}
+    for path, layer in layers.items():
+        parent, _, attribute = path.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, layer.get_base_layer())
+    vars(model).pop("peft_config", None)
+
+
+def cast_factors(model: Any, dtype: torch.dtype) -> None:
+    """Casts the factors of all adapters in a model, which PEFT keeps in float32 for training."""
+    for module in model.modules():
+        if isinstance(module, LoraLayer):
+            module.lora_A.to(dtype)
+            module.lora_B.to(dtype)
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Hides hints that do not apply: only adapters are trained, loaded and saved here.
+
+    They are about tied embeddings, base configurations and names that transformers is about to change.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
