@@ -46,6 +46,7 @@ def plain_greedy(model, prompt, max_new_tokens, stop_ids):
     return ids[len(prompt) :], logprobs, False
 
 
+@pytest.mark.filterwarnings("error")  # the cache's argument was renamed during transformers 5
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
 def test_equals_plain_forward_passes(name, batch_size):
