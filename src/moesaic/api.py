@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from moesaic.data.formatting import format_source
 from moesaic.data.prompts import PromptFormat
-from moesaic.errors import ModelError
+from moesaic.errors import DataError, ModelError
 from moesaic.languages import get_language
 
 if TYPE_CHECKING:
@@ -77,13 +77,15 @@ class Model:
             trace: Record experts and probability of each token.
 
         Raises:
-            DataError: Unknown language.
+            DataError: Unknown language, or an empty task.
             ModelError: The prompt does not fit the context.
         """
         from moesaic.model.backbone import context_length
         from moesaic.model.generate import generate
 
         row = get_language(language)
+        if not text.strip():
+            raise DataError("the task is empty: say in words what the program should do")
         ids = self._prompt.prompt_ids(text, row.name)
         limit = context_length(self._model)
         if len(ids) >= limit:

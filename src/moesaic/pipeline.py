@@ -66,6 +66,7 @@ class Run(Session):
         }
         for name in stages:
             table[name]()
+        self.close()
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
@@ -75,6 +76,7 @@ class Run(Session):
         digest = digest_of([self.section("data", "base"), source_digest(options)])
         with self.stage("data", digest) as stage:
             if stage is not None:
+                self.check_context(options.max_tokens)
                 report = prepare(options, stage.folder, count_tokens=self.prompt.count_tokens)
                 say(report.summary())
 

@@ -166,12 +166,19 @@ class Summary:
             len(known),
         )
 
+    def num_measured(self, metric: Metric) -> int:
+        """Returns how many of the run's languages the metric was measured on, by any row."""
+        return sum(
+            any(self.score(system, metric.key, language).value is not None for system in self.rows)
+            for language in self.languages
+        )
+
     def best(self, metric: Metric, language: str | None = None) -> set[str]:
         """Returns the rows with the best value, as shown; none when there is nothing to compare."""
         shown: dict[str, float] = {}
         for system in self.rows:
             score = self.mean(system, metric.key) if language is None else self.score(system, metric.key, language)
-            whole = language is not None or score.num_languages == len(self.languages)
+            whole = language is not None or score.num_languages == self.num_measured(metric)
             if score.value is not None and whole:
                 shown[system] = round(score.value, 3)
         if len(shown) < 2:
