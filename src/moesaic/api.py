@@ -121,9 +121,6 @@ def load(path: str | Path, device: str | torch.device | None = None) -> Model:
 
     from moesaic.checkpoint.native import load_moe
 
-    folder = Path(path)
-    if (folder / "model" / "moesaic.json").is_file():
-        folder = folder / "model"
     chosen = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
-    model, tokenizer, description = load_moe(folder, device=chosen)
+    model, tokenizer, description = load_moe(Path(path), device=chosen)
     return Model(model, tokenizer, description.names)

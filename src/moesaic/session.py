@@ -70,14 +70,12 @@ class Session:
     @functools.cached_property
     def prompt(self) -> PromptFormat:
         """Prompts of the base's tokenizer."""
-        from transformers import AutoTokenizer
-
         from moesaic.data.prompts import PromptFormat
-        from moesaic.model.backbone import resolve_base
+        from moesaic.model.backbone import load_tokenizer, resolve_base
 
         if "base" in self.__dict__:
             return PromptFormat(self.base.tokenizer)
-        return PromptFormat(AutoTokenizer.from_pretrained(resolve_base(self.recipe.base.model).path))
+        return PromptFormat(load_tokenizer(resolve_base(self.recipe.base.model)))
 
     def close(self) -> None:
         """Lets the experiment trackers write what they hold back."""
