@@ -7,7 +7,7 @@ print(model.generate("Sum of the digits of a number", language="java").code)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ class Model:
         top_p: float = 1.0,
         seed: int = 0,
         trace: bool = False,
+        on_token: Callable[[int], None] | None = None,
     ) -> Answer:
         """Writes one program.
 
@@ -75,6 +76,7 @@ class Model:
             top_p: Nucleus sampling (Holtzman et al. 2020); used when temperature is above 0.
             seed: Seed of sampling.
             trace: Record experts and probability of each token.
+            on_token: Called with the number of new tokens, for a progress bar.
 
         Raises:
             DataError: Unknown language, or an empty task.
@@ -99,6 +101,7 @@ class Model:
             top_p=top_p,
             seed=seed,
             trace=trace,
+            on_step=on_token,
             tokenizer=self._prompt.tokenizer,
         )
         completion = self._prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)

@@ -85,6 +85,7 @@ def generate(
     seed: int = 0,
     batch_size: int = 32,
     on_progress: Callable[[int], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
     trace: bool = False,
     tokenizer: Any = None,
 ) -> list[Generation]:
@@ -100,6 +101,7 @@ def generate(
         seed: Seed of sampling; prompt i has its own stream.
         batch_size: Most prompts at a time.
         on_progress: Called with the number of prompts that finished since the last call.
+        on_step: Called after every step with the number of tokens it made.
         trace: Record the experts of each token; slower.
         tokenizer: Gives the trace its text.
 
@@ -162,6 +164,8 @@ def generate(
                     batch.move(len(active) - 1, slot, len(prompts[last]) + len(results[last].ids))
                     active[slot] = active[-1]
                     active.pop()
+            if on_step is not None:
+                on_step(len(slots))
             if on_progress is not None and len(active) < num_active:
                 on_progress(num_active - len(active))
     model.train(was_training)
