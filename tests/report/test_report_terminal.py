@@ -103,7 +103,14 @@ def test_unknown_metric_is_shown_as_it_is_called():
     assert [metric.title for metric in Summary({"systems": systems}).metrics] == ["Loss", "chrf"]
 
 
+def test_nothing_is_best_when_all_are_equal():
+    systems = {name: {"loss": {"java": estimate(0.5)}} for name in ("base", "moe")}
+    assert Summary({"systems": systems}).best(metric_of("loss")) == set()
+
+
 def test_names_for_people():
+    assert metric_of("pass@1 mbxp").title == "pass@1 mbxp"
+    assert metric_of("pass@1 mbxp").format(0.25) == "25.0%"
     assert system_title("expert:cpp") == "C++ expert"
     assert system_title("something") == "something"
     assert language_title("klingon") == "klingon"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moesaic.errors import CheckpointError
@@ -88,8 +88,9 @@ class Score:
 
 
 def metric_of(key: str) -> Metric:
-    """Returns how a metric is shown; an unknown one is taken for a score between 0 and 1."""
-    return _METRICS.get(key) or Metric(key, key)
+    """Returns how a metric is shown, ``pass@1 mbxp`` as ``pass@1``; an unknown one is a score between 0 and 1."""
+    known = _METRICS.get(key.partition(" ")[0])
+    return Metric(key, key) if known is None else replace(known, key=key, title=known.title + key[len(known.key) :])
 
 
 def system_title(system: str) -> str:
@@ -181,7 +182,7 @@ class Summary:
             whole = language is not None or score.num_languages == self.num_measured(metric)
             if score.value is not None and whole:
                 shown[system] = round(score.value, 3)
-        if len(shown) < 2:
+        if len(set(shown.values())) < 2:
             return set()
         target = min(shown.values()) if metric.lower_is_better else max(shown.values())
         return {system for system, value in shown.items() if value == target}
