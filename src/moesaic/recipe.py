@@ -8,22 +8,18 @@ made from it.
 
 from __future__ import annotations
 
-import copy
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from moesaic.artifacts import digest_of
 from moesaic.errors import DataError, RecipeError
-from moesaic.languages import LANGUAGES, get_language, suggest
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from moesaic.languages import LANGUAGES, get_language
+from moesaic.recipe_problems import StandIns, check
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -33,18 +29,6 @@ Coefficient = Annotated[float, Field(ge=0)]
 
 MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
 ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
-
-
-_PLAIN_MESSAGES = {
-    "tuple_type": "must be a list, such as [a, b]",
-    "model_type": "must be a section of keys and values",
-}
-"""Kinds of errors that pydantic explains to programmers."""
-
-_STAND_INS: dict[tuple[str, ...], Any] = {
-    ("base",): {"model": ""}, ("base", "model"): "", ("data",): {"source": ""}, ("data", "source"): "",
-}  # fmt: skip
-"""What is put where a required key is missing or wrong, to look at the rest of a recipe."""
 
 
 class _Section(BaseModel):
@@ -309,6 +293,16 @@ class Recipe(_Section):
         return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers"}))
 
 
+_STAND_INS: StandIns = {
+    ("base",): lambda _: {"model": ""},
+    ("base", "model"): lambda _: "",
+    ("data",): lambda _: {"source": ""},
+    ("data", "source"): lambda _: "",
+    # as many as were meant: gate.top_k is compared with their number
+    ("data", "languages"): lambda found: list(LANGUAGES)[: len(found) if isinstance(found, list) and found else None],
+}
+
+
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Reads a recipe file and applies ``a.b=value`` overrides (values are YAML).
 
@@ -316,7 +310,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: Lists every problem of the file and the overrides.
     """
     tree, problems = read_tree(path, overrides)
-    recipe, found = _validate(tree)
+    recipe, found = check(Recipe, tree, _STAND_INS)
     problems += found
     if problems or recipe is None:
         raise RecipeError(problems, str(path))
@@ -408,88 +402,3 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
         if not isinstance(tree, dict):
             raise TypeError(f"{'.'.join(keys[: position + 1])} is a value, not a section")
     tree[keys[-1]] = value
-
-
-def _validate(tree: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
-    """Checks a tree; returns the recipe, or None, and every problem.
-
-    Pydantic compares keys with each other (``gate.top_k`` with ``data.languages``) only where each is sound by itself.
-    So what is wrong by itself is taken out and the rest looked at again.
-    """
-    problems: list[str] = []
-    tree = copy.deepcopy(tree)
-    while True:
-        try:
-            recipe = Recipe.model_validate(tree)
-        except ValidationError as error:
-            problems.extend(_describe(error))
-            before = copy.deepcopy(tree)
-            for item in reversed(error.errors()):  # from the back: an index of a list still means the same element
-                _take_out(tree, _location(item))
-            if tree == before:
-                return None, list(dict.fromkeys(problems))
-        else:
-            return (None if problems else recipe), list(dict.fromkeys(problems))
-
-
-def _location(item: ErrorDetails) -> list[str]:
-    """Path of the key that an error is about.
-
-    A check that compares keys of a section says which to change in front: ``load: ... needs ...``.
-    """
-    location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
-    named = re.match(r"Value error, (\w+): ", item["msg"])
-    if named and isinstance(item["input"], dict) and named[1] in _keys_at(location):
-        location.append(named[1])
-    return location
-
-
-def _take_out(tree: dict[str, Any], location: list[str]) -> None:
-    """Removes what an error is about, unless that is the whole recipe."""
-    section: Any = tree
-    for depth, name in enumerate(location):
-        key, is_last = tuple(location[: depth + 1]), depth == len(location) - 1
-        if isinstance(section, list):
-            del section[int(name)]
-            return
-        inner = section.get(name)
-        if not is_last and (isinstance(inner, dict) or (isinstance(inner, list) and location[depth + 1].isdigit())):
-            section = inner
-        elif key in _STAND_INS:
-            section[name] = _STAND_INS[key]
-            return
-        elif key == ("data", "languages") and isinstance(inner, list) and inner:
-            section[name] = list(LANGUAGES)[: len(inner)]  # other keys are compared with their number
-            return
-        elif name in section:
-            del section[name]
-            return
-        else:  # a default that does not fit the rest
-            _take_out(tree, location[:depth])
-            return
-
-
-def _describe(error: ValidationError) -> list[str]:
-    lines = []
-    for item in error.errors():
-        location = _location(item)
-        key = ".".join(location) or "recipe"
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key; {suggest(location[-1], _keys_at(location[:-1]))}")
-        elif item["type"] == "missing":
-            lines.append(f"{key}: required, but not set")
-        else:
-            message = _PLAIN_MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
-            message = message.removeprefix(f"{location[-1]}: ") if location else message
-            value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
-            lines.append(f"{key}: {message}{value}")
-    return lines
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for name in location:
-        kind = model.model_fields[name].annotation if name in model.model_fields else None
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            model = kind
-    return list(model.model_fields)
