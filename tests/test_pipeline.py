@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from moesaic.artifacts import file_digest, read_json
-from moesaic.errors import CheckpointError
+from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.pipeline import Run
 from moesaic.recipe import load_recipe
 from pico import pico_base
@@ -301,6 +302,8 @@ def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["generate", "nowhere", "text"], "nowhere"),
         (["generate", "runs/toy", "text " * 3000, "--language", "java"], "context"),
         (["generate", "runs/toy", "text", "--language", "klingon"], "klingon"),
+        (["generate", "runs/toy", " "], "the task is empty"),
+        (["run", "toy.yaml", "predict.benchmarks.own=no.jsonl", "output=other4"], "predict.benchmarks.own: 'no.jsonl'"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_exit_code_2(finished, arguments, expected):
@@ -335,6 +338,41 @@ def test_a_half_written_adapter_is_named_and_not_composed(tmp_path):
     assert not (tmp_path / "runs" / "toy" / "compose").exists()
 
 
+def test_experts_of_another_base_are_not_composed(tmp_path):
+    recipe = write_recipe(tmp_path)
+    Run(load_recipe(recipe))(("data", "experts"))
+    shutil.rmtree(tmp_path / "base")
+    pico_base(tmp_path / "base", seed=1, max_position_embeddings=1024)
+    with pytest.raises(ModelError, match=r"experts/python was trained on another base .* only=python"):
+        Run(load_recipe(recipe))(("compose",))
+    assert not (tmp_path / "runs" / "toy" / "compose").exists()
+
+
+def test_a_language_is_added_and_its_data_asked_for_first(tmp_path):
+    recipe = write_recipe(tmp_path)
+    Run(load_recipe(recipe, ["data.languages=[python]", "gate.top_k=1"]))(("data", "experts"))
+    python = file_digest(tmp_path / "runs" / "toy" / "experts" / "python" / "adapter_model.safetensors")
+    with pytest.raises(DataError, match=r"no java in .*moesaic data"):
+        Run(load_recipe(recipe), only=("java",))(("experts",))
+    Run(load_recipe(recipe))(("data",))
+    Run(load_recipe(recipe), only=("java",))(("experts", "compose"))
+    assert file_digest(tmp_path / "runs" / "toy" / "experts" / "python" / "adapter_model.safetensors") == python
+    names = read_json(tmp_path / "runs" / "toy" / "compose" / "model" / "moesaic.json")["experts"]
+    assert [entry["name"] for entry in names] == ["python", "java"]
+
+
+def test_examples_longer_than_the_context_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match=r"data.max_tokens: 1,025 is more than the context of .*1,024"):
+        Run(load_recipe(write_recipe(tmp_path), ["data.max_tokens=1025"]))(("data",))
+    assert not (tmp_path / "runs" / "toy" / "data").exists()
+
+
+@pytest.mark.parametrize(("name", "said"), [("tensorbord", "did you mean tensorboard"), ("dvclive", "not installed")])
+def test_a_tracker_that_would_be_passed_over_is_named(tmp_path, name, said):
+    with pytest.raises(RecipeError, match=said):
+        _ = Run(load_recipe(write_recipe(tmp_path), [f"trackers=[{name}]"])).accelerator
+
+
 def test_a_full_disk_is_named_and_publishes_nothing(tmp_path, monkeypatch):
     import errno
 
@@ -352,14 +390,14 @@ def test_a_full_disk_is_named_and_publishes_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "runs" / "toy" / "experts" / "python").exists()
 
 
-def test_validate_names_all_five_mistakes(tmp_path):
+def test_validate_names_all_mistakes(tmp_path):
     write_recipe(tmp_path)
     done = moesaic(
         "validate", "toy.yaml", "experts.rank=0", "gate.kind=top3", "data.languages=[cobol]", "sead=1",
-        "predict.top_p=2", cwd=tmp_path,
+        "predict.top_p=2", "data.source=nowhere", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 2
-    for key in ("experts.rank", "gate.kind", "data.languages", "sead", "predict.top_p", "5 problems"):
+    for key in ("experts.rank", "gate.kind", "data.languages", "sead", "predict.top_p", "nowhere", "6 problems"):
         assert key in done.stderr
 
 

@@ -56,7 +56,7 @@ def test_overrides_are_yaml_and_win(write):
 def test_every_problem_is_listed_at_once(write):
     text = "base: {dtype: float8}\ndata: {source: corpus, languages: [pyton]}\nexperts: {rnk: 8, rank: -1}\ngates: {}\n"
     found = problems(write(text), "seed")
-    assert len(found) == 7
+    assert len(found) == 8
     joined = "\n".join(found)
     assert "base.model: required, but not set" in joined
     assert "base.dtype: Input should be 'auto', 'float32' or 'bfloat16' (found 'float8')" in joined
@@ -65,6 +65,28 @@ def test_every_problem_is_listed_at_once(write):
     assert "experts.rank: Input should be greater than 0 (found -1)" in joined
     assert "gates: unknown key; did you mean gate" in joined
     assert "override 'seed': write key.subkey=value" in joined
+    assert "gate.top_k is 2 but there are 1 experts" in joined  # keys that do not fit each other, seen in spite of all
+
+
+def test_keys_that_do_not_fit_each_other_are_listed_beside_what_is_wrong_by_itself(write):
+    text = (
+        MINIMAL + "gate: {top_k: 9, load: 0.1}\nevaluate: {metrics: [rouge, pass@1]}\nexperts: {rank: -1}\nsead: 1\n"
+        "predict: 3\ntrackers: tensorboard\n"
+    )
+    found = problems(write(text), "data.test_fraction=0.99")
+    for said in (
+        "gate.load: the load loss needs", "evaluate.metrics: pass@1 runs", "evaluate.metrics.0: Input should be",
+        "gate.top_k is 9 but there are 4 experts", "data.validation_fraction: 0.05 and test_fraction 0.99",
+        "predict: must be a section of keys and values", "trackers: must be a list", "sead: unknown key",
+        "experts.rank: Input should be greater than 0",
+    ):  # fmt: skip
+        assert sum(said in line for line in found) == 1, (said, found)
+    assert len(found) == 9
+
+
+def test_required_keys_of_the_wrong_kind_are_named_once(write):
+    found = problems(write("base: 3\ndata: {source: 4}\n"))
+    assert [line.split(":")[0] for line in found] == ["base", "data.source"]
 
 
 @pytest.mark.parametrize("key", ["tuple_of_things", "literally", "constrained"])

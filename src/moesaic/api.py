@@ -7,14 +7,14 @@ print(model.generate("Sum of the digits of a number", language="java").code)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moesaic.data.formatting import format_source
 from moesaic.data.prompts import PromptFormat
-from moesaic.errors import ModelError
+from moesaic.errors import DataError, ModelError
 from moesaic.languages import get_language
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Model:
         top_p: float = 1.0,
         seed: int = 0,
         trace: bool = False,
+        on_token: Callable[[int], None] | None = None,
     ) -> Answer:
         """Writes one program.
 
@@ -75,15 +76,18 @@ class Model:
             top_p: Nucleus sampling (Holtzman et al. 2020); used when temperature is above 0.
             seed: Seed of sampling.
             trace: Record experts and probability of each token.
+            on_token: Called with the number of new tokens, for a progress bar.
 
         Raises:
-            DataError: Unknown language.
+            DataError: Unknown language, or an empty task.
             ModelError: The prompt does not fit the context.
         """
         from moesaic.model.backbone import context_length
         from moesaic.model.generate import generate
 
         row = get_language(language)
+        if not text.strip():
+            raise DataError("the task is empty: say in words what the program should do")
         ids = self._prompt.prompt_ids(text, row.name)
         limit = context_length(self._model)
         if len(ids) >= limit:
@@ -97,6 +101,7 @@ class Model:
             top_p=top_p,
             seed=seed,
             trace=trace,
+            on_step=on_token,
             tokenizer=self._prompt.tokenizer,
         )
         completion = self._prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
@@ -119,9 +124,6 @@ def load(path: str | Path, device: str | torch.device | None = None) -> Model:
 
     from moesaic.checkpoint.native import load_moe
 
-    folder = Path(path)
-    if (folder / "model" / "moesaic.json").is_file():
-        folder = folder / "model"
     chosen = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
-    model, tokenizer, description = load_moe(folder, device=chosen)
+    model, tokenizer, description = load_moe(Path(path), device=chosen)
     return Model(model, tokenizer, description.names)

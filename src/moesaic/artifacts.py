@@ -74,7 +74,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON ({error}); delete it and run the stage again") from error
+        raise CheckpointError(f"{path} cannot be read as JSON ({error}); bring it back, or make it again") from error
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ class Run(Session):
         }
         for name in stages:
             table[name]()
+        self.close()
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
@@ -76,6 +77,7 @@ class Run(Session):
         digest = digest_of([self.section("data", "base"), source_digest(options)])
         with self.stage("data", digest) as stage:
             if stage is not None:
+                self.check_context(options.max_tokens)
                 report = prepare(options, stage.folder, count_tokens=self.prompt.count_tokens)
                 say(report.summary())
 
@@ -135,7 +137,7 @@ class Run(Session):
                 self.accelerator,
                 self.base,
                 self.recipe.base.model_dump(mode="json"),
-                self._adapters(),
+                self.trained_experts(),
                 programs,
                 options,
                 options.init,
@@ -187,12 +189,12 @@ class Run(Session):
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
         for name in self.recipe.compare:
             trained = name == "dense_lora"  # from the data alone: a retrained expert changes nothing about it
-            experts = [] if trained else [self.workspace.output_digest(f"experts/{x}") for x in self._adapters()]
+            used = () if trained else self.recipe.data.languages
             digest = digest_of(
                 [
                     name,
                     self.section("base", "experts", "gate"),
-                    experts,
+                    [self.workspace.output_digest(f"experts/{language}") for language in used],
                     self.data_digest(splits=("train", "validation")),
                 ]
             )
@@ -204,15 +206,12 @@ class Run(Session):
                         name,
                         self.accelerator,
                         self.base,
-                        self._adapters(),
+                        self.trained_experts(),
                         self.encoded("train"),
                         self.encoded("validation"),
                         self.recipe,
                         stage.folder,
                     )
-
-    def _adapters(self) -> dict[str, Path]:
-        return {name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages}
 
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""

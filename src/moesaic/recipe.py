@@ -14,11 +14,12 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from moesaic.artifacts import digest_of
 from moesaic.errors import DataError, RecipeError
-from moesaic.languages import LANGUAGES, get_language, suggest
+from moesaic.languages import LANGUAGES, get_language
+from moesaic.recipe_problems import StandIns, check
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -82,7 +83,7 @@ class DataRecipe(_Section):
     def _something_to_train_on(self) -> Self:
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(
-                f"validation_fraction {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
+                f"validation_fraction: {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
                 "to train on: together they must stay below 1"
             )
         return self
@@ -292,11 +293,35 @@ class Recipe(_Section):
         return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers"}))
 
 
+_STAND_INS: StandIns = {
+    ("base",): lambda _: {"model": ""},
+    ("base", "model"): lambda _: "",
+    ("data",): lambda _: {"source": ""},
+    ("data", "source"): lambda _: "",
+    # as many as were meant: gate.top_k is compared with their number
+    ("data", "languages"): lambda found: list(LANGUAGES)[: len(found) if isinstance(found, list) and found else None],
+}
+
+
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Reads a recipe file and applies ``a.b=value`` overrides (values are YAML).
 
     Raises:
         RecipeError: Lists every problem of the file and the overrides.
+    """
+    tree, problems = read_tree(path, overrides)
+    recipe, found = check(Recipe, tree, _STAND_INS)
+    problems += found
+    if problems or recipe is None:
+        raise RecipeError(problems, str(path))
+    return recipe
+
+
+def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Reads a recipe file and its overrides as they stand, unchecked; returns the tree and the overrides' problems.
+
+    Raises:
+        RecipeError: The file is missing or holds no tree.
     """
     tree = _read_yaml(path)
     problems: list[str] = []
@@ -311,13 +336,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             problems.append(f"override {override!r}: {' '.join(str(error).split())}")
     if tree.get("name") in (None, ""):
         tree["name"] = path.stem
-    try:
-        recipe = Recipe.model_validate(tree)
-    except ValidationError as error:
-        problems.extend(_describe(error))
-    if problems:
-        raise RecipeError(problems, str(path))
-    return recipe
+    return tree, problems
 
 
 def describe_fields(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
@@ -383,28 +402,3 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
         if not isinstance(tree, dict):
             raise TypeError(f"{'.'.join(keys[: position + 1])} is a value, not a section")
     tree[keys[-1]] = value
-
-
-def _describe(error: ValidationError) -> list[str]:
-    lines = []
-    for item in error.errors():
-        location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
-        key = ".".join(location) or "recipe"
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key; {suggest(location[-1], _keys_at(location[:-1]))}")
-        elif item["type"] == "missing":
-            lines.append(f"{key}: required, but not set")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
-            lines.append(f"{key}: {message}{value}")
-    return list(dict.fromkeys(lines))
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for name in location:
-        kind = model.model_fields[name].annotation if name in model.model_fields else None
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            model = kind
-    return list(model.model_fields)

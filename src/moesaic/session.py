@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moesaic.artifacts import Stage, Workspace, digest_of, file_digest
+from moesaic.artifacts import Stage, Workspace, digest_of, file_digest, read_json
 from moesaic.data.examples import Example, read_examples
-from moesaic.errors import DataError
+from moesaic.errors import DataError, ModelError, RecipeError
+from moesaic.languages import suggest
 from moesaic.progress import say
 from moesaic.recipe import Recipe
 
@@ -44,7 +45,7 @@ class Session:
 
         dtype = self.recipe.base.dtype
         half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-        trackers = list(self.recipe.trackers)
+        trackers = _installed_trackers(self.recipe.trackers)
         accelerator = Accelerator(
             mixed_precision="bf16" if half else "no",
             cpu=not torch.cuda.is_available(),
@@ -69,14 +70,35 @@ class Session:
     @functools.cached_property
     def prompt(self) -> PromptFormat:
         """Prompts of the base's tokenizer."""
-        from transformers import AutoTokenizer
-
         from moesaic.data.prompts import PromptFormat
-        from moesaic.model.backbone import resolve_base
+        from moesaic.model.backbone import load_tokenizer, resolve_base
 
         if "base" in self.__dict__:
             return PromptFormat(self.base.tokenizer)
-        return PromptFormat(AutoTokenizer.from_pretrained(resolve_base(self.recipe.base.model).path))
+        return PromptFormat(load_tokenizer(resolve_base(self.recipe.base.model)))
+
+    def close(self) -> None:
+        """Lets the experiment trackers write what they hold back."""
+        if "accelerator" in self.__dict__:
+            self.accelerator.end_training()
+
+    def check_context(self, max_tokens: int) -> None:
+        """Refuses examples longer than the base can read.
+
+        Raises:
+            RecipeError: ``data.max_tokens`` is above the base's context.
+        """
+        from moesaic.model.backbone import resolve_base
+
+        config = read_json(resolve_base(self.recipe.base.model).path / "config.json")
+        context = int(config["max_position_embeddings"])
+        if max_tokens > context:
+            raise RecipeError(
+                [
+                    f"data.max_tokens: {max_tokens:,} is more than the context of {self.recipe.base.model}: "
+                    f"use at most {context:,}"
+                ]
+            )
 
     def examples(self, language: str, split: str) -> list[Example]:
         """Returns one language's examples of a split.
@@ -107,12 +129,18 @@ class Session:
         """Returns a digest of the examples that a stage reads.
 
         Raises:
-            DataError: The data stage has not run.
+            DataError: The data stage has not run, or not for these languages.
         """
         folder = self.workspace.path("data")
+        names = languages or self.recipe.data.languages
         if self.workspace.manifest("data") is None:
             raise DataError(f"there is no data in {folder}: run moesaic data RECIPE first")
-        names = languages or self.recipe.data.languages
+        missing = [name for name in names if not (folder / name).is_dir()]
+        if missing:
+            raise DataError(
+                f"there is no {', '.join(missing)} in {folder}, which was made before it came to data.languages: "
+                "run moesaic data RECIPE first"
+            )
         return digest_of(
             [[name, split, file_digest(folder / name / f"{split}.jsonl")] for name in names for split in splits]
         )
@@ -120,6 +148,23 @@ class Session:
     def section(self, *names: str) -> dict[str, Any]:
         """Returns recipe sections and the seed, for a digest."""
         return self.recipe.model_dump(mode="json", include={*names, "seed"})
+
+    def trained_experts(self) -> dict[str, Path]:
+        """Returns the adapter folder of each language's expert.
+
+        Raises:
+            ModelError: An expert was trained on another base than the recipe's.
+        """
+        folders = {name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages}
+        for name, folder in folders.items():
+            trained_on = read_json(folder / "training.json")["base_digest"]
+            if trained_on != self.base.digest:
+                raise ModelError(
+                    f"{folder} was trained on another base (digest {trained_on[:12]}) than what is at "
+                    f"{self.recipe.base.model} now ({self.base.digest[:12]}): give base.model the earlier one, or "
+                    f"train it again with moesaic experts RECIPE only={name}"
+                )
+        return folders
 
     @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
@@ -134,3 +179,23 @@ class Session:
             yield model
         finally:
             decompose(model)
+
+
+def _installed_trackers(names: Sequence[str]) -> list[str]:
+    """The names, checked: accelerate passes over a tracker that is not installed."""
+    if not names:
+        return []
+    from accelerate.tracking import get_available_trackers
+    from accelerate.utils import LoggerType
+
+    known = sorted(str(kind) for kind in LoggerType.list() if str(kind) != "all")
+    installed = {str(kind) for kind in get_available_trackers()}
+    problems = [f"trackers: unknown {name!r}: {suggest(name, known)}" for name in names if name not in known]
+    problems += [
+        f"trackers: the package of {name!r} is not installed: install it or leave it out"
+        for name in names
+        if name in known and name not in installed
+    ]
+    if problems:
+        raise RecipeError(problems)
+    return list(names)

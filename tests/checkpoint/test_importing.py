@@ -113,6 +113,20 @@ def test_adapters_without_gates_get_zero_ones(tmp_path: Path, base: Path) -> Non
         import_adapters(str(base), {"python": tmp_path / "a"}, tmp_path / "moe")
 
 
+def test_adapters_known_to_be_of_another_base_are_refused(tmp_path: Path, base: Path) -> None:
+    adapter = tmp_path / "run" / "java"
+    random_peft_adapter(transformers.AutoModelForCausalLM.from_pretrained(base), adapter, targets=MLP)
+    (adapter / "training.json").write_text('{"base_digest": "0123456789abcdef"}')
+    with pytest.raises(ModelError, match=r"expert java was trained on another base \(digest 0123456789ab\)"):
+        import_adapters(str(base), {"java": adapter}, tmp_path / "moe")
+    (adapter / "training.json").unlink()
+    model = import_adapters(str(base), {"java": adapter}, tmp_path / "moe").path
+    other = pico_base(tmp_path / "other", seed=1)  # the same shapes
+    with pytest.raises(ModelError, match="expert java was trained on another base"):
+        import_adapters(str(other), {"java": model / "experts" / "java"}, tmp_path / "again")
+    assert import_adapters(str(base), {"java": model / "experts" / "java"}, tmp_path / "again").names == ("java",)
+
+
 def test_adapters_that_do_not_fit_are_refused(tmp_path: Path, base: Path) -> None:
     wide = transformers.AutoModelForCausalLM.from_pretrained(pico_base(tmp_path / "wide", intermediate_size=96))
     random_peft_adapter(wide, tmp_path / "wide_adapter", targets=MLP)

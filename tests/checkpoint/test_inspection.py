@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from moesaic.checkpoint.adapters import export_peft
 from moesaic.checkpoint.inspection import inspect_model
 from moesaic.checkpoint.mixtral import export_mixtral
-from moesaic.checkpoint.native import load_moe, save_model_folder, write_card
+from moesaic.checkpoint.native import load_moe, read_model_folder, save_model_folder, write_card
 from moesaic.checkpoint.preflight import AdapterFactors, preflight
 from moesaic.checkpoint.publishing import push
 from moesaic.checkpoint.quantization import assert_experts_quantized
@@ -69,12 +69,26 @@ def test_degenerate_gates_are_named(tmp_path: Path, gate: str) -> None:
 def test_scores_of_the_card_are_shown(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     cell = {"value": 0.5, "n": 10, "low": 0.4, "high": 0.6}
-    write_card(folder, {"systems": {"moe": {"codebleu": {"java": cell}}}})
-    assert ("moe", "codebleu", "0.500 [0.400, 0.600] n=10") in inspect_model(folder.path).scores
+    write_card(folder, {"systems": {"moe": {"codebleu": {"java": cell}, "pass@1 own": {"c": cell, "java": cell}}}})
+    score = "0.500 [0.400, 0.600] n=10"
+    assert inspect_model(folder.path).scores == [
+        ("system", "metric", "c | java"),
+        ("moe", "codebleu", f" | {score}"),
+        ("moe", "pass@1 own", f"{score} | {score}"),
+    ]
     result = CliRunner().invoke(app, ["inspect", str(folder.path)])
     assert result.exit_code == 0
-    assert "codebleu: 0.500" in result.stdout
+    assert f"codebleu:  | {score}" in result.stdout
     assert "4 experts on" in result.stdout
+
+
+def test_a_runs_folder_stands_for_its_model(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "run", pico_base(tmp_path / "base"))
+    folder.path.rename(tmp_path / "run" / "model")
+    assert read_model_folder(tmp_path / "run").path == tmp_path / "run" / "model"
+    assert inspect_model(tmp_path / "run") == inspect_model(tmp_path / "run" / "model")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), str(tmp_path / "out"), "--format", "peft"])
+    assert result.exit_code == 0
 
 
 def test_peft_export_works_in_peft_as_it_is(tmp_path: Path) -> None:

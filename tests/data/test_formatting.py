@@ -74,6 +74,11 @@ def test_lay_out_breaks_at_braces_and_semicolons_but_not_in_heads_or_literals():
     )
 
 
+@pytest.mark.parametrize("code", ["< ? php echo f ( 3 ) ; ? >", "<?php echo f ( 3 ) ; ?>"])
+def test_php_tags_are_whole(code):
+    assert lay_out(code, "php") == "<?php echo f(3);\n?>\n"
+
+
 def test_lay_out_joins_what_php_writes_together():
     code = "function f ( $ a ) { foreach ( $ a as $ k => $ v ) { $ t [ $ k ] ++ ; } return ! g ( - $ a [ 0 ] ) ; }"
     assert lay_out(code, "php") == (

@@ -57,6 +57,18 @@ def test_partial_system_says_so_and_is_not_best():
     assert Summary(results).best(metric_of("loss")) == {"moe"}
 
 
+def test_a_metric_of_one_language_says_so_in_its_column_and_has_a_best():
+    results = build_results(("python", "java"))
+    for system, value in (("base", 0.1), ("expert:python", 0.3), ("moe", 0.2)):
+        results["systems"][system]["pass@1 own"] = {"python": estimate(value)}
+    results["systems"]["experts"] |= {"pass@1 own": {"python": estimate(0.3)}}
+    text = shown(terminal_table(results))
+    rows = [line for line in text.splitlines() if line.startswith("│")]
+    assert [row.split("│")[1].strip() for row in rows] == ["Base", "Own experts", "MoE"]
+    assert "1 of 2 languages" in text
+    assert Summary(results).best(metric_of("pass@1 own")) == {"experts"}
+
+
 def test_ratio_line_compares_over_common_languages():
     systems = {
         "base": {"loss": {"python": estimate(2.0, 10), "java": estimate(1.0, 10)}},
@@ -91,7 +103,14 @@ def test_unknown_metric_is_shown_as_it_is_called():
     assert [metric.title for metric in Summary({"systems": systems}).metrics] == ["Loss", "chrf"]
 
 
+def test_nothing_is_best_when_all_are_equal():
+    systems = {name: {"loss": {"java": estimate(0.5)}} for name in ("base", "moe")}
+    assert Summary({"systems": systems}).best(metric_of("loss")) == set()
+
+
 def test_names_for_people():
+    assert metric_of("pass@1 mbxp").title == "pass@1 mbxp"
+    assert metric_of("pass@1 mbxp").format(0.25) == "25.0%"
     assert system_title("expert:cpp") == "C++ expert"
     assert system_title("something") == "something"
     assert language_title("klingon") == "klingon"

@@ -104,6 +104,20 @@ def test_training_improves_and_changes_experts_only_in_the_joint_stretch(tmp_pat
     assert now == pytest.approx(result.joint.best_loss, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error:.*checkpointing:FutureWarning")
+def test_recomputed_activations_change_nothing(tmp_path):
+    results, passes = [], []
+    for wanted in (False, True):
+        model = composed(top_k=2)
+        calls = []
+        model.model.layers[0].mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        results.append(train_toy(model, tmp_path / str(wanted), gradient_checkpointing=wanted, language=0.1))
+        passes.append(len(calls))
+        assert not model.model.layers[0].gradient_checkpointing
+    assert results[0] == results[1]
+    assert passes[1] > passes[0]  # it did recompute
+
+
 def test_training_that_only_hurts_leaves_the_initial_gates(tmp_path):
     model = composed()
     set_gates(model, "ridge")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import GeneralTracker
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
@@ -27,7 +28,7 @@ from moesaic.train.resume import CHECKPOINT
 from pico import pico_llama
 
 
-def run(folder: Path, *, steps: int = 6, validate=None, model=None, **options):
+def run(folder: Path, *, steps: int = 6, validate=None, model=None, accelerator=None, **options):
     """Trains the second layer's MLP of a pico model; returns (result, trained parameters)."""
     model = model or pico_llama()
     model.requires_grad_(False)
@@ -38,7 +39,7 @@ def run(folder: Path, *, steps: int = 6, validate=None, model=None, **options):
     torch.manual_seed(0)
     with packed_attention(model):
         result = train(
-            Accelerator(cpu=True),
+            accelerator or Accelerator(cpu=True),
             PackedLoss(model, settings),
             parameters,
             PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
@@ -93,6 +94,39 @@ def test_early_stopping_counts_validations_without_a_new_best(tmp_path):
 def test_a_loss_that_is_not_finite_names_the_key(tmp_path):
     with pytest.raises(MoesaicError, match="learning rate"):
         run(tmp_path / "a", validate=lambda: math.nan)
+
+
+def test_trackers_get_every_step_under_the_stretchs_name(tmp_path):
+    class Kept(GeneralTracker):
+        requires_logging_directory = False
+
+        def __init__(self, name):
+            self.kept_name, self.rows = name, []
+            super().__init__()
+
+        @property
+        def name(self):
+            return self.kept_name
+
+        @property
+        def tracker(self):
+            return self.rows
+
+        def store_init_configuration(self, values):
+            pass
+
+        def log(self, values, step=None, **_):
+            self.rows.append((step, values))
+
+    by_step, counting = Kept("kept"), Kept("wandb")
+    accelerator = Accelerator(cpu=True, log_with=[by_step, counting])
+    accelerator.init_trackers("x")
+    result, _ = run(tmp_path / "a", accelerator=accelerator)
+    assert [step for step, _ in by_step.rows] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in counting.rows] == [None] * 6  # it would drop the next stretch, which starts again at 1
+    assert [values["toy/step"] for _, values in counting.rows] == [1, 2, 3, 4, 5, 6]
+    found = {step: v["toy/validation_loss"] for step, v in by_step.rows if "toy/validation_loss" in v}
+    assert found == {step: loss for step, loss in result.history if step}
 
 
 def test_learning_rate_rises_and_falls():

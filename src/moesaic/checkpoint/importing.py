@@ -22,7 +22,15 @@ from moesaic.checkpoint.companions import check_same_tokenizer, copy_companions,
 from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, format_reasons, moe_config, read_config, split_layer_key
 from moesaic.checkpoint.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.mixtral import NATIVE, OPTIONS, verify_export
-from moesaic.checkpoint.native import ROUTER, ModelFolder, check_base, read_model_folder, save_model_folder
+from moesaic.checkpoint.native import (
+    DESCRIPTION,
+    EXPERTS,
+    ROUTER,
+    ModelFolder,
+    check_base,
+    read_model_folder,
+    save_model_folder,
+)
 from moesaic.checkpoint.preflight import AdapterFactors, AttentionPolicy, adapter_problems, check_exportable, require
 from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
@@ -83,7 +91,8 @@ def import_adapters(
         opened = [AdapterFactors.open(adapters[e.name], e.name, e.scale) for e in experts]
         for adapter in opened:
             stack.enter_context(adapter.reader)
-        problems = check_exportable(config, opened, attention)
+        problems = [p for name, folder in adapters.items() for p in _other_base(name, folder, source.digest)]
+        problems += check_exportable(config, opened, attention)
         require(problems + [p for adapter in opened for p in adapter_problems(adapter, reader)], "the import")
     return save_model_folder(
         out,
@@ -95,6 +104,19 @@ def import_adapters(
         top_k=min(top_k, len(experts)),
         reuse=adapters,
     )
+
+
+def _other_base(name: str, folder: Path, digest: str) -> list[str]:
+    """Says when an adapter is known to be of another base; PEFT itself stores no more of it than a name."""
+    trained, model = folder / "training.json", folder.parent.parent / DESCRIPTION
+    known = None
+    if trained.is_file():  # an expert of a run
+        known = read_json(trained).get("base_digest")
+    elif folder.parent.name == EXPERTS and model.is_file():  # in a model folder
+        known = read_model_folder(model.parent).base_digest
+    if known in (None, digest):
+        return []
+    return [f"expert {name} was trained on another base (digest {known[:12]}) than --base (digest {digest[:12]})"]
 
 
 def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:

@@ -5,7 +5,6 @@ E experts, D model, K top-k.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from moesaic.checkpoint.streaming import TensorReader
 
 DEGENERATE_CONDITION: Final = 1e4
 """Condition number of a gate matrix above which its rows hardly differ in some direction."""
-
-_TABLE_ROW = re.compile(r"\|\s*(\S+)\s*\|\s*(\S+)\s*\|(.*)\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     conditions = gate_conditions(folder)
     base_parameters = sum(sizes.values())
     return ModelFacts(
-        path=str(path),
+        path=str(folder.path),
         base=str(folder.base["model"]),
         kind=folder.kind,
         top_k=folder.top_k,
@@ -101,11 +98,11 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
         total_parameters=base_parameters + routers + sum(factors),
         active_parameters=base_parameters + routers + sum(factors[: folder.top_k]),
         mixtral_parameters=base_parameters + routers + (len(experts) - 1) * mlp,
-        folder_bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        folder_bytes=sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()),
         base_bytes=base_bytes,
         gate_conditions=conditions,
         warnings=_warnings(conditions),
-        scores=_card_scores(path / CARD),
+        scores=_card_scores(folder.path / CARD),
     )
 
 
@@ -161,5 +158,9 @@ def _card_scores(card: Path) -> list[tuple[str, str, str]]:
     if not card.is_file():
         return []
     _, _, section = card.read_text().partition("## Scores")
-    rows = [found.groups() for line in section.splitlines() if (found := _TABLE_ROW.fullmatch(line.strip()))]
-    return [(system, metric, cells.strip()) for system, metric, cells in rows if set(system) != {"-"}]
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in section.splitlines()
+        if line.startswith("|") and not line.startswith("|-")
+    ]
+    return [(system, metric, " | ".join(cells)) for system, metric, *cells in rows]

@@ -189,15 +189,20 @@ def save_model_folder(
 def read_model_folder(path: Path) -> ModelFolder:
     """Opens a model folder and checks that it is whole; reads no weights.
 
+    Args:
+        path: The folder, or the folder of a run or of one of its stages, which hold one as ``model/``.
+
     Raises:
         ModelError: ``path`` is no model folder.
         CheckpointError: A file is missing, truncated or of an unknown format version.
     """
+    if not (path / DESCRIPTION).is_file() and (path / "model" / DESCRIPTION).is_file():
+        path = path / "model"
     if not (path / DESCRIPTION).is_file():
         what = "does not exist" if not path.exists() else f"holds no {DESCRIPTION}"
         raise ModelError(
-            f"{path} is no model folder: it {what}. Give a folder made by 'moesaic compose', 'moesaic gate' or "
-            "'moesaic import'"
+            f"{path} is no model folder: it {what}. Give the folder of a finished run, or a model folder made "
+            "by 'moesaic import'"
         )
     description = read_json(path / DESCRIPTION)
     version = description.get("format_version") if isinstance(description, dict) else None

@@ -49,6 +49,8 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
+    if (folder / "model" / DESCRIPTION).is_file():
+        folder = folder / "model"  # of a run
     if (folder / DESCRIPTION).is_file():
         read_model_folder(folder)
     elif (folder / "config.json").is_file():

@@ -61,9 +61,11 @@ def main() -> None:
     except MoesaicError as error:
         _fail(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(f"no space left on the device ({error.filename or 'unknown file'}): free some and run again")
+        if error.filename is None or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        _fail(f"no space left on the device ({error.filename or 'unknown file'}): free some and run again")
+        _fail(f"{error.filename}: {error.strerror}; name a place that may be read and written")
     except KeyboardInterrupt:
         console.print("stopped; run the same command to go on where it stopped")
         sys.exit(130)

@@ -70,7 +70,7 @@ class GateKind(StrEnum):
     noisy_top_k = "noisy_top_k"
 
 
-ModelPath = Annotated[Path, typer.Argument(help="A model folder.", metavar="MODEL")]
+ModelPath = Annotated[Path, typer.Argument(help="A model folder, or a run's folder.", metavar="MODEL")]
 Base = Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")]
 
 
@@ -250,7 +250,9 @@ def _describe(facts: ModelFacts) -> str:
 
 
 def _push(
-    model: Annotated[Path, typer.Argument(help="A model folder or an exported checkpoint.", metavar="MODEL")],
+    model: Annotated[
+        Path, typer.Argument(help="A model folder, a run's folder or an exported checkpoint.", metavar="MODEL")
+    ],
     repository: Annotated[str, typer.Argument(help="owner/name on the hub.", metavar="REPOSITORY")],
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     message: Annotated[str, typer.Option(help="Commit message.")] = "",

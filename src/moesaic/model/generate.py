@@ -16,6 +16,7 @@ Shapes: B slots, C cache columns, G key-value heads, A head size, V vocabulary, 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -84,6 +85,7 @@ def generate(
     seed: int = 0,
     batch_size: int = 32,
     on_progress: Callable[[int], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
     trace: bool = False,
     tokenizer: Any = None,
 ) -> list[Generation]:
@@ -99,6 +101,7 @@ def generate(
         seed: Seed of sampling; prompt i has its own stream.
         batch_size: Most prompts at a time.
         on_progress: Called with the number of prompts that finished since the last call.
+        on_step: Called after every step with the number of tokens it made.
         trace: Record the experts of each token; slower.
         tokenizer: Gives the trace its text.
 
@@ -161,6 +164,8 @@ def generate(
                     batch.move(len(active) - 1, slot, len(prompts[last]) + len(results[last].ids))
                     active[slot] = active[-1]
                     active.pop()
+            if on_step is not None:
+                on_step(len(slots))
             if on_progress is not None and len(active) < num_active:
                 on_progress(num_active - len(active))
     model.train(was_training)
@@ -198,6 +203,7 @@ class SlotBatch:
 
     def __init__(self, model: Any, num_slots: int, capacity: int, temperature: float, top_p: float) -> None:
         self.model, self.decoder, self.head = model, model.get_decoder(), model.get_output_embeddings()
+        self.cache_argument = cache_argument(self.decoder)
         self.window = sliding_window(model.config)
         self.num_slots, self.capacity = num_slots, capacity
         self.temperature, self.top_p = temperature, top_p
@@ -224,8 +230,8 @@ class SlotBatch:
                 position_ids=torch.cat([torch.arange(length) for length in lengths])[None].to(self.device),
                 cu_seqlens=F.pad(ends_N, (1, 0)).int().to(self.device),
                 max_seqlen=max(lengths),
-                past_key_values=filled,
                 use_cache=True,
+                **{self.cache_argument: filled},
             ).last_hidden_state
         if not self.cache.layers:
             self.cache.layers.extend(self._new_layer(layer.keys, layer.values) for layer in filled.layers)
@@ -260,8 +266,8 @@ class SlotBatch:
             input_ids=self.ids_B[rows, None],
             attention_mask=added_BC[:, None, None],
             position_ids=positions_B1,
-            past_key_values=self.cache,
             use_cache=True,
+            **{self.cache_argument: self.cache},
         ).last_hidden_state
         # Rows that are not active stay inside the cache, however often they are run.
         self.positions_B[rows] = (self.positions_B[rows] + 1).clamp(max=self.capacity - 1)
@@ -323,6 +329,12 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
         places_B1 = places_B1.clamp(max=logits_BV.shape[-1] - 1)
         ids_B = (places_B1 if order_BV is None else order_BV.gather(1, places_B1)).squeeze(1)
     return ids_B, logits_BV.gather(1, ids_B[:, None]).squeeze(1) - logits_BV.logsumexp(dim=-1)
+
+
+def cache_argument(decoder: Any) -> str:
+    """Name under which a decoder takes its cache: ``cache`` in newer transformers, ``past_key_values`` before."""
+    names = inspect.signature(type(decoder).forward).parameters
+    return "cache" if "cache" in names else "past_key_values"
 
 
 def sliding_window(config: Any) -> int | None:

@@ -220,7 +220,9 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load_file(file)
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{file} is corrupt or half-written ({error})") from error
+        raise CheckpointError(
+            f"{file} is corrupt or half-written ({error}); copy the adapter again, or train it again"
+        ) from error
     return tensors
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moesaic.errors import CheckpointError
@@ -88,8 +88,9 @@ class Score:
 
 
 def metric_of(key: str) -> Metric:
-    """Returns how a metric is shown; an unknown one is taken for a score between 0 and 1."""
-    return _METRICS.get(key) or Metric(key, key)
+    """Returns how a metric is shown, ``pass@1 mbxp`` as ``pass@1``; an unknown one is a score between 0 and 1."""
+    known = _METRICS.get(key.partition(" ")[0])
+    return Metric(key, key) if known is None else replace(known, key=key, title=known.title + key[len(known.key) :])
 
 
 def system_title(system: str) -> str:
@@ -166,15 +167,22 @@ class Summary:
             len(known),
         )
 
+    def num_measured(self, metric: Metric) -> int:
+        """Returns how many of the run's languages the metric was measured on, by any row."""
+        return sum(
+            any(self.score(system, metric.key, language).value is not None for system in self.rows)
+            for language in self.languages
+        )
+
     def best(self, metric: Metric, language: str | None = None) -> set[str]:
         """Returns the rows with the best value, as shown; none when there is nothing to compare."""
         shown: dict[str, float] = {}
         for system in self.rows:
             score = self.mean(system, metric.key) if language is None else self.score(system, metric.key, language)
-            whole = language is not None or score.num_languages == len(self.languages)
+            whole = language is not None or score.num_languages == self.num_measured(metric)
             if score.value is not None and whole:
                 shown[system] = round(score.value, 3)
-        if len(shown) < 2:
+        if len(set(shown.values())) < 2:
             return set()
         target = min(shown.values()) if metric.lower_is_better else max(shown.values())
         return {system for system, value in shown.items() if value == target}

@@ -21,10 +21,16 @@ def terminal_table(results: Mapping[str, Any]) -> Table:
     count = len(summary.languages)
     scores = {system: [summary.mean(system, metric.key) for metric in summary.metrics] for system in summary.rows}
     over = language_title(summary.languages[0]) if count == 1 else f"mean over {count} languages"
-    table = _table(f"Systems, {over}", summary.metrics, [*scores.values()])
+    measured = {metric.key: summary.num_measured(metric) for metric in summary.metrics}
+    notes = [f", {measured[m.key]} of {count} languages" if measured[m.key] < count else "" for m in summary.metrics]
+    table = _table(f"Systems, {over}", summary.metrics, [*scores.values()], notes=notes)
     best = {metric.key: summary.best(metric) for metric in summary.metrics}
     for system, row in scores.items():
-        fewer = [score.num_languages for score in row if score.value is not None and score.num_languages < count]
+        fewer = [
+            score.num_languages
+            for metric, score in zip(summary.metrics, row, strict=True)
+            if score.value is not None and score.num_languages < measured[metric.key]
+        ]
         name = system_title(system) + (f" ({min(fewer)} of {count} languages)" if fewer else "")
         table.add_row(Text(name), *_cells(summary, row, system, best))
     return table
@@ -53,7 +59,9 @@ def language_table(results: Mapping[str, Any]) -> Table:
     return table
 
 
-def _table(title: str, metrics: Sequence[Metric], rows: Sequence[Sequence[Score]], *leading: str) -> Table:
+def _table(
+    title: str, metrics: Sequence[Metric], rows: Sequence[Sequence[Score]], *leading: str, notes: Sequence[str] = ()
+) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold")
     for name in (*leading, "System"):
         table.add_column(name)
@@ -61,6 +69,8 @@ def _table(title: str, metrics: Sequence[Metric], rows: Sequence[Sequence[Score]
         counts = sorted({row[column].n for row in rows if row[column].value is not None})
         header = Text(f"{metric.title} {'↓' if metric.lower_is_better else '↑'}")
         header.append(f"\nn {MISSING.join(f'{count:,}' for count in dict.fromkeys(counts[:1] + counts[-1:]))}", "dim")
+        if notes:
+            header.append(notes[column], "dim")
         table.add_column(header, justify="right")
     return table
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -80,11 +82,9 @@ def train_adapter(
                 base_model_name_or_path=base.spec,
             ),
         )
-    if options.gradient_checkpointing:
-        base.model.gradient_checkpointing_enable({"use_reentrant": False})
     try:
         parameters = {key: value for key, value in peft_model.named_parameters() if value.requires_grad}
-        with packed_attention(base.model):
+        with packed_attention(base.model), checkpointed_activations(base.model, options.gradient_checkpointing):
             result = train(
                 accelerator,
                 PackedLoss(base.model, options),
@@ -103,10 +103,23 @@ def train_adapter(
                 peft_model.save_pretrained(folder)
             (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
     finally:
-        if options.gradient_checkpointing:
-            base.model.gradient_checkpointing_disable()
         take_out(base.model)
     return result
+
+
+@contextmanager
+def checkpointed_activations(model: Any, wanted: bool) -> Iterator[None]:
+    """Recomputes activations in the backward pass while the context lasts, if wanted."""
+    if not wanted:
+        yield
+        return
+    # Renamed during transformers 5; the old name is there to the end of 5, but warns.
+    name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
+    getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
+    try:
+        yield
+    finally:
+        getattr(model, f"{name}_checkpointing_disable")()
 
 
 def seed_of(seed: int, name: str) -> int:

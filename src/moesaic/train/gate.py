@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from moesaic.model.loss import validation_loss
 from moesaic.model.moe import extract_router, load_router, moe_blocks
 from moesaic.model.router import Routing
 from moesaic.recipe import GateRecipe
-from moesaic.train.experts import seed_of
+from moesaic.train.experts import checkpointed_activations, seed_of
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
 _GATES_DONE = "gates-trained"
@@ -94,7 +95,7 @@ def train_gate(
             parameter.requires_grad_(True)
         torch.manual_seed(seed_of(seed, name))
         (folder / name).mkdir(exist_ok=True)
-        with packed_attention(model):
+        with packed_attention(model), checkpointed_activations(model, options.gradient_checkpointing):
             return train(
                 accelerator,
                 loss,
@@ -109,8 +110,6 @@ def train_gate(
             )
 
     done = folder / _GATES_DONE
-    if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     if (done / "result.json").exists():
         load_router(model, load_file(done / "router.safetensors"))
         gates = TrainingResult(**json.loads((done / "result.json").read_text()))
@@ -122,9 +121,9 @@ def train_gate(
         partial.write_text(json.dumps(asdict(gates)))
         partial.rename(done / "result.json")
     joint = stretch("joint", routers | factors, joint_steps, options.joint_learning_rate)
-    for name in ("router.safetensors", "result.json"):
-        (done / name).unlink()
-    done.rmdir()
+    # The result says that the gates are there, so it goes first: a kill in between leaves nothing that promises them.
+    (done / "result.json").unlink()
+    shutil.rmtree(done)
     return GateResult(gates, joint)
 
 

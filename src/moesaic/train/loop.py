@@ -175,9 +175,10 @@ def train(
             speed = tokens / (time.monotonic() - started)
             facts = {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": round(speed)}
             log.write(step, **facts)
-            accelerator.log({f"{name}/{key}": value for key, value in facts.items()}, step=step)
             if step % every == 0 or step == total_steps:
                 _record_validation(progress, validate(), best, parameters, log)
+                facts["validation_loss"] = progress.history[-1][1]
+            _track(accelerator, name, step, facts)
             bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=round(speed))
             if time.monotonic() - last_checkpoint >= 60 * options.checkpoint_minutes and accelerator.is_main_process:
                 save_checkpoint(folder, progress, parameters, best, optimizer)
@@ -231,6 +232,16 @@ def _record_validation(
         best.update({key: parameter.detach().clone() for key, parameter in parameters.items()})
     else:
         progress.worse += 1
+
+
+def _track(accelerator: Accelerator, name: str, step: int, facts: dict[str, float]) -> None:
+    """Sends a step's values to the experiment trackers, under the stretch's name."""
+    if not accelerator.is_main_process:
+        return
+    values = {f"{name}/{key}": value for key, value in {"step": step, **facts}.items()}
+    for tracker in accelerator.trackers:
+        # One tracker sees every stretch from step 1; wandb drops what is not after its last step, so it counts itself.
+        tracker.log(values, step=None if tracker.name == "wandb" else step)
 
 
 def _exhausted(progress: Progress, options: Optimisation) -> bool:

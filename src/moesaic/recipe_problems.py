@@ -1,0 +1,111 @@
+"""Every problem of a tree of keys at once, in words for the person who wrote it.
+
+Pydantic compares keys with each other (``gate.top_k`` with ``data.languages``) only where each is sound by itself. So
+what is wrong by itself is taken out of the tree, and the rest is looked at again.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from moesaic.languages import suggest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+StandIns = Mapping[tuple[str, ...], Callable[[Any], Any]]
+"""Path of a key -> what takes the place of a wrong or missing value there, so that the rest can be looked at."""
+
+_PLAIN_MESSAGES = {
+    "tuple_type": "must be a list, such as [a, b]",
+    "model_type": "must be a section of keys and values",
+}
+"""Kinds of errors that pydantic explains to programmers."""
+
+
+def check(model: type[ModelT], tree: dict[str, Any], stand_ins: StandIns) -> tuple[ModelT | None, list[str]]:
+    """Returns the tree as a model, or None, and every problem: dotted key, what is wrong, the value found.
+
+    Args:
+        model: What the tree should be; closed and nested, as ``recipe.Recipe``.
+        tree: Keys and values as read.
+        stand_ins: For the required keys, and for those that others are compared with.
+    """
+    problems: list[str] = []
+    tree = copy.deepcopy(tree)
+    while True:
+        try:
+            checked = model.model_validate(tree)
+        except ValidationError as error:
+            problems.extend(_describe(model, error))
+            before = copy.deepcopy(tree)
+            for item in reversed(error.errors()):  # from the back: an index of a list still means the same element
+                _take_out(tree, _location(model, item), stand_ins)
+            if tree == before:
+                return None, list(dict.fromkeys(problems))
+        else:
+            return (None if problems else checked), list(dict.fromkeys(problems))
+
+
+def _location(model: type[BaseModel], item: ErrorDetails) -> list[str]:
+    """Path of the key that an error is about.
+
+    A check that compares keys of a section says which to change in front: ``load: ... needs ...``.
+    """
+    location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
+    named = re.match(r"Value error, (\w+): ", item["msg"])
+    if named and isinstance(item["input"], dict) and named[1] in _keys_at(model, location):
+        location.append(named[1])
+    return location
+
+
+def _take_out(tree: dict[str, Any], location: list[str], stand_ins: StandIns) -> None:
+    """Removes what an error is about, unless that is the whole tree."""
+    section: Any = tree
+    for depth, name in enumerate(location):
+        if isinstance(section, list):
+            if name.isdigit() and int(name) < len(section):
+                del section[int(name)]
+            return
+        inner, is_last = section.get(name), depth == len(location) - 1
+        if not is_last and (isinstance(inner, dict) or (isinstance(inner, list) and location[depth + 1].isdigit())):
+            section = inner
+            continue
+        if (stand_in := stand_ins.get(tuple(location[: depth + 1]))) is not None:
+            section[name] = stand_in(inner)
+        elif name in section:
+            del section[name]
+        else:  # a default that does not fit the rest
+            _take_out(tree, location[:depth], stand_ins)
+        return
+
+
+def _describe(model: type[BaseModel], error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        location = _location(model, item)
+        key = ".".join(location) or "recipe"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key; {suggest(location[-1], _keys_at(model, location[:-1]))}")
+        elif item["type"] == "missing":
+            lines.append(f"{key}: required, but not set")
+        else:
+            message = _PLAIN_MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
+            message = message.removeprefix(f"{location[-1]}: ") if location else message
+            value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
+            lines.append(f"{key}: {message}{value}")
+    return lines
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    for name in location:
+        kind = model.model_fields[name].annotation if name in model.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            model = kind
+    return list(model.model_fields)
