@@ -209,6 +209,11 @@ def test_killed_in_experts_gate_and_predict_ends_with_the_same_numbers(tmp_path)
     last = _process(recipe, "moesaic.train.loop", "save_checkpoint", -1)
     assert last.returncode == 0, last.stderr
     assert numbers(killed) == numbers(whole)
+    for name in ("experts/python", "experts/java", "gate/model/experts/java"):
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            first, second = (folder / "runs" / "toy" / name / file for folder in (whole, killed))
+            content = first.read_bytes().replace(str(whole).encode(), str(killed).encode())  # the base's path
+            assert content == second.read_bytes(), (name, file)
 
 
 BASELINES = ("linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow")

@@ -17,11 +17,13 @@ import torch
 from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 
+from moesaic.artifacts import read_json, write_json
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
+from moesaic.model.lora import CONFIG_FILE
 from moesaic.model.loss import validation_loss
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
@@ -101,6 +103,9 @@ def train_adapter(
         if accelerator.is_main_process:
             with quiet_peft():
                 peft_model.save_pretrained(folder)
+            config = read_json(folder / CONFIG_FILE)
+            config["target_modules"].sort()  # PEFT writes a set: its order changes from process to process
+            write_json(folder / CONFIG_FILE, config)
             (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
     finally:
         take_out(base.model)
