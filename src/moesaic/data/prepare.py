@@ -99,12 +99,13 @@ class DataReport:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An example on its way through the stage, and why it was left out if it was."""
+    """An example on its way through the stage, why it was left out if it was, and its length once it is counted."""
 
     example: Example
     parses_raw: bool
     parses: bool
     reason: str | None
+    tokens: int | None = None
 
 
 def prepare(
@@ -141,13 +142,13 @@ def prepare(
                 bar.advance(len(examples))
     _leave_out_repeats(candidates)
     if count_tokens is not None:
-        _leave_out_long(candidates, options.max_tokens, count_tokens)
+        _measure(candidates, options.max_tokens, count_tokens)
     limits = {"train": options.train_limit, "validation": options.validation_limit, "test": options.test_limit}
     reports: dict[str, dict[str, SplitReport]] = {}
     for language, splits_of in candidates.items():
         reports[language] = {}
         for split in SPLITS:
-            reports[language][split] = _write(splits_of[split], limits[split], folder, language, split, count_tokens)
+            reports[language][split] = _write(splits_of[split], limits[split], folder, language, split)
     report = DataReport(options.source, reports)
     write_json(folder / REPORT_FILE, asdict(report))
     return report
@@ -184,15 +185,18 @@ def _leave_out_repeats(candidates: dict[str, dict[str, list[_Candidate]]]) -> No
             candidates[language][split][index] = replace(candidates[language][split][index], reason=reason)
 
 
-def _leave_out_long(
+def _measure(
     candidates: dict[str, dict[str, list[_Candidate]]], max_tokens: int, count_tokens: Callable[[Example], int]
 ) -> None:
-    for splits in candidates.values():
-        for split, rows in splits.items():
-            splits[split] = [
-                replace(row, reason=TOO_LONG) if row.reason is None and count_tokens(row.example) > max_tokens else row
-                for row in rows
-            ]
+    """Counts the tokens of what is sound and marks what is too long."""
+    rows_of_splits = [rows for splits in candidates.values() for rows in splits.values()]
+    with Bar("counting tokens", sum(row.reason is None for rows in rows_of_splits for row in rows), "programs") as bar:
+        for rows in rows_of_splits:
+            for index, row in enumerate(rows):
+                if row.reason is None:
+                    tokens = count_tokens(row.example)
+                    rows[index] = replace(row, tokens=tokens, reason=TOO_LONG if tokens > max_tokens else None)
+                    bar.advance()
 
 
 def _write(
@@ -201,7 +205,6 @@ def _write(
     folder: Path,
     language: str,
     split: str,
-    count_tokens: Callable[[Example], int] | None,
 ) -> SplitReport:
     kept = [candidate for candidate in candidates if candidate.reason is None]
     over = len(kept) - len(kept[:limit])
@@ -216,6 +219,7 @@ def _write(
             f"data.max_tokens or data.{split}_limit, or name another data.source"
         )
     write_examples(folder / language / f"{split}.jsonl", (candidate.example for candidate in kept))
+    lengths = [candidate.tokens for candidate in kept if candidate.tokens is not None]
     return SplitReport(
         read=len(candidates),
         kept=len(kept),
@@ -223,7 +227,7 @@ def _write(
         parse_share_raw=_share(candidate.parses_raw for candidate in candidates),
         parse_share_restored=_share(candidate.parses for candidate in candidates),
         parse_share_kept=_share(candidate.parses for candidate in kept),
-        tokens=None if count_tokens is None else sum(count_tokens(candidate.example) for candidate in kept),
+        tokens=sum(lengths) if len(lengths) == len(kept) else None,
     )
 
 
