@@ -14,10 +14,11 @@ runs every system as a process of its own, in turns, with a cold page cache wher
 
     (imports)               Python loading torch and transformers' configuration classes, and nothing else
 
-Measured: wall time of the whole process (imports included), the greatest private memory (RssAnon, sampled every 10 ms),
-bytes read from the disk, libraries included. Then "moesaic full" is made once more with mergekit's gates and compared
-with mergekit's output, tensor by tensor, and an export is killed (SIGKILL) when its second shard is there, tried to
-load, and resumed.
+Measured: wall time of the whole process (imports included), and until what it wrote is on the disk (the peers leave
+that to the system, moesaic waits for it before the folder gets its name); the greatest private memory (RssAnon,
+sampled every 10 ms); bytes read from the disk, libraries included. Then "moesaic full" is made once more with
+mergekit's gates and compared with mergekit's output, tensor by tensor, and an export is killed (SIGKILL) when its
+second shard is there, tried to load, and resumed.
 The report goes to stdout as Markdown. Needs 25 GB of disk; without --mergekit and --mixturekit, pip makes the peers'
 environments below --work (the same torch as here, then mergekit==0.1.5 or MixtureKit==1.1.1).
 """
@@ -59,6 +60,7 @@ PEERS = {"mergekit": "mergekit==0.1.5", "mixturekit": "MixtureKit==1.1.1"}
 @dataclass
 class Measurement:
     seconds: float
+    settled_seconds: float
     private_bytes: int
     read_bytes: int
     load: float
@@ -227,12 +229,14 @@ def run(command: list[str], work: Path) -> Measurement:
         with watched(process, found):
             status = process.wait()
     seconds = time.monotonic() - started
+    os.sync()
+    settled = time.monotonic() - started
     if status:
         raise SystemExit(f"{command[:3]} failed:\n{(work / 'log').read_text()[-2000:]}")
     for line in (work / "log").read_text(errors="replace").splitlines():
         if line.startswith("SECONDS"):
             seconds = float(line.split()[1])
-    return Measurement(seconds, found.get("private", 0), found.get("read", 0), load)
+    return Measurement(seconds, settled, found.get("private", 0), found.get("read", 0), load)
 
 
 def compare_with_mergekit(work: Path, all_commands: dict[str, list[str]]) -> str:
@@ -334,13 +338,14 @@ def main() -> None:
         end="",
     )
     print(f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}\n")
-    print("| system | seconds: median (min-max) | of the fastest peer | private memory, MB | read, GB | load |")
-    print("|---|---|---|---|---|---|")
+    print("| system | seconds: median (min-max) | of the fastest peer | on the disk | private, MB | read, GB | load |")
+    print("|---|---|---|---|---|---|---|")
     for name, rows in {**results, "moesaic native, digest unknown": [first]}.items():
         seconds = [m.seconds for m in rows]
         middle = statistics.median(seconds)
         print(
             f"| {name} | {middle:.2f} ({min(seconds):.2f}-{max(seconds):.2f}) | {middle / fastest:.3f} | "
+            f"{statistics.median(m.settled_seconds for m in rows):.2f} | "
             f"{max(m.private_bytes for m in rows) / 1e6:,.0f} | "
             f"{statistics.median(m.read_bytes for m in rows) / 1e9:.2f} | "
             f"{statistics.median(m.load for m in rows):.1f} |"
