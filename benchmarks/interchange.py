@@ -12,9 +12,15 @@ runs every system as a process of its own, in turns, with a cold page cache wher
     moesaic native          import of the four adapters: a model folder, no export
     moesaic native, call    the same as a call in a process that has its modules imported, as in a pipeline
 
-Measured: wall time of the whole process (imports included), the greatest private memory (RssAnon, sampled every 10 ms),
-bytes read from the disk. Afterwards the tensors of "moesaic full" are compared with mergekit's, gates given. The table
-goes to stdout as Markdown. Needs 25 GB of disk and, unless interpreters are given, pip.
+    (imports)               Python loading torch and transformers' configuration classes, and nothing else
+
+Measured: wall time of the whole process (imports included), and until what it wrote is on the disk (the peers leave
+that to the system, moesaic waits for it before the folder gets its name); the greatest private memory (RssAnon,
+sampled every 10 ms); bytes read from the disk, libraries included. Then "moesaic full" is made once more with
+mergekit's gates and compared with mergekit's output, tensor by tensor, and an export is killed (SIGKILL) when its
+second shard is there, tried to load, and resumed.
+The report goes to stdout as Markdown. Needs 25 GB of disk; without --mergekit and --mixturekit, pip makes the peers'
+environments below --work (the same torch as here, then mergekit==0.1.5 or MixtureKit==1.1.1).
 """
 
 from __future__ import annotations
@@ -25,6 +31,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -35,21 +42,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
+from moesaic.artifacts import file_digest
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.model.lora import LoraExpert, LowRank, write_adapter
 
 NAMES = ("python", "java", "javascript", "cpp")
 HIDDEN, FORWARD, LAYERS, VOCABULARY, HEADS = 1280, 3904, 20, 32000, 20
+IMPORTS = "(imports)"
 PEERS = {"mergekit": "mergekit==0.1.5", "mixturekit": "MixtureKit==1.1.1"}
 
 
 @dataclass
 class Measurement:
     seconds: float
+    settled_seconds: float
     private_bytes: int
     read_bytes: int
     load: float
@@ -161,6 +172,7 @@ print("SECONDS", time.monotonic() - started)
         "moesaic adapters": [*ours, "export", str(work / "native"), str(work / "out")],
         "moesaic native": [*ours, "import", str(work / "out"), "--base", str(base), *adapters],
         "moesaic native, call": [sys.executable, "-c", call],
+        IMPORTS: [sys.executable, "-c", "import torch, transformers; transformers.AutoConfig"],
     }
 
 
@@ -188,6 +200,14 @@ def watched(process: subprocess.Popen[bytes], found: dict[str, int]) -> Iterator
         thread.join()
 
 
+def processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def drop_cache() -> bool:
     os.sync()
     try:
@@ -209,12 +229,14 @@ def run(command: list[str], work: Path) -> Measurement:
         with watched(process, found):
             status = process.wait()
     seconds = time.monotonic() - started
+    os.sync()
+    settled = time.monotonic() - started
     if status:
         raise SystemExit(f"{command[:3]} failed:\n{(work / 'log').read_text()[-2000:]}")
     for line in (work / "log").read_text(errors="replace").splitlines():
         if line.startswith("SECONDS"):
             seconds = float(line.split()[1])
-    return Measurement(seconds, found.get("private", 0), found.get("read", 0), load)
+    return Measurement(seconds, settled, found.get("private", 0), found.get("read", 0), load)
 
 
 def compare_with_mergekit(work: Path, all_commands: dict[str, list[str]]) -> str:
@@ -239,7 +261,47 @@ def compare_with_mergekit(work: Path, all_commands: dict[str, list[str]]) -> str
             same = torch.equal(found, theirs.read(name))
             equal, different = equal + same, different + (not same)
     shutil.rmtree(work / "mergekit-out")
-    return f"Tensors of `moesaic full` and mergekit-moe: {equal} equal bit for bit, {different} different."
+    if different:
+        raise SystemExit(f"{different} tensors of 'moesaic full' differ from mergekit's")
+    return f"Tensors of `moesaic full` and mergekit-moe, same gates: {equal} equal bit for bit, {different} different."
+
+
+def kill_and_resume(work: Path, export: list[str]) -> str:
+    """Kills an export when its second shard is there, tries to load what it left, resumes it."""
+    run(export, work)
+    whole = {file.name: file_digest(file) for file in (work / "out").glob("model-*.safetensors")}
+    shutil.rmtree(work / "out")
+    drop_cache()
+    partial = work / ".out.partial"
+    environment = {**os.environ, "MOESAIC_CACHE": str(work / "cache"), "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(export, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=work, env=environment)
+    while len(list(partial.glob("model-*.safetensors"))) < 2 and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    if process.wait() != -signal.SIGKILL:
+        raise SystemExit("the export ended before it could be killed")
+    finished = {file.name: file.stat().st_mtime_ns for file in partial.glob("model-*.safetensors")}
+    begun = len(list(partial.glob(".model-*.partial")))
+    refused = []
+    for path in (work / "out", partial):
+        try:
+            AutoModelForCausalLM.from_pretrained(path, local_files_only=True)
+        except (OSError, ValueError) as error:
+            refused.append(f"`{path.name}/`: {type(error).__name__}")
+        else:
+            raise SystemExit(f"{path} loads although its export was killed")
+    drop_cache()
+    started = time.monotonic()
+    subprocess.run(export, cwd=work, env=environment, check=True, capture_output=True)
+    seconds = time.monotonic() - started
+    kept = sum((work / "out" / name).stat().st_mtime_ns == changed for name, changed in finished.items())
+    if {file.name: file_digest(file) for file in (work / "out").glob("model-*.safetensors")} != whole:
+        raise SystemExit("the resumed export differs from one that was not killed")
+    return (
+        f"`moesaic export`, killed (SIGKILL) with {len(finished)} of {len(whole)} shards finished and {begun} begun. "
+        f"Loading what was there with transformers: {', '.join(refused)}. The same command again: {seconds:.1f} s, "
+        f"{kept} finished shards kept, all {len(whole)} shards byte for byte those of an export that was not killed."
+    )
 
 
 def main() -> None:
@@ -265,24 +327,30 @@ def main() -> None:
             results[name].append(run(command, work))
             print(repeat, name, results[name][-1], file=sys.stderr)
     equality = compare_with_mergekit(work, todo)
+    killed = kill_and_resume(work, [*todo["moesaic adapters"], "--shard-size", "500"])
     shutil.rmtree(work / "out", ignore_errors=True)
 
     median = {name: statistics.median(m.seconds for m in rows) for name, rows in results.items()}
-    fastest = min(seconds for name, seconds in median.items() if not name.startswith("moesaic"))
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, cold cache: {drop_cache()}, ", end="")
-    print(f"n = {options.repeats} each, in turns; torch {torch.__version__}; {time.strftime('%Y-%m-%d')}\n")
-    print("| system | seconds: median (min-max) | of the fastest peer | private memory, MB | read, GB | load |")
-    print("|---|---|---|---|---|---|")
+    fastest = min(seconds for name, seconds in median.items() if not name.startswith(("moesaic", IMPORTS)))
+    print(f"{processor()}, {os.cpu_count()} cores, page cache dropped before each run: {drop_cache()}, ", end="")
+    print(
+        f"n = {options.repeats} each, in turns; torch {torch.__version__}, transformers {transformers.__version__}, ",
+        end="",
+    )
+    print(f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}\n")
+    print("| system | seconds: median (min-max) | of the fastest peer | on the disk | private, MB | read, GB | load |")
+    print("|---|---|---|---|---|---|---|")
     for name, rows in {**results, "moesaic native, digest unknown": [first]}.items():
         seconds = [m.seconds for m in rows]
         middle = statistics.median(seconds)
         print(
             f"| {name} | {middle:.2f} ({min(seconds):.2f}-{max(seconds):.2f}) | {middle / fastest:.3f} | "
+            f"{statistics.median(m.settled_seconds for m in rows):.2f} | "
             f"{max(m.private_bytes for m in rows) / 1e6:,.0f} | "
             f"{statistics.median(m.read_bytes for m in rows) / 1e9:.2f} | "
             f"{statistics.median(m.load for m in rows):.1f} |"
         )
-    print(f"\n{equality}")
+    print(f"\n{equality}\n\n{killed}")
     print("\n```json\n" + json.dumps({n: [vars(m) for m in rows] for n, rows in results.items()}) + "\n```")
 
 

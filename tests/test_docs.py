@@ -1,6 +1,7 @@
 """The generated pages say what the code does now."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,11 @@ def test_commands_of_groups_are_found(generator):
     group.command("inner", help="Inside.")(lambda: None)
     app.add_typer(group, name="outer")
     assert [(name, text) for name, text, _ in generator._commands(app)] == [("outer inner", "Inside.")]
+
+
+def test_links_between_files_lead_somewhere():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())]
+    inner = [(page, link) for page, link in links if "://" not in link]
+    assert len(inner) > 10
+    assert [f"{page.name}: {link}" for page, link in inner if not (page.parent / link).exists()] == []

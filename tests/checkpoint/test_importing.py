@@ -9,11 +9,13 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from test_mixtral import NAMES, load_strictly, logits, make_folder
+from typer.testing import CliRunner
 
 from moesaic.checkpoint.factoring import import_factored
 from moesaic.checkpoint.importing import import_adapters, import_export, import_models
 from moesaic.checkpoint.mixtral import export_mixtral
 from moesaic.checkpoint.native import load_moe
+from moesaic.cli import app
 from moesaic.errors import ModelError
 from pico import ATTENTION, MLP, pico_base, random_peft_adapter
 
@@ -72,9 +74,31 @@ def test_export_that_was_trained_further_is_not_taken_for_its_folder(tmp_path: P
     weights = load_file(tmp_path / "out" / "model.safetensors")
     changed = {name: tensor * 1.01 if "w2" in name else tensor for name, tensor in weights.items()}
     save_file(changed, tmp_path / "out" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match="changed after the export"):
+    with pytest.raises(ModelError, match="changed after the export") as refused:
         import_export(tmp_path / "out", tmp_path / "back")
     assert not (tmp_path / "back").exists()
+    # What the message offers works, and takes the weights as they are now.
+    assert "--checkpoint ... --base ... --factor" in str(refused.value)
+    arguments = ["--checkpoint", str(tmp_path / "out"), "--base", str(base), "--factor", "--error", "1e-3"]
+    done = CliRunner().invoke(app, ["import", str(tmp_path / "back"), *arguments])
+    assert done.exit_code == 0, done.output
+    model = load_moe(tmp_path / "back")[0]
+    torch.testing.assert_close(logits(model), logits(load_strictly(tmp_path / "out")), atol=1e-2, rtol=1e-2)
+
+
+def test_import_of_an_export_finds_the_base_where_it_is_now(tmp_path: Path, base: Path) -> None:
+    folder = make_folder(tmp_path, base)
+    reference = logits(load_moe(folder.path)[0])
+    export_mixtral(folder.path, tmp_path / "out")
+    moved = base.rename(tmp_path / "moved")
+    command = ["import", str(tmp_path / "back"), "--checkpoint", str(tmp_path / "out")]
+    assert isinstance(CliRunner().invoke(app, command).exception, ModelError)
+    done = CliRunner().invoke(app, [*command, "--base", str(moved)])
+    assert done.exit_code == 0, done.output
+    assert torch.equal(logits(load_moe(tmp_path / "back")[0]), reference)
+    for name in NAMES:
+        for file in folder.expert_path(name).iterdir():
+            assert (tmp_path / "back" / "experts" / name / file.name).read_bytes() == file.read_bytes()
 
 
 def test_foreign_folder_is_no_export(tmp_path: Path, base: Path) -> None:
@@ -222,6 +246,29 @@ def test_other_shapes_are_refused_with_model_and_key(tmp_path: Path, base: Path)
     ):
         with pytest.raises(ModelError, match=r"java \(.*other\): intermediate_size is 64, the base has 48"):
             call()
+
+
+def test_other_rotary_settings_are_refused(tmp_path: Path, base: Path) -> None:
+    rope = {"rope_type": "default", "rope_theta": 777.0}
+    models = {"python": base, "java": pico_base(tmp_path / "other", rope_parameters=rope)}
+    with pytest.raises(ModelError, match=r"java \(.*other\): rotary settings are .*777\.0.*, the base has .*10000\.0"):
+        import_models(base, models, tmp_path / "out")
+
+
+def test_mixtral_of_another_base_is_refused(tmp_path: Path, base: Path) -> None:
+    wide = pico_base(tmp_path / "wide", intermediate_size=64, vocab_size=264)
+    import_models(wide, {"python": wide, "java": wide}, tmp_path / "foreign")
+    with pytest.raises(ModelError) as error:
+        import_factored(str(base), {"expert": tmp_path / "foreign"}, tmp_path / "moe")
+    assert "vocab_size is 264, the base has 260" in str(error.value)
+    assert "intermediate_size is 64, the base has 48" in str(error.value)
+    import_models(base, {"python": base, "java": base}, tmp_path / "renamed")
+    tokenizer = json.loads((tmp_path / "renamed" / "tokenizer.json").read_text())
+    vocab = tokenizer["model"]["vocab"]
+    vocab["a"], vocab["b"] = vocab["b"], vocab["a"]
+    (tmp_path / "renamed" / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match="another tokenizer"):
+        import_factored(str(base), {"expert": tmp_path / "renamed"}, tmp_path / "moe")
 
 
 def test_other_tokenizers_are_refused_with_the_token(tmp_path: Path, base: Path) -> None:

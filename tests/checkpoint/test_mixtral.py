@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,9 +17,12 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from moesaic.checkpoint import mixtral
-from moesaic.checkpoint.formats import moe_config, read_config
+from moesaic.checkpoint.formats import format_reasons, moe_config, read_config
+from moesaic.checkpoint.importing import import_export
 from moesaic.checkpoint.mixtral import export_mixtral
 from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
+from moesaic.checkpoint.preflight import AdapterFactors, check_exportable
+from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.backbone import resolve_base
 from pico import ATTENTION, MLP, pico_base, pico_tokenizer, random_expert
@@ -77,7 +83,7 @@ def load_strictly(path: Path, dtype: torch.dtype = torch.float32) -> transformer
 
 @pytest.mark.parametrize("kind", ["top_k", "noisy_top_k"])
 @pytest.mark.parametrize("top_k", [1, 2, 4])
-def test_same_logits_as_the_factored_model(tmp_path: Path, kind: str, top_k: int) -> None:
+def test_same_logits_as_the_factored_model_and_after_import(tmp_path: Path, kind: str, top_k: int) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"), kind, top_k)
     report = export_mixtral(folder.path, tmp_path / "out", verify=True)
     assert report.num_verified > 4
@@ -87,6 +93,8 @@ def test_same_logits_as_the_factored_model(tmp_path: Path, kind: str, top_k: int
     assert type(exported) is transformers.MixtralForCausalLM
     assert (exported.config.num_experts_per_tok, exported.config.num_local_experts) == (top_k, 4)
     torch.testing.assert_close(logits(exported), logits(ours), atol=1e-5, rtol=1e-5)
+    back, _, _ = load_moe(import_export(tmp_path / "out", tmp_path / "back").path)
+    torch.testing.assert_close(logits(exported), logits(back), atol=1e-5, rtol=1e-5)
 
 
 def test_softmax_gates_use_all_experts(tmp_path: Path) -> None:
@@ -119,10 +127,12 @@ def test_weights_are_merged_in_float32_and_rounded_once(tmp_path: Path, dtype: s
             assert ((found.double() - exact).abs() <= bound).all()
 
 
-def test_logits_in_bfloat16_are_within_one_rounding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["top_k", "noisy_top_k", "softmax"])
+@pytest.mark.parametrize("top_k", [1, 2, 4])
+def test_logits_in_bfloat16_are_within_one_rounding(tmp_path: Path, kind: str, top_k: int) -> None:
     """The export in bfloat16, run in float32, against the exact float32 model whose weights are rounded to bfloat16."""
     base = pico_base(tmp_path / "base")
-    folder = make_folder(tmp_path, base)
+    folder = make_folder(tmp_path, base, kind, top_k)
     export_mixtral(folder.path, tmp_path / "exact", dtype="float32")
     export_mixtral(folder.path, tmp_path / "out", dtype="bfloat16")
     exact = load_strictly(tmp_path / "exact")
@@ -212,6 +222,19 @@ def test_biases_are_refused(tmp_path: Path) -> None:
         export_mixtral(folder.path, tmp_path / "out")
 
 
+def test_windows_that_qwen_s_routed_form_places_otherwise_are_refused(tmp_path: Path) -> None:
+    base = pico_base(tmp_path / "base")
+    folder = make_folder(tmp_path, base)
+    config = {**read_config(base), "model_type": "qwen3", "use_sliding_window": True, "partial_rotary_factor": 0.5}
+    config["rope_parameters"] = {"rope_theta": 1e4, "rope_type": "default", "partial_rotary_factor": 0.5}
+    reasons = check_exportable(config, [])
+    assert len(reasons) == 2
+    assert "use_sliding_window: qwen3 and its routed form" in reasons[0]
+    assert "partial_rotary_factor" in reasons[1]
+    assert all("--format peft" in reason for reason in reasons)
+    assert check_exportable(read_config(base), [AdapterFactors.open(folder.expert_path("java"), "java", 1.0)]) == []
+
+
 def test_another_base_is_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     other = pico_base(tmp_path / "other", seed=7)
@@ -224,9 +247,9 @@ def test_merging_onto_the_base_of_training(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, base, dtype="bfloat16")
     trained = export_mixtral(folder.path, tmp_path / "trained", dtype="float32", verify=True)
     original = export_mixtral(folder.path, tmp_path / "original", dtype="float32", merge_onto="original")
-    assert original.base_shift is None
-    assert trained.base_shift is not None
-    assert 0 < trained.base_shift < 2**-8
+    for report in (trained, original):
+        assert report.base_shift is not None
+        assert 0 < report.base_shift < 2**-8
     name = "model.layers.0.self_attn.v_proj.weight"
     stored = load_file(base / "model.safetensors")[name]
     assert torch.equal(load_file(tmp_path / "original" / "model.safetensors")[name], stored)
@@ -248,6 +271,9 @@ def test_nf4_base_is_merged_as_it_was_trained(tmp_path: Path) -> None:
     expected = bitsandbytes.functional.dequantize_4bit(quantized, state)
     written = load_file(tmp_path / "out" / "model.safetensors")
     torch.testing.assert_close(written[name], expected, atol=1e-6, rtol=1e-6)
+    original = export_mixtral(folder.path, tmp_path / "original", dtype="float32", merge_onto="original")
+    assert original.base_shift == pytest.approx(report.base_shift, rel=0.1)
+    assert torch.equal(load_file(tmp_path / "original" / "model.safetensors")[name], stored[name])
     assert torch.equal(written["model.embed_tokens.weight"], stored["model.embed_tokens.weight"])
 
 
@@ -282,6 +308,93 @@ def test_companions(tmp_path: Path) -> None:
         if file.is_file():
             copied = tmp_path / "out" / "moesaic" / file.relative_to(folder.path)
             assert copied.read_bytes() == file.read_bytes()
+
+
+def test_generation_settings_are_there_even_if_the_base_has_none(tmp_path: Path) -> None:
+    base = pico_base(tmp_path / "base")
+    (base / "generation_config.json").unlink()
+    export_mixtral(make_folder(tmp_path, base).path, tmp_path / "out")
+    assert (tmp_path / "out" / "generation_config.json").is_file()
+    settings = transformers.GenerationConfig.from_pretrained(tmp_path / "out")
+    assert (settings.bos_token_id, settings.eos_token_id, settings.pad_token_id) == (256, 258, 259)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_input_byte_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    base = pico_base(tmp_path / "base", tie_word_embeddings=False, vocab_size=2**16)  # matrices of several pieces
+    folder = make_folder(tmp_path, base)
+    read: Counter[Path] = Counter()
+    places = {}
+    open_file, preadv, copy_range = os.open, os.preadv, os.copy_file_range
+
+    def spy_open(path: Path, *arguments: int) -> int:
+        descriptor = open_file(path, *arguments)
+        places[descriptor] = Path(path)
+        return descriptor
+
+    def spy_preadv(descriptor: int, *arguments: Any) -> int:
+        count = preadv(descriptor, *arguments)
+        read[places[descriptor]] += count
+        return count
+
+    def spy_copy(source: int, *arguments: int) -> int:
+        count = copy_range(source, *arguments)
+        read[places[source]] += count
+        return count
+
+    monkeypatch.setattr(os, "open", spy_open)
+    monkeypatch.setattr(os, "preadv", spy_preadv)
+    monkeypatch.setattr(os, "copy_file_range", spy_copy)
+    export_mixtral(folder.path, tmp_path / "out", dtype=dtype)  # type: ignore[arg-type]
+    files = [base / "model.safetensors", *(folder.expert_path(name) / "adapter_model.safetensors" for name in NAMES)]
+    assert set(read) == set(files)
+    for file in files:
+        with TensorReader(file) as reader:
+            assert read[file] == reader.num_bytes
+
+
+_PEAK = """
+import sys, threading
+from pathlib import Path
+from moesaic.checkpoint.mixtral import export_mixtral
+
+def private():
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) * 1024
+
+peak, done = [0], threading.Event()
+def watch():
+    while not done.wait(0.002):
+        peak[0] = max(peak[0], private())
+thread = threading.Thread(target=watch)
+thread.start()
+export_mixtral(Path(sys.argv[1]), Path(sys.argv[2]), shard_bytes=50_000_000)
+done.set()
+thread.join()
+print(peak[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's account of private memory")
+def test_memory_does_not_grow_with_the_model(tmp_path: Path) -> None:
+    peaks = []
+    largest = 4 * 512 * 2048
+    for layers in (4, 16):
+        folder = tmp_path / str(layers)
+        base = pico_base(folder / "base", hidden_size=512, intermediate_size=2048, num_hidden_layers=layers)
+        moe = make_folder(folder, base)
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, str(moe.path), str(folder / "out")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout))
+        assert sum(file.stat().st_size for file in (folder / "out").glob("*.safetensors")) > layers * 12 * largest
+        shutil.rmtree(folder)
+    assert max(peaks) < 300e6 + largest
+    # Twelve more layers are 600 MB more of output; the plan of what goes where may grow, and the allocator's slack.
+    assert peaks[1] - peaks[0] < 40e6
 
 
 def test_verification_finds_a_flipped_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,3 +453,39 @@ def test_rotary_settings_are_written_in_both_spellings(tmp_path: Path) -> None:
     config = moe_config(read_config(pico_base(tmp_path / "base", rope_parameters=rope)), 4, 2, "float32")
     assert config["rope_theta"] == config["rope_parameters"]["rope_theta"] == 777.0
     assert config["rope_scaling"] == {"rope_type": "linear", "factor": 4.0}
+
+
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 5000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes"),
+    [
+        ("Llama", {}),
+        ("Llama", {"rope_parameters": {**LLAMA3, "original_max_position_embeddings": 64}}),
+        ("Mistral", {"sliding_window": 16}),
+        ("Mistral", {"sliding_window": None, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}),
+        ("Qwen2", {}),
+        ("Qwen3", {"head_dim": 24, "attention_bias": True}),
+    ],
+)
+@pytest.mark.parametrize("missing", [None, "head_dim", "rms_norm_eps", "rope_parameters", "sliding_window"])
+def test_configuration_is_read_as_transformers_reads_it(
+    tmp_path: Path, architecture: str, sizes: dict[str, Any], missing: str | None
+) -> None:
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    getattr(transformers, f"{architecture}Config")(**shape, **sizes).save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "config.json").read_text())
+    written.pop(missing or "", None)
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    expected = transformers.AutoConfig.from_pretrained(tmp_path).to_dict()
+    found = read_config(tmp_path)
+    assert moe_config(found, 4, 2, "float32") == moe_config(expected, 4, 2, "float32")
+    assert format_reasons(found) == format_reasons(expected)
+
+
+def test_complete_configurations_need_no_transformers(tmp_path: Path) -> None:
+    base = pico_base(tmp_path / "base")
+    program = "import sys; from pathlib import Path; from moesaic.checkpoint.formats import read_config\n"
+    program += "assert read_config(Path(sys.argv[1]))['head_dim'] == 8; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program, str(base)], check=True)

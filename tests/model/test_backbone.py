@@ -50,6 +50,11 @@ def test_digest_follows_the_content(folder, tmp_path):
     assert resolve_base(str(folder)).digest != digest
 
 
+def test_digest_is_not_computed_before_it_is_asked_for(folder, monkeypatch):
+    monkeypatch.setattr(backbone, "file_digest", lambda _path: pytest.fail("every byte was read"))
+    assert resolve_base(str(folder)).path == folder
+
+
 def test_digest_is_remembered(folder, monkeypatch):
     digest = resolve_base(str(folder)).digest
     monkeypatch.setattr(backbone, "file_digest", lambda _path: pytest.fail("read again"))

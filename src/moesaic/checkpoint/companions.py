@@ -27,7 +27,8 @@ TOKENIZER_PATTERNS: Final = (
 VOCABULARY_FILES: Final = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json")
 """A tokenizer has at least one of these."""
 
-_OTHER_PATTERNS = ("generation_config.json", "LICENSE*", "NOTICE*", "USE_POLICY*")
+_GENERATION = "generation_config.json"
+_OTHER_PATTERNS = (_GENERATION, "LICENSE*", "NOTICE*", "USE_POLICY*")
 _NEW_CLASSES = ("TokenizersBackend",)
 
 
@@ -36,14 +37,21 @@ def tokenizer_files(folder: Path) -> list[Path]:
     return sorted({file for pattern in TOKENIZER_PATTERNS for file in folder.glob(pattern) if file.is_file()})
 
 
-def copy_companions(base: Path, out: Path) -> None:
-    """Copies tokenizer, generation settings and licence of a base."""
+def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
+    """Copies tokenizer, generation settings and licence of a base.
+
+    A base without generation settings gets those that its configuration implies.
+    """
     others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern))
     for file in (*tokenizer_files(base), *others):
         if file.name == "tokenizer_config.json":
             write_json(out / file.name, _portable_tokenizer_config(json.loads(file.read_text())))
         else:
             shutil.copyfile(file, out / file.name)
+    if not (out / _GENERATION).is_file():
+        tokens = ("bos_token_id", "eos_token_id", "pad_token_id")
+        settings = {key: config[key] for key in tokens if config.get(key) is not None}
+        write_json(out / _GENERATION, {"_from_model_config": True, **settings})
 
 
 def tokenizer_digest(folder: Path) -> str:

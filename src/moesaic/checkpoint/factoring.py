@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from moesaic.checkpoint.companions import check_same_tokenizer
 from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_layer_key
-from moesaic.checkpoint.importing import check_same_shape, read_gates
+from moesaic.checkpoint.importing import check_same_shape, read_gates, rotary_problems
 from moesaic.checkpoint.native import ModelFolder, save_model_folder
+from moesaic.checkpoint.preflight import require
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 from moesaic.model.backbone import resolve_base
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from moesaic.model.router import RouterKind
+
+_MOE_SHAPE_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +138,20 @@ def _experts(
 def _moe_experts(stack: contextlib.ExitStack, base: Path, name: str, path: Path) -> dict[str, _Weights]:
     config, base_config = read_config(path), read_config(base)
     target = FORMATS[base_config["model_type"]]
-    different = [key for key in ("hidden_size", "num_hidden_layers") if config[key] != base_config[key]]
-    if target.model_type != config["model_type"] or different:
-        found = ", ".join(f"{key} {config[key]} instead of {base_config[key]}" for key in different)
+    if target.model_type != config["model_type"]:
         raise ModelError(
-            f"{path} ({config['model_type']}) is no MoE of the base {base} {found}: give its own base (--base)"
+            f"{path} ({config['model_type']}) is no MoE of the base {base} ({base_config['model_type']}, which becomes "
+            f"{target.model_type}): give its own base (--base)"
         )
+    width = config.get("moe_intermediate_size") or config["intermediate_size"]
+    found = {**{key: config[key] for key in _MOE_SHAPE_KEYS}, "intermediate_size": width}
+    problems = [
+        f"{path}: {key} is {value!r}, the base has {base_config[key]!r}; give its own base (--base)"
+        for key, value in found.items()
+        if value != base_config[key]
+    ]
+    require(problems + rotary_problems(str(path), config, base_config), "the import")
+    check_same_tokenizer([base, path])
     reader = stack.enter_context(TensorReader(path))
 
     def renamed(expert: int) -> Callable[[str], str]:

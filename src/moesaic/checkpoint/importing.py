@@ -17,9 +17,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from moesaic.artifacts import read_json
-from moesaic.checkpoint.companions import check_same_tokenizer, copy_companions, write_config, write_export_card
-from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, format_reasons, moe_config, read_config, split_layer_key
+from moesaic.artifacts import read_json, space_errors, write_json
+from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
+from moesaic.checkpoint.formats import (
+    FORMATS,
+    PROJECTIONS,
+    format_reasons,
+    moe_config,
+    read_config,
+    rotary,
+    split_layer_key,
+)
 from moesaic.checkpoint.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.native import (
@@ -119,6 +127,11 @@ def _other_base(name: str, folder: Path, digest: str) -> list[str]:
     return [f"expert {name} was trained on another base (digest {known[:12]}) than --base (digest {digest[:12]})"]
 
 
+def is_export(checkpoint: Path) -> bool:
+    """Tells whether a checkpoint was made by ``export_mixtral`` and carries its model folder."""
+    return (checkpoint / NATIVE / OPTIONS).is_file()
+
+
 def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:
     """Takes the model folder out of an export of ours; the experts are bit for bit those that were exported.
 
@@ -127,7 +140,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     Args:
         export: A folder made by ``export_mixtral``.
         out: The model folder.
-        base: Where the base is now, if not where the folder says.
+        base: Where the base is now, if not where the folder says; the new folder says so, too.
 
     Raises:
         ModelError: It is no export of ours, or its weights were changed.
@@ -135,7 +148,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     from moesaic.model.backbone import resolve_base
 
     _refuse_existing(out)
-    if not (export / NATIVE / OPTIONS).is_file():
+    if not is_export(export):
         raise ModelError(
             f"{export} is no export of moesaic: it has no {NATIVE}/{OPTIONS}. Its experts can be factored: "
             "'moesaic import --checkpoint ... --base ...'"
@@ -152,7 +165,15 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
                 f"{export} was changed after the export ({error}). Factor its weights as they are now: "
                 "'moesaic import --checkpoint ... --base ... --factor'"
             ) from error
-    shutil.copytree(folder.path, out, ignore=shutil.ignore_patterns(OPTIONS))
+    partial = out.with_name(f".{out.name}.partial")
+    with space_errors(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(folder.path, partial, ignore=shutil.ignore_patterns(OPTIONS))
+        if base is not None:
+            description = read_json(partial / DESCRIPTION)
+            description["base"]["model"] = base
+            write_json(partial / DESCRIPTION, description)
+        partial.rename(out)
     return read_model_folder(out)
 
 
@@ -215,7 +236,7 @@ def import_models(
 
         def finish(partial: Path) -> None:
             dtype = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
-            copy_companions(base, partial)
+            write_companions(base, partial, config)
             names = ", ".join(f"{name} ({path.name})" for name, path in models.items())
             summary = [f"{target.architecture} of {len(models)} fine-tunes of one base, in order: {names}."]
             write_export_card(partial, out.name, summary, [f"vllm serve {out.name}"])
@@ -242,6 +263,7 @@ def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
                 "one base"
                 for key in different
             ]
+            problems += rotary_problems(f"{name} ({path})", other, config)
             if different:
                 continue
             with TensorReader(path) as expert:
@@ -249,6 +271,14 @@ def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
     require(problems, "the import")
     check_same_tokenizer([base, *models.values()])
     return config
+
+
+def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Returns a line if a checkpoint rotates positions differently from its base, whose attention it would get."""
+    if rotary(other) == rotary(config):
+        return []
+    theirs, ours = ({"rope_theta": theta, **rest} for theta, rest in (rotary(other), rotary(config)))
+    return [f"{name}: rotary settings are {theirs}, the base has {ours}; take fine-tunes of one base"]
 
 
 def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: RouterKind) -> dict[str, Tensor]:

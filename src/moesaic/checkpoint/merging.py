@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +28,7 @@ from moesaic.checkpoint.preflight import AdapterFactors, AttentionPolicy, prefli
 from moesaic.checkpoint.quantization import nf4_round_trip
 from moesaic.checkpoint.sharding import Sink, Step
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
+from moesaic.errors import DependencyError
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ _PIECE_VALUES = 2**20
 
 @dataclass(slots=True)
 class Shift:
-    """How far the base that is merged onto is from the stored one, from the first rows of every matrix."""
+    """How far the base of the training is from the stored one, from the first rows of every matrix."""
 
     difference: float = 0.0
     total: float = 0.0
@@ -207,7 +208,7 @@ class Merge:
         multiple = 64 // math.gcd(columns, 64)  # NF4 blocks must not straddle two pieces
         rows = max(1, _PIECE_VALUES // columns // multiple) * multiple
         stored = self.reader.read_rows(name, rows)
-        if not self._is_trained_otherwise(name):
+        if not self._is_changed_by_training(name):
             yield from stored
             return
         first: list[Tensor] = []
@@ -217,18 +218,25 @@ class Merge:
                 first.extend([] if first else [piece_RI])
                 yield piece_RI
 
-        dtype = self._training_type(name) or torch_dtype(self.reader.spec(name).dtype)
-        if self._is_quantized(name):
-            changed = nf4_round_trip(keep_first(), dtype)
-        else:
-            changed = (piece_RI.to(dtype) for piece_RI in keep_first())
-        for position, piece_RI in enumerate(changed):
+        if self.merge_onto == "original":
+            yield from keep_first()
+            # The trained weights are only compared with, so a missing bitsandbytes is no reason to fail.
+            with contextlib.suppress(DependencyError):
+                self.shift.add(next(self._as_trained(name, first)), first[0])
+            return
+        for position, piece_RI in enumerate(self._as_trained(name, keep_first())):
             if position == 0:
                 self.shift.add(piece_RI, first[0])
             yield piece_RI
 
-    def _is_trained_otherwise(self, name: str) -> bool:
-        return self.merge_onto == "trained" and (self._is_quantized(name) or self._training_type(name) is not None)
+    def _as_trained(self, name: str, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+        dtype = self._training_type(name) or torch_dtype(self.reader.spec(name).dtype)
+        if self._is_quantized(name):
+            return nf4_round_trip(pieces, dtype)
+        return (piece_RI.to(dtype) for piece_RI in pieces)
+
+    def _is_changed_by_training(self, name: str) -> bool:
+        return self._is_quantized(name) or self._training_type(name) is not None
 
     def _is_quantized(self, name: str) -> bool:
         """True for weights that were in NF4 in training: the linear layers of the decoder, not embedding or head."""
@@ -275,7 +283,8 @@ class Merge:
         module = name.removesuffix(".weight")
         averaged = self.attention == "average" and any(module in adapter.modules for adapter in self.adapters)
         is_matrix = len(spec.shape) == 2
-        if spec.dtype == output.dtype and not averaged and not (is_matrix and self._is_trained_otherwise(name)):
+        changed = is_matrix and self.merge_onto == "trained" and self._is_changed_by_training(name)
+        if spec.dtype == output.dtype and not averaged and not changed:
             return Step((output,), lambda sink: sink.copy(0, self.reader, name))
 
         def run(sink: Sink) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moesaic.artifacts import write_json
-from moesaic.checkpoint.companions import copy_companions, write_config, write_export_card
+from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
 from moesaic.checkpoint.formats import moe_config
 from moesaic.checkpoint.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.native import EXPERTS, ModelFolder, check_base, read_model_folder
@@ -52,8 +52,8 @@ class ExportReport:
         dtype: Output type.
         num_bytes: Size of all tensors.
         seconds: Wall time.
-        base_shift: Relative Frobenius distance of the weights that were merged onto from the stored ones; None when
-            they are the same, or a resumed run had nothing left to compute.
+        base_shift: Relative Frobenius distance of the base as it was in training from the stored one; None when they
+            are the same, a resumed run had nothing left to compute, or (``original``) bitsandbytes is missing.
         num_verified: Tensors that were recomputed and compared with the written files.
     """
 
@@ -111,7 +111,7 @@ def export_mixtral(
             nonlocal num_verified
             if verify:
                 num_verified = verify_export(partial, merge)
-            copy_companions(source.path, partial)
+            write_companions(source.path, partial, merge.config)
             shutil.copytree(folder.path, partial / NATIVE, dirs_exist_ok=True)
             options = {"dtype": merge.dtype, "merge_onto": merge.merge_onto, "attention": merge.attention}
             write_json(partial / NATIVE / OPTIONS, options)

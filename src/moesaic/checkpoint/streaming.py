@@ -179,6 +179,7 @@ class TensorReader:
         place = self._place(name)
         if place.spec.num_bytes == 0:
             return torch.empty(place.spec.shape, dtype=torch_dtype(place.spec.dtype))
+        self._fetch(place)
         return self._tensor(place, place.start, place.spec.num_bytes).view(place.spec.shape)
 
     def read_slice(self, name: str, first: int, rows: int) -> Tensor:
@@ -191,6 +192,7 @@ class TensorReader:
 
     def read_rows(self, name: str, rows: int) -> Iterator[Tensor]:
         """Yields a tensor ``rows`` rows at a time; each piece is a tensor of its own."""
+        self._fetch(self._place(name))
         for first in range(0, self.spec(name).shape[0], rows):
             yield self.read_slice(name, first, rows)
         self._release(self._place(name))
@@ -198,8 +200,16 @@ class TensorReader:
     def copy(self, name: str, target: int, position: int) -> None:
         """Copies a tensor's bytes into an open file at a position, inside the kernel where it can."""
         place = self._place(name)
+        self._fetch(place)
         _copy_range(self._descriptor(place.file), target, place.start, position, place.spec.num_bytes)
         self._release(place)
+
+    def _fetch(self, place: _Place) -> None:
+        """Starts to read a tensor, which its reader then finds in the page cache, and nothing beyond it."""
+        if hasattr(os, "posix_fadvise"):
+            descriptor = self._descriptor(place.file)
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(descriptor, place.start, place.spec.num_bytes, os.POSIX_FADV_WILLNEED)
 
     def _release(self, place: _Place) -> None:
         drop_cache(self._descriptor(place.file), place.start, place.spec.num_bytes)
@@ -212,6 +222,10 @@ class TensorReader:
     def _descriptor(self, file: Path) -> int:
         if file not in self._descriptors:
             self._descriptors[file] = os.open(file, os.O_RDONLY)
+            if hasattr(os, "posix_fadvise"):
+                # The kernel's read-ahead, megabytes on some disks, would fetch what follows a tensor and is not wanted.
+                with contextlib.suppress(OSError):
+                    os.posix_fadvise(self._descriptors[file], 0, 0, os.POSIX_FADV_RANDOM)
         return self._descriptors[file]
 
     def _tensor(self, place: _Place, start: int, size: int) -> Tensor:

