@@ -2,8 +2,8 @@
 
 A step multiplies every weight with as many rows as there are texts. As ``x W^T`` the library packs the weight for that,
 which costs more than the product itself when there are few rows; as ``(W x^T)^T`` it reads the weight as it lies. Same
-sums, other order. Measured with MKL (benchmarks/generation_cpu.py): about twice as fast for 8 to 56 rows, slower
-below and above.
+sums, other order. With MKL a product is up to twice as fast for 8 to 56 rows, and slower below and above
+(docs/lab-log.md, 2026-11-24).
 """
 
 from __future__ import annotations
