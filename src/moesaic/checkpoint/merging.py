@@ -15,7 +15,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -263,8 +263,16 @@ class Merge:
             sink.write(expert, merged().to(self.out_type))
 
         def run(sink: Sink) -> None:
-            for tasks in self._expert_tasks(name):
-                list(self.workers.map(partial(write, sink), range(len(tasks)), tasks))
+            pending: list[Future[None]] = []
+            try:
+                for tasks in self._expert_tasks(name):  # reads a piece while the one before it is merged and written
+                    for future in pending:
+                        future.result()
+                    pending = [self.workers.submit(write, sink, expert, task) for expert, task in enumerate(tasks)]
+            finally:
+                wait(pending)  # nothing may write any more when the shard is closed
+            for future in pending:
+                future.result()
 
         return Step(tuple(self._spec(each, shape) for each in names), run)
 

@@ -34,7 +34,6 @@ from typing import Any, Literal
 
 import safetensors
 import torch
-import transformers
 from torch import nn
 
 from moesaic.artifacts import file_digest, read_json, space_errors, write_json
@@ -141,6 +140,8 @@ def load_base(
         CheckpointError: Weights are corrupt or missing.
         DependencyError: ``nf4`` without bitsandbytes.
     """
+    import transformers
+
     source = resolve_base(spec)
     device = torch.device(device)
     torch_dtype = _choose_dtype(dtype, device)
@@ -182,6 +183,8 @@ def load_tokenizer(source: BaseSource) -> Any:
     Raises:
         ModelError: There is none that can be used.
     """
+    import transformers
+
     with _quiet():
         try:
             return transformers.AutoTokenizer.from_pretrained(
@@ -329,6 +332,8 @@ def _from_gguf(spec: str, file: Path) -> BaseSource:
 
 
 def _convert(file: Path, folder: Path) -> None:
+    import transformers
+
     options: dict[str, Any] = {}
     if hasattr(transformers, "GgufConfig"):  # newer releases keep the blocks packed unless told otherwise
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
@@ -420,7 +425,8 @@ def _first_line(error: BaseException) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps transformers' bars and notes off the terminal: progress is ours to show."""
-    logging = transformers.utils.logging
+    from transformers.utils import logging
+
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
