@@ -34,11 +34,12 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
 
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
-from moesaic.model.attention import packed_attention, slot_attention
-from moesaic.model.generate import SlotBatch, fastest_step
+from moesaic.model.attention import packed_attention
+from moesaic.model.generate import fastest_step
 from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.model.loss import targets
 from moesaic.model.moe import compose, decompose
+from moesaic.model.slots import SlotBatch
 from moesaic.recipe import MLP_TARGETS, Optimisation
 from moesaic.train.loop import PackedLoss
 
@@ -164,7 +165,7 @@ def training(model: Any, config: Any, lengths: list[int], row_tokens: int, compi
         (loss / len(labels_N)).backward()
         nn.utils.clip_grad_norm_(trainable, 1.0)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=False)
         tokens.append(row.num_tokens)
 
     started = time.monotonic()
@@ -225,8 +226,8 @@ def expert_training(model: Any, config: Any, lengths: list[int], row_tokens: int
 def decoding(model: Any, batch_size: int) -> dict[str, float]:
     """Steps of the engine over full slots."""
     prompts = [torch.randint(3, 32000, (64,)).tolist() for _ in range(batch_size)]
-    with torch.inference_mode(), slot_attention(model):
-        batch = SlotBatch(model, batch_size, 256, 0.0, 1.0)
+    with torch.inference_mode():
+        batch = SlotBatch(model, batch_size, 256, 0.0, 1.0, compile=True)
         batch.admit(range(batch_size), prompts)
         step = fastest_step(batch)
         seconds = timed_steps(lambda: step(batch_size, 200), 5, 50)

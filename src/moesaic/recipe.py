@@ -205,6 +205,8 @@ class PredictRecipe(_Section):
     """Nucleus sampling; used when temperature is above 0."""
     row_tokens: Positive = 8192
     """Tokens per forward pass of the loss."""
+    compile: bool = False
+    """Compile the decoding step on a GPU: some seconds a system, then shorter steps; for thousands of programs."""
     benchmarks: dict[Literal["humaneval-x", "mbxp", "own"], Path] = {}
     """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moesaic.model import attention
-from moesaic.model.attention import attend_slots, block_diagonal_mask, packed_attention
+from moesaic.model.attention import block_diagonal_mask, packed_attention
 from moesaic.model.moe import compose
 from pico import pico_llama, pico_mistral, random_experts, random_gates
 
@@ -98,23 +98,3 @@ def test_attention_is_restored_and_boundaries_are_required():
         model(torch.zeros(1, 3, dtype=torch.long))
     assert model.config._attn_implementation == before
     model(torch.zeros(2, 3, dtype=torch.long))
-
-
-@pytest.mark.parametrize("groups", [1, 2, 4])
-def test_slot_attention_equals_repeated_heads(groups):
-    generator = torch.Generator().manual_seed(0)
-    rows, heads, columns, size = 3, 4, 9, 8
-    query = torch.randn(rows, heads, 1, size, generator=generator)
-    key, value = (torch.randn(rows, groups, columns, size, generator=generator) for _ in range(2))
-    mask = torch.zeros(rows, 1, 1, columns)
-    mask[0, ..., 4:], mask[2, ..., :2] = float("-inf"), float("-inf")
-    mixed, _ = attend_slots(torch.nn.Identity(), query, key, value, mask, scaling=0.3)
-    repeated_key, repeated_value = (x.repeat_interleave(heads // groups, dim=1) for x in (key, value))
-    weights = (0.3 * query @ repeated_key.transpose(2, 3) + mask).softmax(-1)
-    assert torch.allclose(mixed, (weights @ repeated_value).transpose(1, 2), atol=1e-6)
-
-
-def test_slot_attention_refuses_several_tokens():
-    query, key = torch.zeros(1, 2, 2, 4), torch.zeros(1, 2, 2, 4)
-    with pytest.raises(ValueError, match="one token"):
-        attend_slots(torch.nn.Identity(), query, key, key, None, scaling=1.0)

@@ -9,7 +9,7 @@ from moesaic.data.packing import IGNORED_LABEL, pack_row
 from moesaic.data.prompts import EncodedExample
 from moesaic.model import attention
 from moesaic.model.attention import block_diagonal_mask, packed_attention
-from moesaic.model.compiled import DOCUMENTS, CompiledLayers, fixed_shape
+from moesaic.model.compiled import DOCUMENTS, CompiledDecoder, CompiledLayers, fixed_shape
 from moesaic.model.loss import hidden_states
 from moesaic.model.moe import compose
 from pico import pico_llama, random_experts, random_gates
@@ -98,3 +98,29 @@ def test_compiled_equals_eager_with_gradients_and_one_graph(name, monkeypatch):
                 assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
     assert len(graphs) == 1
     assert all(layer._compiled_call_impl is None for layer in model.model.layers)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["dense", "composed"])
+def test_captured_graphs_add_the_gradients_of_every_row(name):
+    model = models()[name].train().cuda()
+    parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
+    rows = [row(lengths, seed).to("cuda") for seed, lengths in enumerate([(5, 9, 30), (20, 17), (31, 4, 4, 4)])]
+    weights = [torch.randn(batch.num_tokens, 32, device="cuda") for batch in rows]
+    found, gradients = [], []
+    with packed_attention(model):
+        for decoder in (lambda batch: hidden_states(model, batch), CompiledDecoder(model, 64, graphs=True)):
+            for parameter in parameters:
+                parameter.grad = None
+            outputs = []
+            for batch, weight in zip(rows, weights, strict=True):
+                hidden = decoder(batch)[: batch.num_tokens]
+                (hidden * weight).sum().backward()
+                outputs.append(hidden.detach().clone())
+            found.append(outputs)
+            gradients.append([parameter.grad.clone() for parameter in parameters])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, atol=1e-3, rtol=1e-3)

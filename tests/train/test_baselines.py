@@ -18,11 +18,12 @@ from moesaic.artifacts import read_json
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
-from moesaic.model.generate import SlotBatch, generate
+from moesaic.model.generate import generate
 from moesaic.model.generate_cuda import GraphedStep
 from moesaic.model.lora import LowRank, read_adapter, write_adapter
 from moesaic.model.loss import validation_loss
 from moesaic.model.moe import compose, extract_router, is_composed
+from moesaic.model.slots import SlotBatch
 from moesaic.recipe import Recipe
 from moesaic.train.arrow import ROUTER, StackedArrow, arrow_model
 from moesaic.train.baselines import baseline_model, make_baseline

@@ -155,6 +155,7 @@ def _generate(
             top_p=options.top_p,
             seed=seed,
             batch_size=options.batch_size,
+            compile=options.compile,
             on_progress=bar.advance,
             on_step=count,
         )

@@ -1,6 +1,4 @@
-"""Attention over packed rows, and over the slots of a decoding step.
-
-Packed rows: many documents in one row, none sees another, and no mask of T x T entries is needed.
+"""Attention over packed rows: many documents in one row, none sees another, and no mask of T x T entries is needed.
 
     with packed_attention(model):
         model(input_ids_1T, position_ids=position_ids_1T, cu_seqlens=cu_seqlens_D1, max_seqlen=n, use_cache=False)
@@ -9,11 +7,7 @@ On CUDA in half precision one variable-length kernel does it (``torch.nn.attenti
 CPU a loop over documents does exactly the work of the documents and none for padding. What is left (CUDA in float32,
 older torch) gets a block-diagonal mask. A sliding window (Mistral) is kept inside each document.
 
-Slots: one new token a row against a cache. The H / G queries that share a key head are passed as rows of that head, so
-that the cache is read as it lies; repeating it for every query head, as is usual, moves H / G times the bytes.
-
-Shapes: T tokens of the row, D documents (D1: D + 1), B slots, C cache columns, H heads, G key-value heads
-(grouped-query attention), A head size.
+Shapes: T tokens of the row, D documents (D1: D + 1), H heads, G key-value heads (grouped-query attention), A head size.
 """
 
 from __future__ import annotations
@@ -35,9 +29,6 @@ except ImportError:  # torch before 2.10
 
 IMPLEMENTATION = "moesaic_packed"
 """Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
-
-SLOT_IMPLEMENTATION = "moesaic_slots"
-"""Name of the attention of a decoding step; its mask comes ready-made."""
 
 # The first releases of the kernel had neither windows nor grouped queries.
 _PARAMETERS = inspect.signature(varlen.varlen_attn).parameters if varlen is not None else {}
@@ -118,64 +109,11 @@ def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None 
     return mask_TT if window is None else mask_TT & (distance_TT < window)
 
 
-def attend_slots(
-    module: nn.Module,
-    query_BH1A: Tensor,
-    key_BGCA: Tensor,
-    value_BGCA: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    scaling: float,
-    dropout: float = 0.0,
-    **_kwargs: Any,
-) -> tuple[Tensor, None]:
-    """Attention of one new token a row to its slot of the cache; the signature is transformers'.
-
-    Args:
-        module: The attention module; not used.
-        query_BH1A: Queries; the heads of a group lie side by side.
-        key_BGCA: Keys, the new token's included.
-        value_BGCA: Values.
-        attention_mask: Added to the scores, shape ``(B, 1, 1, C)``: 0 or minus infinity.
-        scaling: Factor on the scores.
-        dropout: Probability; only 0 is supported.
-
-    Returns:
-        Mixed values, shape ``(B, 1, H, A)``, and None for the weights.
-
-    Raises:
-        ValueError: Several tokens a row, or dropout.
-    """
-    num_rows, num_heads, num_tokens, size = query_BH1A.shape
-    if num_tokens != 1 or dropout:
-        raise ValueError("a decoding step takes one token a row and no dropout")
-    query_BGNA = query_BH1A.reshape(num_rows, key_BGCA.shape[1], -1, size)
-    if attention_mask is not None:  # fused kernels want the mask to have the queries' shape
-        attention_mask = attention_mask.expand(-1, -1, query_BGNA.shape[2], -1)
-    mixed_BGNA = F.scaled_dot_product_attention(
-        query_BGNA, key_BGCA, value_BGCA, attn_mask=attention_mask, scale=scaling
-    )
-    return mixed_BGNA.reshape(num_rows, 1, num_heads, size), None
-
-
 @contextmanager
 def packed_attention(model: Any) -> Iterator[None]:
     """Every forward pass of the model inside the context is one packed row."""
-    with _attention(model, IMPLEMENTATION):
-        yield
-
-
-@contextmanager
-def slot_attention(model: Any) -> Iterator[None]:
-    """Every forward pass of the model inside the context is one decoding step."""
-    with _attention(model, SLOT_IMPLEMENTATION):
-        yield
-
-
-@contextmanager
-def _attention(model: Any, implementation: str) -> Iterator[None]:
     before = model.config._attn_implementation
-    model.set_attn_implementation(implementation)
+    model.set_attn_implementation(IMPLEMENTATION)
     try:
         yield
     finally:
@@ -204,4 +142,3 @@ def _by_document(
 
 
 AttentionInterface.register(IMPLEMENTATION, attend_packed)
-AttentionInterface.register(SLOT_IMPLEMENTATION, attend_slots)

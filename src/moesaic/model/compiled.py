@@ -1,12 +1,13 @@
-"""Compiled training steps: the decoder layers as fused kernels, one graph for all layers and all rows.
+"""Compiled training steps: the decoder layers as fused kernels, launched as one CUDA graph.
 
-    with CompiledLayers(model).active():
-        hidden_states(model, fixed_shape(batch, row_tokens))
+    decoder = CompiledDecoder(model, row_tokens)
+    hidden_TD = decoder(batch)
 
 A decoder layer is a few matrix products among dozens of element-wise kernels, each of which reads and writes a row's
-activations; compiled, what lies between two products is one kernel. Layers share one code object, so the first one's
-graph serves all. A graph has fixed shapes, so rows are brought to one: the length is padded, the number of documents
-rounded up with empty ones, the length of the longest document rounded up too.
+activations; compiled, what lies between two products is one kernel. Layers share one code object, so what was compiled
+for the first one serves all. The kernels are then so short that launching them one by one takes longer than running
+them, so forward and backward pass are captured as CUDA graphs. Both need fixed shapes, so rows are brought to one: the
+length is padded, the number of documents rounded up with empty ones, the length of the longest document rounded up too.
 
 Shapes: T tokens of the row, D documents (D1: D + 1).
 """
@@ -14,15 +15,16 @@ Shapes: T tokens of the row, D documents (D1: D + 1).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch
+from moesaic.model.loss import hidden_states
 
 DOCUMENTS = 256
 """The number of documents is rounded up to a multiple of this."""
@@ -53,6 +55,73 @@ class CompiledLayers:
         finally:
             for layer in self._layers:
                 layer._compiled_call_impl = None
+
+
+class CompiledDecoder:
+    """Final hidden states of packed rows, with gradients for what is trainable.
+
+    Args:
+        model: A causal language model on a GPU, composed or with adapters, in packed attention when it is called.
+        row_tokens: Most tokens of a row.
+        graphs: Capture CUDA graphs. They hold a row's activations for good, and need parameters that stay where they
+            are; activation checkpointing and the gradient hooks of several processes are beyond them.
+    """
+
+    def __init__(self, model: Any, row_tokens: int, graphs: bool) -> None:
+        self._model, self._row_tokens, self._graphs = model, row_tokens, graphs
+        self._layers = CompiledLayers(model)
+        self._captured: tuple[Any, Callable[..., Any]] | None = None
+        self._trainable: list[nn.Parameter] = []
+
+    def __call__(self, batch: PackedBatch) -> Tensor:
+        """Returns hidden_TD; the rows after the batch's own tokens are padding."""
+        batch = fixed_shape(batch, self._row_tokens)
+        # A cast kept from one call would be missing in the next one's graph.
+        with (
+            self._layers.active(),
+            torch.autocast(
+                "cuda", torch.get_autocast_dtype("cuda"), cache_enabled=False, enabled=torch.is_autocast_enabled("cuda")
+            ),
+        ):
+            if not self._graphs or not torch.is_grad_enabled():
+                return hidden_states(self._model, batch)
+            tensors = (batch.input_ids_1T, batch.position_ids_1T, batch.cu_seqlens_D1)
+            shapes = (*(tensor.shape for tensor in tensors), batch.max_seqlen)
+            trainable = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+            if [id(parameter) for parameter in trainable] != [id(parameter) for parameter in self._trainable]:
+                self._captured, self._trainable = None, trainable
+            if self._captured is None:
+                self._captured = shapes, self._capture(batch, tensors)
+            if self._captured[0] != shapes:  # one graph's activations are enough: a rare shape runs without
+                return hidden_states(self._model, batch)
+            hidden_TD: Tensor = self._captured[1](*tensors)
+            return hidden_TD
+
+    def _capture(self, batch: PackedBatch, tensors: tuple[Tensor, ...]) -> Callable[..., Any]:
+        for parameter in self._trainable:
+            if (
+                parameter.grad is None
+            ):  # else the first gradient would be the graph's own output, which replays overwrite
+                parameter.grad = torch.zeros_like(parameter)
+        # Copies, since the graph keeps its inputs.
+        inputs = tuple(tensor.clone() for tensor in tensors)
+        return torch.cuda.make_graphed_callables(
+            _HiddenStates(self._model, batch).train(), inputs, num_warmup_iters=2, allow_unused_input=True
+        )
+
+
+class _HiddenStates(nn.Module):
+    """The decoder as a function of a row's tensors alone."""
+
+    def __init__(self, model: Any, batch: PackedBatch) -> None:
+        super().__init__()
+        self._model, self._batch = model, batch
+
+    def forward(self, input_ids_1T: Tensor, position_ids_1T: Tensor, cu_seqlens_D1: Tensor) -> Tensor:
+        row = dataclasses.replace(
+            self._batch, input_ids_1T=input_ids_1T, position_ids_1T=position_ids_1T, cu_seqlens_D1=cu_seqlens_D1
+        )
+        return hidden_states(self._model, row)
 
 
 def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:

@@ -1,7 +1,7 @@
 """Decoding steps replayed as CUDA graphs: one launch a step instead of a thousand.
 
 A graph has fixed shapes, so rows and cache columns are rounded up to buckets, and one graph is captured for each pair
-of buckets when it is first needed (about a second). Rows that are not active are computed and ignored; columns beyond a
+of buckets when it is first needed. Rows that are not active are computed and ignored; columns beyond a
 row's position are masked. All graphs share the batch's tensors and one memory pool.
 """
 
@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from moesaic.model.generate import SlotBatch
+    from moesaic.model.slots import SlotBatch
 
 COLUMNS = 256
-"""Smallest bucket of cache columns."""
+"""Smallest bucket of cache columns; each next one is twice as large."""
+
+ROWS = 4
+"""Smallest bucket of rows; each next one is four times as large. A step is bound by the number of its kernels and by
+the weights that they read, much more than by its rows, and every bucket costs a capture."""
 
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")
 """Rotary embeddings whose frequencies do not depend on the positions, which a graph would freeze."""
@@ -36,9 +40,10 @@ class GraphedStep:
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
         """Runs one step over at least these rows and columns."""
-        sizes = bucket(num_rows, 1, self._batch.num_slots), bucket(num_columns, COLUMNS, self._batch.capacity)
+        batch = self._batch
+        sizes = bucket(num_rows, ROWS, 4, batch.num_slots), bucket(num_columns, COLUMNS, 2, batch.capacity)
         if not self._captures:
-            self._batch.step(*sizes)
+            batch.step(*sizes)
             return
         if sizes not in self._graphs:
             self._graphs[sizes] = self._capture(*sizes)
@@ -63,9 +68,9 @@ class GraphedStep:
         return graph
 
 
-def bucket(size: int, smallest: int, largest: int) -> int:
-    """The next power of two times ``smallest``, at most ``largest``."""
+def bucket(size: int, smallest: int, factor: int, largest: int) -> int:
+    """The next power of ``factor`` times ``smallest``, at most ``largest``."""
     rounded = smallest
     while rounded < size:
-        rounded *= 2
+        rounded *= factor
     return min(rounded, largest)

@@ -26,10 +26,15 @@ CHUNK_TOKENS = 2048
 
 class _FrozenHeadCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor, compiled: bool) -> Tensor:
         losses, gradients = [], []
         chunks = zip(torch.split(hidden_TD, CHUNK_TOKENS), torch.split(labels_T, CHUNK_TOKENS), strict=True)
         for hidden_CD, labels_C in chunks:
+            if compiled:
+                losses_C, gradient_CD = _fused_chunk(hidden_CD, head_VD, labels_C)
+                losses.append(losses_C)
+                gradients.append(gradient_CD)
+                continue
             log_probs_CV = functional.log_softmax((hidden_CD @ head_VD.T).float(), dim=-1)
             losses.append(-log_probs_CV.gather(1, labels_C[:, None]).squeeze(1))
             if ctx.needs_input_grad[0]:
@@ -41,18 +46,32 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
         return torch.cat(losses) if losses else hidden_TD.new_zeros(0, dtype=torch.float)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient_TD,) = ctx.saved_tensors
-        return gradient_TD * grad_outputs[0][:, None].to(gradient_TD.dtype), None, None
+        return gradient_TD * grad_outputs[0][:, None].to(gradient_TD.dtype), None, None, None
 
 
-def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor:
+def chunk_losses(hidden_CD: Tensor, head_VD: Tensor, labels_C: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses of a chunk and their gradient in its hidden states, in operations that a compiler makes two kernels of."""
+    logits_CV = (hidden_CD @ head_VD.T).float()
+    normaliser_C = logits_CV.logsumexp(dim=-1)
+    is_label_CV = torch.arange(head_VD.shape[0], device=labels_C.device) == labels_C[:, None]
+    difference_CV = (logits_CV - normaliser_C[:, None]).exp() - is_label_CV.float()
+    losses_C = normaliser_C - logits_CV.gather(1, labels_C[:, None]).squeeze(1)
+    return losses_C, difference_CV.to(hidden_CD.dtype) @ head_VD
+
+
+_fused_chunk = torch.compile(chunk_losses)
+
+
+def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor, *, compiled: bool = False) -> Tensor:
     """Negative log likelihood of each label.
 
     Args:
         hidden_TD: Final hidden states at the positions that predict the labels.
         head_VD: Weight of the language-model head; treated as frozen (it gets no gradient).
         labels_T: Token to predict at each position.
+        compiled: Compile what lies between the products; for training on a GPU.
 
     Returns:
         losses_T in float32 nats, differentiable in ``hidden_TD``.
@@ -60,7 +79,7 @@ def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor) -> Tensor
     if torch.is_autocast_enabled(hidden_TD.device.type):
         hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
     hidden_TD = hidden_TD.to(head_VD.dtype)
-    losses_T = _FrozenHeadCrossEntropy.apply(hidden_TD, head_VD.detach(), labels_T)  # type: ignore[no-untyped-call]
+    losses_T = _FrozenHeadCrossEntropy.apply(hidden_TD, head_VD.detach(), labels_T, compiled)  # type: ignore[no-untyped-call]
     return cast("Tensor", losses_T)
 
 

@@ -10,7 +10,7 @@ in the ``Routing`` it returns; balance losses, statistics and traces are functio
 Source: Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1 and appendix A (arXiv:1701.06538);
 Jiang et al. 2024, "Mixtral of Experts", section 2.1 (arXiv:2401.04088).
 
-Shapes: T tokens, D model, E experts, K top-k.
+Shapes: T tokens, D model, E experts (F: the experts an expert is compared with), K top-k.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Router(nn.Module):
     """A linear gate without bias, computed in float32 whatever the model's type (half-precision logits flip choices).
 
     Weights start at zero: equal probabilities for all experts, and, when noisy, some noise and no signal
-    (Shazeer et al. 2017, appendix A). Among equal logits the choice of experts is arbitrary but fixed.
+    (Shazeer et al. 2017, appendix A). Among equal logits the expert with the lower index is chosen.
 
     Args:
         hidden: Size D of the token vectors.
@@ -98,14 +98,37 @@ class Router(nn.Module):
                 experts_TK = torch.arange(self.num_experts, device=x_TD.device).expand_as(logits_TE)
                 return Routing(probs_TE, experts_TK, probs_TE, logits_TE)
             if self.noise_ED is None or not self.training:
-                top_TK, experts_TK = logits_TE.topk(self.top_k, dim=-1)
+                top_TK, experts_TK = top_experts(logits_TE, self.top_k)
                 return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE)
             # Equation 4: the noise's standard deviation is itself a trained function of the token.
             std_TE = F.softplus(F.linear(x_TD, self.noise_ED.to(x_TD.dtype)))
             noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
-            top_TK, experts_TK = noisy_TE.topk(self.top_k, dim=-1)
+            top_TK, experts_TK = top_experts(noisy_TE, self.top_k)
             load_TE = smooth_load(logits_TE, noisy_TE, std_TE, self.top_k)
             return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE, load_TE)
+
+
+def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """The greatest logits and their experts, in descending order; of equal ones the lower index first.
+
+    As ``topk``, but by counting how many logits are greater than each: with a few experts that is a handful of
+    element-wise operations, which a compiler joins with what surrounds them, where ``topk`` and its sort are kernels of
+    their own in every block.
+
+    Args:
+        logits_TE: Logits.
+        top_k: Experts chosen a token.
+
+    Returns:
+        Logits and indices, both ``(T, K)``.
+    """
+    index_E = torch.arange(logits_TE.shape[-1], device=logits_TE.device)
+    value_TEF, other_TEF = logits_TE[:, :, None], logits_TE[:, None, :]
+    is_before_TEF = (other_TEF > value_TEF) | ((other_TEF == value_TEF) & (index_E < index_E[:, None]))
+    rank_TE = is_before_TEF.sum(-1)
+    is_chosen_TKE = rank_TE[:, None] == index_E[:top_k, None]
+    top_TK = torch.where(is_chosen_TKE, logits_TE[:, None], 0.0).sum(-1)
+    return top_TK, (is_chosen_TKE * index_E).sum(-1)
 
 
 def smooth_load(logits_TE: Tensor, noisy_TE: Tensor, std_TE: Tensor, top_k: int) -> Tensor:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from moesaic.data.packing import PackedBatch, PackedBatches
 from moesaic.errors import MoesaicError
-from moesaic.model.compiled import CompiledLayers, fixed_shape
+from moesaic.model.compiled import CompiledDecoder
 from moesaic.model.loss import hidden_states, targets, token_losses
 from moesaic.model.moe import record_routing
 from moesaic.model.router import Routing
@@ -67,11 +67,12 @@ class PackedLoss(nn.Module):
         super().__init__()
         self.model = model
         self._routing_loss = routing_loss
-        self._row_tokens = options.row_tokens
-        self._compiled: CompiledLayers | None = None
+        self._compiled: CompiledDecoder | None = None
         if options.compile:
             if next(model.parameters()).is_cuda and routing_loss is None:
-                self._compiled = CompiledLayers(model)
+                alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+                graphs = alone and not options.gradient_checkpointing
+                self._compiled = CompiledDecoder(model, options.row_tokens, graphs)
             else:
                 reason = "this is not a GPU" if routing_loss is None else "routing losses need every layer's gates"
                 say(f"note: compile: true has no effect here: {reason}")
@@ -85,20 +86,15 @@ class PackedLoss(nn.Module):
             labels_N: The tokens they predict.
         """
         if self._routing_loss is None:
-            hidden_TD = self._hidden_states(batch)
+            hidden_TD = hidden_states(self.model, batch) if self._compiled is None else self._compiled(batch)
             extra = hidden_TD.new_zeros((), dtype=torch.float)
         else:
             with record_routing(self.model) as routings:
                 hidden_TD = hidden_states(self.model, batch)
             extra = self._routing_loss(routings, batch)
         head: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
-        return token_losses(hidden_TD[positions_N], head, labels_N).sum(), extra
-
-    def _hidden_states(self, batch: PackedBatch) -> Tensor:
-        if self._compiled is None:
-            return hidden_states(self.model, batch)
-        with self._compiled.active():
-            return hidden_states(self.model, fixed_shape(batch, self._row_tokens))
+        losses_N = token_losses(hidden_TD[positions_N], head, labels_N, compiled=self._compiled is not None)
+        return losses_N.sum(), extra
 
 
 def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:
@@ -216,7 +212,7 @@ def _step(
         own_labels += len(labels_N)
     norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=False)  # CUDA graphs add to gradients that stay where they are
     return float(loss_sum) / max(1, own_labels), float(norm)
 
 
