@@ -1,18 +1,25 @@
 """A base in NF4 with double quantisation (QLoRA), made from random weights without a checkpoint. Parts of ``speed.py``.
 
     nf4      Mistral-7B's shape, 2 x 1,024 tokens a step and decoding: the Mixture-of-Experts, stock PEFT, the base
-    study    a recipe's own rows, ranks and options: seconds of a step, memory, and what the whole recipe would take
+    study    a recipe's own rows, ranks and options: seconds of a step, memory, and what the whole recipe would take;
+             ``--recipe FILE``, and ``--set experts.gradient_checkpointing=false`` to try another setting
 
 ``study`` takes from the plan that ``moesaic validate RECIPE`` prints once its data are there: ``--tokens`` of all
 training passes (experts, gates, joint), ``--forward-tokens`` of validations and losses, ``--programs`` to generate.
 Training tokens are shared out as the recipe's passes are. Each program is counted at the recipe's greatest length, and
-in the Mixture-of-Experts, the slowest system. Not counted: loading, compiling, saving, scoring, which needs no GPU.
+in the Mixture-of-Experts, the slowest system. An optimiser step is timed after every row, also where the recipe
+accumulates several. Not counted: loading, compiling, saving, scoring, which needs no GPU.
+
+"Stock" is PEFT's adapter on the same NF4 layers and transformers' own loss; ``prepare_model_for_kbit_training``, which
+recomputes activations and keeps norms, embeddings and head in float32, is left out.
+
 The reference study took 48 to 72 hours a language for training on an A10G, and 12 to evaluate 200 programs.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 from functools import partial
 from pathlib import Path
@@ -40,7 +47,7 @@ from torch import nn
 
 from moesaic.data.packing import PackedBatches
 from moesaic.model.attention import packed_attention
-from moesaic.model.loss import hidden_states
+from moesaic.model.loss import hidden_states, targets, token_losses
 from moesaic.recipe import Optimisation, Recipe, load_recipe
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "mistral-7b-xlcost-qlora.yaml"
@@ -101,12 +108,13 @@ def nf4(results: Results, _: argparse.Namespace) -> None:
 def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, Any]:
     """Packed rows without gradients, as validations and losses take them."""
     documents = random_documents(LARGE, lengths)
-    rows = [row.to("cuda") for row in PackedBatches(documents, LANGUAGES, recipe.gate.row_tokens)][:8]
+    batches = itertools.islice(PackedBatches(documents, LANGUAGES, recipe.gate.row_tokens), 8)
+    rows = [(row.to("cuda"), *(tensor.to("cuda") for tensor in targets(row))) for row in batches]
     taken: list[int] = []
 
     def step() -> None:
-        row = rows[len(taken) % len(rows)]
-        hidden_states(model, row)
+        row, positions_N, labels_N = rows[len(taken) % len(rows)]
+        token_losses(hidden_states(model, row)[positions_N], model.lm_head.weight, labels_N)
         taken.append(row.num_tokens)
 
     with torch.no_grad(), torch.autocast("cuda", torch.bfloat16), packed_attention(model):
@@ -117,7 +125,7 @@ def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, An
 
 def study(results: Results, options: argparse.Namespace) -> None:
     """A recipe's steps, and what all of them would take."""
-    recipe = load_recipe(options.recipe)
+    recipe = load_recipe(options.recipe, options.set)
     if recipe.base.quantize != "nf4" or recipe.gate.top_k != TOP_K or recipe.gate.kind != "top_k":
         raise ValueError(f"{options.recipe}: this part measures NF4 bases with top-{TOP_K} gates")
     model = quantised_model(results, "study")
@@ -197,6 +205,7 @@ def projection(recipe: Recipe, options: argparse.Namespace, speeds: dict[str, fl
 def add_options(group: Any) -> None:
     """Adds what ``study`` is told on the command line."""
     group.add_argument("--recipe", type=Path, default=RECIPE, help="recipe to take the settings of")
+    group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes a key of the recipe")
     group.add_argument("--tokens", type=int, help="tokens of all training passes; without them no projection")
     group.add_argument("--forward-tokens", type=int, default=0, help="tokens of validations and losses")
     group.add_argument("--programs", type=int, default=0, help="programs to generate, all systems together")

@@ -1,14 +1,16 @@
 """Stock transformers generating: a Mixtral of as many experts, and the dense base. Parts of ``speed.py``.
 
-The Mixtral has 4 experts of Mistral-7B's shape, top-2, in bfloat16: 24 billion parameters, 48 GB. transformers has
-several implementations of a block's experts; each is measured. ``model.generate`` runs as it is, greedy, after prompts
-of 64 tokens. A decoding step is the time between two calls of a stopping criterion, so that the prompts' own pass is
-left out here as it is in the other parts. The first steps of each text are not counted.
+The Mixtral has 4 experts of Mistral-7B's shape, top-2, in bfloat16: 24 billion parameters, 48 GB. Its experts run as
+transformers' ``grouped_mm``, the default (recent releases change to ``batched_mm`` for the steps by themselves), and
+``eager``. ``model.generate`` runs as it is, greedy, after prompts of 64 tokens. A decoding step is the time between two
+calls of a stopping criterion, so that the prompts' own pass is left out here as it is in the other parts; the first
+steps are not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +22,8 @@ from speed import LARGE, Part, Results, random_model
 from torch import Tensor
 from transformers import MixtralConfig, StoppingCriteria, StoppingCriteriaList
 
-PROMPT_TOKENS, NEW_TOKENS, UNCOUNTED = 64, 33, 4
+PROMPT_TOKENS, NEW_TOKENS, UNCOUNTED = 64, 32, 4
 MIXTRAL = MixtralConfig(num_local_experts=4, num_experts_per_tok=2, sliding_window=None)  # else the shape of LARGE
-EXPERTS_IMPLEMENTATIONS = ("grouped_mm", "batched_mm", "eager")
 
 
 class StepClock(StoppingCriteria):  # type: ignore[misc]
@@ -41,23 +42,34 @@ class StepClock(StoppingCriteria):  # type: ignore[misc]
         """Median seconds between two steps."""
         torch.cuda.synchronize()
         counted = self.events[UNCOUNTED:]
-        return statistics.median(a.elapsed_time(b) / 1000 for a, b in zip(counted, counted[1:], strict=False))
+        return statistics.median(a.elapsed_time(b) / 1000 for a, b in itertools.pairwise(counted))
 
 
-def stock_generation(model: Any, batch_size: int, **cache: Any) -> dict[str, Any]:
-    """Median decoding step of ``model.generate``, after one text to warm up."""
+def stock_generation(model: Any, batch_size: int, compiled: bool) -> dict[str, Any]:
+    """Median decoding step of ``model.generate``, after a text to warm up.
+
+    Args:
+        model: The model.
+        batch_size: Texts at a time.
+        compiled: With a static cache, which transformers compiles its steps for; else as ``generate`` is by default.
+    """
     ids = torch.randint(3, model.config.vocab_size, (batch_size, PROMPT_TOKENS), device=model.device)
-    clock = StepClock()
-    for _ in range(2):
+    cache = {"cache_implementation": "static"} if compiled else {}
+
+    def generate(num_tokens: int) -> StepClock:
         clock = StepClock()
         model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            max_new_tokens=NEW_TOKENS,
+            max_new_tokens=num_tokens,
             do_sample=False,
             stopping_criteria=StoppingCriteriaList([clock]),
             **cache,
         )
+        return clock
+
+    generate(NEW_TOKENS if compiled else UNCOUNTED)  # compilation depends on the length, since the cache does
+    clock = generate(NEW_TOKENS)
     if len(clock.events) != NEW_TOKENS:
         raise RuntimeError(f"{len(clock.events)} steps were made, not {NEW_TOKENS}")
     seconds = clock.step_seconds()
@@ -82,37 +94,30 @@ def experts_implementation(model: Any, name: str) -> Iterator[None]:
         model.set_experts_implementation(before)
 
 
-def generations(results: Results, part: str, name: str, model: Any, caches: dict[str, dict[str, Any]]) -> None:
-    """Rows of one model: every cache, batch 1 and 32."""
-    for cache, arguments in caches.items():
-        for batch_size in (1, 32):
-            torch.compiler.reset()
-            work = partial(stock_generation, model, batch_size, **arguments)
-            results.measure(part, f"{name}, {cache}, batch {batch_size}", work)
-
-
-def both_models(results: Results, part: str, caches: dict[str, dict[str, Any]]) -> None:
-    """Rows of the Mixtral with each implementation of its experts, then of the dense base."""
-    model = endless(random_model(MIXTRAL))
-    for name in EXPERTS_IMPLEMENTATIONS:
-        try:
-            with experts_implementation(model, name):
-                generations(results, part, f"stock Mixtral-4x7B, experts {name}", model, caches)
-        except Exception as error:  # a release without this implementation
-            results.failed(part, f"stock Mixtral-4x7B, experts {name}", error)
-    del model
-    generations(results, part, "stock dense base", endless(random_model(LARGE)), caches)
+def generations(results: Results, part: str, name: str, model: Any, compiled: bool = False) -> None:
+    """Rows of one model: batch 1 and 32."""
+    for batch_size in (1, 32):
+        torch.compiler.reset()
+        work = partial(stock_generation, model, batch_size, compiled)
+        results.measure(part, f"{name}, batch {batch_size}", work)
 
 
 def peers(results: Results, _: argparse.Namespace) -> None:
-    """Without compilation."""
-    static = {"cache_implementation": "static", "disable_compile": True}
-    both_models(results, "peers", {"dynamic cache": {}, "static cache, not compiled": static})
+    """As transformers is used: a cache that grows, nothing compiled."""
+    model = endless(random_model(MIXTRAL))
+    for name in ("grouped_mm", "eager"):
+        with experts_implementation(model, name):
+            generations(results, "peers", f"stock Mixtral-4x7B, experts {name}", model)
+    del model
+    generations(results, "peers", "stock dense base", endless(random_model(LARGE)))
 
 
 def peers_compiled(results: Results, _: argparse.Namespace) -> None:
-    """With the compilation that transformers starts by itself when its cache is static."""
-    both_models(results, "peers-compiled", {"static cache, compiled": {"cache_implementation": "static"}})
+    """As fast as transformers' documentation makes it: static cache, steps compiled."""
+    for name, config in (("stock Mixtral-4x7B", MIXTRAL), ("stock dense base", LARGE)):
+        model = endless(random_model(config))
+        generations(results, "peers-compiled", f"{name}, static cache, compiled", model, compiled=True)
+        del model
 
 
 PARTS: dict[str, Part] = {"peers": peers, "peers-compiled": peers_compiled}
