@@ -85,6 +85,7 @@ class Results:
 
     def measure(self, part: str, system: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Runs one measurement and returns its row; a failure becomes a row of its own."""
+        torch.compiler.reset()  # else the variants of earlier measurements count against the compiler's limit
         gc.collect()  # what the last one left in cycles, a failed one's frames among them
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -172,8 +173,6 @@ def timed_steps(step: Callable[[], Any], warmup: int, count: int) -> float:
 
 def training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
     """Steps of what is trainable in the model on packed rows, as ``train.loop`` takes them; a row a step."""
-    if options.compile:
-        torch.compiler.reset()  # else the variants of earlier measurements count against the compiler's limit
     loss_module = PackedLoss(model, options).train()
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=1e-5, fused=True)

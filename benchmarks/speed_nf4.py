@@ -4,8 +4,9 @@
     study    a recipe's own rows, ranks and options: seconds of a step, memory, and what the whole recipe would take;
              ``--recipe FILE``, and ``--set experts.gradient_checkpointing=false`` to try another setting
 
-``study`` takes from the plan that ``moesaic run RECIPE --dry-run`` prints: ``--tokens`` of all training passes (experts,
-gates, joint), ``--forward-tokens`` of losses (validations, which the plan leaves out, can be added), ``--programs``.
+``study`` takes from the plan that ``moesaic run RECIPE --dry-run`` prints: ``--tokens`` of all training passes
+(experts, gates, joint), ``--forward-tokens`` of losses (validations, which the plan leaves out, can be added), and
+``--programs`` to generate.
 Training tokens are shared out as the recipe's passes are. Each program is counted at the recipe's greatest length, and
 in the Mixture-of-Experts, the slowest system. An optimiser step is timed after every row, also where the recipe
 accumulates several. Not counted: loading, compiling, saving, scoring, which needs no GPU.

@@ -97,7 +97,6 @@ def experts_implementation(model: Any, name: str) -> Iterator[None]:
 def generations(results: Results, part: str, name: str, model: Any, compiled: bool = False) -> None:
     """Rows of one model: batch 1 and 32."""
     for batch_size in (1, 32):
-        torch.compiler.reset()
         work = partial(stock_generation, model, batch_size, compiled)
         results.measure(part, f"{name}, batch {batch_size}", work)
 
