@@ -1,4 +1,4 @@
-"""Training and generation on a GPU: the factored Mixture-of-Experts beside its dense base and stock PEFT, in one run.
+"""Training and generation on a GPU: the factored Mixture-of-Experts beside its dense base and stock code, in one run.
 
     python benchmarks/speed.py [PART ...] [--out results.json]
 
@@ -7,6 +7,11 @@ Random weights, since speed does not depend on them. Parts, in the order they ru
     train-small     SmolLM2-135M's shape, packed rows of 16,384 tokens: LoRA and joint training, eager and compiled
     generate        Mistral-7B's shape, batch 1 and 32: dense and 4 experts top-2 in this engine
     train           Mistral-7B's shape, 2 x 1,024 tokens: stock PEFT LoRA, factored training, eager and compiled
+    cost            Mistral-7B's shape, 8 of its 32 layers: how cost grows with the number and the rank of the experts
+    peers           stock transformers: Mixtral-4x7B of Mistral's shape (48 GB) and the dense base (``speed_peers``)
+    peers-compiled  the same with transformers' static cache and its own compilation; takes minutes
+    nf4             Mistral-7B's shape in NF4: QLoRA of the Mixture-of-Experts and stock, decoding (``speed_nf4``)
+    study           a recipe's settings on an NF4 base: time a step, memory, projected hours and cost (``speed_nf4``)
 
 A line is printed, and the file written, after every measurement; one that fails says why and the next one runs.
 Training counts real tokens: forward, backward, clipping, optimiser step. A decoding step reads 256 cache columns; the
@@ -21,8 +26,9 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +46,9 @@ from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.model.loss import targets
 from moesaic.model.moe import compose, decompose
 from moesaic.model.slots import SlotBatch
-from moesaic.recipe import MLP_TARGETS, Optimisation
+from moesaic.recipe import MLP_TARGETS, ExpertsRecipe, Optimisation
+from moesaic.train.experts import checkpointed_activations
+from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss
 
 LANGUAGES = ("python", "java", "javascript", "cpp")
@@ -56,6 +64,9 @@ SMALL = LlamaConfig(
     tie_word_embeddings=True,
 )
 LARGE = MistralConfig(sliding_window=None)  # the defaults are Mistral-7B's
+SHALLOW_LAYERS = 8
+
+Part = Callable[["Results", argparse.Namespace], None]
 
 
 class Results:
@@ -72,20 +83,31 @@ class Results:
             "rows": [],
         }
 
-    def measure(self, part: str, system: str, work: Callable[[], dict[str, float]]) -> None:
-        """Runs one measurement; a failure becomes a row of its own."""
+    def measure(self, part: str, system: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Runs one measurement and returns its row; a failure becomes a row of its own."""
+        torch.compiler.reset()  # else the variants of earlier measurements count against the compiler's limit
+        gc.collect()  # what the last one left in cycles, a failed one's frames among them
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         try:
-            row: dict[str, Any] = work()
+            row = work()
             row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 1)
         except Exception as error:  # the other rows are wanted all the same
-            row = {"failed": f"{type(error).__name__}: {str(error).strip()[:600]}"}
-        row = {"part": part, "system": system, **row}
+            return self.failed(part, system, error)
+        return self.add(part, system, row)
+
+    def failed(self, part: str, system: str, error: Exception) -> dict[str, Any]:
+        """Adds the row of something that did not work."""
+        return self.add(part, system, {"failed": f"{type(error).__name__}: {str(error).strip()[:600]}"})
+
+    def add(self, part: str, system: str, facts: dict[str, Any]) -> dict[str, Any]:
+        """Adds a row and returns it."""
+        row = {"part": part, "system": system, **facts}
         self.facts["rows"].append(row)
         print(f"[{time.monotonic() - self.started:5.0f} s] {json.dumps(row)}", flush=True)
         if self.path is not None:
             self.path.write_text(json.dumps(self.facts, indent=1))
+        return row
 
 
 def random_model(config: Any) -> Any:
@@ -95,26 +117,26 @@ def random_model(config: Any) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def random_experts(model: Any) -> list[LoraExpert]:
-    """Four adapters on the MLP, and gates that prefer different experts for different tokens."""
+def random_experts(model: Any, number: int, rank: int) -> list[LoraExpert]:
+    """Adapters on the MLP with random factors."""
     linear = {path: module for path, module in model.named_modules() if path.endswith(MLP_TARGETS)}
 
     def deltas() -> dict[str, LowRank]:
         return {
             path: LowRank(
-                torch.randn(RANK, module.in_features, device="cuda") / module.in_features**0.5,
-                torch.randn(module.out_features, RANK, device="cuda") * 0.01,
+                torch.randn(rank, module.in_features, device="cuda") / module.in_features**0.5,
+                torch.randn(module.out_features, rank, device="cuda") * 0.01,
             )
             for path, module in linear.items()
         }
 
-    return [LoraExpert(name, RANK, 2.0, deltas()) for name in LANGUAGES]
+    return [LoraExpert(f"expert {index}", rank, 2.0, deltas()) for index in range(number)]
 
 
 @contextmanager
-def routed(model: Any, dtype: torch.dtype) -> Iterator[Any]:
-    """The model as a Mixture-of-Experts."""
-    compose(model, random_experts(model), "top_k", TOP_K, dtype=dtype)
+def routed(model: Any, dtype: torch.dtype, number: int = len(LANGUAGES), rank: int = RANK) -> Iterator[Any]:
+    """The model as a Mixture-of-Experts whose gates prefer different experts for different tokens."""
+    compose(model, random_experts(model, number, rank), "top_k", TOP_K, dtype=dtype)
     for layer in model.model.layers:
         nn.init.normal_(layer.mlp.router.weight_ED, std=0.05)
     try:
@@ -149,13 +171,14 @@ def timed_steps(step: Callable[[], Any], warmup: int, count: int) -> float:
     return statistics.median(seconds)
 
 
-def training(model: Any, config: Any, lengths: list[int], row_tokens: int, compile_: bool) -> dict[str, float]:
-    """Steps of what is trainable in the model on packed rows, as ``train.loop`` takes them."""
-    options = Optimisation(row_tokens=row_tokens, compile=compile_)
+def training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
+    """Steps of what is trainable in the model on packed rows, as ``train.loop`` takes them; a row a step."""
     loss_module = PackedLoss(model, options).train()
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=1e-5, fused=True)
-    rows = [(row, *targets(row)) for row in PackedBatches(random_documents(config, lengths), LANGUAGES, row_tokens)]
+    rows = [
+        (row, *targets(row)) for row in PackedBatches(random_documents(config, lengths), LANGUAGES, options.row_tokens)
+    ]
     tokens: list[int] = []
 
     def step() -> None:
@@ -169,26 +192,40 @@ def training(model: Any, config: Any, lengths: list[int], row_tokens: int, compi
         tokens.append(row.num_tokens)
 
     started = time.monotonic()
-    with packed_attention(model):
+    with packed_attention(model), checkpointed_activations(model, options.gradient_checkpointing):
         step()
         torch.cuda.synchronize()
         first = time.monotonic() - started
         seconds = timed_steps(step, 4, 10)
     mean_tokens = statistics.mean(tokens[-10:])
-    return {"tokens_per_second": round(mean_tokens / seconds), "first_step_seconds": round(first, 1)}
+    return {
+        "tokens_per_second": round(mean_tokens / seconds),
+        "step_seconds": round(seconds, 4),
+        "first_step_seconds": round(first, 1),
+    }
 
 
 @contextmanager
-def adapted(model: Any) -> Iterator[Any]:
-    """One PEFT adapter on the MLP, float32."""
-    peft_model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=32, target_modules=list(MLP_TARGETS)))
+def adapted(model: Any, options: ExpertsRecipe | None = None) -> Iterator[Any]:
+    """One PEFT adapter, by default on the MLP, float32."""
+    options = options or ExpertsRecipe(rank=RANK)
+    with quiet_peft():
+        peft_model = get_peft_model(
+            model,
+            LoraConfig(
+                r=options.rank,
+                lora_alpha=options.alpha,
+                lora_dropout=options.dropout,
+                target_modules=list(options.target_modules()),
+            ),
+        )
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     try:
         yield peft_model
     finally:
-        peft_model.unload()
+        take_out(model)
 
 
 def stock_training(model: Any, config: Any) -> dict[str, float]:
@@ -210,17 +247,26 @@ def stock_training(model: Any, config: Any) -> dict[str, float]:
         return {"tokens_per_second": round(2048 / timed_steps(step, 3, 10))}
 
 
-def joint_training(model: Any, config: Any, lengths: list[int], row_tokens: int, compile_: bool) -> dict[str, float]:
-    with routed(model, torch.float32):
+def joint_training(
+    model: Any,
+    config: Any,
+    lengths: list[int],
+    options: Optimisation,
+    number: int = len(LANGUAGES),
+    rank: int = RANK,
+) -> dict[str, float]:
+    """Gates and experts together."""
+    with routed(model, torch.float32, number, rank):
         for block in (layer.mlp for layer in model.model.layers):
             for name, parameter in block.named_parameters():
                 parameter.requires_grad_(name.endswith(("_PERD", "_ERF", "_ERD", "router.weight_ED")))
-        return training(model, config, lengths, row_tokens, compile_)
+        return training(model, config, lengths, options)
 
 
-def expert_training(model: Any, config: Any, lengths: list[int], row_tokens: int, compile_: bool) -> dict[str, float]:
-    with adapted(model):
-        return training(model, config, lengths, row_tokens, compile_)
+def expert_training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
+    """One expert; ``options`` may say what it is like."""
+    with adapted(model, options if isinstance(options, ExpertsRecipe) else None):
+        return training(model, config, lengths, options)
 
 
 def decoding(model: Any, batch_size: int) -> dict[str, float]:
@@ -234,69 +280,103 @@ def decoding(model: Any, batch_size: int) -> dict[str, float]:
     return {"tokens_per_second": round(batch_size / seconds, 1), "milliseconds": round(1000 * seconds, 2)}
 
 
-def train_small(results: Results) -> None:
-    """SmolLM2-135M's shape; program lengths as in XLCoST."""
+def program_lengths(number: int, longest: int) -> list[int]:
+    """Tokens of programs, distributed about as XLCoST's."""
     generator = random.Random(1)
-    lengths = [min(1024, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(420)]
+    return [min(longest, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(number)]
+
+
+def rows_of(row_tokens: int, compile_: bool) -> Optimisation:
+    """Training options of a measurement."""
+    return Optimisation(row_tokens=row_tokens, compile=compile_)
+
+
+def train_small(results: Results, _: argparse.Namespace) -> None:
+    """SmolLM2-135M's shape; program lengths as in XLCoST."""
+    lengths = program_lengths(420, 1024)
     model = random_model(SMALL)
     for compile_ in (False, True):
         mode = "compiled" if compile_ else "eager"
+        options = rows_of(16384, compile_)
         for name, work in (("LoRA", expert_training), ("4 experts top-2, joint", joint_training)):
-            results.measure(
-                "train-small",
-                f"{name}, {mode}",
-                lambda work=work, compile_=compile_: work(model, SMALL, lengths, 16384, compile_),  # type: ignore[misc]
-            )
+            results.measure("train-small", f"{name}, {mode}", partial(work, model, SMALL, lengths, options))
 
 
-def generate_large(results: Results, model: Any) -> None:
+def generate_large(results: Results, _: argparse.Namespace) -> None:
     """Mistral-7B's shape in the engine."""
-    for batch_size in (1, 32):
-        results.measure("generate", f"dense, batch {batch_size}", lambda n=batch_size: decoding(model, n))  # type: ignore[misc]
+    model = random_model(LARGE)
+    decode(results, "generate", "dense", model)
     with routed(model, torch.bfloat16):
-        for batch_size in (1, 32):
-            results.measure(
-                "generate",
-                f"4 experts top-2, batch {batch_size}",
-                lambda n=batch_size: decoding(model, n),  # type: ignore[misc]
-            )
+        decode(results, "generate", "4 experts top-2", model)
 
 
-def train_large(results: Results, model: Any) -> None:
+def decode(results: Results, part: str, name: str, model: Any) -> None:
+    """Rows for one text and for many."""
+    for batch_size in (1, 32):
+        results.measure(part, f"{name}, batch {batch_size}", partial(decoding, model, batch_size))
+
+
+def train_large(results: Results, _: argparse.Namespace) -> None:
     """Mistral-7B's shape, 2 x 1,024 tokens a step."""
-    lengths = [1024] * 8
-    results.measure("train", "PEFT LoRA, stock", lambda: stock_training(model, LARGE))
+    model = random_model(LARGE)
+    results.measure("train", "PEFT LoRA, stock", partial(stock_training, model, LARGE))
+    joint(results, "train", "4 experts top-2, joint", model, LARGE)
+
+
+def joint(results: Results, part: str, name: str, model: Any, config: Any, **experts: int) -> None:
+    """Rows for joint training on 2 x 1,024 tokens, eager and compiled."""
     for compile_ in (False, True):
-        results.measure(
-            "train",
-            f"4 experts top-2, joint, {'compiled' if compile_ else 'eager'}",
-            lambda compile_=compile_: joint_training(model, LARGE, lengths, 2048, compile_),  # type: ignore[misc]
-        )
+        work = partial(joint_training, model, config, [1024] * 8, rows_of(2048, compile_), **experts)
+        results.measure(part, f"{name}, {'compiled' if compile_ else 'eager'}", work)
+
+
+def cost(results: Results, _: argparse.Namespace) -> None:
+    """How cost grows with the number and the rank of the experts; fewer layers, since only ratios count."""
+    config = MistralConfig(sliding_window=None, num_hidden_layers=SHALLOW_LAYERS)
+    model = random_model(config)
+    depth = f"{SHALLOW_LAYERS} of {LARGE.num_hidden_layers} layers"
+    decode(results, "cost", f"dense, {depth}", model)
+    for compile_ in (False, True):
+        work = partial(expert_training, model, config, [1024] * 8, rows_of(2048, compile_))
+        mode = "compiled" if compile_ else "eager"
+        results.measure("cost", f"one LoRA expert on the dense base, rank {RANK}, {depth}, {mode}", work)
+    shapes = [(number, RANK) for number in (2, 4, 8, 16, 32)] + [(4, rank) for rank in (8, 32, 64)]
+    for number, rank in shapes:
+        name = f"{number} experts top-{TOP_K}, rank {rank}, {depth}"
+        with routed(model, torch.bfloat16, number, rank):
+            decode(results, "cost", name, model)
+        joint(results, "cost", f"{name}, joint", model, config, number=number, rank=rank)
+
+
+PARTS: dict[str, Part] = {"train-small": train_small, "generate": generate_large, "train": train_large, "cost": cost}
 
 
 def main() -> None:
-    parts = ("train-small", "generate", "train")
+    import speed_nf4
+    import speed_peers
+
+    parts: Mapping[str, Part] = {**PARTS, **speed_peers.PARTS, **speed_nf4.PARTS}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(parts)}; all when none is named")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="file of all rows (JSON)")
+    speed_nf4.add_options(parser.add_argument_group("the part study"))
     options = parser.parse_args()
-    chosen = options.parts or parts
-    if unknown := [part for part in chosen if part not in parts]:
+    if unknown := [part for part in options.parts if part not in parts]:
         parser.error(f"unknown parts {unknown}; known: {', '.join(parts)}")
     if not torch.cuda.is_available():
         parser.error("this benchmark needs a CUDA GPU")
-    torch.manual_seed(0)
     results = Results(options.out)
-    if "train-small" in chosen:
-        train_small(results)
-        gc.collect()
-    if "generate" in chosen or "train" in chosen:
-        model = random_model(LARGE)
-        if "generate" in chosen:
-            generate_large(results, model)
-        if "train" in chosen:
-            train_large(results, model)
+    for name, part in parts.items():
+        if name in (options.parts or parts):
+            torch.manual_seed(0)
+            try:
+                part(results, options)
+            except Exception as error:  # the model itself could not be made: the next part may do
+                results.failed(name, "the part itself", error)
 
 
 if __name__ == "__main__":
-    main()
+    # As the module that its siblings import, so that there is one of it.
+    from speed import main as run
+
+    run()
