@@ -13,6 +13,7 @@ Several processes (``accelerate launch``) take the rows of one step in turn and 
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ from moesaic.recipe import Optimisation
 from moesaic.train.resume import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 
 RoutingLoss = Callable[[dict[int, Routing], PackedBatch], Tensor]
+PreparedRow = tuple[PackedBatch, Tensor, Tensor]
+"""A row on the CPU, the positions that predict a trained token, and these tokens."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ def train(
     if not progress.history:
         _record_validation(progress, validate(), best, parameters, log)
     rows = _endless(batches)
+    rows_a_step = options.accumulation * accelerator.num_processes
+    upcoming: list[PreparedRow] = []
     last_checkpoint = time.monotonic()
     with Bar(name, total_steps, "steps") as bar:
         bar.advance(progress.step)
@@ -158,16 +163,19 @@ def train(
             rate = learning_rate_at(step, total_steps, learning_rate, options.warmup_fraction)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            group_rows = [next(rows) for _ in range(options.accumulation * accelerator.num_processes)]
-            loss, norm = _step(accelerator, module, trainable, optimizer, group_rows, options.clip_norm)
+            group_rows = upcoming or _next_rows(rows, rows_a_step)
+            outcome = _step(accelerator, module, trainable, optimizer, group_rows, options.clip_norm)
+            progress.cursor = batches.state_dict()
+            # A GPU is still at work on this step: the next one's rows cost no time now.
+            upcoming = _next_rows(rows, rows_a_step) if step < total_steps else []
+            loss, norm = outcome.tolist()
             if not math.isfinite(loss):
                 raise MoesaicError(
                     f"{name}: the loss is {loss} at step {step}; lower the learning rate (now {learning_rate}) "
                     "or clip_norm, then run again"
                 )
             progress.step = step
-            progress.cursor = batches.state_dict()
-            tokens = sum(row.num_tokens for row in group_rows)
+            tokens = sum(row.num_tokens for row, _, _ in group_rows)
             speed = tokens / (time.monotonic() - started)
             facts = {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": round(speed)}
             log.write(step, **facts)
@@ -191,20 +199,20 @@ def _step(
     module: nn.Module,
     trainable: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
-    rows: list[PackedBatch],
+    rows: list[PreparedRow],
     clip_norm: float,
-) -> tuple[float, float]:
+) -> Tensor:
     """One optimiser step on the rows of all processes; returns the mean token loss of this process and the norm."""
-    prepared = [targets(row) for row in rows]
-    total_labels = sum(len(labels_N) for _, labels_N in prepared)
+    total_labels = sum(len(labels_N) for _, _, labels_N in rows)
     own = range(accelerator.process_index, len(rows), accelerator.num_processes)
     loss_sum = torch.zeros((), device=accelerator.device)
     own_labels = 0
     module.train()
     for index in own:
-        positions_N, labels_N = (tensor.to(accelerator.device, non_blocking=True) for tensor in prepared[index])
+        row, *prepared = rows[index]
+        positions_N, labels_N = (tensor.to(accelerator.device, non_blocking=True) for tensor in prepared)
         with accelerator.autocast():
-            summed, extra = module(rows[index].to(accelerator.device), positions_N, labels_N)
+            summed, extra = module(row.to(accelerator.device), positions_N, labels_N)
         # DDP averages over processes: the factor makes it the sum over all rows of the step.
         objective = (summed / total_labels + extra / len(rows)) * accelerator.num_processes
         accelerator.backward(objective)
@@ -213,7 +221,11 @@ def _step(
     norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)  # CUDA graphs add to gradients that stay where they are
-    return float(loss_sum) / max(1, own_labels), float(norm)
+    return torch.stack([loss_sum.double() / max(1, own_labels), norm.double()])
+
+
+def _next_rows(rows: Iterator[PackedBatch], count: int) -> list[PreparedRow]:
+    return [(row, *targets(row)) for row in itertools.islice(rows, count)]
 
 
 def _record_validation(
