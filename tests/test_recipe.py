@@ -5,7 +5,8 @@ import yaml
 from pydantic import ValidationError
 
 from moesaic.errors import RecipeError
-from moesaic.recipe import MLP_TARGETS, Recipe, describe_fields, load_recipe
+from moesaic.recipe import MLP_TARGETS, Recipe, load_recipe
+from moesaic.recipe_fields import describe_fields
 
 MINIMAL = "base:\n  model: some/base\ndata:\n  source: corpus\n"
 
@@ -185,7 +186,7 @@ def test_softmax_needs_no_top_k(write):
 
 
 def test_every_key_is_described_in_plain_words():
-    rows = {key: (kind, default, text) for key, kind, default, text in describe_fields()}
+    rows = {key: (kind, default, text) for key, kind, default, text in describe_fields(Recipe)}
     assert len(rows) > 50
     for key, (kind, _, text) in rows.items():
         assert text.endswith("."), key
@@ -200,7 +201,7 @@ def test_every_key_is_described_in_plain_words():
 
 
 def test_described_defaults_are_what_yaml_reads(write):
-    for key, _, default, _ in describe_fields():
+    for key, _, default, _ in describe_fields(Recipe):
         if default in ("required", "''"):
             continue
         assert load_recipe(write(), [f"{key}={default}"]).digest() == load_recipe(write()).digest(), key

@@ -323,7 +323,8 @@ class Run(Session):
 
     def report(self) -> None:
         """Writes results.json, report.html and the model with its card into the workspace."""
-        from moesaic.checkpoint.native import read_model_folder, write_card
+        from moesaic.checkpoint.card import write_card
+        from moesaic.checkpoint.native import read_model_folder
         from moesaic.report import write_report
 
         root = self.workspace.root
