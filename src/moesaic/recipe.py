@@ -28,6 +28,7 @@ Coefficient = Annotated[float, Field(ge=0)]
 
 MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
 ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
+MBXP_PREFIX = "mbxp:"
 
 
 class _Section(BaseModel):
@@ -50,12 +51,14 @@ class DataRecipe(_Section):
 
     source: str
     """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
+    extra: tuple[str, ...] = ()
+    """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
     """One expert is trained per language, in this order."""
     max_tokens: Positive = 1024
     """Longest example, prompt and code together; longer ones are left out and counted."""
     train_limit: Positive | None = None
-    """At most this many training examples a language."""
+    """At most this many training examples a language, those of ``extra`` not counted."""
     validation_limit: Positive | None = None
     """At most this many validation examples a language."""
     test_limit: Positive | None = None
@@ -64,6 +67,20 @@ class DataRecipe(_Section):
     """Share split off for validation when the source has no splits of its own."""
     test_fraction: Fraction = 0.05
     """Share split off for test when the source has no splits of its own."""
+
+    @property
+    def trains_on_mbxp(self) -> bool:
+        """Whether part of the benchmark MBXP is training data."""
+        return any(source.startswith(MBXP_PREFIX) for source in self.extra)
+
+    @field_validator("extra")
+    @classmethod
+    def _named_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(source.removeprefix(MBXP_PREFIX).strip() for source in value):
+            raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
+        if len(set(value)) < len(value):
+            raise ValueError("a source is named twice")
+        return value
 
     @field_validator("languages")
     @classmethod

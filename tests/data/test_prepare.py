@@ -10,6 +10,7 @@ from moesaic.errors import DataError
 
 def options(source, languages=("python", "javascript"), **changes):
     defaults = {
+        "extra": (),
         "max_tokens": 1000,
         "train_limit": None,
         "validation_limit": None,
