@@ -194,6 +194,10 @@ def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_
     for example, code in zip(examples, codes, strict=True):
         is_stream = is_token_stream(example.code)
         text = clean_description(example.text, language) if is_stream else example.text.strip()
+        parses_raw = reads(example.code, language)
+        if parses_raw and not is_stream and not reads(code, language):
+            # clang-format joins lines of JavaScript that do without semicolons: "let a = [] let b = 1".
+            code = example.code.strip("\n") + "\n"
         opening = ""
         if example.opening:
             found = find_opening(example.opening, example.code, code, language)
@@ -201,7 +205,7 @@ def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_
         reason = damage(code, language, is_stream)
         parses = reason is None or reads(code, language)
         restored = replace(example, text=text, code=code, opening=opening)
-        candidates.append(_Candidate(restored, reads(example.code, language), parses, reason))
+        candidates.append(_Candidate(restored, parses_raw, parses, reason))
     return candidates
 
 
