@@ -23,7 +23,8 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from moesaic.cli import app
-from moesaic.recipe import Recipe, describe_fields
+from moesaic.recipe import Recipe
+from moesaic.recipe_fields import describe_fields
 
 FOLDER = Path(__file__).parent
 NOTICE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"
@@ -86,7 +87,7 @@ def main() -> int:
 
 
 def _sections() -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
-    rows = list(describe_fields())
+    rows = list(describe_fields(Recipe))
     yield "", [row for row in rows if "." not in row[0]]
     for section in dict.fromkeys(row[0].split(".")[0] for row in rows if "." in row[0]):
         yield section, [row for row in rows if row[0].startswith(f"{section}.")]

@@ -10,7 +10,8 @@ from typing import Annotated
 import pytest
 import typer
 
-from moesaic.recipe import describe_fields
+from moesaic.recipe import Recipe
+from moesaic.recipe_fields import describe_fields
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "docs" / "generate.py"
@@ -45,7 +46,7 @@ def test_check_notices_a_stale_page_and_writes_nothing(tmp_path):
 
 def test_every_key_and_command_has_its_place(generator):
     recipe = generator.recipe_page()
-    assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields())
+    assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields(Recipe))
     cli = generator.cli_page()
     for name in ("run", "data", "experts", "compose", "gate", "baselines", "predict", "evaluate", "report", "validate"):
         assert f"\n## moesaic {name}\n" in cli

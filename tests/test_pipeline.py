@@ -414,3 +414,19 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
         assert word in done.stdout
     assert "baselines" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()
+
+
+def test_mbxp_asks_only_what_was_kept_out_of_training(tmp_path):
+    task = {"language": "java", "prompt": "class A {\n", "canonical_solution": "}", "test": "class Main {}"}
+    tasks = tmp_path / "mbjp.jsonl"
+    tasks.write_text("".join(json.dumps(task | {"task_id": f"MBJP/{number}"}) + "\n" for number in range(1, 11)))
+    recipe = write_recipe(tmp_path)
+    asks = [f"predict.benchmarks={{mbxp: {tasks}}}"]
+
+    def asked(*overrides):
+        return [problem.id for problem in Run(load_recipe(recipe, [*asks, *overrides]))._benchmarks()["mbxp"]["java"]]
+
+    trains = f"data.extra=['mbxp:{tasks}']"
+    assert len(asked()) == 10
+    assert asked(trains) == ["MBJP/10"]
+    assert asked(trains, "predict.split=validation") == ["MBJP/5"]

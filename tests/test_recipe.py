@@ -5,7 +5,8 @@ import yaml
 from pydantic import ValidationError
 
 from moesaic.errors import RecipeError
-from moesaic.recipe import MLP_TARGETS, Recipe, describe_fields, load_recipe
+from moesaic.recipe import MLP_TARGETS, Recipe, load_recipe
+from moesaic.recipe_fields import describe_fields
 
 MINIMAL = "base:\n  model: some/base\ndata:\n  source: corpus\n"
 
@@ -108,6 +109,9 @@ def test_unknown_keys_of_any_name(write, key):
         ("experts.learning_rate=.nan", "finite"),
         ("experts.epochs=.inf", "finite"),
         ("data.validation_fraction=0.96", "leave nothing to train on"),
+        ("data.extra=mbxp:x", "must be a list"),
+        ("data.extra=['mbxp:']", "a source is empty"),
+        ("data.extra=[a, a]", "named twice"),
         ("base.model.x=1", "base.model is a value, not a section"),
         ("seed=2024-13-45", "override 'seed=2024-13-45'"),
         ("seed={", "override 'seed={'"),
@@ -185,7 +189,7 @@ def test_softmax_needs_no_top_k(write):
 
 
 def test_every_key_is_described_in_plain_words():
-    rows = {key: (kind, default, text) for key, kind, default, text in describe_fields()}
+    rows = {key: (kind, default, text) for key, kind, default, text in describe_fields(Recipe)}
     assert len(rows) > 50
     for key, (kind, _, text) in rows.items():
         assert text.endswith("."), key
@@ -200,7 +204,7 @@ def test_every_key_is_described_in_plain_words():
 
 
 def test_described_defaults_are_what_yaml_reads(write):
-    for key, _, default, _ in describe_fields():
+    for key, _, default, _ in describe_fields(Recipe):
         if default in ("required", "''"):
             continue
         assert load_recipe(write(), [f"{key}={default}"]).digest() == load_recipe(write()).digest(), key

@@ -71,10 +71,11 @@ class Run(Session):
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
-        from moesaic.data.prepare import prepare, source_digest
+        from moesaic.data.extras import input_digest
+        from moesaic.data.prepare import prepare
 
         options = self.recipe.data
-        digest = digest_of([self.section("data", "base"), source_digest(options)])
+        digest = digest_of([self.section("data", "base"), input_digest(options)])
         with self.stage("data", digest) as stage:
             if stage is not None:
                 self.check_context(options.max_tokens)
@@ -297,9 +298,12 @@ class Run(Session):
 
     def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
         """The recipe's benchmarks, the problems of its languages."""
+        from moesaic.evaluate.benchmarks import held_out
         from moesaic.evaluate.problems import read_problems
 
         found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
+        if "mbxp" in found and self.recipe.data.trains_on_mbxp:
+            found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)
         return {
             name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
             for name, problems in found.items()
@@ -323,7 +327,8 @@ class Run(Session):
 
     def report(self) -> None:
         """Writes results.json, report.html and the model with its card into the workspace."""
-        from moesaic.checkpoint.native import read_model_folder, write_card
+        from moesaic.checkpoint.card import write_card
+        from moesaic.checkpoint.native import read_model_folder
         from moesaic.report import write_report
 
         root = self.workspace.root

@@ -8,10 +8,9 @@ made from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -29,6 +28,7 @@ Coefficient = Annotated[float, Field(ge=0)]
 
 MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
 ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
+MBXP_PREFIX = "mbxp:"
 
 
 class _Section(BaseModel):
@@ -51,12 +51,14 @@ class DataRecipe(_Section):
 
     source: str
     """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
+    extra: tuple[str, ...] = ()
+    """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
     """One expert is trained per language, in this order."""
     max_tokens: Positive = 1024
     """Longest example, prompt and code together; longer ones are left out and counted."""
     train_limit: Positive | None = None
-    """At most this many training examples a language."""
+    """At most this many training examples a language, those of ``extra`` not counted."""
     validation_limit: Positive | None = None
     """At most this many validation examples a language."""
     test_limit: Positive | None = None
@@ -65,6 +67,20 @@ class DataRecipe(_Section):
     """Share split off for validation when the source has no splits of its own."""
     test_fraction: Fraction = 0.05
     """Share split off for test when the source has no splits of its own."""
+
+    @property
+    def trains_on_mbxp(self) -> bool:
+        """Whether part of the benchmark MBXP is training data."""
+        return any(source.startswith(MBXP_PREFIX) for source in self.extra)
+
+    @field_validator("extra")
+    @classmethod
+    def _named_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(source.removeprefix(MBXP_PREFIX).strip() for source in value):
+            raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
+        if len(set(value)) < len(value):
+            raise ValueError("a source is named twice")
+        return value
 
     @field_validator("languages")
     @classmethod
@@ -339,47 +355,6 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
     if tree.get("name") in (None, ""):
         tree["name"] = path.stem
     return tree, problems
-
-
-def describe_fields(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yields (dotted key, type, default as YAML, meaning) of every key, sections in order."""
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from describe_fields(kind, f"{prefix}{name}.")
-            continue
-        default = "required" if field.is_required() else _as_yaml(field.default)
-        yield f"{prefix}{name}", _type_name(kind, field.metadata), default, (field.description or "").replace("\n", " ")
-
-
-def _type_name(kind: Any, metadata: Sequence[Any] = ()) -> str:
-    """Says in words what a key may hold: ``integer > 0``, ``a | b``, ``list of text``."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        inner, *extra = arguments
-        return _type_name(inner, [*metadata, *(part for item in extra for part in getattr(item, "metadata", [item]))])
-    if origin is Literal:
-        return " | ".join(str(value) for value in arguments)
-    if origin is tuple:
-        return f"list of {_type_name(arguments[0])}"
-    if origin is dict:
-        return f"{_type_name(arguments[0])}: {_type_name(arguments[1])}"
-    if origin in (Union, UnionType):
-        return " | ".join("null" if part is NoneType else _type_name(part) for part in arguments)
-    names = {str: "text", int: "integer", float: "number", bool: "true | false", Path: "path"}
-    signs = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
-    limits = [
-        f"{sign} {limit}" for part in metadata for key, sign in signs if (limit := getattr(part, key, None)) is not None
-    ]
-    return " ".join([names[kind], ", ".join(limits)]).rstrip()
-
-
-def _as_yaml(value: Any) -> str:
-    plain = (
-        [str(item) for item in value] if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-    )
-    text: str = yaml.safe_dump(plain, default_flow_style=True, width=1000)
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

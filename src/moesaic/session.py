@@ -71,7 +71,8 @@ class Session:
     def prompt(self) -> PromptFormat:
         """Prompts of the base's tokenizer."""
         from moesaic.data.prompts import PromptFormat
-        from moesaic.model.backbone import load_tokenizer, resolve_base
+        from moesaic.model.backbone import load_tokenizer
+        from moesaic.model.base_files import resolve_base
 
         if "base" in self.__dict__:
             return PromptFormat(self.base.tokenizer)
@@ -88,7 +89,7 @@ class Session:
         Raises:
             RecipeError: ``data.max_tokens`` is above the base's context.
         """
-        from moesaic.model.backbone import resolve_base
+        from moesaic.model.base_files import resolve_base
 
         config = read_json(resolve_base(self.recipe.base.model).path / "config.json")
         context = int(config["max_position_embeddings"])

@@ -12,17 +12,18 @@ from test_mixtral import NAMES, load_strictly, logits, make_folder
 from typer.testing import CliRunner
 
 from moesaic.checkpoint.adapters import export_peft
+from moesaic.checkpoint.card import write_card
 from moesaic.checkpoint.formats import read_config
 from moesaic.checkpoint.inspection import inspect_model
 from moesaic.checkpoint.mixtral import export_mixtral
-from moesaic.checkpoint.native import load_moe, read_model_folder, save_model_folder, write_card
+from moesaic.checkpoint.native import load_moe, read_model_folder, save_model_folder
 from moesaic.checkpoint.preflight import AdapterFactors, preflight
 from moesaic.checkpoint.publishing import push
 from moesaic.checkpoint.quantization import assert_experts_quantized
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.cli import app
 from moesaic.errors import ModelError
-from moesaic.model.backbone import resolve_base
+from moesaic.model.base_files import resolve_base
 from moesaic.model.lora import LoraExpert, LowRank, write_adapter
 from pico import pico_base, random_expert
 

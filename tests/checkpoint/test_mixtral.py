@@ -24,7 +24,7 @@ from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
 from moesaic.checkpoint.preflight import AdapterFactors, check_exportable
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.model.backbone import resolve_base
+from moesaic.model.base_files import resolve_base
 from pico import ATTENTION, MLP, pico_base, pico_tokenizer, random_expert
 
 NAMES = ("python", "java", "javascript", "cpp")

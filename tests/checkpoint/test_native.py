@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from moesaic.checkpoint import native
+from moesaic.checkpoint.card import write_card
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.lora import LoraExpert, LowRank
 
@@ -159,7 +160,7 @@ def test_card_shows_scores(tmp_path: Path) -> None:
     folder = save(tmp_path / "moe")
     assert "Not measured yet" in (folder.path / "README.md").read_text()
     cell = {"value": 0.4321, "n": 50, "low": 0.4, "high": 0.5}
-    native.write_card(folder, {"systems": {"moe": {"codebleu": {"python": cell}}}})
+    write_card(folder, {"systems": {"moe": {"codebleu": {"python": cell}}}})
     card = (folder.path / "README.md").read_text()
     assert "| moe | codebleu | 0.432 [0.400, 0.500] n=50 |" in card
     assert "base_model: org/pico" in card

@@ -8,6 +8,7 @@ from moesaic.errors import DataError, SpaceError
 
 EXAMPLES = [
     Example("sum", "python", "Add two numbers", "print(1 + 2)\n"),
+    Example("half", "python", "Halve", "def half(x):\n    return x / 2\n", opening="def half(x):\n"),
     Example("echo", "java", "Say it again \u2028 é", "class Main {\n}\n", ({"input": "a\n", "output": "a\n"},)),
 ]
 
@@ -33,6 +34,7 @@ GOOD_LINE = '{"id": "1", "language": "java", "text": "t", "code": "c"}'
         ('{"id": "1", "language": "java", "code": "c"}', "field 'text' is missing"),
         ('{"id": "1", "language": "java", "text": "t", "code": 3}', "field 'code' must be a string, found int"),
         ('{"id": "1", "language": "java", "text": "t", "code": "  "}', "field 'code' is empty"),
+        (GOOD_LINE[:-1] + ', "opening": "d"}', "field 'opening' must be what 'code' begins with, found 'd'"),
         (GOOD_LINE[:-1] + ', "tests": [{"input": "1"}]}', "field 'tests' must be a list of objects"),
     ],
 )

@@ -3,13 +3,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from moesaic.data.damage import reads
 from moesaic.data.examples import SPLITS, read_examples
+from moesaic.data.formatting import format_source
 from moesaic.data.prepare import LEFT_OUT, prepare
 from moesaic.errors import DataError
 
 
 def options(source, languages=("python", "javascript"), **changes):
     defaults = {
+        "extra": (),
         "max_tokens": 1000,
         "train_limit": None,
         "validation_limit": None,
@@ -156,3 +159,82 @@ def test_the_embedded_corpus_is_kept_whole(tmp_path):
             assert split.kept == split.read
             assert split.parse_share_kept == 1.0
     assert all(example.tests for example in read_examples(tmp_path / "data" / "java" / "test.jsonl"))
+
+
+def add_extra(folder, rows, language="python"):
+    folder.mkdir(exist_ok=True)
+    lines = [json.dumps(dict(zip(("id", "text", "code"), row, strict=True))) + "\n" for row in rows]
+    (folder / f"{language}.jsonl").write_text("".join(lines))
+    return str(folder)
+
+
+def plain(number):
+    return f"def g{number}(x):\n    z = x - {number}\n    return z * {number} + x\n"
+
+
+def test_further_sources_join_training_behind_the_main_one_and_change_nothing_else(source, tmp_path):
+    alone = prepare(options(source, train_limit=2), tmp_path / "alone", count_tokens, workers=1)
+    rows = [
+        ("x1", "New", plain(1)),
+        ("x2", "New again", plain(1)),
+        ("x3", "Repeats the main source", python(6)),
+        ("20", "In test by id", plain(2)),
+        ("x4", "Title of test", plain(3)),
+        ("x5", "Nearly a test program", python(21)),
+        ("x6", "Broken", "def f(:"),
+        ("x7", "Long", plain(4).replace("z", "long_name_of_a_variable")),
+        ("x8", "New, too", plain(5)),
+    ]
+    extra = add_extra(tmp_path / "extra", rows)
+    mixed = prepare(options(source, train_limit=2, extra=(extra,)), tmp_path / "mixed", count_tokens, workers=1)
+    assert mixed.languages == alone.languages
+    for language, split in ((language, split) for language in PROGRAMS for split in SPLITS):
+        files = [tmp_path / name / language / f"{split}.jsonl" for name in ("alone", "mixed")]
+        if (language, split) != ("python", "train"):
+            assert files[0].read_bytes() == files[1].read_bytes()
+        else:
+            assert files[1].read_bytes().startswith(files[0].read_bytes())
+            assert [example.id for example in read_examples(files[1])[2:]] == ["x1", "x8"]
+    (part,) = mixed.extra[extra].values()
+    assert (part.read, part.kept) == (9, 2)
+    assert {reason: count for reason, count in part.left_out.items() if count} == {
+        "does_not_parse": 1,
+        "duplicate": 2,
+        "leaked": 3,
+        "too_long": 1,
+    }
+    assert mixed.summary().split("\n")[2] == (
+        f"python, {extra}: train 2 of 9; left out: does not parse 1, duplicate 2, leaked 3, too long 1"
+    )
+    assert json.loads((tmp_path / "mixed" / "report.json").read_text())["extra"][extra]["python"]["kept"] == 2
+
+
+def test_solutions_of_mbxp_become_completions_of_their_formatted_signature(source, tmp_path):
+    records = [
+        {
+            "task_id": f"MBPP/{number}",
+            "language": "python",
+            "description": f"Adds {number}.",
+            "prompt": f'\n\ndef add(x,y):\n\t"""\n\tAdds {number}.\n\t"""\n',
+            "canonical_solution": f"\treturn {body}",
+        }
+        for number, body in ((7, "x+y*7"), (8, "x+"), (10, "x"), (11, "y+x*11 - 1"))
+    ]
+    (tmp_path / "mbpp.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    name = f"mbxp:{tmp_path / 'mbpp.jsonl'}"
+    report = prepare(options(source, extra=(name,)), tmp_path / "data", workers=1)
+    *_, first, second = read_examples(tmp_path / "data" / "python" / "train.jsonl")
+    assert (first.id, first.opening) == ("mbxp/7", 'def add(x, y):\n    """\n    Adds 7.\n    """\n')
+    assert first.code == first.opening + "    return x + y * 7\n"
+    assert second.id == "mbxp/11"
+    part = report.extra[name]["python"]
+    assert (part.read, part.kept, part.left_out["held_out"], part.left_out["does_not_parse"]) == (4, 2, 1, 1)
+
+
+def test_a_formatter_that_breaks_a_program_does_not_lose_it(source, tmp_path):
+    loop = "    for (let i = 1; i <= n; i++) {\n        a[i] = [0]\n    }\n"
+    code = "function f(n) {\n    let a = [[0]]\n" + loop + "    return a\n}\n"
+    assert not reads(format_source(code, "javascript"), "javascript")
+    extra = add_extra(tmp_path / "extra", [("x", "No semicolons", code)], "javascript")
+    prepare(options(source, extra=(extra,)), tmp_path / "data", workers=1)
+    assert read_examples(tmp_path / "data" / "javascript" / "train.jsonl")[-1].code == code

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import ToolchainError
-from moesaic.evaluate.benchmarks import completion_row, cut_completion, pass_at_1, problem_ids
+from moesaic.evaluate.benchmarks import completion_row, cut_completion, held_out, pass_at_1, problem_ids
 from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.sandbox import Sandbox
 from moesaic.recipe import EvaluateRecipe
@@ -47,6 +48,22 @@ def test_the_answer_is_opened_with_the_problem():
     text = prompt.tokenizer.decode(problem_ids(prompt, DOUBLE["python"]))
     assert text.endswith('```python\ndef double(x):\n    """Twice x."""\n')
     assert text.count("def double") == 2
+
+
+@pytest.mark.parametrize("language", DOUBLE)
+def test_training_on_a_completion_teaches_what_a_benchmark_asks_for(language):
+    prompt, opening = PromptFormat(pico_tokenizer()), DOUBLE[language].prompt
+    rest = "        return 2 * x;\n    }\n}\n"
+    encoded = prompt.encode(Example("d", language, "Twice x.", opening + rest, opening=opening))
+    assert encoded.ids[: encoded.num_prompt_tokens] == problem_ids(prompt, DOUBLE[language])
+    code = encoded.ids[encoded.num_prompt_tokens :][: encoded.num_code_tokens]
+    assert prompt.tokenizer.decode(code) == rest
+
+
+def test_only_tasks_that_were_kept_out_of_training_are_asked():
+    problems = {"java": [Problem(f"MBJP/{number}", "java") for number in range(1, 31)]}
+    assert [problem.id for problem in held_out(problems, "test")["java"]] == ["MBJP/10", "MBJP/20", "MBJP/30"]
+    assert [problem.id for problem in held_out(problems, "validation")["java"]] == ["MBJP/5", "MBJP/15", "MBJP/25"]
 
 
 @pytest.mark.toolchain

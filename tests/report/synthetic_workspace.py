@@ -68,6 +68,7 @@ def build_results(
         "data": {
             "source": "corpus",
             "languages": {language: {"train": split, "test": split | {"tokens": None}} for language in languages},
+            "extra": {"mbxp:made-up": {languages[0]: kept | {"left_out": {"held_out": 77}, "kept": 3223}}},
         },
         "recipe": {
             "name": "synthetic",

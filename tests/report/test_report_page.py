@@ -85,6 +85,13 @@ def test_every_section_is_there_and_linked(page):
     assert links == ["#results", *(f"#{name}" for name in sections)]
 
 
+def test_further_sources_have_rows_of_their_own_in_the_data_table(page):
+    _, _, after = page.text.partition("train, from mbxp:made-up")
+    assert "3,223" in after
+    assert "left out: held out" in after
+    assert "77" in after.partition("left out: held out")[2]
+
+
 def test_charts_per_metric_language_and_run(page):
     # 4 metrics, 2 routing tables x 4 languages, 4 experts and 2 gate stretches
     assert len(page.all("figure")) == 4 + 8 + 6

@@ -28,7 +28,7 @@ from moesaic.checkpoint.native import ModelFolder, save_model_folder
 from moesaic.checkpoint.preflight import require
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
-from moesaic.model.backbone import resolve_base
+from moesaic.model.base_files import resolve_base
 from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.progress import track
 

@@ -98,7 +98,7 @@ def export_gguf(
         ModelError: llama.cpp has no exact form of the model, or ``out`` exists; lists the reasons.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.backbone import resolve_base
+    from moesaic.model.base_files import resolve_base
 
     started = time.monotonic()
     if out.suffix != ".gguf" or out.exists():

@@ -87,7 +87,7 @@ def import_adapters(
         ModelError: An adapter does not fit the base; lists all reasons.
         CheckpointError: A file is corrupt.
     """
-    from moesaic.model.backbone import resolve_base
+    from moesaic.model.base_files import resolve_base
     from moesaic.model.lora import read_adapter
 
     _refuse_existing(out)
@@ -145,7 +145,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     Raises:
         ModelError: It is no export of ours, or its weights were changed.
     """
-    from moesaic.model.backbone import resolve_base
+    from moesaic.model.base_files import resolve_base
 
     _refuse_existing(out)
     if not is_export(export):

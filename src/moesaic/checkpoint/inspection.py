@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from moesaic.checkpoint.card import CARD
 from moesaic.checkpoint.formats import PROJECTIONS, split_layer_key
-from moesaic.checkpoint.native import CARD, ModelFolder, check_base, read_model_folder
+from moesaic.checkpoint.native import ModelFolder, check_base, read_model_folder
 from moesaic.checkpoint.preflight import AdapterFactors
 from moesaic.checkpoint.streaming import TensorReader
 
@@ -73,7 +74,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
         ModelError: No model folder, or the base does not fit.
         CheckpointError: A file is corrupt.
     """
-    from moesaic.model.backbone import resolve_base
+    from moesaic.model.base_files import resolve_base
 
     folder = read_model_folder(path)
     source = resolve_base(base or str(folder.base["model"]))

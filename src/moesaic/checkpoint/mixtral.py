@@ -95,7 +95,7 @@ def export_mixtral(
         CheckpointError: A file is corrupt, or verification failed.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.backbone import resolve_base
+    from moesaic.model.base_files import resolve_base
 
     started = time.monotonic()
     folder = read_model_folder(model)

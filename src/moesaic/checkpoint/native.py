@@ -24,13 +24,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moesaic import __version__
 from moesaic.artifacts import read_json, space_errors, write_json
+from moesaic.checkpoint.card import CARD, write_card
 from moesaic.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from moesaic.model.backbone import Base, BaseSource, DType
+    from moesaic.model.backbone import Base, DType
+    from moesaic.model.base_files import BaseSource
     from moesaic.model.lora import LoraExpert
     from moesaic.model.router import RouterKind
 
@@ -38,7 +40,6 @@ FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "moesaic.json"
 ROUTER: Final = "router.safetensors"
 EXPERTS: Final = "experts"
-CARD: Final = "README.md"
 
 _MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
 _EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
@@ -67,7 +68,7 @@ class ModelFolder:
     Attributes:
         path: The folder.
         base: The recipe's ``base`` section: model, dtype, quantize.
-        base_digest: Digest of the base's weights, as ``model.backbone`` computes it.
+        base_digest: Digest of the base's weights, as ``model.base_files`` computes it.
         experts: In the order of the gates' rows.
         kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
         top_k: Experts per token.
@@ -281,60 +282,6 @@ def load_moe(
         raise CheckpointError(f"{path / ROUTER} has {len(gates)} gate tensors, the base needs {len(names)}")
     load_router(model, {names[key]: tensor for key, tensor in gates.items()})
     return model.eval(), base.tokenizer, folder
-
-
-def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
-    """Writes the model card (README.md).
-
-    Args:
-        folder: The model folder.
-        results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
-    """
-    base = folder.base["model"]
-    lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(base)):
-        lines.append(f"base_model: {base}")
-    title = folder.path.name.removeprefix(".").removesuffix(".partial")
-    lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
-    mixing = "all experts" if folder.kind == "softmax" else f"the best {folder.top_k} of {len(folder.experts)} experts"
-    lines += [
-        f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
-        f"mix {mixing} per token.",
-        "",
-        "| expert | language | rank | scale |",
-        "|---|---|---|---|",
-        *(
-            f"| {expert.name} | {language} | {expert.rank} | {expert.scale:g} |"
-            for expert, language in zip(folder.experts, folder.languages, strict=True)
-        ),
-        "",
-        "```",
-        f'moesaic generate {title} "..." --language {folder.languages[0]}',
-        "```",
-        "",
-        "## Scores",
-        "",
-        *_score_lines(results),
-        "",
-        f"Base digest `{folder.base_digest}`. Each folder below `{EXPERTS}/` is a PEFT adapter and works on its own.",
-    ]
-    (folder.path / CARD).write_text("\n".join(lines) + "\n")
-
-
-def _score_lines(results: Mapping[str, Any] | None) -> list[str]:
-    if not results or not results.get("systems"):
-        return ["Not measured yet."]
-    languages = sorted({lang for system in results["systems"].values() for rows in system.values() for lang in rows})
-    lines = [f"| system | metric | {' | '.join(languages)} |", "|---" * (len(languages) + 2) + "|"]
-    for system, metrics in results["systems"].items():
-        for metric, rows in metrics.items():
-            cells = [_score(rows[lang]) if lang in rows else "" for lang in languages]
-            lines.append(f"| {system} | {metric} | {' | '.join(cells)} |")
-    return [*lines, "", "Value, 95% bootstrap interval in brackets, n programs."]
-
-
-def _score(cell: Mapping[str, Any]) -> str:
-    return f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}] n={cell['n']}"
 
 
 def _disk_key(name: str) -> str:

@@ -195,7 +195,7 @@ def _import(
         raise ModelError("--expert: adapters and full checkpoints cannot be mixed; factor the checkpoints first")
     elif format_ is ImportFormat.mixtral and named:
         from moesaic.checkpoint.importing import import_models
-        from moesaic.model.backbone import resolve_base
+        from moesaic.model.base_files import resolve_base
 
         import_models(resolve_base(base).path, named, out, top_k=top_k, gates=gates)
         _say_gates(gates)

@@ -29,6 +29,8 @@ class Example:
         text: The task.
         code: Source as people would write it, with one trailing newline.
         tests: Embedded corpus only: ``{"input": ..., "output": ...}`` of standard input and output.
+        opening: Beginning of ``code``, whole lines, that the prompt gives and the answer completes; "": the answer is
+            the whole program.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Example:
     text: str
     code: str
     tests: tuple[dict[str, str], ...] = ()
+    opening: str = ""
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -64,8 +67,9 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     with space_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for example in examples:
             record = asdict(example)
-            if not example.tests:
-                del record["tests"]
+            for name in ("tests", "opening"):
+                if not record[name]:
+                    del record[name]
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
@@ -135,4 +139,7 @@ def tests_field(record: dict[str, Any], where: str) -> tuple[dict[str, str], ...
 
 def _example(record: dict[str, Any], where: str) -> Example:
     fields = {name: string_field(record, name, where) for name in ("id", "language", "text", "code")}
-    return Example(**fields, tests=tests_field(record, where))
+    opening = string_field(record, "opening", where) if "opening" in record else ""
+    if not fields["code"].startswith(opening):
+        raise DataError(f"{where}: field 'opening' must be what 'code' begins with, found {opening[:60]!r}")
+    return Example(**fields, tests=tests_field(record, where), opening=opening)

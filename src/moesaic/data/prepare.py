@@ -1,16 +1,17 @@
-"""The data stage: source -> restored, checked and split examples, and a report of what happened to them.
+"""The data stage: sources -> restored, checked and split examples, and a report of what happened to them.
 
     read -> restore, format -> damaged? -> repeated? leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
 
-Every example that is left out is counted under the first reason that applies.
+Every example that is left out is counted under the first reason that applies. Further sources (``extras``) join the
+training split behind the main source's examples, so that they change nothing of what that one gives.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,12 +20,12 @@ from moesaic.data.damage import REASONS, damage, reads
 from moesaic.data.descriptions import clean_description
 from moesaic.data.detokenize import detokenize_many, is_token_stream
 from moesaic.data.examples import SPLITS, Example, write_examples
+from moesaic.data.extras import ExtraOptions, read_extras
 from moesaic.data.leakage import DUPLICATE, LEAKED, find_repeats
-from moesaic.data.sources import SourceOptions, read_source, source_digest
+from moesaic.data.openings import find_opening
+from moesaic.data.sources import read_source
 from moesaic.errors import DataError
 from moesaic.progress import Bar
-
-__all__ = ["LEFT_OUT", "DataOptions", "DataReport", "SplitReport", "prepare", "source_digest"]
 
 TOO_LONG = "too_long"
 OVER_LIMIT = "over_limit"
@@ -34,7 +35,7 @@ LEFT_OUT: tuple[str, ...] = (*REASONS, DUPLICATE, LEAKED, TOO_LONG, OVER_LIMIT)
 REPORT_FILE = "report.json"
 
 
-class DataOptions(SourceOptions, Protocol):
+class DataOptions(ExtraOptions, Protocol):
     """What the stage needs to know; ``recipe.DataRecipe`` has it."""
 
     @property
@@ -43,7 +44,7 @@ class DataOptions(SourceOptions, Protocol):
 
     @property
     def train_limit(self) -> int | None:
-        """Most training examples of a language."""
+        """Most training examples of a language, those of further sources not counted."""
 
     @property
     def validation_limit(self) -> int | None:
@@ -58,10 +59,12 @@ class DataOptions(SourceOptions, Protocol):
 class SplitReport:
     """What happened to one split of one language.
 
+    The shares leave aside what the reader of a further source had left out already; without any program they are 0.
+
     Attributes:
         read: Examples in the source.
         kept: Examples written.
-        left_out: Reason -> examples; every reason of ``LEFT_OUT`` is there.
+        left_out: Reason -> examples; every reason of ``LEFT_OUT`` is there, and a reader's own if it left some out.
         parse_share_raw: Share of programs that parse as the source has them.
         parse_share_restored: Share that parses after restoring, before any is left out.
         parse_share_kept: Share of the written ones that parses.
@@ -79,21 +82,23 @@ class SplitReport:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What the data stage did, by language and split; stored as ``report.json``."""
+    """What the data stage did; stored as ``report.json``.
+
+    Attributes:
+        source: The main source.
+        languages: Language -> split -> what happened to the main source's examples.
+        extra: Further source -> language -> what happened to its examples; they went to the training split.
+    """
 
     source: str
     languages: dict[str, dict[str, SplitReport]]
+    extra: dict[str, dict[str, SplitReport]] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """Returns one line per language: how many examples were kept of how many, and why the others were not."""
-        lines = []
-        for language, splits in self.languages.items():
-            kept = ", ".join(f"{split} {report.kept:,} of {report.read:,}" for split, report in splits.items())
-            reasons: Counter[str] = Counter()
-            for report in splits.values():
-                reasons.update({reason: count for reason, count in report.left_out.items() if count})
-            why = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in reasons.items())
-            lines.append(f"{language}: {kept}" + (f"; left out: {why}" if why else ""))
+        """Returns a line per language and source: how many examples were kept of how many, and why not the others."""
+        lines = [_summary(language, splits) for language, splits in self.languages.items()]
+        for source, languages in self.extra.items():
+            lines += [_summary(f"{language}, {source}", {"train": part}) for language, part in languages.items()]
         return "\n".join(lines)
 
 
@@ -108,6 +113,27 @@ class _Candidate:
     tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One language and split of one source.
+
+    Attributes:
+        extra: The further source; None: the main one.
+        language: Name of the language.
+        split: Name of the split.
+        examples: As they were read.
+        left_out: Reason -> examples that the reader left out.
+        rows: What becomes of the examples, in the same order.
+    """
+
+    extra: str | None
+    language: str
+    split: str
+    examples: Sequence[Example]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    rows: list[_Candidate] = field(default_factory=list)
+
+
 def prepare(
     options: DataOptions,
     folder: Path,
@@ -117,7 +143,7 @@ def prepare(
     """Reads a source and writes ``<language>/{train,validation,test}.jsonl`` and ``report.json``.
 
     Args:
-        options: Source, languages, limits (``recipe.data``).
+        options: Sources, languages, limits (``recipe.data``).
         folder: Where to write; created. The caller publishes it once it is whole.
         count_tokens: Length of an encoded example; without it no example is too long.
         workers: Formatters that run at the same time; as many as there are processors, at most 8, if None.
@@ -131,25 +157,33 @@ def prepare(
         ToolchainError: A formatter is not installed.
     """
     workers = workers or min(8, os.cpu_count() or 1)
-    pairs = read_source(options)
-    candidates: dict[str, dict[str, list[_Candidate]]] = {}
-    total = sum(len(examples) for splits in pairs.values() for examples in splits.values())
-    with Bar("restoring programs", total, "programs") as bar:
-        for language, splits in pairs.items():
-            candidates[language] = {}
-            for split, examples in splits.items():
-                candidates[language][split] = _restore(examples, language, workers)
-                bar.advance(len(examples))
-    _leave_out_repeats(candidates)
+    pairs, extras = read_source(options), read_extras(options)
+    # The main source comes first: what a further one repeats of it goes, not the other way round.
+    parts = [_Part(None, language, split, splits[split]) for language, splits in pairs.items() for split in SPLITS]
+    for name, found in extras.items():
+        parts += [_Part(name, language, "train", has.examples, has.left_out) for language, has in found.items()]
+    with Bar("restoring programs", sum(len(part.examples) for part in parts), "programs") as bar:
+        for part in parts:
+            part.rows.extend(_restore(part.examples, part.language, workers))
+            bar.advance(len(part.examples))
+    _leave_out_repeats(parts)
     if count_tokens is not None:
-        _measure(candidates, options.max_tokens, count_tokens)
+        _measure(parts, options.max_tokens, count_tokens)
     limits = {"train": options.train_limit, "validation": options.validation_limit, "test": options.test_limit}
-    reports: dict[str, dict[str, SplitReport]] = {}
-    for language, splits_of in candidates.items():
-        reports[language] = {}
-        for split in SPLITS:
-            reports[language][split] = _write(splits_of[split], limits[split], folder, language, split)
-    report = DataReport(options.source, reports)
+    report = DataReport(options.source, {language: {} for language in pairs}, {name: {} for name in extras})
+    kept: dict[tuple[str, str], list[Example]] = {}
+    for part in parts:
+        rows = [row for row in part.rows if row.reason is None]
+        if part.extra is None:
+            rows = rows[: limits[part.split]]
+            if not rows:
+                raise _nothing_left(part)
+            report.languages[part.language][part.split] = _report(part, rows)
+        else:
+            report.extra[part.extra][part.language] = _report(part, rows)
+        kept.setdefault((part.language, part.split), []).extend(row.example for row in rows)
+    for (language, split), examples in kept.items():
+        write_examples(folder / language / f"{split}.jsonl", examples)
     write_json(folder / REPORT_FILE, asdict(report))
     return report
 
@@ -160,77 +194,87 @@ def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_
     for example, code in zip(examples, codes, strict=True):
         is_stream = is_token_stream(example.code)
         text = clean_description(example.text, language) if is_stream else example.text.strip()
+        parses_raw = reads(example.code, language)
+        if parses_raw and not is_stream and not reads(code, language):
+            # clang-format joins lines of JavaScript that do without semicolons: "let a = [] let b = 1".
+            code = example.code.strip("\n") + "\n"
+        opening = ""
+        if example.opening:
+            found = find_opening(example.opening, example.code, code, language)
+            opening, code = (example.opening, example.code) if found is None else (found, code)
         reason = damage(code, language, is_stream)
         parses = reason is None or reads(code, language)
-        restored = replace(example, text=text, code=code)
-        candidates.append(_Candidate(restored, reads(example.code, language), parses, reason))
+        restored = replace(example, text=text, code=code, opening=opening)
+        candidates.append(_Candidate(restored, parses_raw, parses, reason))
     return candidates
 
 
-def _leave_out_repeats(candidates: dict[str, dict[str, list[_Candidate]]]) -> None:
+def _leave_out_repeats(parts: Sequence[_Part]) -> None:
     """Marks duplicates and leaks among what is sound; problems are compared across languages."""
     for_split = {
         split: [
-            (language, index, candidate.example)
-            for language, splits in candidates.items()
-            for index, candidate in enumerate(splits[split])
-            if candidate.reason is None
+            (part.rows, index)
+            for part in parts
+            if part.split == split
+            for index, row in enumerate(part.rows)
+            if row.reason is None
         ]
         for split in SPLITS
     }
-    repeats = find_repeats({split: [example for _, _, example in rows] for split, rows in for_split.items()})
+    repeats = find_repeats(
+        {split: [rows[index].example for rows, index in found] for split, found in for_split.items()}
+    )
     for split, found in repeats.items():
         for number, reason in found.items():
-            language, index, _ = for_split[split][number]
-            candidates[language][split][index] = replace(candidates[language][split][index], reason=reason)
+            rows, index = for_split[split][number]
+            rows[index] = replace(rows[index], reason=reason)
 
 
-def _measure(
-    candidates: dict[str, dict[str, list[_Candidate]]], max_tokens: int, count_tokens: Callable[[Example], int]
-) -> None:
+def _measure(parts: Sequence[_Part], max_tokens: int, count_tokens: Callable[[Example], int]) -> None:
     """Counts the tokens of what is sound and marks what is too long."""
-    rows_of_splits = [rows for splits in candidates.values() for rows in splits.values()]
-    with Bar("counting tokens", sum(row.reason is None for rows in rows_of_splits for row in rows), "programs") as bar:
-        for rows in rows_of_splits:
-            for index, row in enumerate(rows):
+    with Bar("counting tokens", sum(row.reason is None for part in parts for row in part.rows), "programs") as bar:
+        for part in parts:
+            for index, row in enumerate(part.rows):
                 if row.reason is None:
                     tokens = count_tokens(row.example)
-                    rows[index] = replace(row, tokens=tokens, reason=TOO_LONG if tokens > max_tokens else None)
+                    part.rows[index] = replace(row, tokens=tokens, reason=TOO_LONG if tokens > max_tokens else None)
                     bar.advance()
 
 
-def _write(
-    candidates: Sequence[_Candidate],
-    limit: int | None,
-    folder: Path,
-    language: str,
-    split: str,
-) -> SplitReport:
-    kept = [candidate for candidate in candidates if candidate.reason is None]
-    over = len(kept) - len(kept[:limit])
-    kept = kept[:limit]
+def _report(part: _Part, kept: Sequence[_Candidate]) -> SplitReport:
     reasons = Counter(dict.fromkeys(LEFT_OUT, 0))
-    reasons.update(candidate.reason for candidate in candidates if candidate.reason is not None)
-    reasons[OVER_LIMIT] += over
-    if not kept:
-        why = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.items() if count)
-        raise DataError(
-            f"nothing is left of the {split} split of {language}: of {len(candidates)} examples {why}; raise "
-            f"data.max_tokens or data.{split}_limit, or name another data.source"
-        )
-    write_examples(folder / language / f"{split}.jsonl", (candidate.example for candidate in kept))
-    lengths = [candidate.tokens for candidate in kept if candidate.tokens is not None]
+    reasons.update(row.reason for row in part.rows if row.reason is not None)
+    reasons[OVER_LIMIT] = len(part.rows) - len(kept) - reasons.total()
+    lengths = [row.tokens for row in kept if row.tokens is not None]
     return SplitReport(
-        read=len(candidates),
+        read=len(part.rows) + sum(part.left_out.values()),
         kept=len(kept),
-        left_out=dict(reasons),
-        parse_share_raw=_share(candidate.parses_raw for candidate in candidates),
-        parse_share_restored=_share(candidate.parses for candidate in candidates),
-        parse_share_kept=_share(candidate.parses for candidate in kept),
+        left_out={**part.left_out, **reasons},
+        parse_share_raw=_share(row.parses_raw for row in part.rows),
+        parse_share_restored=_share(row.parses for row in part.rows),
+        parse_share_kept=_share(row.parses for row in kept),
         tokens=sum(lengths) if len(lengths) == len(kept) else None,
     )
 
 
+def _nothing_left(part: _Part) -> DataError:
+    reasons = Counter(row.reason for row in part.rows if row.reason is not None)
+    why = ", ".join(f"{reason.replace('_', ' ')} {reasons[reason]}" for reason in LEFT_OUT if reasons[reason])
+    return DataError(
+        f"nothing is left of the {part.split} split of {part.language}: of {len(part.rows)} examples {why}; raise "
+        f"data.max_tokens or data.{part.split}_limit, or name another data.source"
+    )
+
+
+def _summary(name: str, splits: Mapping[str, SplitReport]) -> str:
+    kept = ", ".join(f"{split} {report.kept:,} of {report.read:,}" for split, report in splits.items())
+    reasons: Counter[str] = Counter()
+    for report in splits.values():
+        reasons.update({reason: count for reason, count in report.left_out.items() if count})
+    why = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in reasons.items())
+    return f"{name}: {kept}" + (f"; left out: {why}" if why else "")
+
+
 def _share(flags: Iterable[bool]) -> float:
     values = list(flags)
-    return round(sum(values) / len(values), 4)
+    return round(sum(values) / len(values), 4) if values else 0.0

@@ -10,6 +10,9 @@
 The assistant turn is opened with a code fence of the language: a base that was tuned to chat then writes the program
 at once. A base without chat template gets the same as Markdown text. Prompt and continuation are tokenised separately,
 so the boundary has the same tokens when the model trains on a program and when it has to write one.
+
+Where the beginning of the program is given (a signature with its doc comment, as benchmarks do), it is the task as
+well as the beginning of the answer, and the loss starts after it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FENCE = "```"
+COMPLETION_TASK = "Complete this program."
 STOP_STRING = "\n" + FENCE
 """Text that ends a program, for engines that stop at strings."""
 
@@ -93,14 +97,25 @@ class PromptFormat:
         """
         return self._leading_ids + self._ids(self.prompt_text(text, language))
 
+    def completion_ids(self, opening: str, language: str) -> list[int]:
+        """Returns the prompt of a program that goes on from a given beginning, as tokens.
+
+        Raises:
+            DataError: The language is not known.
+        """
+        return self.prompt_ids(f"{COMPLETION_TASK}\n\n{opening}", language) + self.code_ids(opening)
+
     def code_ids(self, code: str) -> list[int]:
         """Returns a program as the tokens that follow the prompt, without what closes the answer."""
         return self._continuation_ids(code)
 
     def encode(self, example: Example) -> EncodedExample:
         """Returns an example as tokens for training and for the loss."""
-        prompt = self.prompt_ids(example.text, example.language)
-        code = self.code_ids(example.code)
+        if example.opening:
+            prompt = self.completion_ids(example.opening, example.language)
+        else:
+            prompt = self.prompt_ids(example.text, example.language)
+        code = self.code_ids(example.code.removeprefix(example.opening))
         return EncodedExample(prompt + code + self._closing_ids, len(prompt), len(code), example.language)
 
     def count_tokens(self, example: Example) -> int:

@@ -148,7 +148,7 @@ def _read_hub(name: str, row: Language) -> dict[str, list[Example]]:
         raise DataError(f"the hub data set {name!r} ({row.hub_config}) has no split {', '.join(missing)}")
     return {
         split: [
-            _pair(record, f"{name}/{row.hub_config}/{split}:{number}", row)
+            read_pair(record, f"{name}/{row.hub_config}/{split}:{number}", row)
             for number, record in enumerate(loaded[split])
         ]
         for split in SPLITS
@@ -226,7 +226,7 @@ def _jsonl_files(folder: Path, row: Language) -> list[Path]:
 
 def _read_jsonl(folder: Path, row: Language, options: SourceOptions) -> dict[str, list[Example]]:
     files = _jsonl_files(folder, row)
-    read = [[_pair(record, where, row) for where, record in read_records(path)] for path in files]
+    read = [[read_pair(record, where, row) for where, record in read_records(path)] for path in files]
     if len(files) == len(SPLITS):
         return dict(zip(SPLITS, read, strict=True))
     return _split(read[0], options.validation_fraction, options.test_fraction)
@@ -246,7 +246,12 @@ def _split(examples: Iterable[Example], validation_fraction: float, test_fractio
     return splits
 
 
-def _pair(record: dict[str, Any], where: str, row: Language) -> Example:
+def read_pair(record: dict[str, Any], where: str, row: Language) -> Example:
+    """Returns the example of a record with ``text`` and ``code``, and perhaps ``id`` and ``tests``.
+
+    Raises:
+        DataError: A field is missing or of another type.
+    """
     text = string_field(record, "text", where)
     code = string_field(record, "code", where)
     # Without an id the title stands in: it is what the same problem shares across languages.

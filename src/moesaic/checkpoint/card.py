@@ -1,0 +1,66 @@
+"""The model card: what a model folder is made of and what it scores, for people who find it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from moesaic.checkpoint.native import ModelFolder
+
+CARD: Final = "README.md"
+
+
+def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
+    """Writes the model card (README.md).
+
+    Args:
+        folder: The model folder.
+        results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
+    """
+    base = folder.base["model"]
+    lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(base)):
+        lines.append(f"base_model: {base}")
+    title = folder.path.name.removeprefix(".").removesuffix(".partial")
+    lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
+    mixing = "all experts" if folder.kind == "softmax" else f"the best {folder.top_k} of {len(folder.experts)} experts"
+    lines += [
+        f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
+        f"mix {mixing} per token.",
+        "",
+        "| expert | language | rank | scale |",
+        "|---|---|---|---|",
+        *(
+            f"| {expert.name} | {language} | {expert.rank} | {expert.scale:g} |"
+            for expert, language in zip(folder.experts, folder.languages, strict=True)
+        ),
+        "",
+        "```",
+        f'moesaic generate {title} "..." --language {folder.languages[0]}',
+        "```",
+        "",
+        "## Scores",
+        "",
+        *_score_lines(results),
+        "",
+        f"Base digest `{folder.base_digest}`. Each folder below `experts/` is a PEFT adapter and works on its own.",
+    ]
+    (folder.path / CARD).write_text("\n".join(lines) + "\n")
+
+
+def _score_lines(results: Mapping[str, Any] | None) -> list[str]:
+    if not results or not results.get("systems"):
+        return ["Not measured yet."]
+    languages = sorted({lang for system in results["systems"].values() for rows in system.values() for lang in rows})
+    lines = [f"| system | metric | {' | '.join(languages)} |", "|---" * (len(languages) + 2) + "|"]
+    for system, metrics in results["systems"].items():
+        for metric, rows in metrics.items():
+            cells = [_score(rows[lang]) if lang in rows else "" for lang in languages]
+            lines.append(f"| {system} | {metric} | {' | '.join(cells)} |")
+    return [*lines, "", "Value, 95% bootstrap interval in brackets, n programs."]
+
+
+def _score(cell: Mapping[str, Any]) -> str:
+    return f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}] n={cell['n']}"

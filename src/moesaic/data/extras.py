@@ -1,0 +1,100 @@
+"""Further sources of training examples, beside the one that ``data.source`` names.
+
+    mbxp:PATH                    MBXP's gold solutions: completions of a given signature (``mbxp``)
+    a folder of JSON Lines       <language>/train.jsonl or <language>.jsonl, as for ``data.source``
+
+They join the training split alone. Validation and test are those of the main source, whatever is added.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from moesaic.artifacts import digest_of, file_digest
+from moesaic.data.examples import Example, read_records
+from moesaic.data.mbxp import mbxp_digest, read_mbxp
+from moesaic.data.sources import SourceOptions, read_pair, source_digest
+from moesaic.errors import DataError
+from moesaic.languages import Language, get_language
+from moesaic.recipe import MBXP_PREFIX
+
+
+class ExtraOptions(SourceOptions, Protocol):
+    """The part of ``recipe.DataRecipe`` that says what to read."""
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """``mbxp:PATH`` or a folder of JSON Lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a further source has for one language.
+
+    Attributes:
+        examples: With the code as the source has it.
+        left_out: Reason -> examples that its reader has left out already.
+    """
+
+    examples: list[Example]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def read_extras(options: ExtraOptions) -> dict[str, dict[str, Extra]]:
+    """Reads the further sources.
+
+    Returns:
+        Source as the recipe names it -> language -> what it has; a source need not have every language.
+
+    Raises:
+        DataError: A source is missing, malformed, or has nothing in any of the languages.
+    """
+    extras = {}
+    for source in options.extra:
+        if source.startswith(MBXP_PREFIX):
+            path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
+            found = {name: Extra(*read) for name, read in read_mbxp(path, options.languages).items()}
+        else:
+            found = {
+                row.name: Extra([read_pair(record, where, row) for where, record in read_records(file)])
+                for row, file in _files(source, options.languages)
+            }
+        if not found:
+            wanted = ", ".join(options.languages)
+            raise DataError(
+                f"data.extra: {source!r} has no example in {wanted} (data.languages): a folder of JSON Lines needs "
+                "<language>/train.jsonl or <language>.jsonl; change it or leave it out"
+            )
+        extras[source] = found
+    return extras
+
+
+def input_digest(options: ExtraOptions) -> str:
+    """Returns a digest that changes when the files of the source or of a further one do.
+
+    Raises:
+        DataError: A source is missing.
+    """
+    digests: list[object] = [source_digest(options)]
+    for source in options.extra:
+        if source.startswith(MBXP_PREFIX):
+            digests.append(mbxp_digest(Path(source.removeprefix(MBXP_PREFIX)).expanduser()))
+        else:
+            digests.append([[row.name, file_digest(file)] for row, file in _files(source, options.languages)])
+    return digest_of(digests)
+
+
+def _files(source: str, languages: tuple[str, ...]) -> list[tuple[Language, Path]]:
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"data.extra: {source!r} {what}: give {MBXP_PREFIX}PATH or a folder of JSON Lines")
+    files = []
+    for row in map(get_language, languages):
+        names = (row.name, *row.aliases)
+        places = [place for name in names for place in (folder / name / "train.jsonl", folder / f"{name}.jsonl")]
+        files += [(row, place) for place in places if place.is_file()][:1]
+    return files

@@ -1,0 +1,43 @@
+"""Where the given beginning of a program ends once the program is formatted.
+
+A program that continues a given beginning is formatted as a whole, since a formatter cannot read half a definition.
+Formatting moves white space and breaks comments anew, but keeps the syntax tokens: so the beginning ends after as many
+tokens as before.
+"""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from moesaic.parsing import encode, parse, walk
+
+
+def find_opening(opening: str, source: str, formatted: str, language: str) -> str | None:
+    """Returns the beginning of a formatted program, whole lines of it.
+
+    Args:
+        opening: The beginning of ``source``, to the end of a line.
+        source: The program before formatting.
+        formatted: The program after it.
+        language: Name of the language.
+
+    Returns:
+        What ``opening`` has become; None if it cannot be told: the formatter added or took tokens of the beginning, or
+        joined its last line with the next.
+    """
+    before, after = _tokens(source, language), _tokens(formatted, language)
+    size = len(encode(opening))
+    count = sum(token.end_byte <= size for token in before)
+    if not count or [token.type for token in before[:count]] != [token.type for token in after[:count]]:
+        return None
+    text = encode(formatted)
+    last, following = after[count - 1].end_byte, after[count].start_byte if count < len(after) else len(text)
+    end = text.find(b"\n", last, following) + 1
+    if not end or text[last:end].strip():
+        return None
+    return text[:end].decode()
+
+
+def _tokens(source: str, language: str) -> list[Node]:
+    """The leaves of the syntax tree that no formatter changes: all but comments."""
+    return [node for node in walk(parse(source, language)) if not node.child_count and "comment" not in node.type]
