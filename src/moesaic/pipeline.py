@@ -296,8 +296,11 @@ class Run(Session):
                 measure(name, model, languages, languages)
 
     def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
-        """The recipe's benchmarks, the problems of its languages."""
+        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
         from moesaic.evaluate.problems import read_problems
+
+        if self.recipe.predict.limit == 0:
+            return {}
 
         found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
         return {

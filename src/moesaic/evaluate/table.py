@@ -66,7 +66,10 @@ def build_results(
         for language in languages
         if (path := predictions / "predictions" / system_folder(system) / f"{language}.jsonl").exists()
     }
-    executed, skipped = _executed(generated, examples, options) if "pass@1" in options.metrics else ({}, [])
+    execute = "pass@1" in options.metrics and bool(generated)
+    executed, skipped = _executed(generated, examples, options) if execute else ({}, [])
+    if not generated:
+        skipped.append("all but the loss: there are no programs (predict.limit is 0)")
     guard_table: dict[str, dict[str, Any]] = {}
     with Bar("metrics", len(generated), "files") as bar:
         for (system, language), rows in generated.items():
