@@ -79,7 +79,7 @@ def markdown_table(results: Mapping[str, Any]) -> str:
     notes = []
     for name, row in rows.items():
         title = row["title"]
-        if row.get("note"):
+        if row.get("note") and row["status"] != "waiting":
             notes.append(row["note"])
             title += f" ({len(notes)})"
         if row["status"] == "failed":

@@ -108,7 +108,7 @@ def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
                 | {"hardware": {"gpu": "a GPU"}},
                 row("one", ["python"], seconds={"gate": 3.0}, difference={"mean": estimate(-0.02)}, note="odd"),
                 {"name": "bad", "title": "bad", "status": "failed", "reason": "exit code 1: a | b\nc"},
-                {"name": "late", "title": "late", "status": "waiting"},
+                {"name": "late", "title": "late", "status": "waiting", "note": "of a row that is not there"},
             ],
         }
     )
@@ -123,6 +123,7 @@ def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
     assert lines[6] == "| bad | failed: exit code 1: a \\| b c |  |  |  |  |"
     assert "toy, 2026-11-24, a GPU" in text
     assert "(1) Odd." in lines
+    assert "(2)" not in text
     assert lines[-1] == "Not run yet: late."
 
 
@@ -170,11 +171,12 @@ def run(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
     recipe, out = write_recipe(tmp_path), tmp_path / "out" / "results.json"
-    ended = run(recipe, "--out", str(out), "--only", "gate_only", "--minutes", "0")
+    call = ("evaluate.bootstrap_samples=1000", "--out", str(out), "--only", "gate_only")
+    ended = run(recipe, *call, "--minutes", "0")
     assert ended.returncode == 0, ended.stderr
     assert {row["status"] for row in read_json(out)["rows"]} == {"waiting"}  # no time to start anything
 
-    ended = run(recipe, "--out", str(out), "--only", "gate_only")
+    ended = run(recipe, *call)
     assert ended.returncode == 0, ended.stderr
     rows = {row["name"]: row for row in read_json(out)["rows"]}
     assert rows["gate_only"]["reused"] == ["data", "experts/python", "experts/java", "compose"]
@@ -188,7 +190,7 @@ def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
     assert rows[REFERENCE]["base"]["mean"]["value"] > rows[REFERENCE]["experts"]["mean"]["value"]
 
     out.unlink()
-    ended = run(recipe, "--out", str(out), "--only", "gate_only")
+    ended = run(recipe, *call)
     assert "started" not in ended.stderr  # the workspaces say what is done
     assert {row["name"]: row for row in read_json(out)["rows"]} == rows
     table_only = run(out, "--table", str(out)).stdout
