@@ -430,3 +430,20 @@ def test_mbxp_asks_only_what_was_kept_out_of_training(tmp_path):
     assert len(asked()) == 10
     assert asked(trains) == ["MBJP/10"]
     assert asked(trains, "predict.split=validation") == ["MBJP/5"]
+
+
+def test_without_programs_there_are_losses_and_routing_only(tmp_path, finished):
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    options = ["predict.limit=0", "evaluate.metrics=[parse_share, codebleu, pass@1]", f"output={tmp_path / 'runs'}"]
+    Run(load_recipe(finished / "toy.yaml", options))()
+    root = tmp_path / "runs" / "toy"
+    assert not (root / "predict" / "predictions").exists()
+    assert not (root / "predict" / "benchmarks").exists()
+    results = read_json(root / "results.json")
+    assert all(set(metrics) == {"loss"} for metrics in results["systems"].values())
+    assert results["systems"] == {
+        name: {"loss": metrics["loss"]} for name, metrics in numbers(finished)["systems"].items()
+    }
+    assert results["routing"] == numbers(finished)["routing"]
+    assert results["skipped"] == ["all but the loss: there are no programs (predict.limit is 0)"]
+    assert "predict.limit is 0" in (root / "report.html").read_text()

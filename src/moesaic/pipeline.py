@@ -297,10 +297,12 @@ class Run(Session):
                 measure(name, model, languages, languages)
 
     def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
-        """The recipe's benchmarks, the problems of its languages."""
+        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
         from moesaic.evaluate.benchmarks import held_out
         from moesaic.evaluate.problems import read_problems
 
+        if self.recipe.predict.limit == 0:
+            return {}
         found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
         if "mbxp" in found and self.recipe.data.trains_on_mbxp:
             found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)

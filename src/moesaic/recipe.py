@@ -207,8 +207,8 @@ class PredictRecipe(_Section):
 
     split: Literal["validation", "test"] = "test"
     """Choose on validation; touch test once, at the end."""
-    limit: Positive | None = None
-    """At most this many programs a language are generated; losses use all."""
+    limit: Count | None = None
+    """At most this many programs a language are generated; losses use all. 0: no programs, benchmarks left out too."""
     cross_table: bool = True
     """Loss of every expert on every language."""
     max_new_tokens: Positive = 512

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Estimate", "bootstrap_interval", "estimate_mean"]
+__all__ = ["Estimate", "bootstrap_interval", "estimate_mean", "estimate_ratio"]
 
 _CHUNK_DRAWS = 4_000_000  # indices held at once: 32 MB, whatever the number of values
 
@@ -74,3 +74,40 @@ def estimate_mean(values: Sequence[float], seed: int = 0) -> Estimate:
         return Estimate(None, 0, None, None)
     low, high = bootstrap_interval(values, seed=seed)
     return Estimate(float(np.mean(np.asarray(values, dtype=np.float64))), len(values), low, high)
+
+
+def estimate_ratio(groups: Sequence[Sequence[tuple[float, float]]], seed: int = 0, samples: int = 1000) -> Estimate:
+    """Mean over groups of a ratio of sums, such as the loss per token, with its 95% bootstrap interval.
+
+    Samples are drawn again within each group, numerator and denominator together: a stratified bootstrap (Efron and
+    Tibshirani 1993, chapter 8). With differences of two systems as numerators, the interval is that of the paired
+    difference.
+
+    Args:
+        groups: Per group one (numerator, denominator) per independent sample, e.g. (nats, tokens) of a program.
+        seed: Seed of the resampling.
+        samples: Number of resamples.
+
+    Returns:
+        The mean of the groups' ratios; ``n`` counts the samples of all groups.
+
+    Raises:
+        ValueError: There are no groups, or one of them is empty.
+    """
+    if not groups or not all(len(group) for group in groups):
+        raise ValueError("estimate_ratio needs at least one group and one sample in each")
+    generator = np.random.Generator(np.random.PCG64(seed))  # one for all groups, so that their draws are independent
+    value, ratios_S = 0.0, np.zeros(samples)
+    for group in groups:
+        sums_N2 = np.asarray(group, dtype=np.float64)
+        rows = max(1, _CHUNK_DRAWS // len(group))
+        totals_S2 = np.concatenate(
+            [
+                sums_N2[generator.integers(0, len(group), size=(min(rows, samples - start), len(group)))].sum(axis=1)
+                for start in range(0, samples, rows)
+            ]
+        )
+        value += float(sums_N2[:, 0].sum() / sums_N2[:, 1].sum()) / len(groups)
+        ratios_S += totals_S2[:, 0] / totals_S2[:, 1] / len(groups)
+    low, high = np.quantile(ratios_S, [0.025, 0.975])
+    return Estimate(value, sum(map(len, groups)), float(low), float(high))

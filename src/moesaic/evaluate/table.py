@@ -22,7 +22,7 @@ from moesaic.evaluate.guards import guards
 from moesaic.evaluate.predict import system_folder, write_rows
 from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.score import sentence_bleu
-from moesaic.evaluate.statistics import Estimate, bootstrap_interval
+from moesaic.evaluate.statistics import Estimate, bootstrap_interval, estimate_ratio
 from moesaic.parsing import parses
 from moesaic.progress import Bar
 from moesaic.recipe import Baseline, EvaluateRecipe
@@ -66,7 +66,10 @@ def build_results(
         for language in languages
         if (path := predictions / "predictions" / system_folder(system) / f"{language}.jsonl").exists()
     }
-    executed, skipped = _executed(generated, examples, options) if "pass@1" in options.metrics else ({}, [])
+    execute = "pass@1" in options.metrics and bool(generated)
+    executed, skipped = _executed(generated, examples, options) if execute else ({}, [])
+    if not generated:
+        skipped.append("all but the loss: there are no programs (predict.limit is 0)")
     guard_table: dict[str, dict[str, Any]] = {}
     with Bar("metrics", len(generated), "files") as bar:
         for (system, language), rows in generated.items():
@@ -209,12 +212,8 @@ def _losses(path: Path, options: EvaluateRecipe) -> dict[str, Any]:
         by_language.setdefault(row["language"], []).append(row)
     table = {}
     for language, rows in by_language.items():
-        sums_N2 = np.array([[row["loss_sum"], row["code_tokens"]] for row in rows], dtype=np.float64)
-        draws = np.random.default_rng(0).integers(0, len(rows), (options.bootstrap_samples, len(rows)))
-        totals_S2 = sums_N2[draws].sum(axis=1)
-        low, high = np.quantile(totals_S2[:, 0] / totals_S2[:, 1], [0.025, 0.975])
-        value = float(sums_N2[:, 0].sum() / sums_N2[:, 1].sum())
-        table[language] = Estimate(value, len(rows), float(low), float(high)).to_dict()
+        pairs = [(float(row["loss_sum"]), float(row["code_tokens"])) for row in rows]
+        table[language] = estimate_ratio([pairs], samples=options.bootstrap_samples).to_dict()
     return table
 
 

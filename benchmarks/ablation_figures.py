@@ -1,0 +1,115 @@
+"""Figures of ablations: losses and paired differences with their intervals, and the result file as a table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from moesaic.evaluate.statistics import Estimate, estimate_ratio
+from moesaic.languages import get_language
+
+REFERENCE = "reference"
+
+Losses = dict[str, dict[tuple[str, int], tuple[float, float]]]
+"""Language -> (example id, how many of that id came before) -> (nats, code tokens)."""
+
+
+def read_losses(path: Path) -> Losses:
+    """Reads what the predict stage measured of one system."""
+    losses: Losses = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        key = (row["language"], row["id"])
+        losses.setdefault(row["language"], {})[row["id"], seen[key]] = (row["loss_sum"], row["code_tokens"])
+        seen[key] += 1
+    return losses
+
+
+def estimates(losses: Losses) -> dict[str, Estimate]:
+    """Loss per language, and their mean under ``mean``."""
+    return _by_language({name: list(rows.values()) for name, rows in losses.items()})
+
+
+def differences(variant: Losses, reference: Losses) -> dict[str, Estimate]:
+    """Paired difference of the loss per language and of the mean, over the examples that both have."""
+    pairs = {
+        name: [
+            (nats - reference[name][key][0], tokens)
+            for key, (nats, tokens) in rows.items()
+            if key in reference[name] and reference[name][key][1] == tokens
+        ]
+        for name, rows in variant.items()
+        if name in reference
+    }
+    return _by_language({name: rows for name, rows in pairs.items() if rows})
+
+
+def _by_language(pairs: Mapping[str, list[tuple[float, float]]]) -> dict[str, Estimate]:
+    if not pairs:
+        return {}
+    return {"mean": estimate_ratio(list(pairs.values()))} | {
+        name: estimate_ratio([rows]) for name, rows in pairs.items()
+    }
+
+
+def plain(found: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | None]]:
+    """Returns estimates as the result file has them."""
+    return {name: estimate.to_dict() for name, estimate in found.items()}
+
+
+def markdown_table(results: Mapping[str, Any]) -> str:
+    """Returns the result file as a Markdown table; of variants that were not run it only says that."""
+    rows = {row["name"]: row for row in results["rows"]}
+    done = {name: row for name, row in rows.items() if row["status"] == "done"}
+    languages = list(dict.fromkeys(name for row in done.values() for name in row["loss"] if name != "mean"))
+    head = ["variant", "mean loss", "against the recipe", *(get_language(name).title for name in languages), "seconds"]
+    lines = [_line(head), "|---" + "|---:" * (len(head) - 1) + "|"]
+
+    def line(title: str, loss: Mapping[str, Any], difference: Mapping[str, Any], seconds: str) -> str:
+        fewer = len(loss) - 1 < len(languages)
+        mean = _interval(loss["mean"]) + (f" ({len(loss) - 1} of {len(languages)} languages)" if fewer else "")
+        cells = [_interval(loss[name]) if name in loss else "" for name in languages]
+        signed = _interval(difference["mean"], signed=True) if difference else ""
+        return _line([title, mean, signed, *cells, seconds])
+
+    notes = []
+    for name, row in rows.items():
+        title = row["title"]
+        if row.get("note") and row["status"] != "waiting":
+            notes.append(row["note"])
+            title += f" ({len(notes)})"
+        if row["status"] == "failed":
+            lines.append(_line([title, f"failed: {row['reason']}", *[""] * (len(head) - 2)]))
+        elif row["status"] == "done":
+            if name == REFERENCE:
+                lines.append(line("base", row["base"], {}, ""))
+                lines.append(line("experts, each on its own language", row["experts"], {}, ""))
+            seconds = sum(value or 0.0 for value in row["seconds"].values())
+            lines.append(line(title, row["loss"], row.get("difference", {}), f"{seconds:,.0f}"))
+    lines.append("")
+    if REFERENCE in done:
+        loss, device = done[REFERENCE]["loss"], done[REFERENCE]["hardware"]
+        counts = ", ".join(f"{get_language(name).title} {loss[name]['n']:,}" for name in loss if name != "mean")
+        where = f"{results['recipe']['name']}, {results['date']}, {device.get('gpu') or device.get('machine', 'CPU')}"
+        lines.append(
+            f"{where}: nats per code token on validation examples ({counts}), mean of the languages, with 95% "
+            "bootstrap intervals; "
+            "differences pair the same examples. Seconds: the stages that a variant does not share with the recipe."
+        )
+    lines += [f"({number}) {note[0].upper()}{note[1:]}." for number, note in enumerate(notes, 1)]
+    if waiting := [row["name"] for row in rows.values() if row["status"] == "waiting"]:
+        lines.append(f"Not run yet: {', '.join(waiting)}.")
+    return "\n".join(lines).rstrip()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _interval(estimate: Mapping[str, Any], signed: bool = False) -> str:
+    value, low, high = (format(estimate[key], "+.4f" if signed else ".4f") for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

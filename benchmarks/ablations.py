@@ -1,0 +1,410 @@
+"""What each part of a recipe is worth: one variant a row, each compared with the recipe itself on validation examples.
+
+    python benchmarks/ablations.py RECIPE [key=value ...] [--out results.json] [--devices 0,1] [--only NAME ...]
+                                   [--minutes M]
+    python benchmarks/ablations.py --table results.json
+
+The recipe as it stands is the reference. A variant changes one thing; a variant that the recipe is already is left out.
+Each is a ``moesaic run`` of its own, without programs (``predict.limit=0``), in a workspace below
+``<output>/<name>-ablations/``; what it shares with the reference (data, experts, initial gates) is linked there and the
+run skips it, because the digests agree. With several devices a variant starts as soon as one is free and the reference
+has what it shares. The result file is written again after every variant. Stopped at any moment, the same command goes
+on where it was; a failed variant is tried again.
+
+Figures are nats per code token: per language the sum over its examples, then the mean of the languages. Intervals (95%)
+resample examples within a language; a difference pairs the same examples of both models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablation_figures import REFERENCE, differences, estimates, markdown_table, plain, read_losses
+
+from moesaic.artifacts import Workspace, read_json, versions, write_json
+from moesaic.data.sources import CORPUS, read_source, source_digest
+from moesaic.errors import DataError, MoesaicError, RecipeError
+from moesaic.languages import LANGUAGES, get_language, suggest
+from moesaic.recipe import DataRecipe, Recipe, load_recipe
+
+MARKER = "ablation.json"  # how a workspace's run ended: digest of its recipe, reason where it failed
+MEASURED = (  # the same for every variant: losses and routing on validation, nothing generated, nothing executed
+    "predict.split=validation",
+    "predict.limit=0",
+    "predict.cross_table=false",
+    "predict.benchmarks={}",
+    "evaluate.metrics=[parse_share]",
+    "compare=[]",
+)
+_POLL_SECONDS = 0.5
+_REASON_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: what it changes in the recipe.
+
+    Attributes:
+        name: Key on the command line and folder name.
+        title: The row's title.
+        overrides: ``key=value`` on top of the reference's.
+        note: What a reader must know to read the row.
+    """
+
+    name: str
+    title: str
+    overrides: tuple[str, ...] = ()
+    note: str = ""
+
+
+def candidates(recipe: Recipe) -> list[Variant]:
+    """Every variant that this script knows for a recipe, cheap ones first; some may be the recipe itself."""
+    languages, experts = recipe.data.languages, recipe.experts
+    found = [
+        Variant("softmax", "gate: softmax over all experts", ("gate.kind=softmax",)),
+        Variant("top_1", "gate: top-1", ("gate.kind=top_k", "gate.top_k=1")),
+        Variant("top_2", "gate: top-2", ("gate.kind=top_k", "gate.top_k=2")),
+        Variant("noisy_top_k", "gate: noisy top-2", ("gate.kind=noisy_top_k", "gate.top_k=2")),
+        *(Variant(f"init_{init}", f"init: {init}", (f"gate.init={init}",)) for init in ("zero", "prompts", "ridge")),
+        Variant("gate_only", "gates alone, experts as they were", ("gate.joint_epochs=0",)),
+        Variant("load_balance", "switch balance loss 0.01", ("gate.load_balance=0.01",)),
+        Variant("z_loss", "router z-loss 0.001", ("gate.z_loss=0.001",)),
+        # Both coefficients as in Shazeer et al. 2017, appendix C.
+        Variant(
+            "noisy_importance_load",
+            "noisy top-2, importance 0.1 and load 0.1",
+            ("gate.kind=noisy_top_k", "gate.top_k=2", "gate.importance=0.1", "gate.load=0.1"),
+        ),
+    ]
+    for rank in (8, 16, 32, 64):
+        alpha = experts.alpha * rank / experts.rank  # the scale alpha / rank stays
+        found.append(
+            Variant(f"rank_{rank}", f"rank {rank}", (f"experts.rank={rank}", f"experts.alpha={json.dumps(alpha)}"))
+        )
+    if len(languages) > 2:
+        found.append(_with_languages(recipe, languages[:2]))
+    if extra := extra_languages(recipe.data):
+        found.append(_with_languages(recipe, languages + extra))
+    note = "attention deltas are trained but cannot be routed: compose leaves them out"
+    found.append(Variant("targets_all", "experts trained on attention too", ("experts.targets=all",), note))
+    return found
+
+
+def _with_languages(recipe: Recipe, languages: tuple[str, ...]) -> Variant:
+    overrides = [f"data.languages=[{', '.join(languages)}]"]
+    if recipe.gate.kind != "softmax" and recipe.gate.top_k > len(languages):
+        overrides.append(f"gate.top_k={len(languages)}")
+    titles = ", ".join(get_language(name).title for name in languages)
+    return Variant(f"experts_{len(languages)}", f"{len(languages)} experts: {titles}", tuple(overrides))
+
+
+def extra_languages(data: DataRecipe) -> tuple[str, ...]:
+    """Languages that the source has beyond the recipe's; of a hub data set all are tried."""
+    found = []
+    for name in LANGUAGES:
+        if name not in data.languages:
+            try:
+                (read_source if data.source == CORPUS else source_digest)(
+                    data.model_copy(update={"languages": (name,)})
+                )
+            except DataError:
+                continue
+            found.append(name)
+    return tuple(found)
+
+
+def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
+    """Stages of the reference whose digests a variant has too, or may have; the run decides by the digests."""
+    same_experts = variant.experts == reference.experts
+    found = ["data"] if variant.data == reference.data else []
+    if same_experts:
+        found += [f"experts/{name}" for name in variant.data.languages if name in reference.data.languages]
+    keys = ("kind", "top_k", "init", "init_programs")
+    if (
+        same_experts
+        and variant.data == reference.data
+        and all(getattr(variant.gate, key) == getattr(reference.gate, key) for key in keys)
+    ):
+        found.append("compose")
+    return found
+
+
+def link_stage(source: Path, target: Path) -> None:
+    """Links a finished stage's files into another workspace; what is there already stays."""
+    if target.exists():
+        return
+    partial = target.with_name(f".{target.name}.linking")
+    shutil.rmtree(partial, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, partial, copy_function=_link)
+    partial.rename(target)
+
+
+def _link(source: str, target: str) -> None:
+    """Stages replace their files and never write into finished ones, so that a link is as good as a copy."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
+
+
+def row_of(variant: Variant, recipe: Recipe, workspace: Workspace, reference: Workspace) -> dict[str, Any]:
+    """A finished variant's entry in the result file."""
+    folder = workspace.path("predict") / "losses"
+    names = ["data", *(f"experts/{name}" for name in recipe.data.languages), "compose", "gate", "predict"]
+    manifests = {name: workspace.manifest(name) or {} for name in names}
+    own = variant.name == REFERENCE
+    reused = [] if own else [name for name in names if manifests[name] == reference.manifest(name)]
+    losses = read_losses(folder / "moe.jsonl")
+    row: dict[str, Any] = {
+        "status": "done",
+        "loss": plain(estimates(losses)),
+        "seconds": {name: manifests[name].get("seconds") for name in names if name not in reused},
+        "reused": reused,
+        "hardware": manifests["gate"].get("hardware", {}),
+    }
+    if own:
+        experts = {name: read_losses(folder / f"expert-{name}.jsonl")[name] for name in recipe.data.languages}
+        row["base"] = plain(estimates(read_losses(folder / "base.jsonl")))
+        row["experts"] = plain(estimates(experts))
+    else:
+        of_reference = read_losses(reference.path("predict") / "losses" / "moe.jsonl")
+        row["difference"] = plain(differences(losses, of_reference))
+    return row
+
+
+# ---- the runs --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Job:
+    """A variant that is running: its process, device, and where its part of the log begins."""
+
+    variant: Variant
+    process: subprocess.Popen[bytes]
+    device: str | None
+    log: Path
+    log_start: int
+    started: float
+
+    def reason(self) -> str:
+        """The end of what it wrote."""
+        text = self.log.read_bytes()[self.log_start :].decode(errors="replace").strip()
+        return f"exit code {self.process.returncode}: {text[-_REASON_CHARACTERS:]}"
+
+
+class Ablations:
+    """All variants of a recipe, their workspaces and the result file.
+
+    Args:
+        path: Recipe file.
+        overrides: ``key=value`` for the reference and every variant.
+        out: Result file; None: in the folder of the workspaces.
+
+    Raises:
+        RecipeError: The recipe is wrong, or the folder holds variants of a recipe that trains differently.
+    """
+
+    def __init__(self, path: Path, overrides: Sequence[str], out: Path | None) -> None:
+        recipe = load_recipe(path, overrides)
+        self.root = recipe.output / f"{recipe.name}-ablations"
+        self.path, self.overrides = path, (*overrides, *MEASURED, f"output={self.root}")
+        self.recipes: dict[str, Recipe] = {}
+        self.variants: list[Variant] = []
+        self.refused: dict[str, str] = {}
+        self.failed: set[str] = set()
+        first = Variant(REFERENCE, "the recipe")
+        digests: set[str] = set()
+        for variant in (first, *candidates(recipe)):
+            try:
+                loaded = load_recipe(path, self.overrides_of(variant))
+            except RecipeError as error:
+                self.refused[variant.name] = str(error)
+                self.variants.append(variant)
+                continue
+            if loaded.digest() not in digests:
+                digests.add(loaded.digest())
+                self.recipes[variant.name] = loaded
+                self.variants.append(variant)
+        self.reference = Workspace(self.root / REFERENCE)
+        self._check_folder()
+        self.out = out or self.root / "results.json"
+        self.logs = self.out.parent / f"{self.out.stem}-logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.began = time.monotonic()
+
+    def overrides_of(self, variant: Variant) -> list[str]:
+        return [*self.overrides, *variant.overrides, f"name={variant.name}"]
+
+    def _check_folder(self) -> None:
+        path, recipe = self.reference.root / "recipe.yaml", self.recipes[REFERENCE]
+        if path.exists():
+            before = load_recipe(path)
+            changed = [
+                key
+                for key in ("seed", "base", "data", "experts", "gate")
+                if getattr(before, key) != getattr(recipe, key)
+            ]
+            if changed:
+                message = f"output: {self.root} has variants of a recipe with other {', '.join(changed)}: name another"
+                raise RecipeError([message], str(self.path))
+
+    def workspace(self, variant: Variant) -> Workspace:
+        return Workspace(self.root / variant.name)
+
+    def _marker(self, variant: Variant) -> dict[str, Any]:
+        """How the last run of exactly this variant ended; empty when it did not end."""
+        path = self.root / variant.name / MARKER
+        if variant.name not in self.recipes or not path.exists():
+            return {}
+        marker: dict[str, Any] = read_json(path)
+        return marker if marker["digest"] == self.recipes[variant.name].digest() else {}
+
+    def is_done(self, variant: Variant) -> bool:
+        """Whether a run of exactly this variant ended well and its losses are there."""
+        marker = self._marker(variant)
+        return bool(marker) and not marker["failed"] and self.workspace(variant).manifest("predict") is not None
+
+    def reason(self, variant: Variant) -> str:
+        """Why the variant failed, or nothing."""
+        return self.refused.get(variant.name) or self._marker(variant).get("failed", "")
+
+    def is_ready(self, variant: Variant) -> bool:
+        """Whether the reference has what the variant shares with it."""
+        if variant.name == REFERENCE:
+            return True
+        stages = shared_stages(self.recipes[REFERENCE], self.recipes[variant.name])
+        return all(self.reference.manifest(name) is not None for name in stages)
+
+    def start(self, variant: Variant, device: str | None) -> Job:
+        workspace, recipe = self.workspace(variant), self.recipes[variant.name]
+        if variant.name != REFERENCE:
+            for name in shared_stages(self.recipes[REFERENCE], recipe):
+                if self.reference.manifest(name) is not None:
+                    link_stage(self.reference.path(name), workspace.path(name))
+        (workspace.root / MARKER).unlink(missing_ok=True)
+        log = self.logs / f"{variant.name}.log"
+        environment = os.environ | ({} if device is None else {"CUDA_VISIBLE_DEVICES": device})
+        with log.open("ab") as file:
+            position = file.tell()
+            command = [sys.executable, "-m", "moesaic", "run", str(self.path), *self.overrides_of(variant)]
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        self.say(f"{variant.name}: started{'' if device is None else f' on device {device}'}")
+        return Job(variant, process, device, log, position, time.monotonic())
+
+    def finish(self, job: Job) -> None:
+        name, seconds = job.variant.name, time.monotonic() - job.started
+        reason = "" if job.process.returncode == 0 else job.reason()
+        write_json(self.root / name / MARKER, {"digest": self.recipes[name].digest(), "failed": reason})
+        self.say(f"{name}: failed after {seconds:,.0f} s, see {job.log}" if reason else f"{name}: {seconds:,.0f} s")
+        if reason:
+            self.failed.add(name)
+        self.write()
+
+    def run(self, only: Sequence[str], devices: Sequence[str | None], minutes: float | None) -> None:
+        """Runs what is not done, on every device one variant at a time; stops what is running when interrupted."""
+        wanted = [v for v in self.variants if not only or v.name in (*only, REFERENCE)]
+        to_do = [v for v in wanted if v.name in self.recipes and not self.is_done(v)]
+        # What failed before comes last, so that a call with little time is not spent on it again.
+        queue = deque(sorted(to_do, key=lambda v: v.name != REFERENCE and bool(self.reason(v))))
+        free, jobs = deque(devices), list[Job]()
+        self.write()
+        try:
+            while queue or jobs:
+                late = minutes is not None and time.monotonic() - self.began >= 60 * minutes
+                if late or REFERENCE in self.failed:
+                    queue.clear()  # without the reference there is nothing to compare with
+                first_done = self.is_done(self.variants[0])
+                while free and (variant := next((v for v in queue if first_done or self.is_ready(v)), None)):
+                    queue.remove(variant)
+                    jobs.append(self.start(variant, free.popleft()))
+                for job in [job for job in jobs if job.process.poll() is not None]:
+                    jobs.remove(job)
+                    free.append(job.device)
+                    self.finish(job)
+                if not jobs and queue and not (first_done or any(map(self.is_ready, queue))):
+                    break  # the reference ended without what the others need
+                time.sleep(_POLL_SECONDS)
+        finally:
+            for job in jobs:
+                job.process.terminate()
+            for job in jobs:
+                job.process.wait()
+
+    def results(self) -> dict[str, Any]:
+        """Everything known now; the workspaces say what is done."""
+        rows = []
+        reference_done = self.is_done(self.variants[0])
+        for variant in self.variants:
+            row: dict[str, Any] = {"name": variant.name, "title": variant.title, "overrides": list(variant.overrides)}
+            if variant.note:
+                row["note"] = variant.note
+            if self.is_done(variant) and reference_done:
+                row |= row_of(variant, self.recipes[variant.name], self.workspace(variant), self.reference)
+            elif reason := self.reason(variant):
+                row |= {"status": "failed", "reason": reason}
+            else:
+                row |= {"status": "waiting"}
+            rows.append(row)
+        return {
+            "date": time.strftime("%Y-%m-%d"),
+            "recipe": self.recipes[REFERENCE].model_dump(mode="json") | {"name": self.path.stem},
+            "versions": versions(),
+            "rows": rows,
+        }
+
+    def write(self) -> None:
+        write_json(self.out, self.results())
+
+    def say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self.began:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Runs the variants, or prints the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", nargs="?", type=Path, help="recipe file; the reference")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
+    parser.add_argument("--out", type=Path, help="result file; logs go to a folder beside it")
+    parser.add_argument("--devices", help="GPUs to use, e.g. 0,1; one variant at a time without it")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants (and the reference)")
+    parser.add_argument("--minutes", type=float, help="start no variant after that many")
+    parser.add_argument("--table", type=Path, metavar="RESULTS", help="print a result file as a Markdown table")
+    options = parser.parse_intermixed_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if options.table is not None:
+            print(markdown_table(read_json(options.table)))
+            return 0
+        if options.recipe is None:
+            parser.error("name a recipe, or a result file with --table")
+        ablations = Ablations(options.recipe, options.overrides, options.out)
+        names = [variant.name for variant in ablations.variants]
+        for name in options.only:
+            if name not in names:
+                parser.error(f"--only {name}: {suggest(name, names)}")
+        ablations.run(options.only, options.devices.split(",") if options.devices else [None], options.minutes)
+    except MoesaicError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command to go on where it stopped", file=sys.stderr)
+        return 130
+    print(f"{ablations.out}\n\n{markdown_table(read_json(ablations.out))}")
+    return 1 if ablations.failed or ablations.refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

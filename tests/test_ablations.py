@@ -1,0 +1,210 @@
+"""benchmarks/ablations.py: its variants, its figures, its table, and a run on a pico base."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ablation_figures import differences, estimates, markdown_table, read_losses
+from ablations import REFERENCE, Ablations, candidates, shared_stages
+
+from moesaic.artifacts import read_json
+from moesaic.errors import RecipeError
+from test_pipeline import write_recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICKSTART = ROOT / "recipes" / "quickstart.yaml"
+
+
+def losses(language_sizes, seed, shift=0.0, tokens_seed=0):
+    """Made-up losses; those of equal ``tokens_seed`` are of the same examples, whose difficulty they share."""
+    examples, noise = np.random.default_rng(tokens_seed), np.random.default_rng(seed)
+    found = {}
+    for language, size in language_sizes.items():
+        tokens = examples.integers(20, 300, size)
+        difficulty = examples.normal(0.8, 0.3, size)
+        rates = difficulty + noise.normal(shift, 0.05, size)
+        found[language] = {
+            (f"{language}{i}", 0): (float(rate * count), int(count))
+            for i, (rate, count) in enumerate(zip(rates, tokens, strict=True))
+        }
+    return found
+
+
+def test_the_paired_interval_is_that_of_a_naive_computation():
+    sizes = {"python": 50, "java": 30}
+    reference, variant = losses(sizes, 1), losses(sizes, 2, shift=0.02)
+    found = differences(variant, reference)
+
+    def mean_loss(system, drawn):
+        ratios = [
+            sum(system[name][key][0] for key in keys) / sum(system[name][key][1] for key in keys)
+            for name, keys in drawn.items()
+        ]
+        return sum(ratios) / len(ratios)
+
+    whole = {name: list(rows) for name, rows in reference.items()}
+    assert found["mean"].value == pytest.approx(mean_loss(variant, whole) - mean_loss(reference, whole))
+    generator = np.random.default_rng(7)
+    draws = []
+    for _ in range(3000):
+        drawn = {name: [keys[generator.integers(len(keys))] for _ in keys] for name, keys in whole.items()}
+        draws.append(mean_loss(variant, drawn) - mean_loss(reference, drawn))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert found["mean"].low == pytest.approx(low, abs=0.1 * (high - low))
+    assert found["mean"].high == pytest.approx(high, abs=0.1 * (high - low))
+    assert found["mean"].n == 80
+    # Pairing takes the examples' difficulty out: it is most of what either loss alone is unsure of.
+    alone = estimates(reference)["mean"]
+    assert high - low < 0.4 * (alone.high - alone.low)
+
+
+def test_only_the_same_examples_are_paired():
+    reference = losses({"python": 6, "java": 4}, 1)
+    variant = losses({"python": 6, "cpp": 3}, 2)
+    variant["python"]["new", 0] = (9.0, 10)
+    variant["python"]["python3", 0] = (1.0, 999)  # the same id, another program
+    del variant["python"]["python0", 0]
+    found = differences(variant, reference)
+    assert {name: estimate.n for name, estimate in found.items()} == {"mean": 4, "python": 4}
+    kept = [("python1", 0), ("python2", 0), ("python4", 0), ("python5", 0)]
+    totals = [sum(system["python"][key][0] for key in kept) for system in (variant, reference)]
+    tokens = sum(reference["python"][key][1] for key in kept)
+    assert found["mean"].value == pytest.approx((totals[0] - totals[1]) / tokens)
+    assert differences({"cpp": variant["cpp"]}, reference) == {}
+
+
+def test_losses_are_read_with_every_program_of_an_id(tmp_path):
+    rows = [("a", "python", 3.0, 4), ("a", "python", 5.0, 6), ("a", "java", 7.0, 8)]
+    keys = ("id", "language", "loss_sum", "code_tokens")
+    path = tmp_path / "moe.jsonl"
+    path.write_text("".join(json.dumps(dict(zip(keys, row, strict=True))) + "\n" for row in rows))
+    found = read_losses(path)
+    assert found == {"python": {("a", 0): (3.0, 4), ("a", 1): (5.0, 6)}, "java": {("a", 0): (7.0, 8)}}
+    assert estimates(found)["mean"].value == pytest.approx((8 / 10 + 7 / 8) / 2)
+
+
+def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
+    def estimate(value):
+        return {"value": value, "n": 5, "low": value - 0.01, "high": value + 0.01}
+
+    def row(name, languages, **more):
+        loss = {"mean": estimate(0.5), **{language: estimate(0.4) for language in languages}}
+        return {"name": name, "title": f"title {name}", "status": "done", "loss": loss, "hardware": {}, **more}
+
+    two = ["python", "cpp"]
+    system = {"mean": estimate(0.9), "python": estimate(0.8), "cpp": estimate(1.0)}
+    text = markdown_table(
+        {
+            "date": "2026-11-24",
+            "recipe": {"name": "toy"},
+            "rows": [
+                row(REFERENCE, two, seconds={"data": 1.4, "gate": 20.0}, base=system, experts=system)
+                | {"hardware": {"gpu": "a GPU"}},
+                row("one", ["python"], seconds={"gate": 3.0}, difference={"mean": estimate(-0.02)}, note="odd"),
+                {"name": "bad", "title": "bad", "status": "failed", "reason": "exit code 1: a | b\nc"},
+                {"name": "late", "title": "late", "status": "waiting", "note": "of a row that is not there"},
+            ],
+        }
+    )
+    lines = text.splitlines()
+    assert lines[0] == "| variant | mean loss | against the recipe | Python | C++ | seconds |"
+    assert len({line.replace("\\|", "").count("|") for line in lines[:7]}) == 1
+    interval = "0.4000 [0.3900, 0.4100]"
+    assert lines[2].startswith("| base | 0.9000 [0.8900, 0.9100] |  | 0.8000")
+    assert lines[4] == f"| title reference | 0.5000 [0.4900, 0.5100] |  | {interval} | {interval} | 21 |"
+    mean = "0.5000 [0.4900, 0.5100] (1 of 2 languages)"
+    assert lines[5] == f"| title one (1) | {mean} | -0.0200 [-0.0300, -0.0100] | {interval} |  | 3 |"
+    assert lines[6] == "| bad | failed: exit code 1: a \\| b c |  |  |  |  |"
+    assert "toy, 2026-11-24, a GPU" in text
+    assert "(1) Odd." in lines
+    assert "(2)" not in text
+    assert lines[-1] == "Not run yet: late."
+
+
+def test_variants_change_one_thing_and_leave_out_what_the_recipe_is(tmp_path):
+    ablations = Ablations(QUICKSTART, [f"output={tmp_path}"], None)
+    recipes = ablations.recipes
+    assert not ablations.refused
+    assert {"top_2", "init_ridge", "rank_16"}.isdisjoint(recipes)
+    assert {"softmax", "top_1", "noisy_top_k", "init_zero", "gate_only", "rank_64", "experts_2"} <= set(recipes)
+    scales = {recipe.experts.alpha / recipe.experts.rank for recipe in recipes.values()}
+    assert scales == {2.0}
+    assert recipes["experts_2"].data.languages == ("python", "java")
+    assert all(recipe.predict.limit == 0 and recipe.predict.split == "validation" for recipe in recipes.values())
+    assert all(not recipe.evaluate.allow_code_execution or not recipe.predict.benchmarks for recipe in recipes.values())
+    names = [variant.name for variant in candidates(recipes[REFERENCE])]
+    assert len(set(names)) == len(names)
+    assert "experts_7" not in names  # the embedded corpus has four languages
+
+
+def test_a_source_with_more_languages_gets_a_variant_with_more_experts(tmp_path):
+    ablations = Ablations(write_recipe(tmp_path), ["data.languages=[python]"], None)
+    assert ablations.recipes["experts_2"].data.languages == ("python", "java")
+    assert "gate.top_k" in ablations.refused["top_2"]  # two experts a token of one
+
+
+def test_stages_are_shared_where_their_inputs_are(tmp_path):
+    recipes = Ablations(QUICKSTART, [f"output={tmp_path}"], None).recipes
+    experts = [f"experts/{name}" for name in ("python", "java", "javascript", "cpp")]
+
+    def shared(name):
+        return shared_stages(recipes[REFERENCE], recipes[name])
+
+    assert shared("gate_only") == shared("load_balance") == ["data", *experts, "compose"]
+    assert shared("softmax") == shared("init_zero") == ["data", *experts]
+    assert shared("rank_8") == shared("targets_all") == ["data"]
+    assert shared("experts_2") == experts[:2]
+
+
+def run(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "ablations.py"), str(recipe), *arguments]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.mark.slow
+def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
+    recipe, out = write_recipe(tmp_path), tmp_path / "out" / "results.json"
+    call = ("evaluate.bootstrap_samples=1000", "--out", str(out), "--only", "gate_only")
+    ended = run(recipe, *call, "--minutes", "0")
+    assert ended.returncode == 0, ended.stderr
+    assert {row["status"] for row in read_json(out)["rows"]} == {"waiting"}  # no time to start anything
+
+    ended = run(recipe, *call)
+    assert ended.returncode == 0, ended.stderr
+    rows = {row["name"]: row for row in read_json(out)["rows"]}
+    assert rows["gate_only"]["reused"] == ["data", "experts/python", "experts/java", "compose"]
+    assert set(rows["gate_only"]["seconds"]) == {"gate", "predict"}
+    root = tmp_path / "runs" / "toy-ablations"
+    table = read_json(root / "gate_only" / "results.json")["systems"]["moe"]["loss"]
+    assert {name: rows["gate_only"]["loss"][name] for name in table} == table  # moesaic's own table says the same
+    means = {name: rows[name]["loss"]["mean"]["value"] for name in (REFERENCE, "gate_only")}
+    assert rows["gate_only"]["difference"]["mean"]["value"] == pytest.approx(means["gate_only"] - means[REFERENCE])
+    assert means["gate_only"] > means[REFERENCE]  # the joint stage helps even here
+    assert rows[REFERENCE]["base"]["mean"]["value"] > rows[REFERENCE]["experts"]["mean"]["value"]
+
+    out.unlink()
+    ended = run(recipe, *call)
+    assert "started" not in ended.stderr  # the workspaces say what is done
+    assert {row["name"]: row for row in read_json(out)["rows"]} == rows
+    table_only = run(out, "--table", str(out)).stdout
+    assert "| gates alone, experts as they were |" in table_only
+    with pytest.raises(RecipeError, match="with other experts: name another"):
+        Ablations(recipe, ["experts.rank=3"], out)
+
+
+def test_a_reference_that_fails_says_why_and_nothing_else_starts(tmp_path):
+    out = tmp_path / "out.json"
+    ended = run(write_recipe(tmp_path), "base.model=./nowhere", "--out", str(out), "--devices", "0,1")
+    assert ended.returncode == 1, ended.stderr
+    first, *others = read_json(out)["rows"]
+    assert (first["name"], first["status"]) == (REFERENCE, "failed")
+    assert "base.model" in first["reason"]
+    assert {row["status"] for row in others} <= {"waiting", "failed"}
+    assert ended.stderr.count("started") == 1
