@@ -118,6 +118,7 @@ def test_captured_graphs_add_the_gradients_of_every_row(name):
                 hidden = decoder(batch)[: batch.num_tokens]
                 (hidden * weight).sum().backward()
                 outputs.append(hidden.detach().clone())
+                del hidden  # what an eager pass left on this stream would be in the way of a capture
             found.append(outputs)
             gradients.append([parameter.grad.clone() for parameter in parameters])
     for one, other in zip(*found, strict=True):
