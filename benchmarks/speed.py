@@ -259,7 +259,7 @@ def joint_training(
     with routed(model, torch.float32, number, rank):
         for block in (layer.mlp for layer in model.model.layers):
             for name, parameter in block.named_parameters():
-                parameter.requires_grad_(name.endswith(("_PERD", "_ERF", "_ERD", "router.weight_ED")))
+                parameter.requires_grad_(name.endswith(("_PERD", "_PERF", "_ERF", "_ERD", "router.weight_ED")))
         return training(model, config, lengths, options)
 
 

@@ -10,7 +10,8 @@ multiplied once for all experts, quantised or not. Routing is a mask over the co
 ``((x A^T) * mask) B``: dense small matrix products, no sorting, no gathering, no host synchronisation. The cost of that
 choice: low-rank products are done for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
 
-Shapes: T tokens, D model, F hidden, E experts, K top-k, R greatest rank, N = E R, P = 2 (gate and up projection).
+Shapes: T tokens, D model, F hidden, E experts, K top-k, S = T K slots, R greatest rank, N = E R, P = 2 (gate and up
+projection).
 """
 
 from __future__ import annotations
@@ -86,8 +87,7 @@ class FactoredMoE(nn.Module):
             return nn.Parameter(stack if len(projections) > 1 else stack[0])
 
         self.gate_up_A_PERD = stacked(0, "gate_proj", "up_proj")
-        self.gate_B_ERF = stacked(1, "gate_proj")
-        self.up_B_ERF = stacked(1, "up_proj")
+        self.gate_up_B_PERF = stacked(1, "gate_proj", "up_proj")
         self.down_A_ERF = stacked(0, "down_proj")
         self.down_B_ERD = stacked(1, "down_proj")
         self.register_buffer("scale_E", torch.tensor(self.scales, device=device), persistent=False)
@@ -113,15 +113,16 @@ class FactoredMoE(nn.Module):
     def expert(self, index: int) -> dict[str, LowRank]:
         """Copies of one expert's factors in this block by module path, without padding."""
         rank = self.ranks[index]
-        gate_A_RD, up_A_RD = self.gate_up_A_PERD.detach()[:, index, :rank]
-        factors = {
-            "gate_proj": (gate_A_RD, self.gate_B_ERF),
-            "up_proj": (up_A_RD, self.up_B_ERF),
-            "down_proj": (self.down_A_ERF.detach()[index, :rank], self.down_B_ERD),
+        stacks = {
+            "gate_proj": (self.gate_up_A_PERD[0], self.gate_up_B_PERF[0]),
+            "up_proj": (self.gate_up_A_PERD[1], self.gate_up_B_PERF[1]),
+            "down_proj": (self.down_A_ERF, self.down_B_ERD),
         }
         return {
-            f"{self.path}.{projection}": LowRank(A_RI.clone(), B_ERO.detach()[index, :rank].T.contiguous())
-            for projection, (A_RI, B_ERO) in factors.items()
+            f"{self.path}.{projection}": LowRank(
+                A_ERI.detach()[index, :rank].clone(), B_ERO.detach()[index, :rank].T.contiguous()
+            )
+            for projection, (A_ERI, B_ERO) in stacks.items()
         }
 
     def _top_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
@@ -133,9 +134,8 @@ class FactoredMoE(nn.Module):
         dtype = low_TPER.dtype
         mask_TKE = ((routing.experts_TK[:, :, None] == self.index_E) * self.scale_E).to(dtype)
         # One product for all slots: a decoding step is bound by the number of kernels, not by their work.
-        low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)  # S = T K
-        gate_SF = low_SPN[:, 0] @ self.gate_B_ERF.flatten(0, 1).to(dtype)
-        up_SF = low_SPN[:, 1] @ self.up_B_ERF.flatten(0, 1).to(dtype)
+        low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
+        gate_SF, up_SF = _products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))
         gate_TKF = gate_SF.view(num_tokens, top_k, -1) + gate_TF[:, None]
         up_TKF = up_SF.view(num_tokens, top_k, -1) + up_TF[:, None]
         h_TKF = F.silu(gate_TKF) * up_TKF * routing.weights_TK[:, :, None].to(dtype)
@@ -167,13 +167,22 @@ class FactoredMoE(nn.Module):
         """The activations h_e of one expert, from the base's shared products."""
         low_TPR = F.linear(x_TD, self.gate_up_A_PERD[:, e].flatten(0, 1).to(x_TD.dtype)).view(x_TD.shape[0], 2, -1)
         low_TPR = low_TPR * self.scales[e]
-        gate_TF = torch.addmm(gate_TF, low_TPR[:, 0], self.gate_B_ERF[e].to(low_TPR.dtype))
-        up_TF = torch.addmm(up_TF, low_TPR[:, 1], self.up_B_ERF[e].to(low_TPR.dtype))
+        gate_B_RF, up_B_RF = self.gate_up_B_PERF[:, e].to(low_TPR.dtype)
+        gate_TF = torch.addmm(gate_TF, low_TPR[:, 0], gate_B_RF)
+        up_TF = torch.addmm(up_TF, low_TPR[:, 1], up_B_RF)
         return F.silu(gate_TF) * up_TF
 
     def _add_down(self, y_TD: Tensor, h_TF: Tensor, e: int) -> Tensor:
         low_TR = F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
         return torch.addmm(y_TD, low_TR * self.scales[e], self.down_B_ERD[e].to(low_TR.dtype))
+
+
+def _products(low_SPN: Tensor, B_PNF: Tensor) -> Sequence[Tensor]:
+    """The P products of the slots' low-rank activations with their factors, each ``(S, F)``."""
+    if torch.is_grad_enabled():
+        # The gradient of one batched product is a tensor in which those of both parts have to be copied together.
+        return [low_SPN[:, p] @ B_NF for p, B_NF in enumerate(B_PNF.unbind())]
+    return torch.bmm(low_SPN.transpose(0, 1), B_PNF).unbind()
 
 
 def compose(

@@ -81,7 +81,7 @@ def train_gate(
         f"{path}.{key}": parameter
         for path, block in blocks.items()
         for key, parameter in block.named_parameters()
-        if key.endswith(("_PERD", "_ERF", "_ERD"))
+        if key.endswith(("_PERD", "_PERF", "_ERF", "_ERD"))
     }
     batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
     per_step = options.accumulation * accelerator.num_processes
