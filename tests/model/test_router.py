@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moesaic.errors import ModelError
-from moesaic.model.router import Router, smooth_load
+from moesaic.model.router import Router, smooth_load, top_experts
 
 
 def router(kind="top_k", top_k=2, num_experts=4, hidden=8, noise=None):
@@ -31,9 +31,27 @@ def test_top_k_is_mixtrals_softmax_then_renormalise(top_k):
     probs = F.softmax(x() @ gate.weight_ED.T, dim=-1)
     weights, experts = probs.topk(top_k, dim=-1)
     assert torch.equal(routing.experts_TK, experts)
+    assert torch.equal(routing.chosen_TKE, F.one_hot(experts, 4).bool())
     torch.testing.assert_close(routing.weights_TK, weights / weights.sum(-1, keepdim=True))
     torch.testing.assert_close(routing.probs_TE, probs)
     assert routing.load_TE is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.sampled_from([-200.0, -1.0, 0.0, 0.5, 3.0, 90.0]), min_size=5, max_size=5), min_size=1),
+    top_k=st.integers(1, 5),
+)
+def test_top_experts_with_equal_and_far_logits(rows, top_k):
+    logits, upstream = torch.tensor(rows, requires_grad=True), torch.arange(1.0, top_k + 1)
+    weights, chosen = top_experts(logits, top_k)
+    order = [sorted(range(5), key=lambda e, row=row: (-row[e], e))[:top_k] for row in rows]
+    assert chosen.long().argmax(-1).tolist() == order
+    assert (chosen.sum(-1) == 1).all()
+    expected = logits.gather(1, torch.tensor(order)).softmax(-1)
+    torch.testing.assert_close(weights, expected)
+    (gradient,), (wanted,) = (torch.autograd.grad((w * upstream).sum(), logits) for w in (weights, expected))
+    torch.testing.assert_close(gradient, wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_softmax_uses_all_experts_in_their_order():

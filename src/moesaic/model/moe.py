@@ -51,7 +51,6 @@ class FactoredMoE(nn.Module):
     """
 
     scale_E: Tensor
-    index_E: Tensor
 
     def __init__(
         self,
@@ -91,7 +90,6 @@ class FactoredMoE(nn.Module):
         self.down_A_ERF = stacked(0, "down_proj")
         self.down_B_ERD = stacked(1, "down_proj")
         self.register_buffer("scale_E", torch.tensor(self.scales, device=device), persistent=False)
-        self.register_buffer("index_E", torch.arange(len(experts), device=device), persistent=False)
 
     def extra_repr(self) -> str:
         """Shown by ``print(model)``."""
@@ -132,7 +130,8 @@ class FactoredMoE(nn.Module):
         low_TPER = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype))
         low_TPER = low_TPER.view(num_tokens, 2, len(self.names), -1)
         dtype = low_TPER.dtype
-        mask_TKE = ((routing.experts_TK[:, :, None] == self.index_E) * self.scale_E).to(dtype)
+        assert routing.chosen_TKE is not None
+        mask_TKE = (routing.chosen_TKE * self.scale_E).to(dtype)
         # One product for all slots: a decoding step is bound by the number of kernels, not by their work.
         low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
         gate_SF, up_SF = _products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))

@@ -38,6 +38,7 @@ class Routing(NamedTuple):
         logits_TE: Logits without noise.
         load_TE: Probability that a fresh draw of the noise would choose the expert (Shazeer et al. 2017, equation 9);
             only from a noisy router in training, otherwise None.
+        chosen_TKE: ``experts_TK`` as truth values, one true in each row; only from the top-k kinds.
     """
 
     weights_TK: Tensor
@@ -45,6 +46,7 @@ class Routing(NamedTuple):
     probs_TE: Tensor
     logits_TE: Tensor
     load_TE: Tensor | None = None
+    chosen_TKE: Tensor | None = None
 
 
 class Router(nn.Module):
@@ -98,37 +100,45 @@ class Router(nn.Module):
                 experts_TK = torch.arange(self.num_experts, device=x_TD.device).expand_as(logits_TE)
                 return Routing(probs_TE, experts_TK, probs_TE, logits_TE)
             if self.noise_ED is None or not self.training:
-                top_TK, experts_TK = top_experts(logits_TE, self.top_k)
-                return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE)
+                weights_TK, chosen_TKE = top_experts(logits_TE, self.top_k)
+                return Routing(weights_TK, _indices(chosen_TKE), probs_TE, logits_TE, None, chosen_TKE)
             # Equation 4: the noise's standard deviation is itself a trained function of the token.
             std_TE = F.softplus(F.linear(x_TD, self.noise_ED.to(x_TD.dtype)))
             noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
-            top_TK, experts_TK = top_experts(noisy_TE, self.top_k)
+            weights_TK, chosen_TKE = top_experts(noisy_TE, self.top_k)
             load_TE = smooth_load(logits_TE, noisy_TE, std_TE, self.top_k)
-            return Routing(top_TK.softmax(dim=-1), experts_TK, probs_TE, logits_TE, load_TE)
+            return Routing(weights_TK, _indices(chosen_TKE), probs_TE, logits_TE, load_TE, chosen_TKE)
 
 
 def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The greatest logits and their experts, in descending order; of equal ones the lower index first.
+    """The experts with the greatest logits, in descending order, with weights; of equal ones the lower index first.
 
-    As ``topk``, but by counting how many logits are greater than each: with a few experts that is a handful of
-    element-wise operations, which a compiler joins with what surrounds them, where ``topk`` and its sort are kernels of
-    their own in every block.
+    As ``topk`` and a softmax of what it found, but by counting how many logits are greater than each: with a few
+    experts that is a handful of element-wise operations, which a compiler joins with what surrounds them, where
+    ``topk`` and its sort are kernels of their own in every block. What is computed once, the ranks and the
+    exponentials, has the shape of the logits, so that it is one kernel; the rest is cheap enough to be done again
+    wherever it is used.
 
     Args:
         logits_TE: Logits.
         top_k: Experts chosen a token.
 
     Returns:
-        Logits and indices, both ``(T, K)``.
+        Weights, ``(T, K)``, and the experts as truth values, ``(T, K, E)``.
     """
     index_E = torch.arange(logits_TE.shape[-1], device=logits_TE.device)
     value_TEF, other_TEF = logits_TE[:, :, None], logits_TE[:, None, :]
     is_before_TEF = (other_TEF > value_TEF) | ((other_TEF == value_TEF) & (index_E < index_E[:, None]))
     rank_TE = is_before_TEF.sum(-1)
-    is_chosen_TKE = rank_TE[:, None] == index_E[:top_k, None]
-    top_TK = torch.where(is_chosen_TKE, logits_TE[:, None], 0.0).sum(-1)
-    return top_TK, (is_chosen_TKE * index_E).sum(-1)
+    # The shift, the greatest of the chosen, cancels out.
+    exp_TE = (logits_TE - logits_TE.detach().amax(-1, keepdim=True)).exp()
+    chosen_TKE = rank_TE[:, None] == index_E[:top_k, None]
+    total_T1 = ((rank_TE < top_k) * exp_TE).sum(-1, keepdim=True)
+    return (chosen_TKE * exp_TE[:, None]).sum(-1) / total_T1, chosen_TKE
+
+
+def _indices(chosen_TKE: Tensor) -> Tensor:
+    return (chosen_TKE * torch.arange(chosen_TKE.shape[-1], device=chosen_TKE.device)).sum(-1)
 
 
 def smooth_load(logits_TE: Tensor, noisy_TE: Tensor, std_TE: Tensor, top_k: int) -> Tensor:
