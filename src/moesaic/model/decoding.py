@@ -17,6 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from moesaic.model.moe import FactoredMoE
+from moesaic.model.stacks import Stack, products
+
 
 def before_attention(
     layer: Any,
@@ -27,6 +30,7 @@ def before_attention(
     values_BGCA: Tensor,
     rows_B: Tensor,
     positions_B: Tensor,
+    stack: Stack | None = None,
 ) -> Tensor:
     """Norm, projections and rotary embedding; writes the token's key and value into the cache.
 
@@ -39,6 +43,7 @@ def before_attention(
         values_BGCA: The cache's values; changed in place.
         rows_B: 0 .. B - 1.
         positions_B: Column of each row's token.
+        stack: The three projections as one, where they are.
 
     Returns:
         Queries, ``(B, G, N, A)``: the heads that share a key lie side by side.
@@ -46,12 +51,13 @@ def before_attention(
     attention = layer.self_attn
     num_rows, num_groups, size = hidden_BD.shape[0], keys_BGCA.shape[1], keys_BGCA.shape[3]
     x_BD = layer.input_layernorm(hidden_BD)
-    query_BHA = attention.q_proj(x_BD).view(num_rows, -1, size)
-    key_BGA = attention.k_proj(x_BD).view(num_rows, num_groups, size)
+    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+    query, key, value = products(projections, stack, x_BD)
+    query_BHA, key_BGA = query.view(num_rows, -1, size), key.view(num_rows, num_groups, size)
     if hasattr(attention, "q_norm"):  # Qwen3
         query_BHA, key_BGA = attention.q_norm(query_BHA), attention.k_norm(key_BGA)
     keys_BGCA[rows_B, :, positions_B] = rotated(key_BGA, cos_BA, sin_BA)
-    values_BGCA[rows_B, :, positions_B] = attention.v_proj(x_BD).view(num_rows, num_groups, size)
+    values_BGCA[rows_B, :, positions_B] = value.view(num_rows, num_groups, size)
     return rotated(query_BHA, cos_BA, sin_BA).view(num_rows, num_groups, -1, size)
 
 
@@ -82,8 +88,22 @@ def attend(query_BGNA: Tensor, keys_BGCA: Tensor, values_BGCA: Tensor, mask_BC: 
     return F.scaled_dot_product_attention(query_BGNA, keys_BGCA, values_BGCA, attn_mask=mask_BGNC, scale=scaling)
 
 
-def after_attention(layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor) -> Tensor:
-    """Output projection, residual, norm and MLP or routed block; returns the layer's hidden states."""
+def after_attention(layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor, stack: Stack | None = None) -> Tensor:
+    """Output projection, residual, norm and MLP or routed block; returns the layer's hidden states.
+
+    Args:
+        layer: The decoder layer.
+        hidden_BD: Hidden states before the layer.
+        mixed_BGNA: Mixed values.
+        stack: The MLP's gate and up projection as one, where they are.
+    """
     hidden_BD = hidden_BD + layer.self_attn.o_proj(mixed_BGNA.flatten(1))
-    hidden_BD = hidden_BD + layer.mlp(layer.post_attention_layernorm(hidden_BD))
-    return hidden_BD
+    x_BD, mlp = layer.post_attention_layernorm(hidden_BD), layer.mlp
+    if stack is None:
+        y_BD: Tensor = mlp(x_BD)
+    elif isinstance(mlp, FactoredMoE):
+        y_BD = mlp(x_BD, stack)
+    else:
+        gate_BF, up_BF = products((mlp.gate_proj, mlp.up_proj), stack, x_BD)
+        y_BD = mlp.down_proj(mlp.act_fn(gate_BF) * up_BF)
+    return hidden_BD + y_BD

@@ -29,6 +29,7 @@ from moesaic.errors import ModelError
 from moesaic.model.backbone import mlp_blocks
 from moesaic.model.lora import LoraExpert, LowRank, check_expert
 from moesaic.model.router import Router, RouterKind, Routing
+from moesaic.model.stacks import Stack, products
 
 _BASE = -1
 """Value of ``FactoredMoE.forced`` that stands for the base MLP without any delta."""
@@ -95,17 +96,24 @@ class FactoredMoE(nn.Module):
         """Shown by ``print(model)``."""
         return f"experts={list(self.names)}, ranks={list(self.ranks)}"
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Applies the block to tokens of any leading shape, ``(..., D)``."""
+    def forward(self, x: Tensor, stack: Stack | None = None) -> Tensor:
+        """Applies the block to tokens of any leading shape, ``(..., D)``.
+
+        Args:
+            x: The tokens.
+            stack: Gate and up projection as one, where they are; then, perhaps, ``gate_up_A_PERD``.
+        """
         x_TD = x.reshape(-1, x.shape[-1])
+        gate_TF, up_TF, *low = products((self.gate_proj, self.up_proj), stack, x_TD)
         if self.forced is not None:
-            y_TD = self._one_expert(x_TD, self.forced)
+            y_TD = self._one_expert(x_TD, gate_TF, up_TF, self.forced)
         else:
             routing = self.router(x_TD)
             if routing.experts_TK.shape[1] == len(self.names):
-                y_TD = self._all_experts(x_TD, routing)
+                y_TD = self._all_experts(x_TD, gate_TF, up_TF, routing)
             else:
-                y_TD = self._top_experts(x_TD, routing)
+                low_TPN = low[0] if low else F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype))
+                y_TD = self._top_experts(low_TPN, gate_TF, up_TF, routing)
         return y_TD.reshape(x.shape)
 
     def expert(self, index: int) -> dict[str, LowRank]:
@@ -123,18 +131,16 @@ class FactoredMoE(nn.Module):
             for projection, (A_ERI, B_ERO) in stacks.items()
         }
 
-    def _top_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
+    def _top_experts(self, low_TPN: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """The K slots side by side, each with one expert a token, chosen by masking the ranks of the others."""
         num_tokens, top_k = routing.experts_TK.shape
-        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
-        low_TPER = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2).to(x_TD.dtype))
-        low_TPER = low_TPER.view(num_tokens, 2, len(self.names), -1)
+        low_TPER = low_TPN.view(num_tokens, 2, len(self.names), -1)
         dtype = low_TPER.dtype
         assert routing.chosen_TKE is not None
         mask_TKE = (routing.chosen_TKE * self.scale_E).to(dtype)
         # One product for all slots: a decoding step is bound by the number of kernels, not by their work.
         low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
-        gate_SF, up_SF = _products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))
+        gate_SF, up_SF = _low_rank_products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))
         gate_TKF = gate_SF.view(num_tokens, top_k, -1) + gate_TF[:, None]
         up_TKF = up_SF.view(num_tokens, top_k, -1) + up_TF[:, None]
         h_TKF = F.silu(gate_TKF) * up_TKF * routing.weights_TK[:, :, None].to(dtype)
@@ -143,10 +149,9 @@ class FactoredMoE(nn.Module):
         down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
         return torch.addmm(self.down_proj(h_TKF.sum(1)), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
 
-    def _all_experts(self, x_TD: Tensor, routing: Routing) -> Tensor:
+    def _all_experts(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """Every expert runs on every token, so that slots are expert slices and need no mask."""
         weights_TE = torch.zeros_like(routing.probs_TE).scatter(1, routing.experts_TK, routing.weights_TK)
-        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
         h_TF = [
             self._hidden(x_TD, gate_TF, up_TF, e) * weights_TE[:, e, None].to(gate_TF.dtype)
             for e in range(len(self.names))
@@ -156,8 +161,7 @@ class FactoredMoE(nn.Module):
             y_TD = self._add_down(y_TD, h_e_TF, e)
         return y_TD
 
-    def _one_expert(self, x_TD: Tensor, index: int) -> Tensor:
-        gate_TF, up_TF = self.gate_proj(x_TD), self.up_proj(x_TD)
+    def _one_expert(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, index: int) -> Tensor:
         h_TF = F.silu(gate_TF) * up_TF if index == _BASE else self._hidden(x_TD, gate_TF, up_TF, index)
         y_TD: Tensor = self.down_proj(h_TF)
         return y_TD if index == _BASE else self._add_down(y_TD, h_TF, index)
@@ -176,7 +180,7 @@ class FactoredMoE(nn.Module):
         return torch.addmm(y_TD, low_TR * self.scales[e], self.down_B_ERD[e].to(low_TR.dtype))
 
 
-def _products(low_SPN: Tensor, B_PNF: Tensor) -> Sequence[Tensor]:
+def _low_rank_products(low_SPN: Tensor, B_PNF: Tensor) -> Sequence[Tensor]:
     """The P products of the slots' low-rank activations with their factors, each ``(S, F)``."""
     if torch.is_grad_enabled():
         # The gradient of one batched product is a tensor in which those of both parts have to be copied together.

@@ -25,6 +25,7 @@ from moesaic.errors import ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.decoding import after_attention, attend, before_attention
 from moesaic.model.sampling import sample
+from moesaic.model.stacks import LayerStacks, stack_layer
 
 _ALIGNMENT = 8
 """Cache columns come in multiples of this: fused attention wants rows of the mask to start at 16 bytes."""
@@ -34,7 +35,7 @@ class SlotBatch:
     """The slots' tensors and what is done with them.
 
     Args:
-        model: The model, in evaluation mode.
+        model: The model, in evaluation mode; on a GPU its projections are stacked (``stacks``).
         num_slots: Most rows.
         capacity: Most tokens a row; rounded up a little.
         temperature: See ``generate``.
@@ -58,6 +59,9 @@ class SlotBatch:
         self.cache: list[tuple[Tensor, Tensor]] = []
         self._cache_argument = cache_argument(self.decoder)
         self._window = sliding_window(model.config)
+        # Not on a CPU, where ``weight_first`` decides how each layer multiplies.
+        is_gpu = self.device.type == "cuda"
+        self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
         self._compiles = compile and self.device.type == "cuda"
         self._before, self._after = before_attention, after_attention
         if self._compiles:
@@ -113,10 +117,13 @@ class SlotBatch:
         cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
         cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
         self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
-        for layer, (keys_BGCA, values_BGCA) in zip(self.decoder.layers, self.cache, strict=True):
+        layers = zip(self.decoder.layers, self._stacks, self.cache, strict=True)
+        for layer, stacks, (keys_BGCA, values_BGCA) in layers:
             self._mark((0,), hidden_BD)
             self._mark((0, 2), keys_BGCA, values_BGCA)
-            query_BGNA = self._before(layer, hidden_BD, cos_BA, sin_BA, keys_BGCA, values_BGCA, rows_B, positions_B)
+            query_BGNA = self._before(
+                layer, hidden_BD, cos_BA, sin_BA, keys_BGCA, values_BGCA, rows_B, positions_B, stacks.query_key_value
+            )
             mixed_BGNA = attend(
                 query_BGNA,
                 keys_BGCA[rows, :, :num_columns],
@@ -125,7 +132,7 @@ class SlotBatch:
                 layer.self_attn.scaling,
             )
             self._mark((0,), mixed_BGNA)
-            hidden_BD = self._after(layer, hidden_BD, mixed_BGNA)
+            hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up)
         # Rows that are not active stay inside the cache, however often they are run.
         self.positions_B[rows] = (positions_B + 1).clamp(max=self.capacity - 1)
         self._sample(self.decoder.norm(hidden_BD), rows)
