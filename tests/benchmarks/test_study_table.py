@@ -104,6 +104,17 @@ def test_programs_are_found_in_any_order_and_counted_once(script, folders):
     assert script.study_table(*folders) == before
 
 
+def test_the_trimmed_row_is_without_what_follows_the_program(script, folders):
+    before = script.study_table(*folders)["tables"]["experts"]["systems"]
+    path = folders[1] / "experts" / "python.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    write(path, [row | {"prediction": row["prediction"] + " 7 NEW_LINE 8 NEW_"} for row in rows])
+    after = script.study_table(*folders)["tables"]["experts"]["systems"]
+    clean = before["study experts"]["codebleu"]["python"]
+    assert after["study experts, trimmed"]["codebleu"]["python"] == clean
+    assert after["study experts"]["codebleu"]["python"]["value"] < clean["value"]
+
+
 def test_paired_interval_is_that_of_a_naive_bootstrap(script):
     generator = np.random.default_rng(3)
     ids = {"python": range(40), "java": range(20, 70)}
