@@ -98,11 +98,9 @@ class CompiledDecoder:
             return hidden_TD
 
     def _capture(self, batch: PackedBatch, tensors: tuple[Tensor, ...]) -> Callable[..., Any]:
+        # Without a place of its own the first gradient would be the graph's output itself, which every replay overwrites.
         for parameter in self._trainable:
-            if (
-                parameter.grad is None
-            ):  # else the first gradient would be the graph's own output, which replays overwrite
-                parameter.grad = torch.zeros_like(parameter)
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         # Copies, since the graph keeps its inputs.
         inputs = tuple(tensor.clone() for tensor in tensors)
         return torch.cuda.make_graphed_callables(
