@@ -98,7 +98,7 @@ class CompiledDecoder:
             return hidden_TD
 
     def _capture(self, batch: PackedBatch, tensors: tuple[Tensor, ...]) -> Callable[..., Any]:
-        # Without a place of its own the first gradient would be the graph's output itself, which every replay overwrites.
+        # Without a place of its own the first gradient would be the graph's output, which every replay overwrites.
         for parameter in self._trainable:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         # Copies, since the graph keeps its inputs.
