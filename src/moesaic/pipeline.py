@@ -20,7 +20,7 @@ import yaml
 
 from moesaic.artifacts import Stage, digest_of, read_json, write_json
 from moesaic.errors import CheckpointError, RecipeError
-from moesaic.progress import Bar, say
+from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.session import Session
 
@@ -232,8 +232,6 @@ class Run(Session):
 
     def _predict(self, folder: Path) -> None:
         from moesaic.evaluate.predict import system_folder, write_completions, write_losses, write_predictions
-        from moesaic.evaluate.routing import routing_statistics
-        from moesaic.model.attention import packed_attention
         from moesaic.model.moe import force_base, force_expert
 
         options, languages = self.recipe.predict, self.recipe.data.languages
@@ -242,7 +240,13 @@ class Run(Session):
 
         benchmarks = self._benchmarks()
 
-        def measure(system: str, model: Any, losses_on: tuple[str, ...], programs_in: tuple[str, ...]) -> None:
+        def measure(
+            system: str,
+            model: Any,
+            losses_on: tuple[str, ...],
+            programs_in: tuple[str, ...],
+            routing_path: Path | None = None,
+        ) -> None:
             write_losses(
                 folder / "losses" / f"{system_folder(system)}.jsonl",
                 system,
@@ -251,6 +255,7 @@ class Run(Session):
                 [example for name in losses_on for example in encoded[name]],
                 languages,
                 options,
+                routing_path,
             )
             write_predictions(
                 folder / "predictions" / system_folder(system),
@@ -280,16 +285,7 @@ class Run(Session):
                 with force_expert(model, name):
                     measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
         with self.loaded(self.workspace.path("gate") / "model", dtype) as model:
-            measure("moe", model, languages, languages)
-            with Bar("routing", sum(map(len, encoded.values())), "programs") as bar, packed_attention(model):
-                routing = routing_statistics(
-                    model,
-                    [example for name in languages for example in encoded[name]],
-                    languages,
-                    options.row_tokens,
-                    bar.advance,
-                )
-            write_json(folder / "routing.json", routing.to_dict() | {"own_expert": routing.own_expert()})
+            measure("moe", model, languages, languages, folder / "routing.json")
         for name in self.recipe.compare:
             from moesaic.train.baselines import baseline_model
 

@@ -10,9 +10,10 @@ from accelerate import Accelerator
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
+from moesaic.evaluate.routing import RoutingSums
 from moesaic.model.attention import packed_attention
-from moesaic.model.loss import validation_loss
-from moesaic.model.moe import compose, extract_experts, extract_router
+from moesaic.model.loss import example_losses, validation_loss
+from moesaic.model.moe import compose, expert_names, extract_experts, extract_router, record_routing
 from moesaic.recipe import GateRecipe
 from moesaic.train.gate import train_gate
 from moesaic.train.gate_init import calibrated_scale, initial_gates, ridge_weights
@@ -32,6 +33,13 @@ def programs(count=8, seed=1):
 def set_gates(model, init, seed=1):
     with packed_attention(model):
         initial_gates(model, programs(seed=seed), init, 400, contextlib.nullcontext)
+
+
+def own_experts(model):
+    sums = RoutingSums(expert_names(model), LANGUAGES)
+    with packed_attention(model), record_routing(model) as routings:
+        example_losses(model, toy_examples(6, seed=77), LANGUAGES, 400, on_row=lambda row: sums.add(routings, row))
+    return sums.statistics().own_expert()
 
 
 def test_ridge_is_the_minimum_of_the_balanced_objective():
@@ -60,11 +68,7 @@ def test_calibration_finds_the_scale_with_the_lowest_cross_entropy():
 def test_initial_gates_tell_unseen_programs_apart(init):
     model = composed()
     set_gates(model, init)
-    from moesaic.evaluate.routing import routing_statistics
-
-    with packed_attention(model):
-        statistics = routing_statistics(model, toy_examples(6, seed=77), LANGUAGES, 400)
-    shares = [row["top1"] for row in statistics.own_expert().values()]
+    shares = [row["top1"] for row in own_experts(model).values()]
     assert sum(shares) / len(shares) > (0.75 if init == "ridge" else 0.5)
 
 
@@ -157,8 +161,4 @@ def test_language_loss_teaches_the_gate_the_language(tmp_path, monkeypatch):
     monkeypatch.setattr("moesaic.train.gate.validation_loss", lambda *_: next(scripted))
     model = composed()
     train_toy(model, tmp_path / "a", language=5.0, gate_steps=16, learning_rate=5e-2, joint_epochs=0.0)
-    from moesaic.evaluate.routing import routing_statistics
-
-    with packed_attention(model):
-        statistics = routing_statistics(model, toy_examples(6, seed=77), LANGUAGES, 400)
-    assert all(row["top1"] > 0.8 for row in statistics.own_expert().values())
+    assert all(row["top1"] > 0.8 for row in own_experts(model).values())

@@ -8,19 +8,23 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from moesaic.artifacts import space_errors
+from moesaic.artifacts import space_errors, write_json
 from moesaic.data.examples import Example
+from moesaic.data.packing import PackedBatch
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.evaluate.benchmarks import completion_row, problem_ids
 from moesaic.evaluate.problems import Problem
+from moesaic.evaluate.routing import RoutingSums
 from moesaic.model.attention import packed_attention
 from moesaic.model.generate import Generation, generate
 from moesaic.model.loss import example_losses
+from moesaic.model.moe import expert_names, record_routing
 from moesaic.progress import Bar
 from moesaic.recipe import PredictRecipe
 
@@ -38,8 +42,11 @@ def write_losses(
     encoded: Sequence[EncodedExample],
     languages: Sequence[str],
     options: PredictRecipe,
+    routing_path: Path | None = None,
 ) -> None:
-    """Writes the loss of every example under one system, unless the file is there.
+    """Writes the loss of every example under one system, with the routing in it if wanted, unless they are there.
+
+    Losses and routing come out of the same forward passes: if either file is missing, both are made again.
 
     Args:
         path: JSON Lines file: id, language, loss_sum (nats), code_tokens.
@@ -49,13 +56,21 @@ def write_losses(
         encoded: The same, encoded.
         languages: All languages of the run.
         options: Row length.
+        routing_path: JSON file for the :class:`RoutingStatistics` of a composed model and its ``own_expert()``.
     """
-    if path.exists():
+    if path.exists() and (routing_path is None or routing_path.exists()):
         return
-    with Bar(f"loss of {system}", len(examples), "programs") as bar, packed_attention(model):
-        sums_N2 = example_losses(
-            model, encoded, languages, options.row_tokens, on_row=lambda row: bar.advance(len(row.example_ids_D))
-        )
+    routing = None if routing_path is None else RoutingSums(expert_names(model), languages)
+    recording: Any = nullcontext({}) if routing is None else record_routing(model)
+    title = f"loss of {system}" if routing is None else f"loss and routing of {system}"
+    with Bar(title, len(examples), "programs") as bar, packed_attention(model), recording as routings:
+
+        def finish(row: PackedBatch) -> None:
+            if routing is not None:
+                routing.add(routings, row)
+            bar.advance(len(row.example_ids_D))
+
+        sums_N2 = example_losses(model, encoded, languages, options.row_tokens, on_row=finish)
     write_rows(
         path,
         (
@@ -63,6 +78,9 @@ def write_losses(
             for example, (loss, tokens) in zip(examples, sums_N2.tolist(), strict=True)
         ),
     )
+    if routing is not None and routing_path is not None:
+        statistics = routing.statistics()
+        write_json(routing_path, statistics.to_dict() | {"own_expert": statistics.own_expert()})
 
 
 def write_predictions(

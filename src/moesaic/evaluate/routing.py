@@ -8,18 +8,17 @@ L layers, E experts, G languages, T tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import one_hot
 
-from moesaic.data.packing import PackedBatches
-from moesaic.data.prompts import EncodedExample
+from moesaic.data.packing import PackedBatch
 from moesaic.model.balance import chosen, gates
-from moesaic.model.loss import hidden_states
-from moesaic.model.moe import expert_names, record_routing
+from moesaic.model.router import Routing
 
 DEAD_SHARE = 0.01
 """An expert that gets less than this share of the choices of every language in a layer is named dead there."""
@@ -78,64 +77,57 @@ class RoutingStatistics:
         return table
 
 
-def routing_statistics(
-    model: nn.Module,
-    examples: Sequence[EncodedExample],
-    languages: Sequence[str],
-    row_tokens: int,
-    on_row: Callable[[int], None] | None = None,
-) -> RoutingStatistics:
-    """Measures the routing of a composed model on the code tokens of examples.
+class RoutingSums:
+    """Adds up the routing of one model over the forward passes that somebody else makes.
 
     Args:
-        model: A composed model with packed attention enabled.
-        examples: Encoded examples of all languages.
-        languages: Names in the order of the table.
-        row_tokens: Tokens of a forward pass.
-        on_row: Called with the number of documents after each row.
+        experts: Names of the experts.
+        languages: Names in the order of the table, which packed rows count by.
     """
-    device = next(model.parameters()).device
-    names = list(expert_names(model))
-    row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
-    sums: dict[str, Tensor] = {}
-    tokens_G = torch.zeros(len(languages), dtype=torch.float64)
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode(), record_routing(model) as routings:
-        for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
-            hidden_states(model, batch.to(device))
-            code_T = batch.code_mask_1T[0]
-            member_TG = torch.nn.functional.one_hot(batch.language_ids_1T[0].clamp(min=0), len(languages))
-            member_GT = (member_TG * code_T[:, None]).T.double()
-            tokens_G += member_GT.sum(1)
-            rows: dict[str, list[Tensor]] = {"top1": [], "chosen": [], "weight": [], "entropy": []}
-            for layer in range(len(routings)):
-                routing = routings[layer]
-                probs_TE = routing.probs_TE.double()
-                first_T = gates(routing).argmax(1)
-                rows["top1"].append(torch.nn.functional.one_hot(first_T, len(names)).double())
-                rows["chosen"].append(chosen(routing).double())
-                rows["weight"].append(gates(routing).double())
-                rows["entropy"].append(-(probs_TE * probs_TE.clamp(min=1e-30).log2()).sum(1, keepdim=True))
-            for key, parts in rows.items():
-                total_GLE = torch.einsum("gt,lte->gle", member_GT, torch.stack(parts).cpu())
-                sums[key] = total_GLE if key not in sums else sums[key] + total_GLE
-            if on_row is not None:
-                on_row(len(batch.example_ids_D))
-    model.train(was_training)
-    mean = {key: total / tokens_G.clamp(min=1)[:, None, None] for key, total in sums.items()}
-    busiest_LE = mean["chosen"].amax(0)
-    dead = [f"{layer}/{names[expert]}" for layer, expert in (busiest_LE < DEAD_SHARE).nonzero().tolist()]
-    return RoutingStatistics(
-        experts=names,
-        languages=list(languages),
-        tokens_G=[int(count) for count in tokens_G],
-        top1_GLE=mean["top1"].tolist(),
-        chosen_GLE=mean["chosen"].tolist(),
-        weight_GLE=mean["weight"].tolist(),
-        entropy_GL=mean["entropy"][:, :, 0].tolist(),
-        dead=dead,
-    )
+
+    def __init__(self, experts: Sequence[str], languages: Sequence[str]) -> None:
+        self.experts, self.languages = list(experts), list(languages)
+        self._tokens_G = torch.zeros(len(languages), dtype=torch.float64)
+        self._sums: dict[str, Tensor] = {}
+
+    def add(self, routings: Mapping[int, Routing], batch: PackedBatch) -> None:
+        """Counts the code tokens of a row.
+
+        Args:
+            routings: Routing of every layer in the pass over the row, as ``record_routing`` gives it.
+            batch: The row, on the CPU.
+        """
+        member_TG = one_hot(batch.language_ids_1T[0].clamp(min=0), len(self.languages))
+        member_GT = (member_TG * batch.code_mask_1T[0][:, None]).T.double()
+        self._tokens_G += member_GT.sum(1)
+        layers = [routings[layer] for layer in range(len(routings))]
+        weights_LTE = torch.stack([gates(routing) for routing in layers])
+        probs_LTE = torch.stack([routing.probs_TE for routing in layers]).double()
+        member_GT = member_GT.to(weights_LTE.device)  # what leaves a GPU are the sums
+        for key, values_LTE in {
+            "top1": one_hot(weights_LTE.argmax(-1), len(self.experts)),
+            "chosen": torch.stack([chosen(routing) for routing in layers]),
+            "weight": weights_LTE,
+            "entropy": -(probs_LTE * probs_LTE.clamp(min=1e-30).log2()).sum(-1, keepdim=True),
+        }.items():
+            total_GLE = torch.einsum("gt,lte->gle", member_GT, values_LTE.double()).cpu()
+            self._sums[key] = self._sums[key] + total_GLE if key in self._sums else total_GLE
+
+    def statistics(self) -> RoutingStatistics:
+        """Returns the shares and means over all rows added, of which there is at least one."""
+        mean = {key: total / self._tokens_G.clamp(min=1)[:, None, None] for key, total in self._sums.items()}
+        busiest_LE = mean["chosen"].amax(0)
+        dead = [f"{layer}/{self.experts[expert]}" for layer, expert in (busiest_LE < DEAD_SHARE).nonzero().tolist()]
+        return RoutingStatistics(
+            experts=self.experts,
+            languages=self.languages,
+            tokens_G=[int(count) for count in self._tokens_G],
+            top1_GLE=mean["top1"].tolist(),
+            chosen_GLE=mean["chosen"].tolist(),
+            weight_GLE=mean["weight"].tolist(),
+            entropy_GL=mean["entropy"][:, :, 0].tolist(),
+            dead=dead,
+        )
 
 
 def _layer_mean(values_LE: list[list[float]], column: int) -> float:

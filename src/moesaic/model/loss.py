@@ -125,7 +125,7 @@ def example_losses(
         languages: All languages of the run.
         row_tokens: Tokens of a forward pass; a longer example gets a row of its own length.
         autocast: Returns the context of a forward pass.
-        on_row: Called with each row (on the CPU) before it runs; for bars and routing statistics.
+        on_row: Called with each row (on the CPU) after it ran; for bars and routing statistics.
 
     Returns:
         losses_N2 in float64 on the CPU: summed loss in nats, and number of code tokens, of each example.
@@ -138,8 +138,6 @@ def example_losses(
     head: Tensor = model.lm_head.weight  # type: ignore[union-attr, assignment]
     with torch.inference_mode():
         for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
-            if on_row is not None:
-                on_row(batch)
             positions_N, labels_N = targets(batch, code_only=True)
             with autocast():
                 hidden_TD = hidden_states(model, batch.to(device))
@@ -148,6 +146,8 @@ def example_losses(
             rows_N = batch.example_ids_D[documents_N]
             sums_N2[:, 0].index_add_(0, rows_N, losses_N.double().cpu())
             sums_N2[:, 1].index_add_(0, rows_N, torch.ones(len(rows_N), dtype=torch.float64))
+            if on_row is not None:
+                on_row(batch)
     model.train(was_training)
     return sums_N2
 
