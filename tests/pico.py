@@ -119,6 +119,22 @@ def random_gates(model: Any, seed: int = 5, size: float = 1.0) -> None:
             block.router.weight_ED.copy_(torch.randn(block.router.weight_ED.shape, generator=generator) * size)
 
 
+class TracedGraphs(list[Any]):
+    """A backend for ``torch.compile`` without a compiler: it keeps every graph that is traced and runs it as it is."""
+
+    def __call__(self, graph: Any, _inputs: Any) -> Any:
+        self.append(graph)
+        return graph.forward
+
+    def compile_steps(self, batch: Any) -> None:
+        """Lets a SlotBatch decode through this backend."""
+        from moesaic.model.decoding import after_attention, before_attention
+
+        batch._compiles = True
+        batch._before = torch.compile(before_attention, backend=self, fullgraph=True)
+        batch._after = torch.compile(after_attention, backend=self, fullgraph=True)
+
+
 def _initialised(kind: Any, config: Any, seed: int) -> Any:
     torch.manual_seed(seed)
     model = kind(config)

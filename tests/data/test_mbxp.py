@@ -54,8 +54,8 @@ def test_the_same_numbers_are_held_out_in_every_language(tmp_path):
 
 
 def test_tasks_without_a_sound_solution_are_counted(tmp_path):
-    misnamed = {"prompt": "function last(testlist) {\n", "canonical_solution": "    return testList.pop();\n}"}
-    sound = {"prompt": "function last(testList) {\n", "canonical_solution": "    return testList.pop();\n}"}
+    misnamed = {"prompt": "function last(numberlist) {\n", "canonical_solution": "    return numberList.pop();\n}"}
+    sound = {"prompt": "function last(numberList) {\n", "canonical_solution": "    return numberList.pop();\n}"}
     found = read(
         tmp_path,
         task(1, canonical_solution=None),

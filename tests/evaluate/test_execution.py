@@ -132,7 +132,7 @@ def test_a_file_that_is_no_rows_file_is_refused(box: Sandbox, tmp_path: Path) ->
     assert path.read_text() == "roses are red\n"
 
 
-@pytest.mark.parametrize("content", ["roses are red", '{"id": "a", "language": "python", "test": "assert True"}'])
+@pytest.mark.parametrize("content", ["roses are red", '{"id": "a", "language": "python", "test": "check()"}'])
 def test_a_file_without_a_newline_is_not_taken_for_half_a_row(box: Sandbox, tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine"
     path.write_text(content)

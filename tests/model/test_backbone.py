@@ -8,17 +8,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausa
 from moesaic.errors import CheckpointError, DependencyError, ModelError
 from moesaic.model import backbone
 from moesaic.model.backbone import context_length, load_base, mlp_paths
-from pico import pico_base, pico_llama
+from pico import pico_llama
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return pico_base(tmp_path / "base")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_loads_a_folder(folder):

@@ -13,15 +13,7 @@ from moesaic.model.backbone import load_base
 from moesaic.model.base_files import cache_folder, resolve_base
 from pico import pico_base, pico_llama
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return pico_base(tmp_path / "base")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_digest_follows_the_content(folder, tmp_path):

@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from moesaic.model.decoding import after_attention, attend, before_attention
+from moesaic.model.decoding import attend
 from moesaic.model.generate import generate
 from moesaic.model.moe import compose
 from moesaic.model.slots import SlotBatch
-from pico import pico_llama, random_experts, random_gates
+from pico import TracedGraphs, pico_llama, random_experts, random_gates
 
 SIZES = {
     "vocab_size": 260,
@@ -63,22 +63,15 @@ def test_attention_equals_repeated_heads(groups):
     assert torch.allclose(mixed.flatten(1, 2), (weights @ repeated_value)[:, :, 0], atol=1e-6)
 
 
-def test_compiled_once_for_all_layers_rows_and_lengths(monkeypatch):
+def test_compiled_once_for_all_layers_rows_and_lengths():
     model = compose(pico_llama(num_hidden_layers=3), random_experts(pico_llama(num_hidden_layers=3)), "top_k", 2)
     random_gates(model)
-    graphs = []
-
-    def backend(graph, _inputs):
-        graphs.append(graph)
-        return graph.forward
-
+    graphs = TracedGraphs()
     torch._dynamo.reset()
     with torch.inference_mode():
         for num_slots, capacity in ((4, 24), (3, 40)):
             plain, compiled = (SlotBatch(model, num_slots, capacity, 0.0, 1.0) for _ in range(2))
-            compiled._compiles = True
-            compiled._before = torch.compile(before_attention, backend=backend, fullgraph=True)
-            compiled._after = torch.compile(after_attention, backend=backend, fullgraph=True)
+            graphs.compile_steps(compiled)
             for batch in (plain, compiled):
                 batch.admit(range(num_slots), PROMPTS[:num_slots])
             for num_rows, num_columns in ((num_slots, 9), (num_slots, 16), (2, 16)):

@@ -7,12 +7,11 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from moesaic.model.decoding import after_attention, before_attention
 from moesaic.model.generate import generate
 from moesaic.model.moe import compose, decompose, force_base, force_expert
 from moesaic.model.slots import SlotBatch
 from moesaic.model.stacks import LayerStacks, products, stack_layer
-from pico import pico_llama, pico_mistral, random_experts, random_gates, random_peft_adapter
+from pico import TracedGraphs, pico_llama, pico_mistral, random_experts, random_gates, random_peft_adapter
 
 PROMPTS = [[3, 1, 4, 1, 5], [9, 2], [6, 5, 3, 5, 8, 9, 7], [9, 3, 2, 3]]
 
@@ -148,19 +147,12 @@ def test_factors_of_another_type_stay_out_of_the_stack():
 
 def test_one_graph_for_all_stacked_layers():
     model = composed()
-    graphs = []
-
-    def backend(graph, _inputs):
-        graphs.append(graph)
-        return graph.forward
-
+    graphs = TracedGraphs()
     torch._dynamo.reset()
     with torch.inference_mode():
         for num_slots, capacity in ((4, 24), (3, 40)):
             batch = stacked_batch(model, num_slots, capacity, 0.0, 1.0)
-            batch._compiles = True
-            batch._before = torch.compile(before_attention, backend=backend, fullgraph=True)
-            batch._after = torch.compile(after_attention, backend=backend, fullgraph=True)
+            graphs.compile_steps(batch)
             batch.admit(range(num_slots), PROMPTS[:num_slots])
             for num_rows, num_columns in ((num_slots, 9), (num_slots, 16), (2, 16)):
                 batch.step(num_rows, num_columns)

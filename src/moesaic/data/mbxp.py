@@ -5,8 +5,8 @@ under the same number in each. Its own split goes by that number, in every langu
 task is seen in any: numbers that end in 0 are for test, in 5 for validation, the others for training.
 
 Some gold solutions fail their own tests. Left out are those that did when all of three fifths of the tasks were run
-(``docs/execution.md``), and JavaScript's that spell a parameter otherwise than the signature (``testList`` for
-``testlist``), which is what ails nearly all the others; those that do not parse go with every other such program.
+(``docs/execution.md``), and JavaScript's that spell a parameter in other case than the signature, which is
+what ails nearly all the others; those that do not parse go with every other such program.
 """
 
 from __future__ import annotations
