@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moesaic.model.moe import FactoredMoE
+from moesaic.model.routed import add_routed
 from moesaic.model.stacks import Stack, products
 
 
@@ -88,7 +89,9 @@ def attend(query_BGNA: Tensor, keys_BGCA: Tensor, values_BGCA: Tensor, mask_BC: 
     return F.scaled_dot_product_attention(query_BGNA, keys_BGCA, values_BGCA, attn_mask=mask_BGNC, scale=scaling)
 
 
-def after_attention(layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor, stack: Stack | None = None) -> Tensor:
+def after_attention(
+    layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor, stack: Stack | None = None, kernels: bool = False
+) -> Tensor:
     """Output projection, residual, norm and MLP or routed block; returns the layer's hidden states.
 
     Args:
@@ -96,9 +99,12 @@ def after_attention(layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor, stack: St
         hidden_BD: Hidden states before the layer.
         mixed_BGNA: Mixed values.
         stack: The MLP's gate and up projection as one, where they are.
+        kernels: Run a routed block with the kernels of its own, which it has to fit (``routed``).
     """
     hidden_BD = hidden_BD + layer.self_attn.o_proj(mixed_BGNA.flatten(1))
     x_BD, mlp = layer.post_attention_layernorm(hidden_BD), layer.mlp
+    if kernels:
+        return add_routed(mlp, x_BD, hidden_BD, stack)
     if stack is None:
         y_BD: Tensor = mlp(x_BD)
     elif isinstance(mlp, FactoredMoE):

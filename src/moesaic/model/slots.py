@@ -24,6 +24,7 @@ from transformers import DynamicCache
 from moesaic.errors import ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.decoding import after_attention, attend, before_attention
+from moesaic.model.routed import fits
 from moesaic.model.sampling import sample
 from moesaic.model.stacks import LayerStacks, stack_layer
 
@@ -41,6 +42,9 @@ class SlotBatch:
         temperature: See ``generate``.
         top_p: See ``generate``.
         compile: Compile what lies between the matrix products of a step, once for all layers, rows and lengths.
+
+    Attributes:
+        kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class SlotBatch:
         # Not on a CPU, where ``weight_first`` decides how each layer multiplies.
         is_gpu = self.device.type == "cuda"
         self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
+        self.kernels = [fits(layer) for layer in self.decoder.layers]
         self._compiles = compile and self.device.type == "cuda"
         self._before, self._after = before_attention, after_attention
         if self._compiles:
@@ -117,8 +122,8 @@ class SlotBatch:
         cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
         cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
         self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
-        layers = zip(self.decoder.layers, self._stacks, self.cache, strict=True)
-        for layer, stacks, (keys_BGCA, values_BGCA) in layers:
+        layers = zip(self.decoder.layers, self._stacks, self.kernels, self.cache, strict=True)
+        for layer, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
             self._mark((0,), hidden_BD)
             self._mark((0, 2), keys_BGCA, values_BGCA)
             query_BGNA = self._before(
@@ -132,7 +137,7 @@ class SlotBatch:
                 layer.self_attn.scaling,
             )
             self._mark((0,), mixed_BGNA)
-            hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up)
+            hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up, kernels)
         # Rows that are not active stay inside the cache, however often they are run.
         self.positions_B[rows] = (positions_B + 1).clamp(max=self.capacity - 1)
         self._sample(self.decoder.norm(hidden_BD), rows)

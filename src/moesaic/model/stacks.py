@@ -56,7 +56,7 @@ def stack_layer(layer: Any) -> LayerStacks:
     """
     attention, mlp = layer.self_attn, layer.mlp
     query_key_value = _stack([attention.q_proj, attention.k_proj, attention.v_proj])
-    if _is_hooked(mlp):  # a hook is for the call of the MLP, which a stack does without
+    if is_hooked(mlp):  # a hook is for the call of the MLP, which a stack does without
         return LayerStacks(query_key_value)
     layers, factors = [mlp.gate_proj, mlp.up_proj], getattr(mlp, "gate_up_A_PERD", None)
     with_factors = None if factors is None else _stack(layers, factors)
@@ -87,10 +87,11 @@ def _stack(layers: Sequence[Any], *factors: Tensor) -> Stack | None:
 
 def _is_plain(layer: Any) -> bool:
     """Whether calling the layer is the product with its weight and nothing else: not quantised, adapted or hooked."""
-    return type(layer) is nn.Linear and not _is_hooked(layer)
+    return type(layer) is nn.Linear and not is_hooked(layer)
 
 
-def _is_hooked(module: nn.Module) -> bool:
+def is_hooked(module: nn.Module) -> bool:
+    """Whether calling the module does more than its class says: hooks, or a forward pass of the object's own."""
     return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
