@@ -5,7 +5,7 @@
 Random weights, since speed does not depend on them. Parts, in the order they run:
 
     train-small     SmolLM2-135M's shape, packed rows of 16,384 tokens: LoRA and joint training, eager and compiled
-    generate        Mistral-7B's shape, batch 1 and 32: dense and 4 experts top-2 in this engine
+    generate        Mistral-7B's shape, batch 1 and 32: dense, and 4 experts top-2 with kernels of their own and without
     train           Mistral-7B's shape, 2 x 1,024 tokens: stock PEFT LoRA, factored training, eager and compiled
     cost            Mistral-7B's shape, 8 of its 32 layers: how cost grows with the number and the rank of the experts
     peers           stock transformers: Mixtral-4x7B of Mistral's shape (48 GB) and the dense base (``speed_peers``)
@@ -269,11 +269,13 @@ def expert_training(model: Any, config: Any, lengths: list[int], options: Optimi
         return training(model, config, lengths, options)
 
 
-def decoding(model: Any, batch_size: int) -> dict[str, float]:
-    """Steps of the engine over full slots."""
+def decoding(model: Any, batch_size: int, kernels: bool = True) -> dict[str, float]:
+    """Steps of the engine over full slots; ``kernels``: routed blocks with kernels of their own, where they fit."""
     prompts = [torch.randint(3, 32000, (64,)).tolist() for _ in range(batch_size)]
     with torch.inference_mode():
         batch = SlotBatch(model, batch_size, 256, 0.0, 1.0, compile=True)
+        if not kernels:
+            batch.kernels = [False] * len(batch.kernels)
         batch.admit(range(batch_size), prompts)
         step = fastest_step(batch)
         seconds = timed_steps(lambda: step(batch_size, 200), 5, 50)
@@ -308,12 +310,13 @@ def generate_large(results: Results, _: argparse.Namespace) -> None:
     decode(results, "generate", "dense", model)
     with routed(model, torch.bfloat16):
         decode(results, "generate", "4 experts top-2", model)
+        decode(results, "generate", "4 experts top-2 without its kernels", model, kernels=False)
 
 
-def decode(results: Results, part: str, name: str, model: Any) -> None:
+def decode(results: Results, part: str, name: str, model: Any, kernels: bool = True) -> None:
     """Rows for one text and for many."""
     for batch_size in (1, 32):
-        results.measure(part, f"{name}, batch {batch_size}", partial(decoding, model, batch_size))
+        results.measure(part, f"{name}, batch {batch_size}", partial(decoding, model, batch_size, kernels))
 
 
 def train_large(results: Results, _: argparse.Namespace) -> None:

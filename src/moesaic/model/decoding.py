@@ -101,10 +101,12 @@ def after_attention(
         stack: The MLP's gate and up projection as one, where they are.
         kernels: Run a routed block with the kernels of its own, which it has to fit (``routed``).
     """
-    hidden_BD = hidden_BD + layer.self_attn.o_proj(mixed_BGNA.flatten(1))
-    x_BD, mlp = layer.post_attention_layernorm(hidden_BD), layer.mlp
+    mlp = layer.mlp
+    attention_BD: Tensor = layer.self_attn.o_proj(mixed_BGNA.flatten(1))
+    residual_BD = hidden_BD + attention_BD
+    x_BD = layer.post_attention_layernorm(residual_BD)
     if kernels:
-        return add_routed(mlp, x_BD, hidden_BD, stack)
+        return add_routed(mlp, x_BD, hidden_BD, attention_BD, stack)
     if stack is None:
         y_BD: Tensor = mlp(x_BD)
     elif isinstance(mlp, FactoredMoE):
@@ -112,4 +114,4 @@ def after_attention(
     else:
         gate_BF, up_BF = products((mlp.gate_proj, mlp.up_proj), stack, x_BD)
         y_BD = mlp.down_proj(mlp.act_fn(gate_BF) * up_BF)
-    return hidden_BD + y_BD
+    return residual_BD + y_BD

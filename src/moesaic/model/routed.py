@@ -1,6 +1,6 @@
 """A routed block in decoding on a GPU, with kernels of its own (``routed_kernels``).
 
-It computes what ``FactoredMoE.forward`` computes, and adds the residual. Between the products with the base's weights,
+It computes what ``FactoredMoE.forward`` computes, and adds the residuals. Between the products with the base's weights,
 which cuBLAS does, there are one kernel for a token and two for several, where the block's own forward pass has ten:
 
     x -> gate, up, A x (one product) -> routed_hidden -> down product -> routed_output -> hidden states
@@ -26,7 +26,7 @@ from moesaic.model.moe import FactoredMoE
 from moesaic.model.router import Router
 from moesaic.model.stacks import Stack, is_hooked, products
 
-MOST_EXPERTS, MOST_CHOSEN, MOST_RANKS = 64, 8, 1024
+MOST_EXPERTS, MOST_CHOSEN, MOST_RANKS = 64, 8, 512
 """Experts, experts a token and ranks of all experts together up to which the kernels' tiles fit."""
 
 _MOST_ROW_SUMS = 8
@@ -60,13 +60,18 @@ def fits(layer: Any) -> bool:
     return fits
 
 
-def add_routed(block: FactoredMoE, x_TD: Tensor, residual_TD: Tensor, stack: Stack | None) -> Tensor:
-    """The residual plus the routed block's output, ``(T, D)``, for a layer that ``fits``.
+def add_routed(
+    block: FactoredMoE, x_TD: Tensor, residual_TD: Tensor, attention_TD: Tensor, stack: Stack | None
+) -> Tensor:
+    """The layer's input, its attention's and its routed block's output added up, ``(T, D)``; for a layer that ``fits``.
+
+    The first two are taken apart: their sum, which the norm needs too, is not written anywhere if that is its only use.
 
     Args:
         block: The block.
         x_TD: Its input, after the norm.
-        residual_TD: The hidden states before the norm.
+        residual_TD: The layer's input.
+        attention_TD: Its attention's output.
         stack: See ``FactoredMoE.forward``.
     """
     gate_TF, up_TF, *low = products((block.gate_proj, block.up_proj), stack, x_TD)
@@ -85,7 +90,7 @@ def add_routed(block: FactoredMoE, x_TD: Tensor, residual_TD: Tensor, stack: Sta
         # For one token every program adds the shares again; for more that would be too much to read.
         shares_JTN = shares_JTN.sum(0, keepdim=True)
     out_TD: Tensor = torch.ops.moesaic.routed_output(
-        block.down_proj(h_TF), residual_TD, shares_JTN, block.down_B_ERD.flatten(0, 1)
+        block.down_proj(h_TF), residual_TD, attention_TD, shares_JTN, block.down_B_ERD.flatten(0, 1)
     )
     return out_TD
 

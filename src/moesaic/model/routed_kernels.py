@@ -30,6 +30,9 @@ TILE_F, TILE_D, TILE_N = 128, 64, 64
 ROWS = 32
 """Slots of a program of ``routed_hidden`` and tokens of one of ``routed_output``; fewer for a single token."""
 
+WARPS = 8
+"""Warps of a program."""
+
 _LEAST = 16
 """Least size of a matrix product's operands in Triton."""
 
@@ -172,6 +175,7 @@ def _hidden_kernel(
 def _token_output_kernel(
     y_D_ptr,
     residual_D_ptr,
+    attention_D_ptr,
     shares_JN_ptr,
     B_ND_ptr,
     out_D_ptr,
@@ -187,6 +191,7 @@ def _token_output_kernel(
     is_in_D = d_D < size_D
     out_D = tl.load(y_D_ptr + d_D, mask=is_in_D, other=0.0).to(tl.float32)
     out_D += tl.load(residual_D_ptr + d_D, mask=is_in_D, other=0.0).to(tl.float32)
+    out_D += tl.load(attention_D_ptr + d_D, mask=is_in_D, other=0.0).to(tl.float32)
     for start in tl.static_range(0, size_N, BLOCK_N):
         n_N = start + tl.arange(0, BLOCK_N)
         is_in_N = n_N < size_N
@@ -205,6 +210,7 @@ def _token_output_kernel(
 def _rows_output_kernel(
     y_TD_ptr,
     residual_TD_ptr,
+    attention_TD_ptr,
     low_TN_ptr,
     B_ND_ptr,
     out_TD_ptr,
@@ -223,6 +229,7 @@ def _rows_output_kernel(
     at_TD = t_T[:, None] * size_D + d_D
     out_TD = tl.load(y_TD_ptr + at_TD, mask=is_in_TD, other=0.0).to(tl.float32)
     out_TD += tl.load(residual_TD_ptr + at_TD, mask=is_in_TD, other=0.0).to(tl.float32)
+    out_TD += tl.load(attention_TD_ptr + at_TD, mask=is_in_TD, other=0.0).to(tl.float32)
     for start in tl.static_range(0, size_N, BLOCK_N):
         n_N = start + tl.arange(0, BLOCK_N)
         is_in_N = n_N < size_N
@@ -264,31 +271,32 @@ def routed_hidden(
     shares_JTN = gate_TF.new_empty(num_tiles, num_tokens, size_N, dtype=torch.float32)
     block_K = triton.next_power_of_2(top_k)
     block_T = max(1, (_LEAST if num_tokens == 1 else ROWS) // block_K)
-    _hidden_kernel[num_tiles, triton.cdiv(num_tokens, block_T)](
-        gate_TF,
-        up_TF,
-        low_TPN,
-        logits_TE,
-        scale_E,
-        B_PNF,
-        A_NF,
-        h_TF,
-        shares_JTN,
-        num_tokens,
-        gate_TF.stride(0),
-        up_TF.stride(0),
-        low_TPN.stride(0),
-        size_F,
-        E=num_experts,
-        RANK=size_N // num_experts,
-        TOP_K=top_k,
-        BLOCK_E=max(2, triton.next_power_of_2(num_experts)),
-        BLOCK_K=block_K,
-        BLOCK_T=block_T,
-        BLOCK_F=TILE_F,
-        BLOCK_N=_block_n(size_N),
-        num_warps=8,
-    )
+    with torch.cuda.device_of(gate_TF):
+        _hidden_kernel[num_tiles, triton.cdiv(num_tokens, block_T)](
+            gate_TF,
+            up_TF,
+            low_TPN,
+            logits_TE,
+            scale_E,
+            B_PNF,
+            A_NF,
+            h_TF,
+            shares_JTN,
+            num_tokens,
+            gate_TF.stride(0),
+            up_TF.stride(0),
+            low_TPN.stride(0),
+            size_F,
+            E=num_experts,
+            RANK=size_N // num_experts,
+            TOP_K=top_k,
+            BLOCK_E=max(2, triton.next_power_of_2(num_experts)),
+            BLOCK_K=block_K,
+            BLOCK_T=block_T,
+            BLOCK_F=TILE_F,
+            BLOCK_N=_block_n(size_N),
+            num_warps=WARPS,
+        )
     return h_TF, shares_JTN
 
 
@@ -309,54 +317,58 @@ def _(
 
 
 @torch.library.custom_op("moesaic::routed_output", mutates_args=())
-def routed_output(y_TD: Tensor, residual_TD: Tensor, shares_JTN: Tensor, B_ND: Tensor) -> Tensor:
-    """``residual + y + (sum of the shares) B``, ``(T, D)``.
+def routed_output(y_TD: Tensor, residual_TD: Tensor, attention_TD: Tensor, shares_JTN: Tensor, B_ND: Tensor) -> Tensor:
+    """``residual + attention + y + (sum of the shares) B``, ``(T, D)``, rounded once.
 
     Args:
         y_TD: The base's down projection of the hidden activations, contiguous.
-        residual_TD: The layer's hidden states, contiguous.
+        residual_TD: The layer's input, contiguous.
+        attention_TD: What its attention adds to it, contiguous.
         shares_JTN: What ``routed_hidden`` gave; for more than one token summed, with J = 1.
         B_ND: All experts' B of down.
     """
     (num_tokens, size_D), (num_tiles, _, size_N) = y_TD.shape, shares_JTN.shape
     out_TD = torch.empty_like(y_TD)
     block_N = _block_n(size_N)
-    if num_tokens == 1:
-        _token_output_kernel[(triton.cdiv(size_D, TILE_D),)](
-            y_TD,
-            residual_TD,
-            shares_JTN,
-            B_ND,
-            out_TD,
-            size_D,
-            num_tiles=num_tiles,
-            size_N=size_N,
-            BLOCK_J=min(128, triton.next_power_of_2(num_tiles)),
-            BLOCK_D=TILE_D,
-            BLOCK_N=block_N,
-            num_warps=8,
-        )
-    else:
-        assert num_tiles == 1
-        _rows_output_kernel[triton.cdiv(size_D, TILE_D), triton.cdiv(num_tokens, ROWS)](
-            y_TD,
-            residual_TD,
-            shares_JTN,
-            B_ND,
-            out_TD,
-            num_tokens,
-            size_D,
-            size_N=size_N,
-            BLOCK_T=ROWS,
-            BLOCK_D=TILE_D,
-            BLOCK_N=block_N,
-            num_warps=8,
-        )
+    with torch.cuda.device_of(y_TD):
+        if num_tokens == 1:
+            _token_output_kernel[(triton.cdiv(size_D, TILE_D),)](
+                y_TD,
+                residual_TD,
+                attention_TD,
+                shares_JTN,
+                B_ND,
+                out_TD,
+                size_D,
+                num_tiles=num_tiles,
+                size_N=size_N,
+                BLOCK_J=min(128, triton.next_power_of_2(num_tiles)),
+                BLOCK_D=TILE_D,
+                BLOCK_N=block_N,
+                num_warps=WARPS,
+            )
+        else:
+            assert num_tiles == 1
+            _rows_output_kernel[triton.cdiv(size_D, TILE_D), triton.cdiv(num_tokens, ROWS)](
+                y_TD,
+                residual_TD,
+                attention_TD,
+                shares_JTN,
+                B_ND,
+                out_TD,
+                num_tokens,
+                size_D,
+                size_N=size_N,
+                BLOCK_T=ROWS,
+                BLOCK_D=TILE_D,
+                BLOCK_N=block_N,
+                num_warps=WARPS,
+            )
     return out_TD
 
 
 @routed_output.register_fake
-def _(y_TD: Tensor, residual_TD: Tensor, shares_JTN: Tensor, B_ND: Tensor) -> Tensor:
+def _(y_TD: Tensor, residual_TD: Tensor, attention_TD: Tensor, shares_JTN: Tensor, B_ND: Tensor) -> Tensor:
     return torch.empty_like(y_TD)
 
 
