@@ -174,16 +174,20 @@ class Run(Session):
                     self.recipe.seed,
                     stage.folder,
                 )
-                save_model_folder(
-                    stage.folder / "model",
-                    base_spec=self.recipe.base.model_dump(mode="json"),
-                    base_digest=self.base.digest,
-                    experts=extract_experts(model),
-                    router_tensors=extract_router(model),
-                    kind=start.kind,
-                    top_k=start.top_k,
-                    reuse={} if result.experts_changed else {name: start.expert_path(name) for name in start.names},
-                )
+                experts, gates = extract_experts(model), extract_router(model)
+            save_model_folder(
+                stage.folder / "model",
+                base_spec=self.recipe.base.model_dump(mode="json"),
+                base_digest=self.base.digest,
+                experts=experts,
+                router_tensors=gates,
+                kind=start.kind,
+                top_k=start.top_k,
+                reuse={} if result.experts_changed else {name: start.expert_path(name) for name in start.names},
+                own_base=self.base if result.base_changed else None,
+            )
+            if result.base_changed:
+                self.drop_base()
             write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
     def baselines(self) -> None:

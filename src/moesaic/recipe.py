@@ -182,6 +182,9 @@ class GateRecipe(Optimisation):
     """Passes over all languages' training examples with gates and experts trained together; 0: none."""
     joint_learning_rate: Rate = 1e-4
     """Peak rate of the joint stage."""
+    shared_rank: Count = 0
+    """Rank of a delta on every linear layer that all experts share; 0: none. The joint stage trains it, then folds it
+    into the base, which is kept with the model."""
     learning_rate: Rate = 1e-3
     """Peak rate of the gate-only stage."""
     load_balance: Coefficient = 0.0
@@ -199,6 +202,12 @@ class GateRecipe(Optimisation):
     def _load_needs_noise(self) -> Self:
         if self.load > 0 and self.kind != "noisy_top_k":
             raise ValueError("load: the load loss needs the noise of kind: noisy_top_k; set load: 0 or change kind")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_is_trained_jointly(self) -> Self:
+        if self.shared_rank > 0 and self.joint_epochs == 0:
+            raise ValueError("shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs above 0")
         return self
 
 
@@ -298,6 +307,15 @@ class Recipe(_Section):
             raise ValueError(
                 f"gate.top_k is {self.gate.top_k} but there are {len(self.data.languages)} experts (data.languages): "
                 f"use 1 to {len(self.data.languages)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shared_delta_folds(self) -> Self:
+        if self.gate.shared_rank > 0 and self.base.quantize != "none":
+            raise ValueError(
+                f"gate.shared_rank is {self.gate.shared_rank}, but base.quantize is {self.base.quantize}: a delta "
+                "cannot be folded into 4-bit weights; set gate.shared_rank: 0 or base.quantize: none"
             )
         return self
 

@@ -67,6 +67,10 @@ class Session:
         say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
         return base
 
+    def drop_base(self) -> None:
+        """Lets go of a base whose weights were changed: the next who asks for it gets it from the disk."""
+        del self.base
+
     @functools.cached_property
     def prompt(self) -> PromptFormat:
         """Prompts of the base's tokenizer."""
@@ -169,13 +173,18 @@ class Session:
 
     @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
-        """The base composed as a model folder says; taken apart afterwards."""
+        """The base, or the folder's own one, composed as a model folder says; taken apart afterwards."""
         import torch
 
-        from moesaic.checkpoint.native import load_moe
+        from moesaic.checkpoint.native import load_moe, read_model_folder
         from moesaic.model.moe import decompose
 
-        model, _, _ = load_moe(folder, base=self.base, factor_dtype=torch.float32 if dtype is None else dtype)
+        model, _, _ = load_moe(
+            folder,
+            device=self.accelerator.device,
+            base=None if read_model_folder(folder).has_own_base else self.base,
+            factor_dtype=torch.float32 if dtype is None else dtype,
+        )
         try:
             yield model
         finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moesaic.artifacts import space_errors
-from moesaic.checkpoint.native import read_model_folder
+from moesaic.checkpoint.native import BASE, read_model_folder
 from moesaic.errors import ModelError
 
 
@@ -25,7 +25,9 @@ class AdapterExport:
 
 
 def export_peft(model: Path, out: Path) -> AdapterExport:
-    """Copies the adapters of a model folder byte by byte. The gates stay behind: each adapter is one expert.
+    """Copies the adapters of a model folder byte by byte, and its base if it has one of its own.
+
+    The gates stay behind: each adapter is one expert.
 
     Args:
         model: The model folder.
@@ -43,12 +45,13 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
         shutil.rmtree(partial, ignore_errors=True)
         for name in folder.names:
             shutil.copytree(folder.expert_path(name), partial / name)
+        if folder.has_own_base:
+            shutil.copytree(folder.path / BASE, partial / BASE)
         partial.rename(out)
     modules = " ".join(f"{name}={out / name}" for name in folder.names)
     rank = max(expert.rank for expert in folder.experts)
-    launch = (
-        f"vllm serve {folder.base['model']} --enable-lora --max-lora-rank {_vllm_rank(rank)} --lora-modules {modules}"
-    )
+    base = out / BASE if folder.has_own_base else folder.base["model"]
+    launch = f"vllm serve {base} --enable-lora --max-lora-rank {_vllm_rank(rank)} --lora-modules {modules}"
     return AdapterExport(out, launch)
 
 

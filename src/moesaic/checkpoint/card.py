@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from moesaic.checkpoint.native import ModelFolder
 
 CARD: Final = "README.md"
+_OWN_BASE: Final = ("A delta that all experts share is folded into the base's weights, which are in `base/`.", "")
 
 
 def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
@@ -19,7 +20,7 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         folder: The model folder.
         results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
     """
-    base = folder.base["model"]
+    base = folder.base_title
     lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
     if re.fullmatch(r"[\w.-]+/[\w.-]+", str(base)):
         lines.append(f"base_model: {base}")
@@ -30,6 +31,7 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
         f"mix {mixing} per token.",
         "",
+        *(_OWN_BASE if folder.has_own_base else ()),
         "| expert | language | rank | scale |",
         "|---|---|---|---|",
         *(

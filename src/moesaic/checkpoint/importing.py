@@ -169,7 +169,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     with space_errors(out):
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(folder.path, partial, ignore=shutil.ignore_patterns(OPTIONS))
-        if base is not None:
+        if base is not None and not folder.has_own_base:
             description = read_json(partial / DESCRIPTION)
             description["base"]["model"] = base
             write_json(partial / DESCRIPTION, description)

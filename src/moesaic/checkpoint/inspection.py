@@ -91,7 +91,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     base_parameters = sum(sizes.values())
     return ModelFacts(
         path=str(folder.path),
-        base=str(folder.base["model"]),
+        base=folder.base_title,
         kind=folder.kind,
         top_k=folder.top_k,
         experts=experts,

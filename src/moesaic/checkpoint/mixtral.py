@@ -184,7 +184,7 @@ def _compare(written: TensorReader, name: str, expected: Tensor, first: int) -> 
 
 
 def _summary(folder: ModelFolder, merge: Merge) -> list[str]:
-    base = folder.base["model"]
+    base = folder.base_title
     onto = "the base as it was in training" if merge.merge_onto == "trained" else "the stored base"
     return [
         f"{merge.target.architecture} with {len(folder.experts)} experts on `{base}`, {folder.top_k} per token; "

@@ -4,9 +4,10 @@
         moesaic.json             format version, base and its digest, experts, router kind, top_k, file sizes
         experts/<name>/          a standard PEFT adapter: adapter_config.json, adapter_model.safetensors
         router.safetensors       layers.<i>.weight [E, D], for noisy gates layers.<i>.noise [E, D]
+        base/                    only where training changed the base: a Hugging Face checkpoint of it
         README.md                the model card, with scores once they are known
 
-The base itself is not in the folder: it is named by the recipe's ``base`` section and recognised by its digest. The
+Otherwise the base is not in the folder: it is named by the recipe's ``base`` section and recognised by its digest. The
 folder is made under another name and renamed, with ``moesaic.json`` written last, so one that can be opened is whole.
 Nothing is unpickled.
 """
@@ -40,6 +41,7 @@ FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "moesaic.json"
 ROUTER: Final = "router.safetensors"
 EXPERTS: Final = "experts"
+BASE: Final = "base"
 
 _MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
 _EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
@@ -67,7 +69,8 @@ class ModelFolder:
 
     Attributes:
         path: The folder.
-        base: The recipe's ``base`` section: model, dtype, quantize.
+        base: The recipe's ``base`` section: model, dtype, quantize. In a folder with a base of its own, ``model`` is
+            where that is, and ``origin`` what it was made from.
         base_digest: Digest of the base's weights, as ``model.base_files`` computes it.
         experts: In the order of the gates' rows.
         kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
@@ -87,6 +90,16 @@ class ModelFolder:
     def names(self) -> tuple[str, ...]:
         """Names of the experts, in the order of the gates' rows."""
         return tuple(expert.name for expert in self.experts)
+
+    @property
+    def has_own_base(self) -> bool:
+        """Whether the base's weights are in the folder."""
+        return "origin" in self.base
+
+    @property
+    def base_title(self) -> str:
+        """The base's name for people, the same wherever the folder lies."""
+        return str(self.base.get("origin", self.base["model"]))
 
     def expert_path(self, name: str) -> Path:
         """Returns the PEFT adapter folder of an expert."""
@@ -131,6 +144,7 @@ def save_model_folder(
     top_k: int,
     languages: Sequence[str] | None = None,
     reuse: Mapping[str, Path] | None = None,
+    own_base: Base | None = None,
 ) -> ModelFolder:
     """Writes a model folder; it appears under its name whole or not at all, replacing an earlier one.
 
@@ -145,6 +159,8 @@ def save_model_folder(
         top_k: Experts per token; ``softmax`` uses all of them.
         languages: One per expert; the experts' names by default.
         reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
+        own_base: A base whose weights are no longer those of ``base_spec``: it is written into the folder, and
+            ``base_digest`` is replaced by its digest.
 
     Raises:
         ModelError: Names, kind, top_k or the gates' shapes do not fit each other.
@@ -152,6 +168,7 @@ def save_model_folder(
     """
     from safetensors.torch import save_file
 
+    from moesaic.model.base_files import BaseSource
     from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, write_adapter
 
     names = [expert.name for expert in experts]
@@ -163,13 +180,19 @@ def save_model_folder(
     with space_errors(path):
         shutil.rmtree(partial, ignore_errors=True)
         (partial / EXPERTS).mkdir(parents=True)
+        adapters_base = str(base_spec["model"])
+        if own_base is not None:
+            own_base.model.save_pretrained(partial / BASE)
+            own_base.tokenizer.save_pretrained(partial / BASE)
+            base_digest, adapters_base = BaseSource(BASE, partial / BASE).digest, f"../../{BASE}"
+            base_spec = {**base_spec, "model": BASE, "origin": base_spec["model"]}
         for expert in experts:
             if reuse and expert.name in reuse:
                 (partial / EXPERTS / expert.name).mkdir()
                 for file in (CONFIG_FILE, WEIGHTS_FILE):
                     shutil.copyfile(reuse[expert.name] / file, partial / EXPERTS / expert.name / file)
             else:
-                write_adapter(expert, partial / EXPERTS / expert.name, base=str(base_spec["model"]))
+                write_adapter(expert, partial / EXPERTS / expert.name, base=adapters_base)
         tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in router_tensors.items()}
         save_file(tensors, partial / ROUTER, metadata={"format": "pt"})
         description = {
@@ -291,6 +314,8 @@ def _disk_key(name: str) -> str:
 
 def _parse(path: Path, description: Mapping[str, Any]) -> ModelFolder:
     base = dict(description["base"])
+    if "origin" in base:
+        base["model"] = str(path / BASE)
     return ModelFolder(
         path=path,
         base_digest=str(base.pop("digest")),

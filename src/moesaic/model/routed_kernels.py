@@ -27,10 +27,10 @@ from torch import Tensor
 TILE_F, TILE_D, TILE_N = 128, 64, 64
 """Columns of F, D and N that a program has at a time."""
 
-ROWS = 32
+ROWS = 64
 """Slots of a program of ``routed_hidden`` and tokens of one of ``routed_output``; fewer for a single token."""
 
-WARPS = 8
+WARPS = 4
 """Warps of a program."""
 
 _LEAST = 16

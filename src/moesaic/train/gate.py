@@ -2,6 +2,10 @@
 
 The second stretch is the last stage of Branch-Train-MiX (Sukhbaatar et al. 2024, section 3): it turns a merge into
 something better than its parts. Both start from a validated state and keep the best one, so that neither can hurt.
+
+With ``shared_rank`` the second stretch also trains one low-rank delta on every linear layer, which all experts share as
+the shared experts of DeepSeekMoE (Dai et al. 2024, section 3.2) are shared: what the languages have in common is learnt
+once, from all of them. Afterwards it is folded into the base's weights, so that it costs nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from moesaic.model.moe import extract_router, load_router, moe_blocks
 from moesaic.model.router import Routing
 from moesaic.recipe import GateRecipe
 from moesaic.train.experts import checkpointed_activations, seed_of
+from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
 _GATES_DONE = "gates-trained"
@@ -40,10 +45,12 @@ class GateResult:
         gates: The gate-only stretch.
         joint: Gates and experts together.
         experts_changed: The joint stretch found a better state, so the experts differ from what went in.
+        base_changed: It also trained a shared delta, which is in the base's weights now.
     """
 
     gates: TrainingResult
     joint: TrainingResult
+    base_changed: bool = False
 
     @property
     def experts_changed(self) -> bool:
@@ -61,7 +68,7 @@ def train_gate(
     seed: int,
     folder: Path,
 ) -> GateResult:
-    """Trains a composed model in place; its best state is left in it.
+    """Trains a composed model in place; its best state is left in it, a shared delta in the base's own weights.
 
     Args:
         accelerator: Device and precision.
@@ -86,7 +93,6 @@ def train_gate(
     batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
     per_step = options.accumulation * accelerator.num_processes
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
-    loss = PackedLoss(model, options, _routing_loss(options))
 
     def stretch(name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float) -> TrainingResult:
         for parameter in model.parameters():
@@ -98,7 +104,7 @@ def train_gate(
         with packed_attention(model), checkpointed_activations(model, options.gradient_checkpointing):
             return train(
                 accelerator,
-                loss,
+                PackedLoss(model, options, _routing_loss(options)),
                 parameters,
                 PackedBatches(training, languages, options.row_tokens, seed=seed_of(seed, name) % 2**31),
                 lambda: validation_loss(model, validation, languages, options.row_tokens, accelerator.autocast),
@@ -120,11 +126,18 @@ def train_gate(
         partial = done / ".result.partial"
         partial.write_text(json.dumps(asdict(gates)))
         partial.rename(done / "result.json")
-    joint = stretch("joint", routers | factors, joint_steps, options.joint_learning_rate)
+    torch.manual_seed(seed_of(seed, "shared"))
+    shared = put_in(model, options.shared_rank) if options.shared_rank else {}
+    try:
+        joint = stretch("joint", routers | factors | shared, joint_steps, options.joint_learning_rate)
+        if shared and joint.best_step > 0:
+            fold_in(model)
+    finally:
+        take_out(model)
     # The result says that the gates are there, so it goes first: a kill in between leaves nothing that promises them.
     (done / "result.json").unlink()
     shutil.rmtree(done)
-    return GateResult(gates, joint)
+    return GateResult(gates, joint, bool(shared) and joint.best_step > 0)
 
 
 def _routing_loss(options: GateRecipe) -> Callable[[dict[int, Routing], PackedBatch], Tensor] | None:

@@ -1,4 +1,4 @@
-"""PEFT adapters inside the loaded base: put in for a while, taken out again."""
+"""PEFT adapters inside the loaded base: put in for a while, taken out again or folded into its weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from torch import nn
 
 from moesaic.model.backbone import Base
 from moesaic.model.lora import check_expert, read_adapter
+from moesaic.recipe import ATTENTION_TARGETS, MLP_TARGETS
 
 
 @contextmanager
@@ -39,6 +41,36 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
         yield base.model.eval()
     finally:
         take_out(base.model)
+
+
+def put_in(model: Any, rank: int) -> dict[str, nn.Parameter]:
+    """Puts a trainable delta of scale 1 on every linear layer of the decoder, zero at first; returns its factors.
+
+    Args:
+        model: A causal language model, composed or not; in a routed block the base's projections get the delta, so that
+            all experts share it.
+        rank: Rank of the deltas.
+    """
+    targets = [*ATTENTION_TARGETS, *MLP_TARGETS]
+    with quiet_peft():
+        adapted = get_peft_model(
+            model, LoraConfig(r=rank, lora_alpha=rank, target_modules=targets, task_type="CAUSAL_LM")
+        )
+    return {name: parameter for name, parameter in adapted.named_parameters() if "lora_" in name}
+
+
+@torch.no_grad()
+def fold_in(model: Any) -> None:
+    """Adds the deltas of all adapters to the weights under them, in float32, rounded once, and takes them out."""
+    for module in model.modules():
+        if isinstance(module, LoraLayer):
+            weight = module.get_base_layer().weight
+            for name in module.active_adapters:
+                delta_OI = module.scaling[name] * (
+                    module.lora_B[name].weight.float() @ module.lora_A[name].weight.float()
+                )
+                weight.copy_(weight.float() + delta_OI)
+    take_out(model)
 
 
 def take_out(model: Any) -> None:
