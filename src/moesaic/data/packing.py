@@ -21,7 +21,7 @@ import bisect
 import dataclasses
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,12 +68,19 @@ class PackedBatch:
 
     def to(self, device: torch.device | str) -> PackedBatch:
         """Returns the batch with every tensor on ``device``."""
-        moved: dict[str, Any] = {
-            field.name: value.to(device, non_blocking=True)
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> PackedBatch:
+        """Returns the batch in page-locked memory, from where a copy to a GPU waits for nothing that runs there."""
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> PackedBatch:
+        changed: dict[str, Any] = {
+            field.name: change(value)
             for field in dataclasses.fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
         }
-        return dataclasses.replace(self, **moved)
+        return dataclasses.replace(self, **changed)
 
 
 def assign_rows(lengths: Sequence[int], row_tokens: int, order: Sequence[int] | None = None) -> list[list[int]]:

@@ -136,7 +136,10 @@ def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:
     padding, device = row_tokens - batch.num_tokens, batch.input_ids_1T.device
     ends = [*range(batch.num_tokens + longest, row_tokens, longest), *([row_tokens] if padding else [])]
     ends += [row_tokens] * (-(len(batch.example_ids_D) + len(ends)) % DOCUMENTS)
-    boundaries = torch.tensor(ends, dtype=torch.int32, device=device)
+    boundaries = torch.tensor(ends, dtype=torch.int32)
+    if device.type == "cuda":  # from other memory a copy would wait for all that the GPU has to do before
+        boundaries = boundaries.pin_memory()
+    boundaries = boundaries.to(device, non_blocking=True)
     positions_P = torch.arange(padding, device=device) % longest
 
     def padded(values_1T: Tensor, value: int) -> Tensor:

@@ -2,6 +2,8 @@
 
     rows -> loss -> backward -> clip -> AdamW -> log -> sometimes validate -> sometimes checkpoint
 
+A step's loss is read when the next step is under way, so that a GPU never waits for the one who reads it.
+
 The caller says what is trained (named parameters), on which rows, how a validation loss is found and for how many
 steps. The loop keeps the state with the lowest validation loss, the untrained one included, so training never hurts.
 Everything that decides the next step (parameters, moments, random state, place in the data) is in the checkpoint: a run
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -54,6 +57,16 @@ class TrainingResult:
     best_step: int
     best_loss: float
     history: list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that was taken: its number, rate and tokens, and what waits for its loss and gradient norm."""
+
+    step: int
+    rate: float
+    tokens: int
+    outcome: Callable[[], list[float]]
 
 
 class PackedLoss(nn.Module):
@@ -153,39 +166,52 @@ def train(
         _record_validation(progress, validate(), best, parameters, log)
     rows = _endless(batches)
     rows_a_step = options.accumulation * accelerator.num_processes
+    pin = accelerator.device.type == "cuda"
     upcoming: list[PreparedRow] = []
-    last_checkpoint = time.monotonic()
+    running: _Step | None = None
+    last_checkpoint = last_read = time.monotonic()
     with Bar(name, total_steps, "steps") as bar:
         bar.advance(progress.step)
+
+        def read(taken: _Step, due: bool = False) -> None:
+            nonlocal last_read
+            loss, norm = taken.outcome()
+            if not math.isfinite(loss):
+                raise MoesaicError(
+                    f"{name}: the loss is {loss} at step {taken.step}; lower the learning rate (now {learning_rate}) "
+                    "or clip_norm, then run again"
+                )
+            speed = round(taken.tokens / (time.monotonic() - last_read))
+            facts = {"loss": loss, "rate": taken.rate, "grad_norm": norm, "tokens_per_second": speed}
+            log.write(taken.step, **facts)
+            if due:
+                _record_validation(progress, validate(), best, parameters, log)
+                facts["validation_loss"] = progress.history[-1][1]
+            _track(accelerator, name, taken.step, facts)
+            bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=speed)
+            last_read = time.monotonic()
+
         while progress.step < total_steps and not _exhausted(progress, options):
-            started = time.monotonic()
             step = progress.step + 1
             rate = learning_rate_at(step, total_steps, learning_rate, options.warmup_fraction)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            group_rows = upcoming or _next_rows(rows, rows_a_step)
-            outcome = _step(accelerator, module, trainable, optimizer, group_rows, options.clip_norm)
-            progress.cursor = batches.state_dict()
+            group_rows = upcoming or _next_rows(rows, rows_a_step, pin)
+            outcome = _copied(_step(accelerator, module, trainable, optimizer, group_rows, options.clip_norm))
+            progress.step, progress.cursor = step, batches.state_dict()
             # A GPU is still at work on this step: the next one's rows cost no time now.
-            upcoming = _next_rows(rows, rows_a_step) if step < total_steps else []
-            loss, norm = outcome.tolist()
-            if not math.isfinite(loss):
-                raise MoesaicError(
-                    f"{name}: the loss is {loss} at step {step}; lower the learning rate (now {learning_rate}) "
-                    "or clip_norm, then run again"
-                )
-            progress.step = step
-            tokens = sum(row.num_tokens for row, _, _ in group_rows)
-            speed = tokens / (time.monotonic() - started)
-            facts = {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": round(speed)}
-            log.write(step, **facts)
-            if step % every == 0 or step == total_steps:
-                _record_validation(progress, validate(), best, parameters, log)
-                facts["validation_loss"] = progress.history[-1][1]
-            _track(accelerator, name, step, facts)
-            bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=round(speed))
-            if time.monotonic() - last_checkpoint >= 60 * options.checkpoint_minutes and accelerator.is_main_process:
+            upcoming = _next_rows(rows, rows_a_step, pin) if step < total_steps else []
+            if running is not None:
+                read(running)
+            running = _Step(step, rate, sum(row.num_tokens for row, _, _ in group_rows), outcome)
+            is_due = step % every == 0 or step == total_steps
+            saves = time.monotonic() - last_checkpoint >= 60 * options.checkpoint_minutes
+            if is_due or saves:
+                read(running, is_due)
+                running = None
+            if saves and accelerator.is_main_process:
                 save_checkpoint(folder, progress, parameters, best, optimizer)
+            if saves:
                 last_checkpoint = time.monotonic()
     with torch.no_grad():
         for key, parameter in parameters.items():
@@ -224,8 +250,30 @@ def _step(
     return torch.stack([loss_sum.double() / max(1, own_labels), norm.double()])
 
 
-def _next_rows(rows: Iterator[PackedBatch], count: int) -> list[PreparedRow]:
-    return [(row, *targets(row)) for row in itertools.islice(rows, count)]
+def _copied(values: Tensor) -> Callable[[], list[float]]:
+    """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it."""
+    if values.device.type != "cuda":
+        return cast("Callable[[], list[float]]", values.tolist)
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    host.copy_(values, non_blocking=True)
+    end = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    end.record()
+
+    def wait() -> list[float]:
+        end.synchronize()
+        return cast("list[float]", host.tolist())
+
+    return wait
+
+
+def _next_rows(rows: Iterator[PackedBatch], count: int, pin: bool) -> list[PreparedRow]:
+    prepared = [(row, *targets(row)) for row in itertools.islice(rows, count)]
+    if not pin:
+        return prepared
+    # From other memory a copy would wait for all that the GPU has to do before.
+    return [
+        (row.pin_memory(), positions_N.pin_memory(), labels_N.pin_memory()) for row, positions_N, labels_N in prepared
+    ]
 
 
 def _record_validation(
