@@ -36,7 +36,7 @@ def candidates(recipe: Recipe) -> list[Variant]:
         Variant("top_1", "gate: top-1", ("gate.kind=top_k", "gate.top_k=1")),
         Variant("noisy_top_k", "gate: noisy top-2", ("gate.kind=noisy_top_k", "gate.top_k=2")),
         *([_shared(0)] if shared else ()),
-        _epochs(3),
+        _epochs(recipe.experts, 3),
         *(Variant(f"init_{init}", f"init: {init}", (f"gate.init={init}",)) for init in ("zero", "prompts")),
         _rank(recipe.experts, 8),
         _rank(recipe.experts, 32),
@@ -45,7 +45,7 @@ def candidates(recipe: Recipe) -> list[Variant]:
         Variant("experts_hardly_trained", "experts trained for one step", ("experts.max_steps=1",)),
         _gate_only(shared),
         *(_shared(rank) for rank in (shared // 2, 2 * shared) if rank),
-        _epochs(1),
+        _epochs(recipe.experts, 1),
         Variant("top_2", "gate: top-2", ("gate.kind=top_k", "gate.top_k=2")),
         # Both coefficients as in Shazeer et al. 2017, appendix C.
         Variant(
@@ -77,9 +77,13 @@ def _gate_only(shared: int) -> Variant:
     return Variant("gate_only", "gates alone, experts as they were", overrides, "no shared delta" if shared else "")
 
 
-def _epochs(epochs: int) -> Variant:
+def _epochs(experts: ExpertsRecipe, epochs: int) -> Variant:
+    """Experts of so many passes, validated at least once in each, so that one that overfits is not kept."""
+    overrides = [f"experts.epochs={epochs}"]
+    if experts.evaluations < epochs:
+        overrides.append(f"experts.evaluations={epochs}")
     title = f"experts trained for {epochs} {'passes' if epochs > 1 else 'pass'}"
-    return Variant(f"experts_epochs_{epochs}", title, (f"experts.epochs={epochs}",))
+    return Variant(f"experts_epochs_{epochs}", title, tuple(overrides))
 
 
 def _rank(experts: ExpertsRecipe, rank: int) -> Variant:

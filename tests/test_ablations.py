@@ -167,6 +167,7 @@ def test_the_most_telling_variants_come_first_and_keep_the_recipe_valid(tmp_path
         "experts_epochs_3": 3,
         "experts_epochs_1": 1,
     }
+    assert recipes["experts_epochs_3"].experts.evaluations == 3  # the recipe's one validation would keep what overfits
     odd = [variant.name for variant in candidates(load_recipe(QUICKSTART, ["gate.shared_rank=1"]))]
     assert len(set(odd)) == len(odd)
     assert {"shared_0", "shared_2"} <= set(odd)
