@@ -1,7 +1,7 @@
 """What each part of a recipe is worth: one variant a row, each compared with the recipe itself on validation examples.
 
     python benchmarks/ablations.py RECIPE [key=value ...] [--out results.json] [--devices 0,1] [--only NAME ...]
-                                   [--minutes M]
+                                   [--minutes M] [--reuse WORKSPACE]
     python benchmarks/ablations.py --table results.json
 
 The recipe as it stands is the reference. A variant changes one thing; a variant that the recipe is already is left out.
@@ -9,7 +9,8 @@ Each is a ``moesaic run`` of its own, without programs (``predict.limit=0``), in
 ``<output>/<name>-ablations/``; what it shares with the reference (data, experts, initial gates) is linked there and the
 run skips it, because the digests agree. With several devices a variant starts as soon as one is free and the reference
 has what it shares. The result file is written again after every variant. Stopped at any moment, the same command goes
-on where it was; a failed variant is tried again.
+on where it was; a failed variant is tried again. ``--reuse`` gives the reference the stages that a run of the same
+recipe has finished, with the seconds they took there; what was made from other inputs is made again.
 
 Figures are nats per code token: per language the sum over its examples, then the mean of the languages. Intervals (95%)
 resample examples within a language; a difference pairs the same examples of both models.
@@ -18,7 +19,6 @@ resample examples within a language; a difference pairs the same examples of bot
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -32,12 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from ablation_figures import REFERENCE, differences, estimates, markdown_table, plain, read_losses
+from ablation_variants import Variant, candidates
 
 from moesaic.artifacts import Workspace, read_json, versions, write_json
-from moesaic.data.sources import CORPUS, read_source, source_digest
-from moesaic.errors import DataError, MoesaicError, RecipeError
-from moesaic.languages import LANGUAGES, get_language, suggest
-from moesaic.recipe import DataRecipe, Recipe, load_recipe
+from moesaic.errors import CheckpointError, MoesaicError, RecipeError
+from moesaic.languages import suggest
+from moesaic.recipe import Recipe, load_recipe
 
 MARKER = "ablation.json"  # how a workspace's run ended: digest of its recipe, reason where it failed
 MEASURED = (  # the same for every variant: losses and routing on validation, nothing generated, nothing executed
@@ -50,79 +50,6 @@ MEASURED = (  # the same for every variant: losses and routing on validation, no
 )
 _POLL_SECONDS = 0.5
 _REASON_CHARACTERS = 600
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row: what it changes in the recipe.
-
-    Attributes:
-        name: Key on the command line and folder name.
-        title: The row's title.
-        overrides: ``key=value`` on top of the reference's.
-        note: What a reader must know to read the row.
-    """
-
-    name: str
-    title: str
-    overrides: tuple[str, ...] = ()
-    note: str = ""
-
-
-def candidates(recipe: Recipe) -> list[Variant]:
-    """Every variant that this script knows for a recipe, cheap ones first; some may be the recipe itself."""
-    languages, experts = recipe.data.languages, recipe.experts
-    found = [
-        Variant("softmax", "gate: softmax over all experts", ("gate.kind=softmax",)),
-        Variant("top_1", "gate: top-1", ("gate.kind=top_k", "gate.top_k=1")),
-        Variant("top_2", "gate: top-2", ("gate.kind=top_k", "gate.top_k=2")),
-        Variant("noisy_top_k", "gate: noisy top-2", ("gate.kind=noisy_top_k", "gate.top_k=2")),
-        *(Variant(f"init_{init}", f"init: {init}", (f"gate.init={init}",)) for init in ("zero", "prompts", "ridge")),
-        Variant("gate_only", "gates alone, experts as they were", ("gate.joint_epochs=0",)),
-        Variant("load_balance", "switch balance loss 0.01", ("gate.load_balance=0.01",)),
-        Variant("z_loss", "router z-loss 0.001", ("gate.z_loss=0.001",)),
-        # Both coefficients as in Shazeer et al. 2017, appendix C.
-        Variant(
-            "noisy_importance_load",
-            "noisy top-2, importance 0.1 and load 0.1",
-            ("gate.kind=noisy_top_k", "gate.top_k=2", "gate.importance=0.1", "gate.load=0.1"),
-        ),
-    ]
-    for rank in (8, 16, 32, 64):
-        alpha = experts.alpha * rank / experts.rank  # the scale alpha / rank stays
-        found.append(
-            Variant(f"rank_{rank}", f"rank {rank}", (f"experts.rank={rank}", f"experts.alpha={json.dumps(alpha)}"))
-        )
-    if len(languages) > 2:
-        found.append(_with_languages(recipe, languages[:2]))
-    if extra := extra_languages(recipe.data):
-        found.append(_with_languages(recipe, languages + extra))
-    note = "attention deltas are trained but cannot be routed: compose leaves them out"
-    found.append(Variant("targets_all", "experts trained on attention too", ("experts.targets=all",), note))
-    return found
-
-
-def _with_languages(recipe: Recipe, languages: tuple[str, ...]) -> Variant:
-    overrides = [f"data.languages=[{', '.join(languages)}]"]
-    if recipe.gate.kind != "softmax" and recipe.gate.top_k > len(languages):
-        overrides.append(f"gate.top_k={len(languages)}")
-    titles = ", ".join(get_language(name).title for name in languages)
-    return Variant(f"experts_{len(languages)}", f"{len(languages)} experts: {titles}", tuple(overrides))
-
-
-def extra_languages(data: DataRecipe) -> tuple[str, ...]:
-    """Languages that the source has beyond the recipe's; of a hub data set all are tried."""
-    found = []
-    for name in LANGUAGES:
-        if name not in data.languages:
-            try:
-                (read_source if data.source == CORPUS else source_digest)(
-                    data.model_copy(update={"languages": (name,)})
-                )
-            except DataError:
-                continue
-            found.append(name)
-    return tuple(found)
 
 
 def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
@@ -141,15 +68,16 @@ def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
     return found
 
 
-def link_stage(source: Path, target: Path) -> None:
-    """Links a finished stage's files into another workspace; what is there already stays."""
+def link_stage(source: Path, target: Path) -> bool:
+    """Links a finished stage's files into another workspace; what is there already stays, and False is returned."""
     if target.exists():
-        return
+        return False
     partial = target.with_name(f".{target.name}.linking")
     shutil.rmtree(partial, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, partial, copy_function=_link)
     partial.rename(target)
+    return True
 
 
 def _link(source: str, target: str) -> None:
@@ -244,6 +172,24 @@ class Ablations:
         self.logs = self.out.parent / f"{self.out.stem}-logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.began = time.monotonic()
+
+    def reuse(self, finished: Path) -> None:
+        """Links the stages up to the gate that another run has finished, where the reference has none.
+
+        Args:
+            finished: Workspace of that run; its stages' digests say whether the reference can use them.
+
+        Raises:
+            CheckpointError: No stage is finished there.
+        """
+        stages = ["data", *(f"experts/{name}" for name in self.recipes[REFERENCE].data.languages), "compose", "gate"]
+        other = Workspace(finished) if finished.is_dir() else None
+        found = [name for name in stages if other is not None and other.manifest(name) is not None]
+        if not found:
+            message = f"--reuse {finished}: no finished stage is there; name the workspace of a run (OUTPUT/NAME)"
+            raise CheckpointError(message)
+        linked = [name for name in found if link_stage(finished / name, self.reference.path(name))]
+        self.say(f"{REFERENCE}: from {finished}: {', '.join(linked) or 'nothing that is not there already'}")
 
     def overrides_of(self, variant: Variant) -> list[str]:
         return [*self.overrides, *variant.overrides, f"name={variant.name}"]
@@ -381,6 +327,7 @@ def main() -> int:
     parser.add_argument("--devices", help="GPUs to use, e.g. 0,1; one variant at a time without it")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants (and the reference)")
     parser.add_argument("--minutes", type=float, help="start no variant after that many")
+    parser.add_argument("--reuse", type=Path, metavar="WORKSPACE", help="a run of the recipe whose stages are taken")
     parser.add_argument("--table", type=Path, metavar="RESULTS", help="print a result file as a Markdown table")
     options = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -395,6 +342,8 @@ def main() -> int:
         for name in options.only:
             if name not in names:
                 parser.error(f"--only {name}: {suggest(name, names)}")
+        if options.reuse is not None:
+            ablations.reuse(options.reuse)
         ablations.run(options.only, options.devices.split(",") if options.devices else [None], options.minutes)
     except MoesaicError as error:
         print(error, file=sys.stderr)

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ablation_figures import differences, estimates, markdown_table, read_losses
-from ablations import REFERENCE, Ablations, candidates, shared_stages
+from ablation_variants import candidates
+from ablations import REFERENCE, Ablations, shared_stages
 
-from moesaic.artifacts import read_json
-from moesaic.errors import RecipeError
+from moesaic.artifacts import read_json, write_json
+from moesaic.errors import CheckpointError, RecipeError
+from moesaic.recipe import load_recipe
 from test_pipeline import write_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,12 +143,69 @@ def test_variants_change_one_thing_and_leave_out_what_the_recipe_is(tmp_path):
     names = [variant.name for variant in candidates(recipes[REFERENCE])]
     assert len(set(names)) == len(names)
     assert "experts_7" not in names  # the embedded corpus has four languages
+    assert not any(name.startswith("shared_") for name in names)  # the recipe has no shared delta
+    assert recipes["experts_hardly_trained"].experts.max_steps == 1
+
+
+def test_the_most_telling_variants_come_first_and_keep_the_recipe_valid(tmp_path):
+    ablations = Ablations(QUICKSTART, [f"output={tmp_path}", "gate.shared_rank=6", "experts.epochs=2"], None)
+    assert not ablations.refused
+    recipes = ablations.recipes
+    first = [
+        "softmax", "top_1", "noisy_top_k", "shared_0", "experts_epochs_3", "init_zero", "init_prompts", "rank_8",
+        "rank_32", "load_balance", "z_loss",
+    ]  # fmt: skip
+    assert list(recipes)[1:12] == first
+    assert list(recipes)[-1] == "targets_all"
+    assert {name: recipe.gate.shared_rank for name, recipe in recipes.items() if recipe.gate.shared_rank != 6} == {
+        "shared_0": 0,
+        "gate_only": 0,
+        "shared_3": 3,
+        "shared_12": 12,
+    }
+    assert {name: recipe.experts.epochs for name, recipe in recipes.items() if recipe.experts.epochs != 2} == {
+        "experts_epochs_3": 3,
+        "experts_epochs_1": 1,
+    }
+    assert recipes["experts_epochs_3"].experts.evaluations == 3  # the recipe's one validation would keep what overfits
+    odd = [variant.name for variant in candidates(load_recipe(QUICKSTART, ["gate.shared_rank=1"]))]
+    assert len(set(odd)) == len(odd)
+    assert {"shared_0", "shared_2"} <= set(odd)
 
 
 def test_a_source_with_more_languages_gets_a_variant_with_more_experts(tmp_path):
     ablations = Ablations(write_recipe(tmp_path), ["data.languages=[python]"], None)
     assert ablations.recipes["experts_2"].data.languages == ("python", "java")
     assert "gate.top_k" in ablations.refused["top_2"]  # two experts a token of one
+
+
+def finished_stage(folder: Path, digest: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "file").write_text(digest)
+    write_json(folder / "manifest.json", {"digest": digest, "files": {"file": len(digest)}})
+    return folder
+
+
+def test_finished_stages_of_another_run_become_the_references_own(tmp_path, capsys):
+    ablations = Ablations(QUICKSTART, [f"output={tmp_path / 'out'}"], None)
+    reference, other = ablations.reference, tmp_path / "other"
+    for name in ("data", "experts/python", "experts/cpp", "gate", "predict"):
+        finished_stage(other / name, f"other {name}")
+    (other / "experts" / "cpp" / "file").write_text("cut")  # not what its manifest says
+    finished_stage(reference.path("data"), "the reference's own")
+    ablations.reuse(other)
+    assert reference.manifest("data")["digest"] == "the reference's own"
+    for name in ("experts/python", "gate"):
+        assert reference.is_done(name, f"other {name}")
+    assert not any(reference.path(name).exists() for name in ("experts/cpp", "compose", "predict"))
+    said = "experts/python, gate"
+    assert said in capsys.readouterr().err
+    ablations.reuse(other)
+    assert "nothing that is not there already" in capsys.readouterr().err
+    for empty in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(CheckpointError, match=r"--reuse .*: no finished stage"):
+            ablations.reuse(empty)
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_stages_are_shared_where_their_inputs_are(tmp_path):
@@ -158,7 +217,7 @@ def test_stages_are_shared_where_their_inputs_are(tmp_path):
 
     assert shared("gate_only") == shared("load_balance") == ["data", *experts, "compose"]
     assert shared("softmax") == shared("init_zero") == ["data", *experts]
-    assert shared("rank_8") == shared("targets_all") == ["data"]
+    assert shared("rank_8") == shared("targets_all") == shared("experts_hardly_trained") == ["data"]
     assert shared("experts_2") == experts[:2]
 
 
@@ -195,6 +254,15 @@ def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
     assert {row["name"]: row for row in read_json(out)["rows"]} == rows
     table_only = run(out, "--table", str(out)).stdout
     assert "| gates alone, experts as they were |" in table_only
+    again = tmp_path / "again" / "results.json"
+    elsewhere = (f"output={tmp_path / 'elsewhere'}", "evaluate.bootstrap_samples=1000", "--out", str(again))
+    ended = run(recipe, *elsewhere, "--only", REFERENCE, "--reuse", str(root / REFERENCE))
+    assert ended.returncode == 0, ended.stderr
+    log = (again.parent / "results-logs" / f"{REFERENCE}.log").read_text()
+    assert all(f"{name}: finished earlier, skipped" in log for name in ("data", "experts/java", "compose", "gate"))
+    assert read_json(again)["rows"][0]["loss"] == rows[REFERENCE]["loss"]
+    ended = run(recipe, *elsewhere, "--reuse", str(tmp_path / "nowhere"))
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
     with pytest.raises(RecipeError, match="with other experts: name another"):
         Ablations(recipe, ["experts.rank=3"], out)
 

@@ -17,6 +17,7 @@ import pytest
 from moesaic.artifacts import file_digest, read_json
 from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.pipeline import Run
+from moesaic.plan import print_plan
 from moesaic.recipe import load_recipe
 from pico import pico_base
 
@@ -263,7 +264,7 @@ def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
     before = stage_seconds(root)
     last = _process(recipe, "moesaic.train.loop", "save_checkpoint", -1)
     assert last.returncode == 0, last.stderr
-    assert "dense_lora: resuming after step 2" in last.stderr
+    assert "dense_lora/one_epoch: resuming after step 2" in last.stderr
     assert {name: stage_seconds(root)[name] for name in before} == before
     assert numbers(killed) == numbers(whole)
 
@@ -414,6 +415,21 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
         assert word in done.stdout
     assert "baselines" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()
+
+
+def test_a_plan_has_a_row_for_each_schedule_of_the_dense_adapter(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    run = Run(load_recipe(write_recipe(tmp_path), ["compare=[dense_lora]"]))
+    run(("data",))
+    print_plan(run)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    table = {row[0]: row for row in rows if row}
+    tokens = {name: int(row[4].replace(",", "")) for name, row in table.items() if row[3]}  # of stretches with steps
+    one, whole = (tokens.pop(f"baselines/dense_lora: {name}") for name in ("one_epoch", "whole_budget"))
+    assert set(tokens) == {"experts/python", "experts/java", "gate: gates", "gate: joint"}
+    assert one == int(table["gate: joint"][2].replace(",", ""))
+    step = whole / int(table["baselines/dense_lora: whole_budget"][3])
+    assert sum(tokens.values()) <= whole + len(tokens) <= sum(tokens.values()) + step + len(tokens)
 
 
 def test_mbxp_asks_only_what_was_kept_out_of_training(tmp_path):

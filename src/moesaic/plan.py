@@ -34,7 +34,8 @@ def print_plan(run: Run) -> None:
         add(stretch)
     for name in recipe.compare:
         if name == "dense_lora":
-            add(adapter_stretch(f"baselines/{name}", training, recipe, dense_options(training, recipe)))
+            for schedule, options in dense_options(training, recipe).items():
+                add(adapter_stretch(f"baselines/{name}: {schedule}", training, recipe, options))
         elif name in ("ties", "dare_ties"):
             validation = run.encoded("validation")
             tokens = sum(len(example.ids) for example in validation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,22 +15,23 @@ from peft.tuners.lora import LoraLayer
 from torch.utils._python_dispatch import TorchDispatchMode
 from training_data import LANGUAGES, toy_examples
 
-from moesaic.artifacts import read_json
+from moesaic.artifacts import read_json, write_json
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
 from moesaic.model.generate import generate
 from moesaic.model.generate_cuda import GraphedStep
-from moesaic.model.lora import LowRank, read_adapter, write_adapter
+from moesaic.model.lora import WEIGHTS_FILE, LowRank, read_adapter, write_adapter
 from moesaic.model.loss import validation_loss
 from moesaic.model.moe import compose, extract_router, is_composed
 from moesaic.model.slots import SlotBatch
 from moesaic.recipe import Recipe
+from moesaic.train import baselines, loop
 from moesaic.train.arrow import ROUTER, StackedArrow, arrow_model
-from moesaic.train.baselines import baseline_model, make_baseline
+from moesaic.train.baselines import NOTE, baseline_model, make_baseline, train_dense
 from moesaic.train.budget import adapter_stretch, dense_options, expert_stretches, gate_stretches
 from moesaic.train.gate_init import initial_gates
-from moesaic.train.injection import adapted
+from moesaic.train.injection import adapted, put_in
 from moesaic.train.merges import DENSITY, WEIGHTS, merge
 from pico import ATTENTION, MLP, pico_base, random_expert
 
@@ -195,28 +197,140 @@ def test_experts_that_do_not_match_are_refused(base, tmp_path):
         make("linear", base, unequal, tmp_path / "linear")
 
 
+def num_parameters(adapter: Path) -> dict[str, int]:
+    """Module path -> parameters of its factors."""
+    return {path: A.numel() + B.numel() for path, (A, B) in read_adapter(adapter).deltas.items()}
+
+
 def test_dense_lora_has_the_parameters_and_tokens_of_the_whole_mixture(base, adapters, tmp_path):
     recipe = recipe_for(base)
     training = toy_examples(8)
-    options = dense_options(training, recipe)
+    schedules = dense_options(training, recipe)
+    assert list(schedules) == ["one_epoch", "whole_budget"]
     stretches = expert_stretches(training, recipe) + gate_stretches(training, recipe)
     budget = sum(stretch.processed for stretch in stretches)
-    dense = adapter_stretch("dense", training, recipe, options)
+    dense = {name: adapter_stretch(name, training, recipe, options) for name, options in schedules.items()}
     assert [stretch.steps for stretch in stretches] == [4, 4, 3, 4]
-    assert budget <= dense.processed < budget + dense.processed / dense.steps
-    assert options.alpha / options.rank == recipe.experts.alpha / recipe.experts.rank
+    whole = dense["whole_budget"]
+    assert budget <= whole.processed < budget + whole.processed / whole.steps
+    assert dense["one_epoch"].processed == whole.tokens
+    for options in schedules.values():
+        assert options.alpha / options.rank == recipe.experts.alpha / recipe.experts.rank
+        assert options.learning_rate == recipe.experts.learning_rate
+        assert options.evaluations >= max(recipe.experts.evaluations, recipe.gate.evaluations)
 
     note = make("dense_lora", base, adapters, tmp_path / "dense")
-    count = {
-        name: sum(A.numel() + B.numel() for A, B in read_adapter(path).deltas.values())
-        for name, path in {**adapters, "dense": tmp_path / "dense"}.items()
+    experts = [num_parameters(adapters[name]) for name in LANGUAGES]
+    assert num_parameters(tmp_path / "dense") == {path: sum(e[path] for e in experts) for path in experts[0]}
+    assert {row["schedule"]: row["training"]["steps"] for row in note["tried"]} == {
+        name: stretch.steps for name, stretch in dense.items()
     }
-    assert count["dense"] == sum(count[name] for name in LANGUAGES)
-    assert note["training"]["steps"] == dense.steps
-    assert note["training"]["best_loss"] < note["training"]["history"][0][1]
-    with baseline_model(base, tmp_path / "dense") as model, packed_attention(model):
-        loss = validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)
-    assert loss == pytest.approx(note["training"]["best_loss"], rel=1e-5)
+    best = min(note["tried"], key=lambda row: row["training"]["best_loss"])
+    assert note["chosen"] == best["schedule"]
+    assert best["training"]["best_loss"] < best["training"]["history"][0][1]
+    assert dense_loss(base, tmp_path / "dense") == pytest.approx(best["training"]["best_loss"], rel=1e-5)
+    kept = {str(path.relative_to(tmp_path / "dense")) for path in (tmp_path / "dense").rglob("*") if path.is_file()}
+    files = {f"{name}/{file}" for name in schedules for file in ("metrics.jsonl", "training.json")}
+    assert kept == files | {"adapter_config.json", "adapter_model.safetensors", "baseline.json"}
+
+
+def dense_loss(base, folder):
+    with baseline_model(base, folder) as model, packed_attention(model):
+        return validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)
+
+
+def test_dense_lora_beside_a_shared_delta_trains_no_layer_less_than_the_mixture(base, adapters, tmp_path, capsys):
+    gate = {"joint_learning_rate": 3e-3, "shared_rank": 3, "row_tokens": 300, "init_programs": 4, "gate_steps": 1}
+    (options, *_) = dense_options(toy_examples(8), recipe_for(base, gate=gate)).values()
+    assert (options.learning_rate, options.row_tokens, options.alpha / options.rank) == (3e-3, 300, 1.0)
+
+    note = make("dense_lora", base, adapters, tmp_path / "dense", gate=gate)
+    assert {note["rank"], note["alpha"]} == {2 * RANK + 3}
+    assert set(note["targets"]) == {*MLP, *ATTENTION}
+    model = copy.deepcopy(base.model)
+    shared = {name.removeprefix("base_model.model."): p.numel() for name, p in put_in(model, 3).items()}
+    experts = [num_parameters(adapters[name]) for name in LANGUAGES]
+    dense = num_parameters(tmp_path / "dense")
+    for path, count in dense.items():
+        mixture = sum(numel for name, numel in shared.items() if name.startswith(f"{path}.lora_"))
+        mixture += sum(expert.get(path, 0) for expert in experts)
+        assert count >= mixture > 0
+        assert count == mixture or "self_attn" in path
+    assert len(shared) == 2 * len(dense)
+    assert "cannot route" not in capsys.readouterr().err  # a warning about experts
+
+
+@pytest.mark.parametrize(("epochs", "names"), [(0.4, ["whole_budget"]), (0.6, ["one_epoch", "whole_budget"])])
+def test_one_epoch_is_a_schedule_only_where_the_budget_is_longer(base, epochs, names):
+    gate = {"top_k": 1, "gate_steps": 0, "joint_epochs": 0.6, "row_tokens": 100}
+    experts = {"rank": RANK, "alpha": 8, "epochs": epochs, "row_tokens": 100}
+    schedules = dense_options(toy_examples(40), recipe_for(base, experts=experts, gate=gate))
+    assert list(schedules) == names
+    assert schedules["whole_budget"].epochs == pytest.approx(epochs + 0.6, abs=0.04)
+
+
+def test_the_better_schedule_is_kept_whichever_it_is(base, tmp_path):
+    data = (toy_examples(8), toy_examples(4, seed=9), LANGUAGES)
+    options = recipe_for(base).experts
+    rates = {"bad": 1e-6, "good": 1e-2}
+    for order in (("bad", "good"), ("good", "bad")):
+        folder = tmp_path / order[0]
+        folder.mkdir()
+        schedules = {name: options.model_copy(update={"learning_rate": rates[name]}) for name in order}
+        note = train_dense(Accelerator(cpu=True), base, *data, schedules, 0, folder)
+        assert (note["chosen"], note["learning_rate"]) == ("good", 1e-2)
+        losses = {row["schedule"]: row["training"]["best_loss"] for row in note["tried"]}
+        assert losses["good"] < 0.9 * losses["bad"]
+        write_json(folder / NOTE, {"kind": "adapter", **note})
+        assert dense_loss(base, folder) == pytest.approx(losses["good"], rel=1e-5)
+
+
+class Killed(BaseException):
+    """Ends a training as a kill does: nobody catches it."""
+
+
+def dies_at(monkeypatch, target, name, call, counts=lambda *_: True):
+    """Replaces a function by one that raises ``Killed`` in place of the ``call``-th call that counts."""
+    calls, original = itertools.count(1), getattr(target, name)
+
+    def dying(*arguments, **keywords):
+        if counts(*arguments) and next(calls) == call:
+            raise Killed
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(target, name, dying)
+
+
+@pytest.mark.parametrize(
+    ("moment", "finished", "said"),
+    [
+        ((loop, "save_checkpoint", 3), [], "dense_lora/one_epoch: resuming after step 2 of 4"),
+        ((baselines, "train_adapter", 2), ["one_epoch"], ""),
+        ((loop, "save_checkpoint", 9), ["one_epoch"], "dense_lora/whole_budget: resuming after step 4 of 15"),
+        # The better adapter's configuration is moved to its place, its weights are not.
+        ((Path, "replace", 1, lambda path, _: path.name == WEIGHTS_FILE), ["one_epoch", "whole_budget"], ""),
+    ],
+)
+def test_a_killed_dense_training_goes_on_and_repeats_no_finished_schedule(
+    base, adapters, tmp_path, monkeypatch, capsys, moment, finished, said
+):
+    experts = {"rank": RANK, "alpha": 8, "epochs": 2, "row_tokens": 400, "evaluations": 2, "checkpoint_minutes": 0}
+    whole = make("dense_lora", base, adapters, tmp_path / "whole", experts=experts)
+    steps = {row["schedule"]: row["training"]["steps"] for row in whole["tried"]}
+    assert steps == {"one_epoch": 4, "whole_budget": 15}
+    folder = tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        dies_at(patch, *moment)
+        with pytest.raises(Killed):
+            make("dense_lora", base, adapters, folder, experts=experts)
+    assert [name for name in steps if (folder / name / "training.json").exists()] == finished
+    capsys.readouterr()
+    assert make("dense_lora", base, adapters, folder, experts=experts) == whole
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert all(f"dense_lora/{name}" not in shown for name in finished)
+    for file in ("adapter_config.json", "adapter_model.safetensors", "baseline.json"):
+        assert (folder / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
 def test_hidden_gates_are_the_composed_model_with_prompt_gates(base, adapters, tmp_path):

@@ -1,7 +1,7 @@
 """Baselines that join the table: what else can be made of the same experts, or of the same data.
 
     linear, ties, dare_ties   the experts merged into one adapter                    ``merges``
-    dense_lora                one adapter on all languages, as many parameters and tokens as the Mixture-of-Experts
+    dense_lora                one adapter on all languages, no fewer parameters and tokens than the Mixture-of-Experts
     hidden_gates              the Mixture-of-Experts under mergekit's hidden-state gates, not trained
     arrow                     the experts routed by their own deltas                 ``arrow``
 
@@ -80,8 +80,8 @@ def make_baseline(
             rows = recipe.gate.row_tokens
             facts = merge_tuned(name, accelerator, base, adapters, validation, languages, rows, seed, folder)
         case "dense_lora":
-            options = dense_options(training, recipe)
-            facts = train_dense(accelerator, base, training, validation, languages, options, seed, folder)
+            schedules = dense_options(training, recipe)
+            facts = train_dense(accelerator, base, training, validation, languages, schedules, seed, folder)
         case "hidden_gates":
             kind = "model"
             facts = compose_hidden_gates(accelerator, base, adapters, training, recipe, folder)
@@ -100,11 +100,11 @@ def train_dense(
     training: Sequence[EncodedExample],
     validation: Sequence[EncodedExample],
     languages: Sequence[str],
-    options: ExpertsRecipe,
+    schedules: Mapping[str, ExpertsRecipe],
     seed: int,
     folder: Path,
 ) -> dict[str, Any]:
-    """Trains one adapter on all languages; the state with the lowest validation loss is kept.
+    """Trains an adapter on all languages by each schedule; the state with the lowest validation loss of all is kept.
 
     Args:
         accelerator: Device and precision.
@@ -112,16 +112,34 @@ def train_dense(
         training: Encoded training examples of all languages.
         validation: Encoded validation examples of all languages.
         languages: All languages of the run.
-        options: Hyperparameters; ``dense_options`` gives those of equal size and cost.
+        schedules: Schedule -> hyperparameters, which differ in the schedule alone (``dense_options``).
         seed: Seed of the run.
-        folder: Gets the adapter and ``metrics.jsonl``; a killed training goes on from its checkpoint here.
+        folder: Gets the adapter, and ``<schedule>/`` with the metrics of each; a killed training goes on from its
+            checkpoint there, and a finished one is not repeated.
 
     Returns:
-        Facts for ``baseline.json``.
+        Facts for ``baseline.json``: the hyperparameters, every schedule tried, and the one that was chosen.
     """
-    result = train_adapter(accelerator, base, "dense_lora", training, validation, languages, options, seed, folder)
-    facts = {key: getattr(options, key) for key in ("rank", "alpha", "learning_rate", "epochs")}
-    return {**facts, "training": asdict(result)}
+    tried = []
+    for schedule, options in schedules.items():
+        own = folder / schedule
+        finished = own / "training.json"
+        if not finished.exists():
+            own.mkdir(exist_ok=True)
+            name = f"dense_lora/{schedule}"
+            result = train_adapter(accelerator, base, name, training, validation, languages, options, seed, own)
+            write_json(finished, asdict(result))
+        tried.append({"schedule": schedule, "epochs": options.epochs, "training": read_json(finished)})
+    chosen = min(tried, key=lambda row: row["training"]["best_loss"])["schedule"]
+    for schedule in schedules:
+        for file in (CONFIG_FILE, WEIGHTS_FILE):
+            source = folder / schedule / file
+            if schedule != chosen:
+                source.unlink(missing_ok=True)
+            elif source.exists():  # a killed run may have moved it
+                source.replace(folder / file)
+    common = {key: getattr(schedules[chosen], key) for key in ("rank", "alpha", "learning_rate")}
+    return {**common, "targets": schedules[chosen].target_modules(), "chosen": chosen, "tried": tried}
 
 
 def compose_hidden_gates(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
-from moesaic.recipe import ExpertsRecipe, Recipe
+from moesaic.recipe import ExpertsRecipe, Optimisation, Recipe
+
+_WORTH_ANOTHER: Final = 1.05  # epochs of the budget from which a schedule of one epoch is another one
 
 
 @dataclass(frozen=True)
@@ -57,26 +60,46 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe) -> list[S
     ]
 
 
-def dense_options(training: Sequence[EncodedExample], recipe: Recipe) -> ExpertsRecipe:
-    """Options of one adapter on all languages that costs what the whole Mixture-of-Experts costs.
+def dense_options(training: Sequence[EncodedExample], recipe: Recipe) -> dict[str, ExpertsRecipe]:
+    """Options of one adapter on all languages that is given no less than the whole Mixture-of-Experts, by schedule.
 
-    Its rank is the sum of the experts' ranks, so it has exactly their number of trainable parameters; alpha / rank,
-    learning rate and the other options are the experts'. It sees as many tokens as experts and gates together, and is
-    validated as often per pass as an expert, so that the best state is not missed.
+    Two schedules, of which the better one counts: the Mixture-of-Experts' whole token budget, and one epoch, whose rate
+    decays before the adapter overfits. One epoch is left out where the budget is shorter or nearly the same (up to 5%).
+
+    Its rank is the sum of the experts' ranks: the experts' number of trainable parameters, at their alpha / rank and
+    with their optimiser settings. With ``gate.shared_rank`` that rank comes on top and every linear layer gets an
+    adapter, so that there is no layer where it trains fewer parameters. Rate, rows and the rest of the optimiser are
+    then those of the joint stage, which trains on all languages as it does. The scale is 1, as of the shared delta,
+    which starts from nothing at that rate as it does: under AdamW a delta moves at a pace that grows with scale and
+    rank, so the experts' larger scale belongs to their smaller rank.
+
+    A schedule is validated at least as often as an expert, in all and per pass, and as the joint stage, in all.
 
     Args:
         training: Encoded training examples of all languages.
         recipe: The recipe.
+
+    Returns:
+        ``one_epoch``, where it is worth a training, and ``whole_budget``.
     """
+    experts, gate = recipe.experts, recipe.gate
     budget = sum(stretch.processed for stretch in expert_stretches(training, recipe) + gate_stretches(training, recipe))
     epochs = budget / sum(len(example.ids) for example in training)
-    experts = recipe.experts
-    return experts.model_copy(
-        update={
-            "rank": experts.rank * len(recipe.data.languages),
-            "alpha": experts.alpha * len(recipe.data.languages),
-            "epochs": epochs,
-            "max_steps": None,
-            "evaluations": max(1, round(experts.evaluations * epochs / experts.epochs)),
-        }
-    )
+    rank = experts.rank * len(recipe.data.languages) + gate.shared_rank
+    changes: dict[str, Any] = {"rank": rank, "alpha": rank * experts.alpha / experts.rank, "max_steps": None}
+    if gate.shared_rank:
+        changes |= {key: getattr(gate, key) for key in Optimisation.model_fields}
+        changes |= {"learning_rate": gate.joint_learning_rate, "targets": "all", "alpha": float(rank)}
+    schedules = {"one_epoch": 1.0} if epochs > _WORTH_ANOTHER else {}
+    return {
+        name: experts.model_copy(
+            update={
+                **changes,
+                "epochs": length,
+                "evaluations": max(
+                    experts.evaluations, gate.evaluations, round(experts.evaluations * length / experts.epochs)
+                ),
+            }
+        )
+        for name, length in {**schedules, "whole_budget": epochs}.items()
+    }

@@ -65,7 +65,7 @@ def train_adapter(
         )
     modules = options.target_modules()
     beyond = sorted(set(modules) - set(MLP_TARGETS))
-    if beyond:
+    if beyond and name in languages:  # a dense baseline is not routed
         say(f"note: experts.targets trains {', '.join(beyond)}, which a Mixtral export cannot route")
     batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
     total_steps = max(1, math.ceil(options.epochs * len(batches) / (options.accumulation * accelerator.num_processes)))
