@@ -4,8 +4,8 @@ A step multiplies every weight with as many rows as there are texts. MKL first p
 which for few rows takes longer than the product itself. Here that is done once a generation, by the operators that
 ``torch.compile`` freezes models with; they are private, so they are looked up before they are used. Same sums, other
 order. The price is a second copy of the weights while texts are generated, so it stops at ``PACKED_BYTES``. Weights
-beyond, and all of them without those operators, are multiplied as ``(W x^T)^T``, for which the library reads them as they
-lie: slower than packed, faster than ``x W^T`` for 8 to 56 rows (docs/lab-log.md, 2026-11-24).
+beyond, and all of them without those operators, are multiplied as ``(W x^T)^T``, which reads them as they lie: slower
+than packed, faster than ``x W^T`` for 8 to 56 rows (docs/lab-log.md, 2026-11-24).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PACKED_BYTES = 2 * 1024**3
 """Most bytes of weights that are packed, in the model's order."""
 
 _PACKED_FOR = 64
-"""Number of rows that weights are packed for. Any other may be multiplied; up to here the choice made no difference."""
+"""Number of rows that weights are packed for. Any other may be multiplied; packed for one, products were slower."""
 
 
 @contextmanager
@@ -41,11 +41,15 @@ def few_row_products(model: nn.Module, num_rows: int) -> Iterator[None]:
     """
     layers = [module for module in model.modules() if type(module) is nn.Linear and _is_slow(module.weight)]
     bytes_left = PACKED_BYTES if num_rows > 1 and _can_pack() else 0
+    products: list[Callable[[Tensor], Tensor]] = []
     for layer in layers:
-        product: Callable[[Tensor], Tensor] = partial(_weight_first, layer)
-        if layer.weight.nbytes <= bytes_left:
+        if layer.weight.nbytes > bytes_left:
+            products.append(partial(_weight_first, layer))
+        else:
             bytes_left -= layer.weight.nbytes
-            product = partial(_packed, layer, torch.ops.mkl._mkl_reorder_linear_weight(layer.weight, _PACKED_FOR))
+            packed = torch.ops.mkl._mkl_reorder_linear_weight(layer.weight, _PACKED_FOR)
+            products.append(partial(_packed, layer, packed))
+    for layer, product in zip(layers, products, strict=True):
         layer.forward = product  # type: ignore[method-assign]
     try:
         yield
