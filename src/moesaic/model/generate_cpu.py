@@ -10,9 +10,10 @@ than packed, faster than ``x W^T`` for 8 to 56 rows (docs/lab-log.md, 2026-11-24
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ def few_row_products(model: nn.Module, num_rows: int) -> Iterator[None]:
     """
     layers = [module for module in model.modules() if type(module) is nn.Linear and _is_slow(module.weight)]
     bytes_left = PACKED_BYTES if num_rows > 1 and _can_pack() else 0
-    products: list[Callable[[Tensor], Tensor]] = []
+    products: list[Any] = []
     for layer in layers:
         if layer.weight.nbytes > bytes_left:
             products.append(partial(_weight_first, layer))
@@ -64,7 +65,8 @@ def _is_slow(weight: Tensor) -> bool:
 
 def _can_pack() -> bool:
     names = ("_mkl_reorder_linear_weight", "_mkl_linear")
-    return torch.backends.mkl.is_available() and all(hasattr(torch.ops.mkl, name) for name in names)
+    has_mkl: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return has_mkl and all(hasattr(torch.ops.mkl, name) for name in names)
 
 
 def _packed(layer: nn.Linear, packed: Tensor, x: Tensor) -> Tensor:
