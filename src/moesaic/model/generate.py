@@ -18,7 +18,7 @@ import torch
 
 from moesaic.errors import ModelError
 from moesaic.model.backbone import context_length
-from moesaic.model.generate_cpu import weight_first
+from moesaic.model.generate_cpu import few_row_products
 from moesaic.model.moe import is_composed, record_routing
 from moesaic.model.router import Routing
 from moesaic.model.sampling import uniform_numbers
@@ -123,7 +123,7 @@ def generate(
     was_training = model.training
     model.eval()
     recording: Any = record_routing(model) if trace and is_composed(model) else nullcontext({})
-    with torch.inference_mode(), weight_first(model), recording as routing:
+    with torch.inference_mode(), few_row_products(model, num_slots), recording as routing:
         batch = SlotBatch(model, num_slots, capacity, temperature, top_p, compile and not trace)
         step = batch.step if trace else fastest_step(batch)
         while queue or active:

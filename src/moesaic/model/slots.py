@@ -63,7 +63,7 @@ class SlotBatch:
         self.cache: list[tuple[Tensor, Tensor]] = []
         self._cache_argument = cache_argument(self.decoder)
         self._window = sliding_window(model.config)
-        # Not on a CPU, where ``weight_first`` decides how each layer multiplies.
+        # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
         is_gpu = self.device.type == "cuda"
         self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
         self.kernels = [fits(layer) for layer in self.decoder.layers]
