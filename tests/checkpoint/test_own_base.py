@@ -1,4 +1,4 @@
-"""A model folder with a base of its own needs no other: it loads, moves, is inspected, pushed, exported and imported."""
+"""A model folder with a base of its own needs no other: it loads, moves, is inspected, pushed, exported, imported."""
 
 import json
 import shutil
