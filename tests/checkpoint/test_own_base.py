@@ -148,7 +148,9 @@ def test_inspect_tells_the_base_s_bytes_from_the_folder_s(tmp_path: Path) -> Non
     assert shown.exit_code == 0, shown.output
     assert f"on a base made from {tmp_path / 'original'}" in shown.stdout
     assert "which are in the folder" in shown.stdout
-    assert "are in `base/`" in (folder.path / "README.md").read_text()
+    card = (folder.path / "README.md").read_text()
+    assert "are in `base/`" in card
+    assert "works on its own, on `base/`." in card
 
 
 def test_push_uploads_the_base_too_and_notices_when_it_is_missing(tmp_path: Path) -> None:
