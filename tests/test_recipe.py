@@ -85,6 +85,20 @@ def test_keys_that_do_not_fit_each_other_are_listed_beside_what_is_wrong_by_itse
     assert len(found) == 9
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("gate.joint_epochs=0", "gate.shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs"),
+        ("base.quantize=nf4", "gate.shared_rank is 8, but base.quantize is nf4: a delta cannot be folded into 4-bit"),
+    ],
+)
+def test_a_shared_delta_has_to_be_trained_and_folded(write, override, said):
+    assert load_recipe(write(), ["gate.shared_rank=8"]).gate.shared_rank == 8
+    found = problems(write(), "gate.shared_rank=8", override)
+    assert len(found) == 1
+    assert said in found[0]
+
+
 def test_required_keys_of_the_wrong_kind_are_named_once(write):
     found = problems(write("base: 3\ndata: {source: 4}\n"))
     assert [line.split(":")[0] for line in found] == ["base", "data.source"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from moesaic.artifacts import Stage, digest_of, read_json, write_json
+from moesaic.artifacts import Stage, digest_of, read_json, require_space, write_json
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.progress import say
 from moesaic.recipe import Recipe
@@ -158,37 +158,46 @@ class Run(Session):
         with self.stage("gate", digest) as stage:
             if stage is None:
                 return
-            from moesaic.checkpoint.native import read_model_folder, save_model_folder
-            from moesaic.model.moe import extract_experts, extract_router
-            from moesaic.train.gate import train_gate
+            shared = self.recipe.gate.shared_rank > 0
+            if shared:
+                size = sum(parameter.nbytes for parameter in self.base.model.parameters())
+                require_space(stage.folder, size, "the base that gate.shared_rank changes")
+            try:
+                self._train_gate(stage)
+            finally:
+                if shared:
+                    self.drop_base()  # its weights may be others now
 
-            start = read_model_folder(self.workspace.path("compose") / "model")
-            with self.loaded(start.path) as model:
-                result = train_gate(
-                    self.accelerator,
-                    model,
-                    self.encoded("train"),
-                    self.encoded("validation"),
-                    self.recipe.data.languages,
-                    self.recipe.gate,
-                    self.recipe.seed,
-                    stage.folder,
-                )
-                experts, gates = extract_experts(model), extract_router(model)
-            save_model_folder(
-                stage.folder / "model",
-                base_spec=self.recipe.base.model_dump(mode="json"),
-                base_digest=self.base.digest,
-                experts=experts,
-                router_tensors=gates,
-                kind=start.kind,
-                top_k=start.top_k,
-                reuse={} if result.experts_changed else {name: start.expert_path(name) for name in start.names},
-                own_base=self.base if result.base_changed else None,
+    def _train_gate(self, stage: Stage) -> None:
+        from moesaic.checkpoint.native import read_model_folder, save_model_folder
+        from moesaic.model.moe import extract_experts, extract_router
+        from moesaic.train.gate import train_gate
+
+        start = read_model_folder(self.workspace.path("compose") / "model")
+        with self.loaded(start.path) as model:
+            result = train_gate(
+                self.accelerator,
+                model,
+                self.encoded("train"),
+                self.encoded("validation"),
+                self.recipe.data.languages,
+                self.recipe.gate,
+                self.recipe.seed,
+                stage.folder,
             )
-            if result.base_changed:
-                self.drop_base()
-            write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
+            experts, gates = extract_experts(model), extract_router(model)
+        save_model_folder(
+            stage.folder / "model",
+            base_spec=self.recipe.base.model_dump(mode="json"),
+            base_digest=self.base.digest,
+            experts=experts,
+            router_tensors=gates,
+            kind=start.kind,
+            top_k=start.top_k,
+            reuse={} if result.experts_changed else {name: start.expert_path(name) for name in start.names},
+            own_base=self.base if result.base_changed else None,
+        )
+        write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
@@ -288,8 +297,10 @@ class Run(Session):
             for name in languages:
                 with force_expert(model, name):
                     measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
+        del model  # the next one may have a base of its own, and the device no room for both
         with self.loaded(self.workspace.path("gate") / "model", dtype) as model:
             measure("moe", model, languages, languages, folder / "routing.json")
+        del model
         for name in self.recipe.compare:
             from moesaic.train.baselines import baseline_model
 

@@ -68,8 +68,8 @@ class Session:
         return base
 
     def drop_base(self) -> None:
-        """Lets go of a base whose weights were changed: the next who asks for it gets it from the disk."""
-        del self.base
+        """Lets go of the base, if it is loaded: the next who asks for it gets it from the disk."""
+        self.__dict__.pop("base", None)
 
     @functools.cached_property
     def prompt(self) -> PromptFormat:
@@ -173,16 +173,19 @@ class Session:
 
     @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
-        """The base, or the folder's own one, composed as a model folder says; taken apart afterwards."""
+        """The base composed as a model folder says, taken apart afterwards; or the folder's own base, in its place."""
         import torch
 
         from moesaic.checkpoint.native import load_moe, read_model_folder
         from moesaic.model.moe import decompose
 
+        own_base = read_model_folder(folder).has_own_base
+        if own_base:
+            self.drop_base()  # a device that has room for one base need not have it for two
         model, _, _ = load_moe(
             folder,
             device=self.accelerator.device,
-            base=None if read_model_folder(folder).has_own_base else self.base,
+            base=None if own_base else self.base,
             factor_dtype=torch.float32 if dtype is None else dtype,
         )
         try:

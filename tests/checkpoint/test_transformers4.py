@@ -5,13 +5,15 @@ import subprocess
 import sysconfig
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from test_mixtral import TOKENS, logits, make_folder
+from test_own_base import make_own
 
 from moesaic.checkpoint.mixtral import export_mixtral
-from moesaic.checkpoint.native import load_moe
+from moesaic.checkpoint.native import BASE, load_moe
 from pico import pico_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(900)]
@@ -45,6 +47,21 @@ def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+def run_there(old_python: Path, checkpoint: Path) -> dict[str, Any]:
+    """What the program above prints of a checkpoint."""
+    done = subprocess.run(
+        [old_python, "-c", _PROGRAM, str(checkpoint), json.dumps(TOKENS.tolist())],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=checkpoint.parent,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert found["version"].startswith("4.57")
+    return found
+
+
 @pytest.mark.parametrize(
     "sizes",
     [
@@ -60,16 +77,7 @@ def test_same_logits_and_tokens(
     monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
     folder = make_folder(tmp_path, pico_base(tmp_path / "base", **sizes))  # type: ignore[arg-type]
     export_mixtral(folder.path, tmp_path / "out")
-    done = subprocess.run(
-        [old_python, "-c", _PROGRAM, str(tmp_path / "out"), json.dumps(TOKENS.tolist())],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["version"].startswith("4.57")
+    found = run_there(old_python, tmp_path / "out")
     assert found["class"] == "MixtralForCausalLM"
     assert found["missing"] == []
     assert found["unexpected"] == []
@@ -78,3 +86,13 @@ def test_same_logits_and_tokens(
     assert found["ids"] == tokenizer("abc").input_ids
     greedy = ours.generate(TOKENS, max_new_tokens=8, do_sample=False)
     assert found["greedy"] == greedy.tolist()
+
+
+def test_a_base_of_the_model_s_own_has_the_same_logits(
+    tmp_path: Path, old_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    folder, changed = make_own(tmp_path)  # with a rotary base frequency other than the default
+    found = run_there(old_python, folder.path / BASE)
+    assert (found["class"], found["missing"], found["unexpected"]) == ("LlamaForCausalLM", [], [])
+    torch.testing.assert_close(torch.tensor(found["logits"]), changed, atol=1e-5, rtol=1e-5)

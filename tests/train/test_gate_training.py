@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ from accelerate import Accelerator
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
+from moesaic.errors import MoesaicError
 from moesaic.evaluate.routing import RoutingSums
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, validation_loss
 from moesaic.model.moe import compose, expert_names, extract_experts, extract_router, record_routing
 from moesaic.recipe import GateRecipe
+from moesaic.train import gate
 from moesaic.train.gate import train_gate
 from moesaic.train.gate_init import calibrated_scale, initial_gates, ridge_weights
 from pico import pico_llama, random_experts
@@ -162,3 +165,83 @@ def test_language_loss_teaches_the_gate_the_language(tmp_path, monkeypatch):
     model = composed()
     train_toy(model, tmp_path / "a", language=5.0, gate_steps=16, learning_rate=5e-2, joint_epochs=0.0)
     assert all(row["top1"] > 0.8 for row in own_experts(model).values())
+
+
+def base_weights(model):
+    """All weights that are neither gates nor experts, as they are now."""
+    own = ("router.", "_PERD", "_PERF", "_ERF", "_ERD")
+    return {name: value.clone() for name, value in model.state_dict().items() if not any(part in name for part in own)}
+
+
+def test_a_shared_delta_trains_beside_experts_and_gates_and_ends_in_the_base(tmp_path, monkeypatch):
+    model, moved = composed(top_k=2), {}
+    set_gates(model, "ridge")
+
+    def watched(accelerator, loss, parameters, *arguments, name, **options):
+        before = {key: parameter.detach().clone() for key, parameter in parameters.items()}
+        result = original(accelerator, loss, parameters, *arguments, name=name, **options)
+        moved[name] = {key: not torch.equal(parameter, before[key]) for key, parameter in parameters.items()}
+        return result
+
+    original = gate.train
+    monkeypatch.setattr(gate, "train", watched)
+    before = base_weights(model)
+    result = train_toy(model, tmp_path / "a", shared_rank=4, joint_epochs=3)
+    assert result.base_changed
+    assert result.joint.best_loss < result.gates.best_loss
+    assert all("router" in key for key in moved["gates"])
+    kinds = [
+        ("lora_A", 14), ("lora_B", 14), ("router.weight_ED", 2),
+        ("gate_up_A_PERD", 2), ("gate_up_B_PERF", 2), ("down_A_ERF", 2), ("down_B_ERD", 2),
+    ]  # fmt: skip
+    for part, count in kinds:  # of two layers with seven linear layers each
+        assert [value for key, value in moved["joint"].items() if part in key] == [True] * count, part
+    assert len(moved["joint"]) == sum(count for _, count in kinds)
+    after = base_weights(model)
+    assert after.keys() == before.keys()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {name for name in after if name.endswith("_proj.weight")}
+    assert len(changed) == 14
+    with packed_attention(model):
+        now = validation_loss(model, toy_examples(4, 9), LANGUAGES, 400)
+    assert now == pytest.approx(result.joint.best_loss, rel=1e-5)  # of the unfolded model
+
+
+def test_a_joint_stretch_that_only_hurts_leaves_the_base_as_it_was(tmp_path, monkeypatch):
+    # Both stretches begin with a validation; whatever comes after is worse.
+    losses = itertools.count(1)
+    monkeypatch.setattr("moesaic.train.gate.validation_loss", lambda *_: float(next(losses)))
+    model = composed(top_k=2)
+    before, experts = base_weights(model), {e.name: e for e in extract_experts(model)}
+    result = train_toy(model, tmp_path / "a", shared_rank=4)
+    assert result.joint.steps > 0
+    assert not result.base_changed
+    assert not result.experts_changed
+    after = base_weights(model)
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    for expert in extract_experts(model):
+        assert all(torch.equal(p.A_RI, experts[expert.name].deltas[k].A_RI) for k, p in expert.deltas.items())
+
+
+def test_a_shared_delta_is_taken_out_when_training_fails(tmp_path, monkeypatch):
+    model = composed(top_k=2)
+    before = base_weights(model)
+    losses = iter([1.0, 0.9, 0.8, float("nan")])
+    monkeypatch.setattr("moesaic.train.gate.validation_loss", lambda *_: next(losses))
+    with pytest.raises(MoesaicError, match="lower the learning rate"):
+        train_toy(model, tmp_path / "a", shared_rank=4, gate_steps=2)
+    after = base_weights(model)
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_shared_delta_with_recomputed_activations_and_routing_losses(tmp_path):
+    results = []
+    for wanted in (False, True):
+        model = composed(top_k=2)
+        results.append(
+            train_toy(model, tmp_path / str(wanted), shared_rank=4, gradient_checkpointing=wanted, language=0.1)
+        )
+    assert results[0].base_changed
+    assert results[0] == results[1]

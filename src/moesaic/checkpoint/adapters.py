@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from moesaic.artifacts import space_errors
+from moesaic.artifacts import read_json, space_errors, write_json
 from moesaic.checkpoint.native import BASE, read_model_folder
 from moesaic.errors import ModelError
 
@@ -27,7 +27,7 @@ class AdapterExport:
 def export_peft(model: Path, out: Path) -> AdapterExport:
     """Copies the adapters of a model folder byte by byte, and its base if it has one of its own.
 
-    The gates stay behind: each adapter is one expert.
+    The gates stay behind: each adapter is one expert. With a copied base, the configurations name where it is now.
 
     Args:
         model: The model folder.
@@ -37,6 +37,8 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
         ModelError: ``out`` exists, or ``model`` is no model folder.
         SpaceError: The disk is full.
     """
+    from moesaic.model.lora import CONFIG_FILE
+
     folder = read_model_folder(model)
     if out.exists():
         raise ModelError(f"{out} exists already: give another folder, or remove it")
@@ -47,6 +49,12 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
             shutil.copytree(folder.expert_path(name), partial / name)
         if folder.has_own_base:
             shutil.copytree(folder.path / BASE, partial / BASE)
+            for name in folder.names:
+                config = read_json(partial / name / CONFIG_FILE)
+                # PEFT takes a relative path for a name on the hub.
+                write_json(
+                    partial / name / CONFIG_FILE, {**config, "base_model_name_or_path": str(out.absolute() / BASE)}
+                )
         partial.rename(out)
     modules = " ".join(f"{name}={out / name}" for name in folder.names)
     rank = max(expert.rank for expert in folder.experts)

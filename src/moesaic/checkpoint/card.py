@@ -47,7 +47,8 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         "",
         *_score_lines(results),
         "",
-        f"Base digest `{folder.base_digest}`. Each folder below `experts/` is a PEFT adapter and works on its own.",
+        f"Base digest `{folder.base_digest}`. Each folder below `experts/` is a PEFT adapter and works on its own"
+        + (", on `base/`." if folder.has_own_base else "."),
     ]
     (folder.path / CARD).write_text("\n".join(lines) + "\n")
 

@@ -195,11 +195,7 @@ def moe_config(config: Mapping[str, Any], num_experts: int, top_k: int, dtype: s
     values |= {key: config[key] for key in _COMMON if key in config}
     if values.get("head_dim") is None:
         values["head_dim"] = config["hidden_size"] // config["num_attention_heads"]
-    theta, rope = rotary(config)
-    values["rope_theta"] = theta
-    values["rope_scaling"] = None if rope["rope_type"] == "default" else rope
-    values["rope_parameters"] = {**rope, "rope_theta": theta}
-    values["dtype"] = values["torch_dtype"] = dtype
+    values |= both_spellings(config, dtype)
     values["num_experts_per_tok"] = top_k
     values |= target.extra
     if target is _MIXTRAL:
@@ -211,6 +207,18 @@ def moe_config(config: Mapping[str, Any], num_experts: int, top_k: int, dtype: s
     if target is _QWEN3:
         values["attention_bias"] = bool(config.get("attention_bias"))
     return values
+
+
+def both_spellings(config: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """Returns rotary settings and number format under the names of transformers 4 and of transformers 5."""
+    theta, rope = rotary(config)
+    return {
+        "rope_theta": theta,
+        "rope_scaling": None if rope["rope_type"] == "default" else rope,
+        "rope_parameters": {**rope, "rope_theta": theta},
+        "dtype": dtype,
+        "torch_dtype": dtype,
+    }
 
 
 def split_layer_key(name: str) -> tuple[int, str] | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from moesaic.checkpoint.card import CARD
 from moesaic.checkpoint.formats import PROJECTIONS, split_layer_key
-from moesaic.checkpoint.native import ModelFolder, check_base, read_model_folder
+from moesaic.checkpoint.native import BASE, ModelFolder, check_base, read_model_folder
 from moesaic.checkpoint.preflight import AdapterFactors
 from moesaic.checkpoint.streaming import TensorReader
 
@@ -26,7 +26,8 @@ class ModelFacts:
 
     Attributes:
         path: The folder.
-        base: The base's spec.
+        base: The base's spec; for a base of the folder's own, what that was made from.
+        own_base: Whether the base's weights are in the folder.
         kind: Gate.
         top_k: Experts per token.
         experts: Name -> rank, parameters and bytes.
@@ -34,7 +35,7 @@ class ModelFacts:
         total_parameters: Base, experts and gates.
         active_parameters: Parameters that a token meets: base, gates and its top_k experts' factors.
         mixtral_parameters: Parameters of the same model exported with full experts.
-        folder_bytes: Size of the model folder.
+        folder_bytes: Size of the model folder but for its own base.
         base_bytes: Size of the base's weights.
         gate_conditions: Condition number of each layer's gate, in order; infinite when rows are linearly dependent.
         warnings: What looks wrong.
@@ -43,6 +44,7 @@ class ModelFacts:
 
     path: str
     base: str
+    own_base: bool
     kind: str
     top_k: int
     experts: dict[str, dict[str, int]]
@@ -92,6 +94,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     return ModelFacts(
         path=str(folder.path),
         base=folder.base_title,
+        own_base=folder.has_own_base,
         kind=folder.kind,
         top_k=folder.top_k,
         experts=experts,
@@ -99,7 +102,11 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
         total_parameters=base_parameters + routers + sum(factors),
         active_parameters=base_parameters + routers + sum(factors[: folder.top_k]),
         mixtral_parameters=base_parameters + routers + (len(experts) - 1) * mlp,
-        folder_bytes=sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()),
+        folder_bytes=sum(
+            file.stat().st_size
+            for file in folder.path.rglob("*")
+            if file.is_file() and folder.path / BASE not in file.parents
+        ),
         base_bytes=base_bytes,
         gate_conditions=conditions,
         warnings=_warnings(conditions),

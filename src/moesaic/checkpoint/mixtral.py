@@ -4,8 +4,9 @@ The result is the same function up to one rounding of the weights to the output 
 moesaic computes them in float32, other programs in the checkpoint's type. Noise of noisy gates belongs to training and
 is dropped; ``softmax`` gates become top_k = E.
 
-An export carries the model folder itself in ``moesaic/`` (the adapters are a few percent of it): ``moesaic import``
-gives back the very same experts, which could not be recovered exactly from rounded sums.
+An export carries the model folder itself in ``moesaic/`` (the adapters are a few percent of it; a base of the folder's
+own comes with them): ``moesaic import`` gives back the very same experts, which could not be recovered exactly from
+rounded sums.
 
 Shapes: E experts, D model, R rank, I in, O out.
 """
@@ -105,7 +106,7 @@ def export_mixtral(
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, dtype, merge_onto, attention)
         writer = TensorWriter(out, merge.steps(), merge.identity(), shard_bytes)
-        writer.write()
+        writer.write(sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()))
 
         def finish(partial: Path) -> None:
             nonlocal num_verified
@@ -190,7 +191,7 @@ def _summary(folder: ModelFolder, merge: Merge) -> list[str]:
         f"{merge.target.architecture} with {len(folder.experts)} experts on `{base}`, {folder.top_k} per token; "
         f"experts, in order: {', '.join(folder.names)}.",
         "",
-        f"Exported by moesaic: W + scale B A on {onto} in float32, rounded once to {merge.dtype}. The factored model, "
-        f"a few percent of this one beside its base, is in `{NATIVE}/`; each folder in `{NATIVE}/{EXPERTS}/` is a "
-        "PEFT adapter.",
+        f"Exported by moesaic: W + scale B A on {onto} in float32, rounded once to {merge.dtype}. The factored model"
+        + (" with its base" if folder.has_own_base else ", a few percent of this one beside its base,")
+        + f" is in `{NATIVE}/`; each folder in `{NATIVE}/{EXPERTS}/` is a PEFT adapter.",
     ]

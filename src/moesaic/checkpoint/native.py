@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moesaic import __version__
 from moesaic.artifacts import read_json, space_errors, write_json
 from moesaic.checkpoint.card import CARD, write_card
+from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:
@@ -182,8 +183,7 @@ def save_model_folder(
         (partial / EXPERTS).mkdir(parents=True)
         adapters_base = str(base_spec["model"])
         if own_base is not None:
-            own_base.model.save_pretrained(partial / BASE)
-            own_base.tokenizer.save_pretrained(partial / BASE)
+            write_base(own_base, partial / BASE)
             base_digest, adapters_base = BaseSource(BASE, partial / BASE).digest, f"../../{BASE}"
             base_spec = {**base_spec, "model": BASE, "origin": base_spec["model"]}
         for expert in experts:
@@ -261,9 +261,10 @@ def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
         ModelError: The digests differ.
     """
     if base.digest != folder.base_digest:
+        remedy = f"Use the one in {folder.path / BASE} (no --base)" if folder.has_own_base else "Give the same base"
         raise ModelError(
             f"{folder.path} was made on {folder.base['model']} (digest {folder.base_digest[:12]}), but {base.path} has "
-            f"digest {base.digest[:12]}: the experts would be added to other weights. Give the same base"
+            f"digest {base.digest[:12]}: the experts would be added to other weights. {remedy}"
         )
 
 

@@ -107,8 +107,11 @@ class TensorWriter:
         """Size of all outputs."""
         return sum(spec.num_bytes for shard in self.shards for step in shard for spec in step.outputs)
 
-    def write(self) -> None:
+    def write(self, companion_bytes: int = 0) -> None:
         """Writes the shards that are not there yet.
+
+        Args:
+            companion_bytes: Size of what ``publish`` will add, for which there has to be space, too.
 
         Raises:
             SpaceError: The disk has too little space, or fills up meanwhile; finished shards are kept.
@@ -120,7 +123,7 @@ class TensorWriter:
                 (self.partial / _PLAN).write_text(self._digest)
             todo = [number for number in range(len(self.shards)) if not self.path(number).is_file()]
             sizes = {n: sum(spec.num_bytes for step in self.shards[n] for spec in step.outputs) for n in todo}
-            require_space(self.partial, sum(sizes.values()) + 2**24, f"writing {self.folder}")
+            require_space(self.partial, sum(sizes.values()) + companion_bytes + 2**24, f"writing {self.folder}")
             title = f"writing {self.folder.name}"
             with Bar(title, sum(sizes.values()) / 1e6, "MB") as bar, ThreadPoolExecutor(1) as flusher:
                 flushes: list[Future[None]] = []

@@ -246,11 +246,13 @@ def _describe(facts: ModelFacts) -> str:
     def millions(count: int) -> str:
         return f"{count / 1e6:,.1f} M"
 
+    base = f"a base made from {facts.base}" if facts.own_base else facts.base
     lines = [
-        f"{facts.path}: {len(facts.experts)} experts on {facts.base}, gates {facts.kind}, top {facts.top_k}",
+        f"{facts.path}: {len(facts.experts)} experts on {base}, gates {facts.kind}, top {facts.top_k}",
         f"  parameters   {millions(facts.total_parameters)} in all, {millions(facts.active_parameters)} active per "
         f"token (base {millions(facts.base_parameters)}; exported as Mixtral {millions(facts.mixtral_parameters)})",
-        f"  on disk      {facts.folder_bytes / 1e6:,.1f} MB beside the base's {facts.base_bytes / 1e6:,.1f} MB",
+        f"  on disk      {facts.folder_bytes / 1e6:,.1f} MB beside the base's {facts.base_bytes / 1e6:,.1f} MB"
+        + (", which are in the folder" if facts.own_base else ""),
     ]
     for name, expert in facts.experts.items():
         lines.append(f"  {name:<12} rank {expert['rank']}, {millions(expert['parameters'])} parameters")

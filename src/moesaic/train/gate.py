@@ -127,8 +127,8 @@ def train_gate(
         partial.write_text(json.dumps(asdict(gates)))
         partial.rename(done / "result.json")
     torch.manual_seed(seed_of(seed, "shared"))
-    shared = put_in(model, options.shared_rank) if options.shared_rank else {}
     try:
+        shared = put_in(model, options.shared_rank) if options.shared_rank else {}
         joint = stretch("joint", routers | factors | shared, joint_steps, options.joint_learning_rate)
         if shared and joint.best_step > 0:
             fold_in(model)

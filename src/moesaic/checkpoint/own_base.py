@@ -1,0 +1,28 @@
+"""Writes a base whose weights were changed as a checkpoint of its own, for moesaic and for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moesaic.checkpoint.companions import write_companions, write_config
+from moesaic.checkpoint.formats import both_spellings, read_config
+
+if TYPE_CHECKING:
+    from moesaic.model.backbone import Base
+
+
+def write_base(base: Base, folder: Path) -> None:
+    """Writes the weights as they are in memory; tokenizer, generation settings and licence come from where it was.
+
+    Args:
+        base: The loaded base, decomposed and without adapters.
+        folder: The checkpoint's folder; made here.
+    """
+    from moesaic.model.base_files import quiet_transformers
+
+    config, dtype = read_config(base.path), str(base.model.dtype).removeprefix("torch.")
+    with quiet_transformers():
+        base.model.save_pretrained(folder)
+    write_companions(base.path, folder, config)
+    write_config(folder, {**config, **both_spellings(config, dtype)})
