@@ -1,13 +1,15 @@
 """A layer taken apart for decoding computes what transformers' layer computes, with one graph for all."""
 
+import contextlib
+
 import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from moesaic.model.decoding import attend
 from moesaic.model.generate import generate
-from moesaic.model.moe import compose
-from moesaic.model.slots import SlotBatch
+from moesaic.model.moe import compose, force_base, force_expert
+from moesaic.model.slots import SlotBatch, allow_variants
 from pico import TracedGraphs, pico_llama, random_experts, random_gates
 
 SIZES = {
@@ -80,3 +82,19 @@ def test_compiled_once_for_all_layers_rows_and_lengths():
                 assert torch.equal(compiled.ids_B, plain.ids_B)
                 assert torch.allclose(compiled.logprobs_B, plain.logprobs_B, atol=1e-5)
     assert len(graphs) == 2
+
+
+def test_more_systems_than_the_compilers_own_limit_are_all_compiled():
+    names = tuple(f"expert{index}" for index in range(5))
+    model = compose(pico_llama(), random_experts(pico_llama(), names, (4,) * len(names)), "top_k", 2)
+    random_gates(model)
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(recompile_limit=8), torch.inference_mode():
+        allow_variants()
+        for system in (force_base(model), *(force_expert(model, name) for name in names), contextlib.nullcontext()):
+            with system:
+                for num_rows in (3, 1):
+                    batch = SlotBatch(model, num_rows, 24, 0.0, 1.0)
+                    TracedGraphs().compile_steps(batch)  # of whole graphs: it fails where the compiler gives up
+                    batch.admit(range(num_rows), PROMPTS[:num_rows])
+                    batch.step(num_rows, 16)

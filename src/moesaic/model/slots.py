@@ -28,6 +28,9 @@ from moesaic.model.routed import fits
 from moesaic.model.sampling import sample
 from moesaic.model.stacks import LayerStacks, stack_layer
 
+_MOST_VARIANTS = 64
+"""Compiled forms of one function: two for each of 30 systems in a process."""
+
 _ALIGNMENT = 8
 """Cache columns come in multiples of this: fused attention wants rows of the mask to start at 16 bytes."""
 
@@ -70,6 +73,7 @@ class SlotBatch:
         self._compiles = compile and self.device.type == "cuda"
         self._before, self._after = before_attention, after_attention
         if self._compiles:
+            allow_variants()
             self._before, self._after = torch.compile(before_attention), torch.compile(after_attention)
 
     def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
@@ -177,6 +181,16 @@ class SlotBatch:
     def _sample(self, hidden_BD: Tensor, rows: slice) -> None:
         logits_BV = self.head(hidden_BD).float()
         self.ids_B[rows], self.logprobs_B[rows] = sample(logits_BV, self.uniforms_B[rows], self.temperature, self.top_p)
+
+
+def allow_variants() -> None:
+    """Lets the compiler keep a form of the two functions for every system that a process decodes.
+
+    The base, each forced expert and the routed model need one each for a single row and for several. Beyond its limit,
+    8, the compiler gives a function up, and everything decoded after that runs uncompiled.
+    """
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, _MOST_VARIANTS)
 
 
 def cache_argument(decoder: Any) -> str:
