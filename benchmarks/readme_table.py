@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "smollm2_xlcost_h100_202611.json"
 COMPILED = ROOT / "benchmarks" / "results" / "smollm2_xlcost_three_epochs_h100_202611.json"
+SHARED = ROOT / "benchmarks" / "results" / "shared_delta_h100_202611.json"
 START, END = "<!-- results: start -->", "<!-- results: end -->"
 ROWS = {"base": "base", "experts": "each language's own expert", "moe": "**MoE of the four experts**"}
 
@@ -23,12 +24,17 @@ def mean(system: dict[str, Any], metric: str) -> float:
     return sum(values) / len(values)
 
 
+def link(path: str) -> str:
+    """A file of the repository, linked under its own name."""
+    return f"[{path}]({path})"
+
+
 def gpu_seconds(results: dict[str, Any]) -> float:
     """Time of every stage that needs the models."""
     return float(sum(seconds for stage, seconds in results["seconds"].items() if stage != "evaluate"))
 
 
-def table(results: dict[str, Any], compiled: dict[str, Any]) -> str:
+def table(results: dict[str, Any], compiled: dict[str, Any], shared: dict[str, Any]) -> str:
     """The table in Markdown."""
     languages = list(results["systems"]["moe"]["codebleu"])
     titles = {"python": "Python", "java": "Java", "javascript": "JavaScript", "cpp": "C++"}
@@ -45,14 +51,21 @@ def table(results: dict[str, Any], compiled: dict[str, Any]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     counts = ", ".join(f"{titles[name]} {results['systems']['moe']['codebleu'][name]['n']}" for name in languages)
     gpu = results["hardware"]["gpu"].removeprefix("NVIDIA ")
+    loss = shared["recipe_by_language"]["loss"]["mean"]
+    recipe = Path(results["command"].split()[2]).name
     lines += [
         "",
-        f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}), {results['date']}, one {gpu}, "
-        f"{gpu_seconds(results):.0f} s for training, measuring and sampling every system; compiled since, "
-        f"{gpu_seconds(compiled):.0f} s with three joint epochs instead of one "
+        f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {link(f'recipes/{recipe}')}, "
+        f"{results['date']}, one {gpu}, {gpu_seconds(results):.0f} s for training, measuring and sampling every system; "
+        f"compiled since, {gpu_seconds(compiled):.0f} s with three joint epochs instead of one "
         f"([run of {compiled['date']}](benchmarks/results/{COMPILED.name})). Loss in nats per code token; "
         "CodeBLEU strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
         f"[everything measured](benchmarks/results/{RESULTS.name}).",
+        "",
+        f"The newer {link('recipes/smollm2-xlcost.yaml')} learns what the languages share once, in one pass: validation "
+        f"loss {loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}] (n = {loss['n']:,}) where the table's recipe has "
+        f"{shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured yet "
+        f"([figures](benchmarks/results/{SHARED.name})).",
     ]
     return "\n".join(lines)
 
@@ -63,7 +76,8 @@ def main() -> int:
     text = readme.read_text()
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    new = f"{before}{START}\n{table(json.loads(RESULTS.read_text()), json.loads(COMPILED.read_text()))}\n{END}{after}"
+    measured = (json.loads(path.read_text()) for path in (RESULTS, COMPILED, SHARED))
+    new = f"{before}{START}\n{table(*measured)}\n{END}{after}"
     if "--check" in sys.argv:
         return int(new != text)
     readme.write_text(new)
