@@ -56,15 +56,15 @@ def table(results: dict[str, Any], compiled: dict[str, Any], shared: dict[str, A
     lines += [
         "",
         f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {link(f'recipes/{recipe}')}, "
-        f"{results['date']}, one {gpu}, {gpu_seconds(results):.0f} s for training, measuring and sampling every system; "
-        f"compiled since, {gpu_seconds(compiled):.0f} s with three joint epochs instead of one "
+        f"{results['date']}, one {gpu}, {gpu_seconds(results):.0f} s for training, measuring and sampling every "
+        f"system; compiled since, {gpu_seconds(compiled):.0f} s with three joint epochs instead of one "
         f"([run of {compiled['date']}](benchmarks/results/{COMPILED.name})). Loss in nats per code token; "
         "CodeBLEU strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
         f"[everything measured](benchmarks/results/{RESULTS.name}).",
         "",
-        f"The newer {link('recipes/smollm2-xlcost.yaml')} learns what the languages share once, in one pass: validation "
-        f"loss {loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}] (n = {loss['n']:,}) where the table's recipe has "
-        f"{shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured yet "
+        f"The newer {link('recipes/smollm2-xlcost.yaml')} learns what the languages share once, in one pass: "
+        f"validation loss {loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}] (n = {loss['n']:,}) where the "
+        f"table's recipe has {shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured yet "
         f"([figures](benchmarks/results/{SHARED.name})).",
     ]
     return "\n".join(lines)
