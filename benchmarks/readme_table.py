@@ -64,8 +64,8 @@ def table(results: dict[str, Any], compiled: dict[str, Any], shared: dict[str, A
         "",
         f"The newer {link('recipes/smollm2-xlcost.yaml')} learns what the languages share once, in one pass: "
         f"validation loss {loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}] (n = {loss['n']:,}) where the "
-        f"table's recipe has {shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured yet "
-        f"([figures](benchmarks/results/{SHARED.name})).",
+        f"table's recipe has {shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured "
+        f"yet ([figures](benchmarks/results/{SHARED.name})).",
     ]
     return "\n".join(lines)
 
