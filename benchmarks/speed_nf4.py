@@ -104,6 +104,9 @@ def nf4(results: Results, _: argparse.Namespace) -> None:
         results.measure("nf4", "4 experts top-2, batch 1", partial(decoding, model, 1))
     results.measure("nf4", "PEFT QLoRA, stock", partial(stock_training, model, LARGE))
     joint(results, "nf4", "4 experts top-2, joint", model, LARGE)
+    options = Optimisation(row_tokens=2048, compile=True, gradient_checkpointing=True)
+    work = partial(joint_training, model, LARGE, [1024] * 8, options)
+    results.measure("nf4", "4 experts top-2, joint, compiled, activations recomputed", work)
 
 
 def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, Any]:
