@@ -242,6 +242,26 @@ def test_baselines_never_see_the_test_split_and_wait_for_what_they_need(tmp_path
     assert {name for name in BASELINES if manifests[name].stat().st_mtime_ns == before[name]} == {"dense_lora"}
 
 
+def test_a_baseline_that_is_added_or_dropped_leaves_the_other_systems_as_they_are(tmp_path, capfd):
+    recipe = write_recipe(tmp_path)
+
+    def run(*names: str) -> dict[str, int]:
+        Run(load_recipe(recipe, [f"compare=[{', '.join(names)}]", "experts.max_steps=1"]))()
+        folder = tmp_path / "runs" / "toy" / "predict"
+        capfd.readouterr()
+        return {str(path.relative_to(folder)): path.stat().st_ino for path in folder.rglob("*.jsonl")}
+
+    alone = run()
+    with_linear = run("linear")
+    added = with_linear.keys() - alone.keys()
+    assert added
+    assert all("linear" in name for name in added)
+    assert {name: with_linear[name] for name in alone} == alone
+    with_another = run("linear", "hidden_gates")
+    assert {name: with_another[name] for name in with_linear} == with_linear
+    assert run() == alone
+
+
 @pytest.mark.slow
 def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
     more = f"compare: [{', '.join(BASELINES)}]\n"

@@ -229,19 +229,32 @@ class Run(Session):
 
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
-        options = self.recipe.predict
-        digest = digest_of(
+        common = digest_of(
             [
-                self.section("predict", "compare"),
+                self.section("predict"),
                 self.workspace.output_digest("compose"),
                 self.workspace.output_digest("gate"),
-                self.data_digest(splits=(options.split,)),
-                *(self.workspace.output_digest(f"baselines/{name}") for name in self.recipe.compare),
+                self.data_digest(splits=(self.recipe.predict.split,)),
             ]
         )
-        with self.stage("predict", digest) as stage:
+        baselines = {name: self.workspace.output_digest(f"baselines/{name}") for name in self.recipe.compare}
+        with self.stage("predict", digest_of([common, baselines])) as stage:
             if stage is not None:
+                stage.notes |= {"common_digest": common, "baselines": baselines}
+                self._take_over(stage)
                 self._predict(stage.folder)
+
+    def _take_over(self, stage: Stage) -> None:
+        """Keeps what an earlier ``predict`` wrote of systems that are the same now: a new baseline costs its own time."""
+        before = self.workspace.manifest("predict") or {}
+        if before.get("common_digest") != stage.notes["common_digest"]:
+            return
+        now = stage.notes["baselines"]
+        changed = {name for name, digest in before["baselines"].items() if digest != now.get(name)}
+        for path in map(Path, before["files"]):
+            if changed.isdisjoint((*path.parts, path.stem)) and not (stage.folder / path).exists():
+                (stage.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(str(self.workspace.path("predict") / path), str(stage.folder / path))
 
     def _predict(self, folder: Path) -> None:
         from moesaic.evaluate.predict import system_folder, write_completions, write_losses, write_predictions
