@@ -245,7 +245,7 @@ class Run(Session):
                 self._predict(stage.folder)
 
     def _take_over(self, stage: Stage) -> None:
-        """Keeps what an earlier ``predict`` wrote of systems that are the same now: a new baseline costs its own time."""
+        """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time."""
         before = self.workspace.manifest("predict") or {}
         if before.get("common_digest") != stage.notes["common_digest"]:
             return
