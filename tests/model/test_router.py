@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moesaic.errors import ModelError
-from moesaic.model.router import Router, smooth_load, top_experts
+from moesaic.model.router import Router, smooth_load, sorted_experts, top_experts
 
 
 def router(kind="top_k", top_k=2, num_experts=4, hidden=8, noise=None):
@@ -48,6 +48,10 @@ def test_top_experts_with_equal_and_far_logits(rows, top_k):
     order = [sorted(range(5), key=lambda e, row=row: (-row[e], e))[:top_k] for row in rows]
     assert chosen.long().argmax(-1).tolist() == order
     assert (chosen.sum(-1) == 1).all()
+    sorted_weights, indices, same = sorted_experts(logits.detach(), top_k)
+    assert indices.tolist() == order
+    assert torch.equal(same, chosen)
+    torch.testing.assert_close(sorted_weights, weights.detach())
     expected = logits.gather(1, torch.tensor(order)).softmax(-1)
     torch.testing.assert_close(weights, expected)
     (gradient,), (wanted,) = (torch.autograd.grad((w * upstream).sum(), logits) for w in (weights, expected))
@@ -118,6 +122,17 @@ def test_computes_in_float32_under_half_precision(kind):
     assert routing.logits_TE.dtype == torch.float32
     assert torch.equal(routing.logits_TE, expected.logits_TE)
     assert gate(x().double()).logits_TE.dtype == torch.float64
+
+
+@pytest.mark.parametrize("kind", ["top_k", "noisy_top_k"])
+def test_the_same_routing_with_and_without_gradients(kind):
+    gate = router(kind, 2, **({"noise": 1.0} if kind == "noisy_top_k" else {}))
+    with torch.no_grad():
+        found = gate(x())
+    expected = gate(x())
+    for name in ("experts_TK", "chosen_TKE", "probs_TE", "logits_TE"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    torch.testing.assert_close(found.weights_TK, expected.weights_TK.detach())
 
 
 @settings(max_examples=25, deadline=None)
