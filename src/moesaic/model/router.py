@@ -141,7 +141,7 @@ def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 
 def sorted_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """As ``top_experts``, by sorting: four operators instead of twenty, each of which takes longer to start than to run.
+    """As ``top_experts``, by sorting: four operators, not twenty, each of which takes longer to start than to run.
 
     For generation on a CPU, where nothing joins operators (docs/lab-log.md, 2026-11-25).
 
