@@ -46,18 +46,27 @@ def test_text_that_does_not_parse_is_kept_up_to_the_fence():
 def test_the_answer_is_opened_with_the_problem():
     prompt = PromptFormat(pico_tokenizer())
     text = prompt.tokenizer.decode(problem_ids(prompt, DOUBLE["python"]))
-    assert text.endswith('```python\ndef double(x):\n    """Twice x."""\n')
-    assert text.count("def double") == 2
+    assert text.endswith('```python\ndef double(x):\n    """Twice x."""')
+    assert text.count("def double") == 1
+
+
+def test_white_space_between_prompt_and_completion_is_there_once():
+    rest = "    return x + x\n"
+    assert cut_completion(DOUBLE["python"], "\n" + rest) == rest
+    assert cut_completion(DOUBLE["python"], "\n\n" + rest) == "\n" + rest
+    assert cut_completion(DOUBLE["python"], rest) == rest
 
 
 @pytest.mark.parametrize("language", DOUBLE)
 def test_training_on_a_completion_teaches_what_a_benchmark_asks_for(language):
     prompt, opening = PromptFormat(pico_tokenizer()), DOUBLE[language].prompt
-    rest = "        return 2 * x;\n    }\n}\n"
-    encoded = prompt.encode(Example("d", language, "Twice x.", opening + rest, opening=opening))
+    rest = opening[len(opening.rstrip()) :] + "        return 2 * x;\n    }\n}\n"
+    encoded = prompt.encode(Example("d", language, "Twice x.", opening.rstrip() + rest, opening=opening))
     assert encoded.ids[: encoded.num_prompt_tokens] == problem_ids(prompt, DOUBLE[language])
     code = encoded.ids[encoded.num_prompt_tokens :][: encoded.num_code_tokens]
     assert prompt.tokenizer.decode(code) == rest
+    begun = prompt.code_ids(opening.rstrip())
+    assert begun + code == prompt.code_ids(opening.rstrip() + rest)  # as if the program had been tokenised whole
 
 
 def test_only_tasks_that_were_kept_out_of_training_are_asked():

@@ -11,8 +11,9 @@ The assistant turn is opened with a code fence of the language: a base that was 
 at once. A base without chat template gets the same as Markdown text. Prompt and continuation are tokenised separately,
 so the boundary has the same tokens when the model trains on a program and when it has to write one.
 
-Where the beginning of the program is given (a signature with its doc comment, as benchmarks do), it is the task as
-well as the beginning of the answer, and the loss starts after it.
+Where the beginning of the program is given (a signature with its doc comment, as benchmarks do), the answer starts with
+it and the loss after it. It is given without the white space at its end: a line break and the indentation after it are
+one token, and a small model that is shown the line break alone takes the definition for finished.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FENCE = "```"
-COMPLETION_TASK = "Complete this program."
+COMPLETION_TASK = "Complete the function."
 STOP_STRING = "\n" + FENCE
 """Text that ends a program, for engines that stop at strings."""
 
@@ -100,10 +101,12 @@ class PromptFormat:
     def completion_ids(self, opening: str, language: str) -> list[int]:
         """Returns the prompt of a program that goes on from a given beginning, as tokens.
 
+        What follows starts with the white space that the beginning ends with.
+
         Raises:
             DataError: The language is not known.
         """
-        return self.prompt_ids(f"{COMPLETION_TASK}\n\n{opening}", language) + self.code_ids(opening)
+        return self.prompt_ids(COMPLETION_TASK, language) + self.code_ids(opening.rstrip())
 
     def code_ids(self, code: str) -> list[int]:
         """Returns a program as the tokens that follow the prompt, without what closes the answer."""
@@ -113,9 +116,10 @@ class PromptFormat:
         """Returns an example as tokens for training and for the loss."""
         if example.opening:
             prompt = self.completion_ids(example.opening, example.language)
+            code = self._following_ids(example.opening.rstrip(), example.code)
         else:
             prompt = self.prompt_ids(example.text, example.language)
-        code = self.code_ids(example.code.removeprefix(example.opening))
+            code = self.code_ids(example.code)
         return EncodedExample(prompt + code + self._closing_ids, len(prompt), len(code), example.language)
 
     def count_tokens(self, example: Example) -> int:
@@ -172,6 +176,12 @@ class PromptFormat:
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _following_ids(self, begun: str, code: str) -> list[int]:
+        """Tokenises the rest of a program behind its beginning as in the whole, where a token ends there."""
+        whole, begun_ids = self.code_ids(code), self.code_ids(begun)
+        is_boundary = whole[: len(begun_ids)] == begun_ids
+        return whole[len(begun_ids) :] if is_boundary else self._ids(code.removeprefix(begun))
 
     def _continuation_ids(self, text: str) -> list[int]:
         """Tokenises text that follows a line break: at the start, SentencePiece would put a space before it."""

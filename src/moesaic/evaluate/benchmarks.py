@@ -1,8 +1,8 @@
 """Benchmarks inside a run: prompts for a model, where its answer ends, and pass@1 of what it wrote.
 
-A problem's prompt is code to be continued. The model is shown it as the task and the answer is opened with it, so that
-what follows continues it; the answer is cut where the definition that the prompt began ends, since a model that goes on
-with a main program of its own would collide with the benchmark's tests.
+A problem's prompt is code to be continued. The answer is opened with it, so that what follows continues it, and is cut
+where the definition that the prompt began ends, since a model that goes on with a main program of its own would collide
+with the benchmark's tests.
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str,
 
 
 def cut_completion(problem: Problem, completion: str) -> str:
-    """Returns a completion up to the end of the definition that the prompt began.
+    """Returns a completion up to the end of the definition that the prompt began, to be put behind the whole prompt.
+
+    The model was shown the prompt without the white space at its end; where it wrote that itself, it is taken off.
 
     The end is that of the outermost syntax node around the prompt's last token; where the text does not parse, all up
     to the closing fence is kept.
     """
-    completion = completion.partition(STOP_STRING)[0]
+    written = problem.prompt.rstrip() + completion.partition(STOP_STRING)[0]
+    completion = written.removeprefix(problem.prompt if written.startswith(problem.prompt) else problem.prompt.rstrip())
     begun = encode(problem.prompt.rstrip())
     whole = encode(problem.prompt + completion)
     for node in parse(problem.prompt + completion, problem.language).root_node.children:
