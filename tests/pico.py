@@ -120,11 +120,16 @@ def random_gates(model: Any, seed: int = 5, size: float = 1.0) -> None:
 
 
 class TracedGraphs(list[Any]):
-    """A backend for ``torch.compile`` without a compiler: it keeps every graph that is traced and runs it as it is."""
+    """A backend for ``torch.compile`` without a compiler: it keeps every graph that is traced and runs it as it is.
 
-    def __call__(self, graph: Any, _inputs: Any) -> Any:
+    Up to there it does what a compiler does, so that it too fails where a size that varies would be fixed.
+    """
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        from torch._dynamo.backends.debugging import aot_eager
+
         self.append(graph)
-        return graph.forward
+        return aot_eager(graph, inputs)
 
     def compile_steps(self, batch: Any) -> None:
         """Lets a SlotBatch decode through this backend."""

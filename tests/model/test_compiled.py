@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._dynamo.backends.debugging import aot_eager
 
 from moesaic.data.packing import IGNORED_LABEL, pack_row
 from moesaic.data.prompts import EncodedExample
@@ -12,6 +13,7 @@ from moesaic.model.attention import block_diagonal_mask, packed_attention
 from moesaic.model.compiled import DOCUMENTS, CompiledDecoder, CompiledLayers, fixed_shape
 from moesaic.model.loss import hidden_states
 from moesaic.model.moe import compose
+from moesaic.train.experts import checkpointed_activations
 from pico import pico_llama, random_experts, random_gates
 
 LANGUAGES = ("python", "java")
@@ -98,6 +100,37 @@ def test_compiled_equals_eager_with_gradients_and_one_graph(name, monkeypatch):
                 assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
     assert len(graphs) == 1
     assert all(layer._compiled_call_impl is None for layer in model.model.layers)
+
+
+@pytest.mark.parametrize("name", ["dense", "composed"])
+def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypatch):
+    executions, traced = [], []
+
+    def backend(graph, inputs):
+        run = aot_eager(graph, inputs)
+        return lambda *tensors: executions.append(1) or run(*tensors)
+
+    def counted(*arguments):
+        traced.append(1)
+        return by_mask(*arguments)
+
+    monkeypatch.setattr(attention, "_by_document", counted)
+    torch._dynamo.reset()
+    model = models()[name].train()
+    layers = CompiledLayers(model, backend)
+    parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
+    found = []
+    for recompute in (False, True):
+        with packed_attention(model), torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+            with checkpointed_activations(model, recompute):
+                with layers.active():
+                    hidden = hidden_states(model, fixed_shape(row((5, 9, 30)), 64))[:44]
+                eager_before = len(traced)
+                found.append((hidden, *torch.autograd.grad(hidden.float().square().sum(), parameters)))
+                assert all(layer.gradient_checkpointing is recompute for layer in model.model.layers)
+        assert len(traced) == eager_before  # nothing was run as Python in the backward pass
+        assert len(executions) == (3 + 6 if recompute else 3)
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 @pytest.mark.gpu

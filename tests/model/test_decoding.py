@@ -85,11 +85,11 @@ def test_compiled_once_for_all_layers_rows_and_lengths():
 
 
 def test_more_systems_than_the_compilers_own_limit_are_all_compiled():
-    names = tuple(f"expert{index}" for index in range(5))
+    names = tuple(f"expert{index}" for index in range(2))
     model = compose(pico_llama(), random_experts(pico_llama(), names, (4,) * len(names)), "top_k", 2)
     random_gates(model)
     torch._dynamo.reset()
-    with torch._dynamo.config.patch(recompile_limit=8), torch.inference_mode():
+    with torch._dynamo.config.patch(recompile_limit=4), torch.inference_mode():
         allow_variants()
         for system in (force_base(model), *(force_expert(model, name) for name in names), contextlib.nullcontext()):
             with system:

@@ -17,11 +17,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch
 from moesaic.model.loss import hidden_states
@@ -47,14 +49,34 @@ class CompiledLayers:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Inside the context, calls of the layers run compiled; hooks on the layers' modules are compiled in."""
-        for layer, compiled in zip(self._layers, self._compiled, strict=True):
-            layer._compiled_call_impl = compiled
+        """Inside the context, calls of the layers run compiled; hooks on the layers' modules are compiled in.
+
+        A layer that recomputes its activations does so compiled, too. Left to the layer, the backward pass, which comes
+        after the context, would run it uncompiled, with other tensors than the forward pass kept.
+        """
+        recomputes = [layer.gradient_checkpointing for layer in self._layers]
+        for layer, compiled, again in zip(self._layers, self._compiled, recomputes, strict=True):
+            layer._compiled_call_impl = _recomputed(layer, compiled) if again else compiled
+            layer.gradient_checkpointing = False
         try:
             yield
         finally:
-            for layer in self._layers:
+            for layer, again in zip(self._layers, recomputes, strict=True):
                 layer._compiled_call_impl = None
+                layer.gradient_checkpointing = again
+
+
+def _recomputed(layer: Any, compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The compiled layer, run a second time in the backward pass instead of keeping its activations."""
+
+    def without_its_own(*args: Any, **options: Any) -> Any:
+        before, layer.gradient_checkpointing = layer.gradient_checkpointing, False
+        try:
+            return compiled(*args, **options)
+        finally:
+            layer.gradient_checkpointing = before
+
+    return partial(checkpoint, without_its_own, use_reentrant=False)
 
 
 class CompiledDecoder:

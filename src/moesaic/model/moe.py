@@ -143,7 +143,8 @@ class FactoredMoE(nn.Module):
         gate_SF, up_SF = _low_rank_products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))
         gate_TKF, up_TKF = gate_SF.view(num_tokens, top_k, -1), up_SF.view(num_tokens, top_k, -1)
         weights_TK1 = routing.weights_TK[:, :, None].to(dtype)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            # A compiler writes nothing between these operations; in place, it would fix the number of tokens.
             h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
         else:  # In place, which saves a quarter of the time that prompts take on a CPU (docs/lab-log.md, 2026-11-24).
             h_TKF = F.silu(gate_TKF.add_(gate_TF[:, None]), inplace=True)
