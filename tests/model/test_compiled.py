@@ -121,13 +121,12 @@ def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypat
     parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
     found = []
     for recompute in (False, True):
-        with packed_attention(model), torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            with checkpointed_activations(model, recompute):
-                with layers.active():
-                    hidden = hidden_states(model, fixed_shape(row((5, 9, 30)), 64))[:44]
-                eager_before = len(traced)
-                found.append((hidden, *torch.autograd.grad(hidden.float().square().sum(), parameters)))
-                assert all(layer.gradient_checkpointing is recompute for layer in model.model.layers)
+        with packed_attention(model), checkpointed_activations(model, recompute):
+            with torch.autocast("cpu", torch.bfloat16, cache_enabled=False), layers.active():
+                hidden = hidden_states(model, fixed_shape(row((5, 9, 30)), 64))[:44]
+            eager_before = len(traced)
+            found.append((hidden, *torch.autograd.grad(hidden.float().square().sum(), parameters)))
+            assert all(layer.gradient_checkpointing is recompute for layer in model.model.layers)
         assert len(traced) == eager_before  # nothing was run as Python in the backward pass
         assert len(executions) == (3 + 6 if recompute else 3)
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
