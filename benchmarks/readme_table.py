@@ -1,4 +1,4 @@
-"""Writes the result table of README.md from the newest result file; ``--check`` only says whether it is current.
+"""Writes the result table of README.md from the result files; ``--check`` only says whether it is current.
 
 python benchmarks/readme_table.py [--check]
 """
@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "smollm2_xlcost_h100_202611.json"
-COMPILED = ROOT / "benchmarks" / "results" / "smollm2_xlcost_three_epochs_h100_202611.json"
-SHARED = ROOT / "benchmarks" / "results" / "shared_delta_h100_202611.json"
+RESULTS = ROOT / "benchmarks" / "results"
+MAIN = "smollm2_xlcost_shared_h100_202611.json"
+BRANCHES = "smollm2_xlcost_h100_202611.json"
+STUDY = "study_h100_202611.json"
 START, END = "<!-- results: start -->", "<!-- results: end -->"
-ROWS = {"base": "base", "experts": "each language's own expert", "moe": "**MoE of the four experts**"}
+TITLES = {"python": "Python", "java": "Java", "javascript": "JavaScript", "cpp": "C++"}
 
 
-def mean(system: dict[str, Any], metric: str) -> float:
+def mean(system: Mapping[str, Any], metric: str) -> float:
     """Mean over languages."""
-    values = [estimate["value"] for estimate in system[metric].values()]
+    values = [system[metric][language]["value"] for language in TITLES]
     return sum(values) / len(values)
 
 
@@ -29,45 +31,54 @@ def link(path: str) -> str:
     return f"[{path}]({path})"
 
 
-def gpu_seconds(results: dict[str, Any]) -> float:
-    """Time of every stage that needs the models."""
-    return float(sum(seconds for stage, seconds in results["seconds"].items() if stage != "evaluate"))
+def signed(estimate: Mapping[str, float], digits: int) -> str:
+    """A difference with its interval."""
+    value, low, high = (f"{estimate[key]:+.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
-def table(results: dict[str, Any], compiled: dict[str, Any], shared: dict[str, Any]) -> str:
-    """The table in Markdown."""
-    languages = list(results["systems"]["moe"]["codebleu"])
-    titles = {"python": "Python", "java": "Java", "javascript": "JavaScript", "cpp": "C++"}
-    head = ["system", "loss", "CodeBLEU", *(f"{titles[name]}" for name in languages), "parses"]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for key, title in ROWS.items():
-        system = results["systems"][key]
-        cells = [title, f"{mean(system, 'loss'):.3f}", f"{mean(system, 'codebleu'):.3f}"]
-        for name in languages:
-            estimate = system["codebleu"][name]
-            half = (estimate["high"] - estimate["low"]) / 2
-            cells.append(f"{estimate['value']:.3f} ± {half:.3f}")
-        cells.append(f"{100 * mean(system, 'parse_share'):.0f}%")
-        lines.append("| " + " | ".join(cells) + " |")
-    counts = ", ".join(f"{titles[name]} {results['systems']['moe']['codebleu'][name]['n']}" for name in languages)
-    gpu = results["hardware"]["gpu"].removeprefix("NVIDIA ")
-    loss = shared["recipe_by_language"]["loss"]["mean"]
-    recipe = Path(results["command"].split()[2]).name
-    lines += [
-        "",
-        f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {link(f'recipes/{recipe}')}, "
-        f"{results['date']}, one {gpu}, {gpu_seconds(results):.0f} s for training, measuring and sampling every "
-        f"system; compiled since, {gpu_seconds(compiled):.0f} s with three joint epochs instead of one "
-        f"([run of {compiled['date']}](benchmarks/results/{COMPILED.name})). Loss in nats per code token; "
-        "CodeBLEU strict, greedy, mean of the languages first, then each with its 95% bootstrap interval; "
-        f"[everything measured](benchmarks/results/{RESULTS.name}).",
-        "",
-        f"The newer {link('recipes/smollm2-xlcost.yaml')} learns what the languages share once, in one pass: "
-        f"validation loss {loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}] (n = {loss['n']:,}) where the "
-        f"table's recipe has {shared['branches']['kept']:.3f} ({shared['date']}); its test programs are not measured "
-        f"yet ([figures](benchmarks/results/{SHARED.name})).",
-    ]
-    return "\n".join(lines)
+def row(title: str, system: Mapping[str, Any]) -> str:
+    """A system as a line of the table."""
+    cells = [title, f"{mean(system, 'loss'):.3f}", f"{mean(system, 'codebleu'):.3f}"]
+    for language in TITLES:
+        estimate = system["codebleu"][language]
+        cells.append(f"{estimate['value']:.3f} ± {(estimate['high'] - estimate['low']) / 2:.3f}")
+    return "| " + " | ".join([*cells, f"{100 * mean(system, 'parse_share'):.0f}%"]) + " |"
+
+
+def table(main: Mapping[str, Any], branches: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    """The table in Markdown, and what has to be said with it."""
+    systems, paired = main["systems"], main["paired"]
+    head = ["system", "loss", "CodeBLEU", *TITLES.values(), "parses"]
+    counts = ", ".join(f"{title} {systems['moe']['codebleu'][name]['n']}" for name, title in TITLES.items())
+    gpu = main["hardware"]["gpu"].removeprefix("NVIDIA ")
+    recipes = [Path(results["command"].split()[2]).name for results in (main, branches)]
+    rivals = study["tables"]["experts"]["systems"]
+    theirs, ours = rivals["study experts"]["codebleu"]["mean"], rivals["run moe"]
+    return "\n".join(
+        [
+            "| " + " | ".join(head) + " |",
+            "|---" * len(head) + "|",
+            row("base", systems["base"]),
+            row("each language's own expert, three epochs", branches["systems"]["experts"]),
+            row("one LoRA on all languages, as large as the MoE", systems["dense_lora"]),
+            row("**MoE of four experts**", systems["moe"]),
+            "",
+            f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {link(f'recipes/{recipes[0]}')}, "
+            f"{main['date']}, one {gpu}; the experts of the second row are those of {link(f'recipes/{recipes[1]}')}, "
+            f"{branches['date']}. Loss in nats per code token; CodeBLEU strict, greedy, mean of the languages first, "
+            "then each with its 95% bootstrap interval "
+            f"([everything measured](benchmarks/results/{MAIN})).",
+            "",
+            f"The MoE less the LoRA on all languages: loss {signed(paired['dense_lora']['loss']['mean'], 4)}, CodeBLEU "
+            f"{signed(paired['dense_lora']['codebleu']['mean'], 3)}: these languages pose the same problems, and sharing "
+            "is most of what there is to win ([what each part is worth](docs/ablations.md)). On the "
+            f"{theirs['n']} programs that both have, it reaches {ours['codebleu']['mean']['value']:.3f} where "
+            f"the 7-billion-parameter experts of the study that this project follows have {theirs['value']:.3f}, a "
+            f"difference of {signed(ours['difference']['mean'], 3)} "
+            f"([figures](benchmarks/results/{STUDY})).",
+        ]
+    )
 
 
 def main() -> int:
@@ -76,7 +87,7 @@ def main() -> int:
     text = readme.read_text()
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    measured = (json.loads(path.read_text()) for path in (RESULTS, COMPILED, SHARED))
+    measured = (json.loads((RESULTS / name).read_text()) for name in (MAIN, BRANCHES, STUDY))
     new = f"{before}{START}\n{table(*measured)}\n{END}{after}"
     if "--check" in sys.argv:
         return int(new != text)
