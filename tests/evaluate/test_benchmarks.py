@@ -89,6 +89,7 @@ def test_pass_at_1_of_right_and_wrong_completions(tmp_path):
     path = tmp_path / "python.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = EvaluateRecipe(allow_code_execution=True, workers=1)
-    estimates, skipped = pass_at_1("own", {"python": problems}, [path], options, tmp_path / "rows.jsonl")
+    estimates, verdicts, skipped = pass_at_1("own", {"python": problems}, [path], options, tmp_path / "rows.jsonl")
     assert skipped == []
     assert (estimates["python"].value, estimates["python"].n) == (0.5, 2)
+    assert verdicts == {"python": [("d", 1.0, 1.0), ("e", 0.0, 1.0)]}
