@@ -9,7 +9,14 @@ import pytest
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import ToolchainError
-from moesaic.evaluate.benchmarks import completion_row, cut_completion, held_out, pass_at_1, problem_ids
+from moesaic.evaluate.benchmarks import (
+    completion_row,
+    cut_completion,
+    held_out,
+    pass_at_1,
+    problem_ids,
+    problem_name,
+)
 from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.sandbox import Sandbox
 from moesaic.recipe import EvaluateRecipe
@@ -73,6 +80,12 @@ def test_only_tasks_that_were_kept_out_of_training_are_asked():
     problems = {"java": [Problem(f"MBJP/{number}", "java") for number in range(1, 31)]}
     assert [problem.id for problem in held_out(problems, "test")["java"]] == ["MBJP/10", "MBJP/20", "MBJP/30"]
     assert [problem.id for problem in held_out(problems, "validation")["java"]] == ["MBJP/5", "MBJP/15", "MBJP/25"]
+
+
+def test_a_problem_has_one_name_in_all_languages():
+    assert problem_name("humaneval-x", "CPP/17") == problem_name("humaneval-x", "Python/17") == "17"
+    assert problem_name("mbxp", "MBJP/9") == problem_name("mbxp", "MBPP/9") != problem_name("mbxp", "MBPP/10")
+    assert problem_name("own", "lists/17") == "lists/17"  # nothing says that the ids of own problems name languages
 
 
 @pytest.mark.toolchain

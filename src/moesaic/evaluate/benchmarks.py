@@ -97,7 +97,7 @@ def pass_at_1(
         results = execute(benchmark, problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
     estimates = {result.language: result.pass_at_k[1] for result in results if 1 in result.pass_at_k}
     verdicts = {
-        result.language: [(_problem_name(benchmark, row.id), float(row.passed), 1.0) for row in result.rows]
+        result.language: [(problem_name(benchmark, row.id), float(row.passed), 1.0) for row in result.rows]
         for result in results
         if result.language in estimates
     }
@@ -105,6 +105,6 @@ def pass_at_1(
     return estimates, verdicts, skipped
 
 
-def _problem_name(benchmark: str, id_: str) -> str:
+def problem_name(benchmark: str, id_: str) -> str:
     """Returns what a problem is called in every language: ``17`` for ``Java/17`` (HumanEval-X), ``MBJP/17`` (MBXP)."""
     return id_.rpartition("/")[2] if benchmark in _LANGUAGE_IN_ID else id_
