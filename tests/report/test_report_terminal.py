@@ -1,9 +1,11 @@
 import io
+import json
 
 import pytest
 from rich.console import Console
 from synthetic_workspace import build_results, estimate
 
+from moesaic.cli.stages import _show_table
 from moesaic.errors import CheckpointError
 from moesaic.report import language_table, paired_line, ratio_line, terminal_table
 from moesaic.report.summary import Summary, language_title, metric_of, system_title
@@ -95,6 +97,18 @@ def test_paired_line_says_how_far_the_moe_is_from_its_own_experts():
     assert paired_line(results) == ""
     del results["paired"]
     assert paired_line(results) == ""
+
+
+def test_a_run_ends_with_where_the_moe_stands(tmp_path, capsys):
+    results = build_results(("python", "java"))
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results))
+    _show_table(tmp_path)
+    assert capsys.readouterr().out.splitlines()[-2:] == [ratio_line(results), paired_line(results)]
+    del results["paired"]  # a run made before there were comparisons
+    path.write_text(json.dumps(results))
+    _show_table(tmp_path)
+    assert capsys.readouterr().out.splitlines()[-1] == ratio_line(results)
 
 
 def test_own_experts_are_found_without_their_row():

@@ -144,4 +144,4 @@ def _show_table(root: Path) -> None:
     console = Console(file=sys.stdout)
     console.print(terminal_table(results))
     for line in filter(None, (ratio_line(results), paired_line(results))):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
