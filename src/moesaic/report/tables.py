@@ -103,9 +103,11 @@ def less_grid(summary: Summary) -> Grid | None:
             rows.append((system_title(system), [_less_cell(metric, score) for metric, score in scores]))
     caption = (
         "MoE less each other system, on the programs that both have, mean over languages; below each difference its "
-        "95% interval and n, and whether the MoE is better or worse where the interval excludes 0."
+        "95% interval and n. Where the interval excludes 0, it says whether the MoE is better or worse."
     )
-    return Grid(caption, _titles(shown), rows, "MoE less") if rows else None
+    units = [", points" if metric.percent else "" for metric in shown]
+    columns = [title + unit for title, unit in zip(_titles(shown), units, strict=True)]
+    return Grid(caption, columns, rows, "MoE less") if rows else None
 
 
 def cross_grid(summary: Summary) -> Grid | None:
@@ -245,9 +247,9 @@ def _less_cell(metric: Metric, score: Score) -> Cell:
     verdict = ""
     if score.low is not None and score.high is not None and not score.low <= 0 <= score.high:
         verdict = "better" if (score.high < 0) == metric.lower_is_better else "worse"
-    notes = [verdict, change_interval(metric, score), f"n {score.n:,}"]
-    unit = " points" if metric.percent else ""
-    return Cell(metric.format_change(score.value) + unit, ", ".join(note for note in notes if note), verdict)
+    text = f"{verdict} {metric.format_change(score.value)}".strip()
+    notes = [change_interval(metric, score), f"n {score.n:,}"]
+    return Cell(text, ", ".join(filter(None, notes)), verdict)
 
 
 def _shade(value: float | None, values: Sequence[float]) -> str:
