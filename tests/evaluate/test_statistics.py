@@ -118,10 +118,14 @@ def test_a_mean_over_problems_has_the_interval_of_a_naive_computation():
     generator = np.random.default_rng(5)
     hard = generator.normal(0, 0.3, 60)  # what a problem has in common in all its languages
     languages = []
-    for numbers in (range(40), range(20, 60), (*range(30), *range(10))):  # the last has ten problems twice
-        counts = generator.integers(20, 200, len(numbers)).tolist()
+    for numbers, longest, centre in (  # languages count equally, however long their programs are
+        (range(40), 200, 0.7),
+        (range(20, 60), 2000, 1.9),
+        ((*range(30), *range(10)), 90, 1.1),  # ten problems twice
+    ):
+        counts = generator.integers(longest // 10, longest, len(numbers)).tolist()
         rows = zip(numbers, counts, strict=True)
-        languages.append([(f"p{i}", count * (0.7 + hard[i] + generator.normal(0, 0.1)), count) for i, count in rows])
+        languages.append([(f"p{i}", n * (centre + hard[i] + generator.normal(0, 0.1)), n) for i, n in rows])
     found = estimate_over_problems(languages, samples=4000)
     assert found.n == 120
     ratios = [sum(row[1] for row in rows) / sum(row[2] for row in rows) for rows in languages]
