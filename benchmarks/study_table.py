@@ -25,8 +25,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from moesaic.artifacts import write_json
 from moesaic.data.detokenize import SPACE_MARK, detokenize_many
 from moesaic.data.formatting import format_many
@@ -34,7 +32,7 @@ from moesaic.errors import DataError, MoesaicError
 from moesaic.evaluate.codebleu import codebleu
 from moesaic.evaluate.predict import system_folder
 from moesaic.evaluate.score import PredictionRow, read_rows
-from moesaic.evaluate.statistics import Estimate, estimate_mean
+from moesaic.evaluate.statistics import estimate_mean, estimate_over_problems
 from moesaic.languages import LANGUAGES, get_language
 from moesaic.parsing import grammar_versions, parses
 
@@ -116,31 +114,13 @@ def read_run(path: Path, language: str) -> dict[str, PredictionRow]:
     return {program_key(row.references[0]): row for row in read_rows(path, language)}
 
 
-def language_mean(values: Values, seed: int = 0, samples: int = 1000) -> Estimate:
-    """Mean over languages of the mean over programs; the 95% interval resamples problems across languages.
-
-    A resample without any program of some language has no mean and is left out.
-    """
-    problems = sorted({problem for rows in values.values() for problem, _ in rows})
-    position = {problem: index for index, problem in enumerate(problems)}
-    sums_PL, counts_PL = np.zeros((2, len(problems), len(values)))
-    for column, rows in enumerate(values.values()):
-        for problem, value in rows:
-            sums_PL[position[problem], column] += value
-            counts_PL[position[problem], column] += 1
-    draws_SP = np.random.default_rng(seed).integers(0, len(problems), (samples, len(problems)))
-    totals_SL = counts_PL[draws_SP].sum(axis=1)
-    whole_S = (totals_SL > 0).all(axis=1)
-    means_S = (sums_PL[draws_SP].sum(axis=1)[whole_S] / totals_SL[whole_S]).mean(axis=1)
-    low, high = np.quantile(means_S, [0.025, 0.975]) if whole_S.any() else (None, None)
-    value = float((sums_PL.sum(axis=0) / counts_PL.sum(axis=0)).mean())
-    return Estimate(value, int(counts_PL.sum()), *(None if end is None else float(end) for end in (low, high)))
-
-
 def estimates(values: Values, languages: Sequence[str]) -> dict[str, dict[str, float | int | None]]:
     """Returns language -> estimate, and ``mean`` unless a language is missing."""
     table = {name: estimate_mean([value for _, value in rows]).to_dict() for name, rows in values.items()}
-    return table | ({"mean": language_mean(values).to_dict()} if set(values) == set(languages) else {})
+    if set(values) != set(languages):
+        return table
+    programs = [[(problem, value, 1.0) for problem, value in rows] for rows in values.values()]
+    return table | {"mean": estimate_over_problems(programs).to_dict()}
 
 
 def differences(values: Values, baseline: Values) -> Values:

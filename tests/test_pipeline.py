@@ -99,6 +99,10 @@ def test_a_run_leaves_the_table_the_report_and_a_model(finished):
     assert set(results["systems"]["expert:java"]["loss"]) == {"python", "java"}
     losses = {name: sum(e["value"] for e in results["systems"][name]["loss"].values()) for name in ("base", "moe")}
     assert losses["moe"] < losses["base"]
+    assert set(results["paired"]) == {"base", "experts"}
+    for estimate in (results["paired"]["base"][metric]["mean"] for metric in ("loss", "codebleu")):
+        assert estimate["low"] <= estimate["value"] <= estimate["high"]
+    assert results["paired"]["base"]["loss"]["mean"]["value"] == pytest.approx((losses["moe"] - losses["base"]) / 2)
     assert "<table" in (root / "report.html").read_text()
     assert (root / "model" / "moesaic.json").exists()
     assert not (root / "baselines").exists()  # nobody asked for any
@@ -294,6 +298,7 @@ def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
         assert {estimate["n"] for estimate in results["systems"][name]["loss"].values()} == {4}
         assert {estimate["n"] for estimate in results["systems"][name]["codebleu"].values()} == {3}
         assert f"baselines/{name}" in results["seconds"]
+    assert list(results["paired"]) == ["base", "experts", *BASELINES]
     page = (root / "report.html").read_text()
     titles = ("Linear merge", "TIES merge", "DARE-TIES merge", "Dense LoRA", "MoE, hidden-state gates", "Arrow")
     assert all(title in page for title in titles)
@@ -476,7 +481,7 @@ def test_without_programs_there_are_losses_and_routing_only(tmp_path, finished):
     assert not (root / "predict" / "predictions").exists()
     assert not (root / "predict" / "benchmarks").exists()
     results = read_json(root / "results.json")
-    assert all(set(metrics) == {"loss"} for metrics in results["systems"].values())
+    assert all(set(metrics) == {"loss"} for table in ("systems", "paired") for metrics in results[table].values())
     assert results["systems"] == {
         name: {"loss": metrics["loss"]} for name, metrics in numbers(finished)["systems"].items()
     }

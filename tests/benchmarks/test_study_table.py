@@ -115,36 +115,21 @@ def test_the_trimmed_row_is_without_what_follows_the_program(script, folders):
     assert after["study experts"]["codebleu"]["python"]["value"] < clean["value"]
 
 
-def test_paired_interval_is_that_of_a_naive_bootstrap(script):
+def test_differences_are_paired_by_program_and_problems_drawn_with_all_their_languages(script):
+    """Figures of the function that published them, before it became ``estimate_over_problems``."""
     generator = np.random.default_rng(3)
     ids = {"python": range(40), "java": range(20, 70)}
     ours, theirs = (
         {name: [(str(number), float(generator.random())) for number in numbers] for name, numbers in ids.items()}
         for _ in range(2)
     )
-    estimate = script.language_mean(script.differences(ours, theirs))
-    problems = sorted({str(number) for numbers in ids.values() for number in numbers})
-    means = []
-    for draw in np.random.default_rng(11).integers(0, len(problems), (4000, len(problems))):
-        columns = []
-        for name in ids:
-            first, second = dict(ours[name]), dict(theirs[name])
-            drawn = [problems[index] for index in draw if problems[index] in first]
-            columns.append(sum(first[problem] - second[problem] for problem in drawn) / len(drawn))
-        means.append(sum(columns) / len(columns))
-    low, high = np.quantile(means, [0.025, 0.975])
-    assert estimate.n == 90
-    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.012)
-    assert high - low > 0.1
+    table = script.estimates(script.differences(ours, theirs), ["python", "java"])
     exact = [np.mean([a - b for (_, a), (_, b) in zip(ours[name], theirs[name], strict=True)]) for name in ids]
-    assert estimate.value == pytest.approx(np.mean(exact))
-
-
-def test_problems_are_resampled_with_all_their_languages(script):
-    """The same values in two languages are one sample, not two: the interval must not shrink."""
-    values = [(str(number), float(number % 5)) for number in range(50)]
-    alone, twice = script.language_mean({"python": values}), script.language_mean({"python": values, "java": values})
-    assert (twice.value, twice.low, twice.high) == pytest.approx((alone.value, alone.low, alone.high))
+    assert [table[name]["value"] for name in ids] == pytest.approx(exact)
+    assert table["mean"] == pytest.approx(
+        {"value": np.mean(exact), "n": 90, "low": -0.065228607910268, "high": 0.09225293388132501}
+    )
+    assert "mean" not in script.estimates(script.differences(ours, theirs), ["python", "java", "cpp"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ import pytest
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import ToolchainError
-from moesaic.evaluate.benchmarks import completion_row, cut_completion, held_out, pass_at_1, problem_ids
+from moesaic.evaluate.benchmarks import (
+    completion_row,
+    cut_completion,
+    held_out,
+    pass_at_1,
+    problem_ids,
+    problem_name,
+)
 from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.sandbox import Sandbox
 from moesaic.recipe import EvaluateRecipe
@@ -75,6 +82,12 @@ def test_only_tasks_that_were_kept_out_of_training_are_asked():
     assert [problem.id for problem in held_out(problems, "validation")["java"]] == ["MBJP/5", "MBJP/15", "MBJP/25"]
 
 
+def test_a_problem_has_one_name_in_all_languages():
+    assert problem_name("humaneval-x", "CPP/17") == problem_name("humaneval-x", "Python/17") == "17"
+    assert problem_name("mbxp", "MBJP/9") == problem_name("mbxp", "MBPP/9") != problem_name("mbxp", "MBPP/10")
+    assert problem_name("own", "lists/17") == "lists/17"  # nothing says that the ids of own problems name languages
+
+
 @pytest.mark.toolchain
 def test_pass_at_1_of_right_and_wrong_completions(tmp_path):
     try:
@@ -89,6 +102,7 @@ def test_pass_at_1_of_right_and_wrong_completions(tmp_path):
     path = tmp_path / "python.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = EvaluateRecipe(allow_code_execution=True, workers=1)
-    estimates, skipped = pass_at_1("own", {"python": problems}, [path], options, tmp_path / "rows.jsonl")
+    estimates, verdicts, skipped = pass_at_1("own", {"python": problems}, [path], options, tmp_path / "rows.jsonl")
     assert skipped == []
     assert (estimates["python"].value, estimates["python"].n) == (0.5, 2)
+    assert verdicts == {"python": [("d", 1.0, 1.0), ("e", 0.0, 1.0)]}

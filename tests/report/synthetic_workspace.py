@@ -25,6 +25,21 @@ def estimate(value: float, n: int = 200, width: float = 0.03) -> dict[str, float
     return {"value": value, "n": n, "low": max(0.0, value - width), "high": value + width}
 
 
+def differences(moe: dict[str, Any], other: dict[str, Any], width: float = 0.01) -> dict[str, Any]:
+    """MoE less another system, as the evaluation writes it."""
+    table: dict[str, Any] = {}
+    for metric in other:
+        pairs = {name: (moe[metric][name], other[metric][name]) for name in moe[metric]}
+        values = {name: ours["value"] - theirs["value"] for name, (ours, theirs) in pairs.items()}
+        counts = {name: ours["n"] for name, (ours, _) in pairs.items()}
+        values["mean"], counts["mean"] = sum(values.values()) / len(values), sum(counts.values())
+        table[metric] = {
+            name: {"value": value, "n": counts[name], "low": value - width, "high": value + width}
+            for name, value in values.items()
+        }
+    return table
+
+
 def build_results(
     languages: Sequence[str] = LANGUAGES, *, generated: bool = True, baselines: Sequence[str] = ()
 ) -> dict[str, Any]:
@@ -53,12 +68,14 @@ def build_results(
             if language in row:
                 experts.setdefault(metric, {})[language] = row[language]
     systems = {"base": systems.pop("base"), "experts": experts, **systems}
+    others = [name for name in systems if name != "moe" and not name.startswith("expert:")]
     share = {"n": 48, "empty": 0.02, "no_code": 0.03, "parses": 0.8, "wrong_language": 0.04, "label_echo": 0.0}
     share |= {"own_task_overlap": 0.61, "shuffled_task_overlap": 0.22}
     kept = {"read": 3300, "kept": 3100, "left_out": {"damaged": 0, "too_long": 150, "duplicate": 50}}
     split = kept | {"parse_share_raw": 0.0, "parse_share_restored": 0.97, "parse_share_kept": 1.0, "tokens": 812_000}
     return {
         "systems": systems,
+        "paired": {name: differences(systems["moe"], systems[name]) for name in others},
         "versions": {"python": "3.11.0", "moesaic": "0.1.0", "torch": "2.9.0"},
         "hardware": {"machine": "x86_64", "system": "Linux", "cores": 16, "gpu": "Made-up GPU", "gpu_memory_gib": 80.0},
         "recipe_digest": "0123456789abcdef" * 4,

@@ -155,6 +155,70 @@ def test_best_is_marked_only_among_comparable_systems(tmp_path):
     assert "1 of 4 languages" in table
 
 
+def less_table(text):
+    """Header -> cells (class, text, note) of the table of differences."""
+    table = text[text.index("<h3>The MoE less every other system</h3>") :]
+    table = table[table.index("<tbody>") : table.index("</tbody>")]
+    cell = re.compile(r'<td(?: class="(.*?)")?><b>(.*?)</b>(?:<small>(.*?)</small>)?</td>')
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table)
+    return {header: cell.findall(cells) for header, cells in rows}
+
+
+def test_differences_to_the_moe_say_in_words_what_is_better(full, tmp_path):
+    text = render_report(full)
+    rows = less_table(text)
+    assert '<th scope="col">MoE less</th><th scope="col">Loss ↓</th>' in text
+    assert '<th scope="col">Parses ↑, points</th>' in text
+    assert list(rows) == ["Base", "Own experts", "TIES merge", "Dense LoRA"]
+    # losses of the synthetic run: MoE 0.605, base 1.600, experts 0.630; CodeBLEU 0.40, 0.16, 0.37
+    assert rows["Base"][0] == ("better", "better -0.995", "[-1.005, -0.985], n 800")
+    assert rows["Own experts"][:2] == [
+        ("better", "better -0.025", "[-0.035, -0.015], n 800"),
+        ("better", "better +0.030", "[+0.020, +0.040], n 192"),
+    ]
+    assert rows["Base"][2] == ("better", "better +52.8", "[+51.8, +53.8], n 192")
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "value", "high", "text", "note"),
+    [
+        ("loss", 0.01, 0.02, 0.03, "worse +0.020", "[+0.010, +0.030], n 7"),
+        ("loss", -0.03, -0.02, -0.01, "better -0.020", "[-0.030, -0.010], n 7"),
+        ("codebleu", -0.03, -0.02, -0.01, "worse -0.020", "[-0.030, -0.010], n 7"),
+        ("codebleu", 0.01, 0.02, 0.03, "better +0.020", "[+0.010, +0.030], n 7"),
+        ("codebleu", -0.01, 0.02, 0.03, "+0.020", "[-0.010, +0.030], n 7"),
+        ("parse_share", -0.002, -0.0001, 0.03, "+0.0", "[-0.2, +3.0], n 7"),
+        ("loss", -0.01, -0.0001, 0.0, "+0.000", "[-0.010, +0.000], n 7"),
+        ("codebleu", 0.0, 0.0, 0.0, "+0.000", "[+0.000, +0.000], n 7"),
+        ("loss", None, -0.5, None, "-0.500", "n 7"),
+    ],
+)
+def test_only_an_interval_without_zero_is_marked(tmp_path, metric, low, value, high, text, note):
+    results = build_results(("java",))
+    results["paired"] = {"base": {metric: {"mean": {"value": value, "n": 7, "low": low, "high": high}}}}
+    rows = less_table(render_report(build_workspace(tmp_path / "run", ("java",), results=results)))
+    verdict = text.split()[0]
+    assert rows == {"Base": [(verdict if verdict in ("better", "worse") else "", text, note)]}
+
+
+def test_a_difference_without_a_mean_is_a_dash(tmp_path):
+    results = build_results(baselines=("ties",))
+    del results["paired"]["ties"]["codebleu"]["mean"], results["paired"]["base"]
+    rows = less_table(render_report(build_workspace(tmp_path / "run", results=results)))
+    assert list(rows) == ["Own experts", "TIES merge"]
+    assert rows["TIES merge"][1] == ("", "\N{EN DASH}", "")
+    assert rows["Own experts"][1][1] == "better +0.030"
+
+
+@pytest.mark.parametrize("paired", [None, {}, [], {"base": {"loss": {"java": {"value": 1.0, "n": 3}}}}])
+def test_results_without_comparisons_have_no_such_table(tmp_path, paired):
+    results = build_results()
+    del results["paired"]
+    if paired is not None:
+        results["paired"] = paired
+    assert "less every other" not in render_report(build_workspace(tmp_path / "run", results=results))
+
+
 def test_cross_table_frames_experts_at_home(page):
     cells = [attrs["class"].split() for attrs in page.all("td") if "shade" in attrs.get("class", "")]
     assert len(cells) == 6 * 4  # base, four experts and the MoE on four languages
@@ -196,7 +260,9 @@ def test_empty_prediction_and_long_one_are_said(tmp_path):
     assert "first 6,000 of 12,000 characters" in text
 
 
-@pytest.mark.parametrize("missing", ["routing", "guards", "data", "recipe", "versions", "hardware", "seconds"])
+@pytest.mark.parametrize(
+    "missing", ["routing", "guards", "data", "paired", "recipe", "versions", "hardware", "seconds"]
+)
 def test_a_missing_piece_is_left_out(tmp_path, missing):
     results = build_results()
     del results[missing]

@@ -1,11 +1,13 @@
 import io
+import json
 
 import pytest
 from rich.console import Console
 from synthetic_workspace import build_results, estimate
 
+from moesaic.cli.stages import _show_table
 from moesaic.errors import CheckpointError
-from moesaic.report import language_table, ratio_line, terminal_table
+from moesaic.report import language_table, paired_line, ratio_line, terminal_table
 from moesaic.report.summary import Summary, language_title, metric_of, system_title
 
 
@@ -82,6 +84,31 @@ def test_ratio_line_compares_over_common_languages():
 def test_ratio_line_without_partners():
     assert ratio_line({"systems": {"base": {"loss": {"java": estimate(1.0)}}}}) == ""
     assert ratio_line({"systems": {"moe": {"loss": {"java": estimate(1.0, 5)}}}}) == "MoE loss 1.000 (Java, n = 5)"
+
+
+def test_paired_line_says_how_far_the_moe_is_from_its_own_experts():
+    results = build_results()
+    expected = "MoE less its own experts: loss -0.025 [-0.035, -0.015], CodeBLEU +0.030 [+0.020, +0.040]"
+    assert paired_line(results) == expected
+    assert paired_line(build_results(generated=False)) == expected.partition(", CodeBLEU")[0]
+    results["paired"]["experts"]["loss"]["mean"] |= {"low": None, "high": None}
+    assert paired_line(results) == "MoE less its own experts: loss -0.025, CodeBLEU +0.030 [+0.020, +0.040]"
+    del results["paired"]["experts"]
+    assert paired_line(results) == ""
+    del results["paired"]
+    assert paired_line(results) == ""
+
+
+def test_a_run_ends_with_where_the_moe_stands(tmp_path, capsys):
+    results = build_results(("python", "java"))
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results))
+    _show_table(tmp_path)
+    assert capsys.readouterr().out.splitlines()[-2:] == [ratio_line(results), paired_line(results)]
+    del results["paired"]  # a run made before there were comparisons
+    path.write_text(json.dumps(results))
+    _show_table(tmp_path)
+    assert capsys.readouterr().out.splitlines()[-1] == ratio_line(results)
 
 
 def test_own_experts_are_found_without_their_row():

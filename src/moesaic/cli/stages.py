@@ -138,9 +138,10 @@ def _show_table(root: Path) -> None:
     from rich.console import Console
 
     from moesaic.artifacts import read_json
-    from moesaic.report import ratio_line, terminal_table
+    from moesaic.report import paired_line, ratio_line, terminal_table
 
     results = read_json(root / "results.json")
     console = Console(file=sys.stdout)
     console.print(terminal_table(results))
-    console.print(ratio_line(results), highlight=False)
+    for line in filter(None, (ratio_line(results), paired_line(results))):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -18,7 +18,9 @@ from moesaic.parsing import encode, parse
 from moesaic.recipe import EvaluateRecipe
 
 if TYPE_CHECKING:
-    from moesaic.evaluate.statistics import Estimate
+    from moesaic.evaluate.statistics import Estimate, Sample
+
+_LANGUAGE_IN_ID = ("humaneval-x", "mbxp")
 
 
 def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
@@ -73,7 +75,7 @@ def pass_at_1(
     files: Sequence[Path],
     options: EvaluateRecipe,
     rows: Path,
-) -> tuple[dict[str, Estimate], list[str]]:
+) -> tuple[dict[str, Estimate], dict[str, list[Sample]], list[str]]:
     """Grades one system's completions of a benchmark.
 
     Args:
@@ -84,7 +86,8 @@ def pass_at_1(
         rows: File of verdicts, also used to resume.
 
     Returns:
-        Language -> pass@1 with its interval, and the reasons for languages that were skipped.
+        Language -> pass@1 with its interval; language -> the verdict on each completion (1 for one that passed), by the
+        problem's name, which is the same in every language; and the reasons for languages that were skipped.
     """
     from moesaic.evaluate.execution import execute, read_completions
     from moesaic.evaluate.sandbox import Sandbox
@@ -93,4 +96,15 @@ def pass_at_1(
     with Sandbox(options.sandbox, allow_code_execution=options.allow_code_execution) as sandbox:
         results = execute(benchmark, problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
     estimates = {result.language: result.pass_at_k[1] for result in results if 1 in result.pass_at_k}
-    return estimates, [f"{benchmark}, {result.language}: {result.skipped}" for result in results if result.skipped]
+    verdicts = {
+        result.language: [(problem_name(benchmark, row.id), float(row.passed), 1.0) for row in result.rows]
+        for result in results
+        if result.language in estimates
+    }
+    skipped = [f"{benchmark}, {result.language}: {result.skipped}" for result in results if result.skipped]
+    return estimates, verdicts, skipped
+
+
+def problem_name(benchmark: str, id_: str) -> str:
+    """Returns what a problem is called in every language: ``17`` for ``Java/17`` (HumanEval-X), ``MBJP/17`` (MBXP)."""
+    return id_.rpartition("/")[2] if benchmark in _LANGUAGE_IN_ID else id_

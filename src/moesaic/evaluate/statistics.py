@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Estimate", "bootstrap_interval", "estimate_mean", "estimate_ratio"]
+__all__ = ["Estimate", "Sample", "bootstrap_interval", "estimate_mean", "estimate_over_problems", "estimate_ratio"]
+
+Sample = tuple[str, float, float]
+"""Problem, numerator and denominator of one program: nats and tokens of a loss, score and 1 of a plain mean."""
 
 _CHUNK_DRAWS = 4_000_000  # indices held at once: 32 MB, whatever the number of values
 
@@ -111,3 +114,47 @@ def estimate_ratio(groups: Sequence[Sequence[tuple[float, float]]], seed: int = 
         ratios_S += totals_S2[:, 0] / totals_S2[:, 1] / len(groups)
     low, high = np.quantile(ratios_S, [0.025, 0.975])
     return Estimate(value, sum(map(len, groups)), float(low), float(high))
+
+
+def estimate_over_problems(languages: Sequence[Sequence[Sample]], seed: int = 0, samples: int = 1000) -> Estimate:
+    """Mean over languages of a ratio of sums, with its 95% bootstrap interval over problems.
+
+    The same problem in two languages, or twice in one, is not two independent samples. So problems are drawn again,
+    each with all its programs: a bootstrap of clusters (Davison and Hinkley 1997, section 3.8). A resample without any
+    program of some language has no mean and is left out. With differences of two systems as numerators, the interval
+    is that of the paired difference.
+
+    Args:
+        languages: Per language one sample per program. A program's problem has the same name in every language.
+        seed: Seed of the resampling.
+        samples: Number of resamples.
+
+    Returns:
+        The mean of the languages' ratios; ``n`` counts the programs of all languages. The interval is undefined when no
+        resample had programs of all languages.
+
+    Raises:
+        ValueError: There are no languages, or the denominators of one add up to nothing.
+    """
+    if not languages or not all(sum(row[2] for row in rows) > 0 for rows in languages):
+        raise ValueError("estimate_over_problems needs at least one language and a positive denominator in each")
+    problems = sorted({problem for rows in languages for problem, _, _ in rows})
+    position = {problem: index for index, problem in enumerate(problems)}
+    sums_P2L = np.zeros((len(problems), 2, len(languages)))
+    for column, rows in enumerate(languages):
+        for problem, *pair in rows:
+            sums_P2L[position[problem], :, column] += pair
+    totals_2L = sums_P2L.sum(axis=0)
+    generator = np.random.default_rng(seed)
+    chunk = max(1, _CHUNK_DRAWS // len(problems))
+    means = []
+    for start in range(0, samples, chunk):
+        draws_CP = generator.integers(0, len(problems), (min(chunk, samples - start), len(problems)))
+        rows_C1 = np.arange(len(draws_CP))[:, None] * len(problems)
+        counts_CP = np.bincount((draws_CP + rows_C1).ravel(), minlength=draws_CP.size).reshape(draws_CP.shape)
+        drawn_C2L = (counts_CP @ sums_P2L.reshape(len(problems), -1)).reshape(-1, *totals_2L.shape)
+        whole_W2L = drawn_C2L[(drawn_C2L[:, 1] > 0).all(axis=1)]
+        means.append((whole_W2L[:, 0] / whole_W2L[:, 1]).mean(axis=1))
+    means_S = np.concatenate(means)
+    low, high = map(float, np.quantile(means_S, [0.025, 0.975])) if len(means_S) else (None, None)
+    return Estimate(float((totals_2L[0] / totals_2L[1]).mean()), sum(map(len, languages)), low, high)

@@ -1,7 +1,8 @@
 """From predictions to the table: every metric of every system on every language, with n and interval.
 
 A metric is a function from prediction rows to one value per row; adding one is adding an entry to ``METRICS``. Loss
-comes from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert.
+comes from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert. ``paired`` compares the
+MoE with the others, program by program.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -19,16 +20,18 @@ from moesaic.errors import CheckpointError, ToolchainError
 from moesaic.evaluate.benchmarks import pass_at_1
 from moesaic.evaluate.codebleu import codebleu
 from moesaic.evaluate.guards import guards
+from moesaic.evaluate.paired import Samples, paired_differences
 from moesaic.evaluate.predict import system_folder, write_rows
 from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.score import sentence_bleu
-from moesaic.evaluate.statistics import Estimate, bootstrap_interval, estimate_ratio
+from moesaic.evaluate.statistics import Estimate, Sample, bootstrap_interval, estimate_ratio
 from moesaic.parsing import parses
 from moesaic.progress import Bar
 from moesaic.recipe import Baseline, EvaluateRecipe
 
 Row = dict[str, Any]
 Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
+_Leaf = TypeVar("_Leaf")
 
 _PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
 
@@ -50,7 +53,7 @@ def build_results(
         benchmarks: Benchmark -> language -> problems, for the completions that ``predict`` wrote.
 
     Returns:
-        ``systems``, ``guards``, ``routing`` and ``skipped`` of results.json.
+        ``systems``, ``guards``, ``routing``, ``skipped`` and, where there is a MoE, ``paired`` of results.json.
 
     Raises:
         CheckpointError: The predictions are missing or malformed.
@@ -58,8 +61,11 @@ def build_results(
     """
     languages = list(examples)
     systems: dict[str, dict[str, dict[str, Any]]] = {}
+    samples: Samples = {}
     for system in _systems(predictions, languages):
-        systems[system] = {"loss": _losses(predictions / "losses" / f"{system_folder(system)}.jsonl", options)}
+        losses = _losses(predictions / "losses" / f"{system_folder(system)}.jsonl")
+        samples[system] = {"loss": losses}
+        systems[system] = {"loss": {language: _loss(rows, options).to_dict() for language, rows in losses.items()}}
     generated = {
         (system, language): _read(path)
         for system in systems
@@ -79,6 +85,9 @@ def build_results(
                 values["pass@1"] = executed[system, language]
             for name, column in values.items():
                 systems[system].setdefault(name, {})[language] = _mean(column, options).to_dict()
+                samples[system].setdefault(name, {})[language] = [
+                    (str(row["id"]), value, 1.0) for row, value in zip(rows, column, strict=True)
+                ]
             write_rows(
                 folder / "rows" / system_folder(system) / f"{language}.jsonl",
                 (
@@ -88,18 +97,20 @@ def build_results(
             )
             bar.advance()
     for benchmark, problems in benchmarks.items():
-        skipped += _benchmark(benchmark, problems, predictions, folder, systems, options)
+        skipped += _benchmark(benchmark, problems, predictions, folder, systems, samples, options)
     guard_table["experts"] = {
         language: guard_table[f"expert:{language}"][language]
         for language in languages
         if language in guard_table.get(f"expert:{language}", {})
     }
-    return {
+    results = {
         "systems": _with_own_experts(systems, languages),
         "guards": guard_table,
         "routing": read_json(predictions / "routing.json"),
         "skipped": skipped,
     }
+    paired = paired_differences(_with_own_experts(samples, languages), languages, options.bootstrap_samples)
+    return results | ({"paired": paired} if paired else {})
 
 
 def _executed(
@@ -142,6 +153,7 @@ def _benchmark(
     predictions: Path,
     folder: Path,
     systems: dict[str, dict[str, dict[str, Any]]],
+    samples: Samples,
     options: EvaluateRecipe,
 ) -> list[str]:
     """Adds a benchmark's pass@1 to every system that has completions; returns what was skipped."""
@@ -155,12 +167,13 @@ def _benchmark(
             rows = folder / "rows" / system_folder(system) / f"{benchmark}.jsonl"
             rows.parent.mkdir(parents=True, exist_ok=True)
             try:
-                estimates, reasons = pass_at_1(benchmark, own, files, options, rows)
+                estimates, verdicts, reasons = pass_at_1(benchmark, own, files, options, rows)
             except ToolchainError as error:
                 return [*skipped, f"{benchmark}: {error}"]
             skipped += [reason for reason in reasons if reason not in skipped]
             if estimates:
                 systems[system][f"pass@1 {benchmark}"] = {name: value.to_dict() for name, value in estimates.items()}
+                samples[system][f"pass@1 {benchmark}"] = verdicts
     return skipped
 
 
@@ -205,16 +218,18 @@ def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
     return [known[stem] for stem in known if stem in found] + sorted(found - set(known))
 
 
-def _losses(path: Path, options: EvaluateRecipe) -> dict[str, Any]:
-    """Mean loss per code token, by language; the interval resamples programs."""
-    by_language: dict[str, list[Row]] = {}
+def _losses(path: Path) -> dict[str, list[Sample]]:
+    """Returns nats and code tokens of every program, by language."""
+    by_language: dict[str, list[Sample]] = {}
     for row in _read(path):
-        by_language.setdefault(row["language"], []).append(row)
-    table = {}
-    for language, rows in by_language.items():
-        pairs = [(float(row["loss_sum"]), float(row["code_tokens"])) for row in rows]
-        table[language] = estimate_ratio([pairs], samples=options.bootstrap_samples).to_dict()
-    return table
+        sample = (str(row["id"]), float(row["loss_sum"]), float(row["code_tokens"]))
+        by_language.setdefault(row["language"], []).append(sample)
+    return by_language
+
+
+def _loss(samples: Sequence[Sample], options: EvaluateRecipe) -> Estimate:
+    """Mean loss per code token; the interval resamples programs."""
+    return estimate_ratio([[(nats, tokens) for _, nats, tokens in samples]], samples=options.bootstrap_samples)
 
 
 def _mean(values: list[float], options: EvaluateRecipe) -> Estimate:
@@ -223,10 +238,10 @@ def _mean(values: list[float], options: EvaluateRecipe) -> Estimate:
 
 
 def _with_own_experts(
-    systems: dict[str, dict[str, dict[str, Any]]], languages: Sequence[str]
-) -> dict[str, dict[str, dict[str, Any]]]:
+    systems: dict[str, dict[str, dict[str, _Leaf]]], languages: Sequence[str]
+) -> dict[str, dict[str, dict[str, _Leaf]]]:
     """Adds the row ``experts`` (each language judged with its own expert) after the base."""
-    own: dict[str, dict[str, Any]] = {}
+    own: dict[str, dict[str, _Leaf]] = {}
     for language in languages:
         for metric, row in systems.get(f"expert:{language}", {}).items():
             if language in row:

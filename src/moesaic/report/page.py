@@ -91,6 +91,7 @@ def render_report(workspace: Path) -> str:
         facts=_facts(results, recipe, summary, seconds),
         skipped=[str(reason) for reason in results.get("skipped") or []],
         systems=tables.systems_grid(summary),
+        less=tables.less_grid(summary),
         by_language=tables.languages_grid(summary),
         legend=[(system_title(system), css_class) for system, css_class in _colours(summary).items()],
         bars=_bars(summary),

@@ -42,6 +42,11 @@ class Metric:
             return MISSING
         return f"{100 * value:.1f}%" if self.percent else f"{value:.3f}"
 
+    def format_change(self, value: float) -> str:
+        """Returns a difference with its sign, a percentage as its points; what rounds to zero has no minus."""
+        digits = 1 if self.percent else 3
+        return f"{round(100 * value if self.percent else value, digits) + 0.0:+.{digits}f}"
+
 
 _METRICS = {
     metric.key: metric
@@ -125,6 +130,7 @@ class Summary:
         if not isinstance(systems, Mapping):
             raise CheckpointError("results.json holds no 'systems': delete it and run the stage evaluate again")
         self._systems = {str(name): as_mapping(metrics) for name, metrics in systems.items()}
+        self._paired = as_mapping(results.get("paired"))
         self.languages = list(dict.fromkeys([*_recipe_languages(results), *self._found_languages()]))
         found = dict.fromkeys(key for metrics in self._systems.values() for key in metrics)
         known, others = [key for key in _METRICS if key in found], [key for key in found if key not in _METRICS]
@@ -141,13 +147,14 @@ class Summary:
         """Returns one system's score on one language; undefined when it is missing."""
         if system == "experts" and "experts" not in self._systems:
             system = EXPERT_PREFIX + language
-        entry = as_mapping(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
-        value = as_number(entry.get("value"))
-        if value is None:
-            return Score(None)
-        return Score(
-            value, int(as_number(entry.get("n")) or 0), as_number(entry.get("low")), as_number(entry.get("high"))
-        )
+        return _score(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
+
+    def less(self, system: str, metric: str) -> Score:
+        """Returns MoE minus a system, paired by program, mean over languages.
+
+        Undefined when the run has no such comparison; runs made before there was one have none.
+        """
+        return _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get("mean"))
 
     def mean(self, system: str, metric: str, languages: Iterable[str] | None = None) -> Score:
         """Returns the mean over languages.
@@ -256,6 +263,24 @@ def ratio_line(results: Mapping[str, Any]) -> str:
     return f"MoE loss {ratios.moe.value:.3f}{compared} ({over}, n = {ratios.moe.n:,})"
 
 
+def paired_line(results: Mapping[str, Any]) -> str:
+    """Says in one line how far the MoE is from its own experts, program by program; empty where that is not known."""
+    summary = Summary(results)
+    parts = []
+    for key, name in (("loss", "loss"), ("codebleu", "CodeBLEU")):
+        metric, score = metric_of(key), summary.less("experts", key)
+        if score.value is not None:
+            parts.append(f"{name} {metric.format_change(score.value)} {change_interval(metric, score)}".strip())
+    return f"MoE less its own experts: {', '.join(parts)}" if parts else ""
+
+
+def change_interval(metric: Metric, score: Score) -> str:
+    """Returns the interval of a difference in brackets, or nothing where it is not defined."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"[{metric.format_change(score.low)}, {metric.format_change(score.high)}]"
+
+
 def as_mapping(value: Any) -> Mapping[str, Any]:
     """Returns the value when it is a mapping, else an empty one: a missing piece of a file."""
     return value if isinstance(value, Mapping) else {}
@@ -266,6 +291,15 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def _score(entry: Any) -> Score:
+    """Reads one estimate of ``results.json``."""
+    found = as_mapping(entry)
+    value = as_number(found.get("value"))
+    if value is None:
+        return Score(None)
+    return Score(value, int(as_number(found.get("n")) or 0), as_number(found.get("low")), as_number(found.get("high")))
 
 
 def _recipe_languages(results: Mapping[str, Any]) -> list[str]:

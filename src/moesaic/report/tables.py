@@ -14,6 +14,7 @@ from moesaic.report.summary import (
     Summary,
     as_mapping,
     as_number,
+    change_interval,
     language_title,
     system_title,
 )
@@ -28,7 +29,7 @@ class Cell:
     Attributes:
         text: What it says.
         note: Smaller text below it.
-        css_class: How it looks: ``best``, ``own``, ``shade0`` .. ``shade9``.
+        css_class: How it looks: ``best``, ``better``, ``worse``, ``own``, ``shade0`` .. ``shade9``.
     """
 
     text: str
@@ -70,7 +71,7 @@ def systems_grid(summary: Summary) -> Grid:
     caption = (
         "Every system, mean over languages; below each value its 95% interval and n. The best of a column is marked."
     )
-    return Grid(caption, _metric_titles(summary), rows, "System")
+    return Grid(caption, _titles(summary.metrics), rows, "System")
 
 
 def languages_grid(summary: Summary) -> Grid:
@@ -85,7 +86,28 @@ def languages_grid(summary: Summary) -> Grid:
             cells = [_score_cell(metric, score, system in best[metric.key]) for metric, score in scores]
             rows.append((system_title(system), cells))
     caption = "Every system on every language; below each value its 95% interval and n."
-    return Grid(caption, _metric_titles(summary), rows, "System", groups)
+    return Grid(caption, _titles(summary.metrics), rows, "System", groups)
+
+
+def less_grid(summary: Summary) -> Grid | None:
+    """MoE minus every other system, means over languages; None for a run without that comparison."""
+    rows = []
+    shown = [
+        metric
+        for metric in summary.metrics
+        if any(summary.less(system, metric.key).value is not None for system in summary.rows)
+    ]
+    for system in summary.rows:
+        scores = [(metric, summary.less(system, metric.key)) for metric in shown]
+        if any(score.value is not None for _, score in scores):
+            rows.append((system_title(system), [_less_cell(metric, score) for metric, score in scores]))
+    caption = (
+        "MoE less each other system, on the programs that both have, mean over languages; below each difference its "
+        "95% interval and n. Where the interval excludes 0, it says whether the MoE is better or worse."
+    )
+    units = [", points" if metric.percent else "" for metric in shown]
+    columns = [title + unit for title, unit in zip(_titles(shown), units, strict=True)]
+    return Grid(caption, columns, rows, "MoE less") if rows else None
 
 
 def cross_grid(summary: Summary) -> Grid | None:
@@ -206,8 +228,8 @@ def words(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _metric_titles(summary: Summary) -> list[str]:
-    return [f"{metric.title} {'↓' if metric.lower_is_better else '↑'}" for metric in summary.metrics]
+def _titles(metrics: Sequence[Metric]) -> list[str]:
+    return [f"{metric.title} {'↓' if metric.lower_is_better else '↑'}" for metric in metrics]
 
 
 def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Cell:
@@ -217,6 +239,17 @@ def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Ce
     if score.low is not None and score.high is not None:
         interval = f"{metric.format(score.low)} {MISSING} {metric.format(score.high)}, "
     return Cell(metric.format(score.value), f"{interval}{extra}n {score.n:,}", "best" if best else "")
+
+
+def _less_cell(metric: Metric, score: Score) -> Cell:
+    if score.value is None:
+        return Cell(MISSING)
+    verdict = ""
+    if score.low is not None and score.high is not None and not score.low <= 0 <= score.high:
+        verdict = "better" if (score.high < 0) == metric.lower_is_better else "worse"
+    text = f"{verdict} {metric.format_change(score.value)}".strip()
+    notes = [change_interval(metric, score), f"n {score.n:,}"]
+    return Cell(text, ", ".join(filter(None, notes)), verdict)
 
 
 def _shade(value: float | None, values: Sequence[float]) -> str:

@@ -1,0 +1,200 @@
+"""The comparison in results.json, against one computed here from the files that a run leaves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from moesaic.data.examples import Example
+from moesaic.evaluate import table
+from moesaic.evaluate.problems import Problem
+from moesaic.evaluate.statistics import estimate_mean
+from moesaic.recipe import EvaluateRecipe
+
+LANGUAGES = ("python", "java")
+SYSTEMS = ("base", "expert-python", "expert-java", "moe", "dense_lora")
+METRICS = ("parse_share", "bleu", "codebleu")
+OPTIONS = EvaluateRecipe(metrics=METRICS, bootstrap_samples=2000, workers=1)
+IDS = [*(f"p{number}" for number in range(24)), "p3", "p3", "p11"]  # two problems have several programs
+PROGRAM = {
+    "python": "def total(n):\n    result = n * {0}\n    return result\n",
+    "java": "class Sum {{\n    int total(int n) {{\n        int result = n * {0}; return result;\n    }}\n}}\n",
+}
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    """A predict stage: five systems, each with its own mistakes, on programs that are harder or easier for all."""
+    folder, generator = tmp_path / "predict", np.random.default_rng(1)
+    for rank, system in enumerate(SYSTEMS):
+        at_home = [name for name in LANGUAGES if not system.startswith("expert-") or system == f"expert-{name}"]
+        losses = []
+        for language in LANGUAGES:
+            for index, id_ in enumerate(IDS):
+                tokens = 20 + index
+                nats = tokens * (0.5 + 0.02 * index - 0.05 * rank + float(generator.normal(0, 0.05)))
+                losses.append({"id": id_, "language": language, "loss_sum": nats, "code_tokens": tokens})
+        write(folder / "losses" / f"{system}.jsonl", losses)
+        for language in at_home:
+            rows = []
+            for index, id_ in enumerate(IDS):
+                code = PROGRAM[language].format(index)
+                wrong = [code, code.replace("result", "other"), code.replace("n", ""), "("]
+                way = wrong[int(generator.integers(0, 2 if system == "moe" else 4))]
+                rows.append({"id": id_, "language": language, "text": "", "reference": code, "prediction": way})
+            write(folder / "predictions" / system / f"{language}.jsonl", rows)
+    (folder / "routing.json").write_text("{}")
+    return folder
+
+
+def judge(predictions, options=OPTIONS, benchmarks=None):
+    examples = {name: [Example(id_, name, "", "x\n") for id_ in IDS] for name in LANGUAGES}
+    return table.build_results(predictions, predictions.parent / "evaluate", examples, options, benchmarks or {})
+
+
+def columns(predictions, system, metric, language):
+    """(id, how many of that id came before) -> numerator and denominator, from the files of a run."""
+    if metric == "loss":
+        path = predictions / "losses" / f"{system}.jsonl"
+        rows = [row for row in read(path) if row["language"] == language]
+        pairs = [(row["id"], row["loss_sum"], row["code_tokens"]) for row in rows]
+    else:
+        path = predictions.parent / "evaluate" / "rows" / system / f"{language}.jsonl"
+        pairs = [(row["id"], row[metric], 1) for row in read(path)]
+    seen, found = Counter(), {}
+    for id_, *pair in pairs:
+        found[id_, seen[id_]] = pair
+        seen[id_] += 1
+    return found
+
+
+def naive(predictions, system, metric, languages, samples=800):
+    """Value, n and interval of MoE less a system (``experts``: that of the language), program by program."""
+    differences = {}
+    for language in languages:
+        theirs = columns(predictions, f"expert-{language}" if system == "experts" else system, metric, language)
+        ours = columns(predictions, "moe", metric, language)
+        differences[language] = [(key[0], ours[key][0] - theirs[key][0], ours[key][1]) for key in ours if key in theirs]
+
+    def statistic(rows_of):
+        return np.mean([sum(r[1] for r in rows) / sum(r[2] for r in rows) for rows in rows_of])
+
+    problems = sorted({row[0] for rows in differences.values() for row in rows})
+    by_problem = {
+        name: {problem: [row for row in rows if row[0] == problem] for problem in problems}
+        for name, rows in differences.items()
+    }
+    generator, means = np.random.default_rng(9), []
+    for _ in range(samples):
+        drawn = [problems[index] for index in generator.integers(len(problems), size=len(problems))]
+        means.append(statistic([[row for p in drawn for row in rows[p]] for rows in by_problem.values()]))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return statistic(differences.values()), sum(map(len, differences.values())), low, high
+
+
+def check(found, expected):
+    value, n, low, high = expected
+    assert found["n"] == n
+    assert found["value"] == pytest.approx(value)
+    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=0.1 * (high - low))
+    assert high - low > 1e-3
+
+
+def test_differences_are_those_of_a_naive_computation(predictions):
+    path = predictions / "losses" / "dense_lora.jsonl"
+    write(path, [row for row in read(path) if (row["id"], row["language"]) != ("p7", "java")])  # one was not measured
+    path = predictions / "predictions" / "dense_lora" / "python.jsonl"
+    rows = read(path)
+    write(path, [*reversed(rows[:24]), *rows[24:26]])  # another order, and without the second program of p11
+    paired = judge(predictions)["paired"]
+    assert list(paired) == ["base", "experts", "dense_lora"]
+    for system, metrics in paired.items():
+        assert list(metrics) == ["loss", *METRICS]
+        for metric, parts in metrics.items():
+            assert list(parts) == [*LANGUAGES, "mean"]
+            for language in LANGUAGES:
+                check(parts[language], naive(predictions, system, metric, [language]))
+            check(parts["mean"], naive(predictions, system, metric, LANGUAGES))
+    assert paired["base"]["loss"]["java"]["n"] == 27
+    assert paired["dense_lora"]["loss"]["java"]["n"] == paired["dense_lora"]["codebleu"]["python"]["n"] == 26
+    assert paired["experts"]["loss"]["mean"]["high"] < 0 < paired["experts"]["codebleu"]["mean"]["low"]
+
+
+def test_differences_of_the_same_programs_are_those_of_the_values(predictions):
+    results = judge(predictions)
+    for system, metrics in results["paired"].items():
+        for metric, parts in metrics.items():
+            for language in LANGUAGES:
+                ours, theirs = (results["systems"][name][metric][language] for name in ("moe", system))
+                assert parts[language]["value"] == pytest.approx(ours["value"] - theirs["value"])
+                assert parts[language]["n"] == ours["n"]
+
+
+def test_a_system_that_is_the_moe_differs_by_nothing(predictions):
+    for part in ("losses/{}.jsonl", *(f"predictions/{{}}/{name}.jsonl" for name in LANGUAGES)):
+        write(predictions / part.format("dense_lora"), read(predictions / part.format("moe")))
+    for parts in judge(predictions)["paired"]["dense_lora"].values():
+        assert all((found["value"], found["low"], found["high"]) == (0.0, 0.0, 0.0) for found in parts.values())
+
+
+def test_a_missing_language_leaves_the_others_without_a_mean(predictions):
+    (predictions / "predictions" / "dense_lora" / "java.jsonl").unlink()
+    (predictions / "predictions" / "expert-python" / "python.jsonl").unlink()
+    paired = judge(predictions)["paired"]
+    assert set(paired["dense_lora"]["codebleu"]) == {"python"}
+    assert set(paired["dense_lora"]["loss"]) == {"python", "java", "mean"}
+    assert set(paired["experts"]["codebleu"]) == {"java"}
+    assert set(paired["base"]["codebleu"]) == {"python", "java", "mean"}
+
+
+def test_programs_of_other_lengths_are_not_paired(predictions):
+    path = predictions / "losses" / "base.jsonl"
+    write(path, [row | {"code_tokens": row["code_tokens"] + (row["id"] == "p3")} for row in read(path)])
+    parts = judge(predictions)["paired"]["base"]["loss"]
+    assert {name: found["n"] for name, found in parts.items()} == {"python": 24, "java": 24, "mean": 48}
+
+
+def test_no_comparison_without_a_moe_or_without_another_system(predictions):
+    (predictions / "losses" / "moe.jsonl").rename(predictions / "moe.jsonl")
+    assert "paired" not in judge(predictions)
+    for path in (predictions / "losses").iterdir():
+        path.unlink()
+    (predictions / "moe.jsonl").rename(predictions / "losses" / "moe.jsonl")
+    assert "paired" not in judge(predictions)
+
+
+def test_verdicts_of_a_benchmark_are_paired(predictions, monkeypatch):
+    passed = {"base": (0, 0, 0, 1), "moe": (1, 0, 1, 1)}
+    problems = {name: [Problem(f"q{index}", name) for index in range(4)] for name in LANGUAGES}
+    for system in passed:
+        for name in LANGUAGES:
+            write(predictions / "benchmarks" / "own" / system / f"{name}.jsonl", [])
+
+    def grade(benchmark, own, files, options, rows):
+        verdicts = passed[rows.parent.name]
+        samples = {name: [(p.id, float(v), 1.0) for p, v in zip(own[name], verdicts, strict=True)] for name in own}
+        return {name: estimate_mean(verdicts) for name in own}, samples, []
+
+    monkeypatch.setattr(table, "pass_at_1", grade)
+    options = OPTIONS.model_copy(update={"allow_code_execution": True})
+    paired = judge(predictions, options, {"own": problems})["paired"]
+    parts = paired["base"]["pass@1 own"]
+    assert {name: (found["value"], found["n"]) for name, found in parts.items()} == {
+        "python": (0.5, 4),
+        "java": (0.5, 4),
+        "mean": (0.5, 8),
+    }
+    assert parts["mean"] == parts["python"] | {"n": 8}, "a problem is drawn with both of its languages"
+    assert "pass@1 own" not in paired["experts"]
