@@ -71,9 +71,9 @@ def table(main: Mapping[str, Any], branches: Mapping[str, Any], study: Mapping[s
             f"([everything measured](benchmarks/results/{MAIN})).",
             "",
             f"The MoE less the LoRA on all languages: loss {signed(paired['dense_lora']['loss']['mean'], 4)}, CodeBLEU "
-            f"{signed(paired['dense_lora']['codebleu']['mean'], 3)}: these languages pose the same problems, and sharing "
-            "is most of what there is to win ([what each part is worth](docs/ablations.md)). On the "
-            f"{theirs['n']} programs that both have, it reaches {ours['codebleu']['mean']['value']:.3f} where "
+            f"{signed(paired['dense_lora']['codebleu']['mean'], 3)}: these languages pose the same problems, and "
+            "sharing is most of what there is to win ([what each part is worth](docs/ablations.md)). On the "
+            f"{theirs['n']} programs that both have, the MoE reaches {ours['codebleu']['mean']['value']:.3f} where "
             f"the 7-billion-parameter experts of the study that this project follows have {theirs['value']:.3f}, a "
             f"difference of {signed(ours['difference']['mean'], 3)} "
             f"([figures](benchmarks/results/{STUDY})).",
