@@ -106,5 +106,5 @@ def pass_at_1(
 
 
 def problem_name(benchmark: str, id_: str) -> str:
-    """Returns what a problem is called in every language: ``17`` for ``Java/17`` (HumanEval-X), ``MBJP/17`` (MBXP)."""
+    """Returns what a problem is called in every language: ``17`` for ``Java/17`` of HumanEval-X, and so in MBXP."""
     return id_.rpartition("/")[2] if benchmark in _LANGUAGE_IN_ID else id_
