@@ -48,8 +48,8 @@ from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.model.loss import targets
 from moesaic.model.moe import compose, decompose
 from moesaic.model.slots import SlotBatch
-from moesaic.recipe import MLP_TARGETS, ExpertsRecipe, Optimisation
-from moesaic.train.experts import checkpointed_activations
+from moesaic.recipe import MLP_TARGETS, ExpertsRecipe, GateRecipe, Optimisation
+from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss
 
@@ -270,12 +270,12 @@ def joint_training(
     model: Any,
     config: Any,
     lengths: list[int],
-    options: Optimisation,
+    options: GateRecipe,
     number: int = len(LANGUAGES),
     rank: int = RANK,
 ) -> dict[str, float]:
     """Gates and experts together."""
-    with routed(model, torch.float32, number, rank):
+    with routed(model, torch.float32, number, rank), checkpointed_slots(model, options.selective_checkpointing):
         for block in (layer.mlp for layer in model.model.layers):
             for name, parameter in block.named_parameters():
                 parameter.requires_grad_(name.endswith(("_PERD", "_PERF", "_ERF", "_ERD", "router.weight_ED")))
@@ -307,9 +307,9 @@ def program_lengths(number: int, longest: int) -> list[int]:
     return [min(longest, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(number)]
 
 
-def rows_of(row_tokens: int, compile_: bool) -> Optimisation:
-    """Training options of a measurement."""
-    return Optimisation(row_tokens=row_tokens, compile=compile_)
+def rows_of(row_tokens: int, compile_: bool, selective: bool = False) -> GateRecipe:
+    """Training options of a measurement; of one adapter, those that it shares with a gate's."""
+    return GateRecipe(row_tokens=row_tokens, compile=compile_, selective_checkpointing=selective)
 
 
 def train_small(results: Results, _: argparse.Namespace) -> None:
@@ -342,7 +342,10 @@ def train_large(results: Results, _: argparse.Namespace) -> None:
     """Mistral-7B's shape, 2 x 1,024 tokens a step."""
     model = random_model(LARGE)
     results.measure("train", "PEFT LoRA, stock", partial(stock_training, model, LARGE))
+    work = partial(expert_training, model, LARGE, [1024] * 8, rows_of(2048, True))
+    results.measure("train", "one LoRA expert on the dense base, compiled", work)
     joint(results, "train", "4 experts top-2, joint", model, LARGE)
+    joint_selective(results, "train", "4 experts top-2, joint", model)
 
 
 def joint(results: Results, part: str, name: str, model: Any, config: Any, **experts: int) -> None:
@@ -350,6 +353,12 @@ def joint(results: Results, part: str, name: str, model: Any, config: Any, **exp
     for compile_ in (False, True):
         work = partial(joint_training, model, config, [1024] * 8, rows_of(2048, compile_), **experts)
         results.measure(part, f"{name}, {'compiled' if compile_ else 'eager'}", work)
+
+
+def joint_selective(results: Results, part: str, name: str, model: Any) -> None:
+    """The row of compiled joint training that computes the slots again in the backward pass."""
+    work = partial(joint_training, model, LARGE, [1024] * 8, rows_of(2048, True, selective=True))
+    results.measure(part, f"{name}, compiled, selective checkpointing", work)
 
 
 def cost(results: Results, _: argparse.Namespace) -> None:

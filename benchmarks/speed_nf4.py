@@ -36,6 +36,7 @@ from speed import (
     decoding,
     expert_training,
     joint,
+    joint_selective,
     joint_training,
     program_lengths,
     random_documents,
@@ -49,7 +50,7 @@ from torch import nn
 from moesaic.data.packing import PackedBatches
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import hidden_states, targets, token_losses
-from moesaic.recipe import Optimisation, Recipe, load_recipe
+from moesaic.recipe import GateRecipe, Optimisation, Recipe, load_recipe
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "mistral-7b-xlcost-qlora.yaml"
 
@@ -104,9 +105,10 @@ def nf4(results: Results, _: argparse.Namespace) -> None:
         results.measure("nf4", "4 experts top-2, batch 1", partial(decoding, model, 1))
     results.measure("nf4", "PEFT QLoRA, stock", partial(stock_training, model, LARGE))
     joint(results, "nf4", "4 experts top-2, joint", model, LARGE)
-    options = Optimisation(row_tokens=2048, compile=True, gradient_checkpointing=True)
+    joint_selective(results, "nf4", "4 experts top-2, joint", model)
+    options = GateRecipe(row_tokens=2048, compile=True, gradient_checkpointing=True)
     work = partial(joint_training, model, LARGE, [1024] * 8, options)
-    results.measure("nf4", "4 experts top-2, joint, compiled, activations recomputed", work)
+    results.measure("nf4", "4 experts top-2, joint, compiled, checkpointing of whole layers", work)
 
 
 def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, Any]:

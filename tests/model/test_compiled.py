@@ -10,10 +10,10 @@ from moesaic.data.packing import IGNORED_LABEL, pack_row
 from moesaic.data.prompts import EncodedExample
 from moesaic.model import attention
 from moesaic.model.attention import block_diagonal_mask, packed_attention
-from moesaic.model.compiled import DOCUMENTS, CompiledDecoder, CompiledLayers, fixed_shape
+from moesaic.model.compiled import CompiledDecoder, CompiledLayers, document_room, fixed_shape
 from moesaic.model.loss import hidden_states
 from moesaic.model.moe import compose
-from moesaic.train.experts import checkpointed_activations
+from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from pico import pico_llama, random_experts, random_gates
 
 LANGUAGES = ("python", "java")
@@ -49,7 +49,7 @@ def test_fixed_shape_keeps_the_row_and_adds_only_padding(lengths, room):
     assert torch.equal(boundaries[: len(batch.cu_seqlens_D1)], batch.cu_seqlens_D1)
     assert boundaries[-1] == total
     assert boundaries.dtype == torch.int32
-    assert (len(boundaries) - 1) % DOCUMENTS == 0
+    assert (len(boundaries) - 1) % document_room(total) == 0
     assert len(fixed.example_ids_D) == len(boundaries) - 1
     lengths_D = boundaries.diff()
     assert (lengths_D >= 0).all()
@@ -130,6 +130,30 @@ def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypat
         assert len(traced) == eager_before  # nothing was run as Python in the backward pass
         assert len(executions) == (3 + 6 if recompute else 3)
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_recomputed_slots_are_compiled_and_keep_less(monkeypatch):
+    monkeypatch.setattr(attention, "_by_document", by_mask)
+    model = models()["composed"].train()
+    parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
+    found, kept = [], []
+    for recompute in (False, True):
+        torch._dynamo.reset()
+        layers = CompiledLayers(model, aot_eager)
+        tensors = {}
+
+        def keep(tensor, tensors=tensors):
+            tensors[tensor.untyped_storage().data_ptr()] = tensor  # kept, so that no other gets its place
+            return tensor
+
+        with packed_attention(model), checkpointed_slots(model, recompute), layers.active():
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                hidden = hidden_states(model, fixed_shape(row((5, 9, 30)), 64))[:44]
+            found.append((hidden, *torch.autograd.grad(hidden.square().sum(), parameters)))
+        kept.append(sum(tensor.untyped_storage().nbytes() for tensor in tensors.values()))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    slots = 2 * 64 * model.config.intermediate_size * 4  # bytes of one tensor (S, F) of a layer
+    assert kept[0] - kept[1] >= 3 * 2 * slots  # three layers, of which each kept more than two such tensors
 
 
 @pytest.mark.gpu

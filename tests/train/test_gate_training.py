@@ -15,7 +15,15 @@ from moesaic.errors import MoesaicError
 from moesaic.evaluate.routing import RoutingSums
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, validation_loss
-from moesaic.model.moe import compose, expert_names, extract_experts, extract_router, record_routing
+from moesaic.model.moe import (
+    FactoredMoE,
+    compose,
+    expert_names,
+    extract_experts,
+    extract_router,
+    moe_blocks,
+    record_routing,
+)
 from moesaic.recipe import GateRecipe
 from moesaic.train import gate
 from moesaic.train.gate import train_gate
@@ -123,6 +131,19 @@ def test_recomputed_activations_change_nothing(tmp_path):
         assert not model.model.layers[0].gradient_checkpointing
     assert results[0] == results[1]
     assert passes[1] > passes[0]  # it did recompute
+
+
+def test_recomputed_slots_change_nothing(tmp_path, monkeypatch):
+    results, calls = [], []
+    slots = FactoredMoE._slots
+    monkeypatch.setattr(FactoredMoE, "_slots", lambda *arguments: calls.append(1) or slots(*arguments))
+    for wanted in (False, True):
+        before = len(calls)
+        model = composed(top_k=2)
+        results.append((train_toy(model, tmp_path / str(wanted), selective_checkpointing=wanted), len(calls) - before))
+        assert not any(block.recompute for block in moe_blocks(model).values())
+    assert results[0][0] == results[1][0]
+    assert results[1][1] == 2 * results[0][1]
 
 
 def test_training_that_only_hurts_leaves_the_initial_gates(tmp_path):

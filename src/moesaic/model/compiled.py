@@ -28,8 +28,10 @@ from torch.utils.checkpoint import checkpoint
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch
 from moesaic.model.loss import hidden_states
 
-DOCUMENTS = 256
-"""The number of documents is rounded up to a multiple of this."""
+SPARE_DOCUMENTS, TOKENS_A_DOCUMENT = 8, 128
+"""A row has room for so many documents and one more for every so many tokens; a row with more gets twice the room, or
+three times, which is another shape. Room is not free: attention's backward pass has a block of work memory for every
+document, empty or not. Of XLCoST's rows none has more."""
 
 LONGEST = 1024
 """The longest document counts as at least this long: attention needs no more than an upper bound."""
@@ -144,6 +146,11 @@ class _HiddenStates(nn.Module):
         return hidden_states(self._model, row)
 
 
+def document_room(row_tokens: int) -> int:
+    """The number of documents in a row is rounded up to a multiple of this."""
+    return SPARE_DOCUMENTS + row_tokens // TOKENS_A_DOCUMENT
+
+
 def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:
     """Pads a row so that rows have few distinct shapes; no document sees the padding.
 
@@ -157,7 +164,7 @@ def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:
     longest = max(LONGEST, 1 << (batch.max_seqlen - 1).bit_length())
     padding, device = row_tokens - batch.num_tokens, batch.input_ids_1T.device
     ends = [*range(batch.num_tokens + longest, row_tokens, longest), *([row_tokens] if padding else [])]
-    ends += [row_tokens] * (-(len(batch.example_ids_D) + len(ends)) % DOCUMENTS)
+    ends += [row_tokens] * (-(len(batch.example_ids_D) + len(ends)) % document_room(row_tokens))
     boundaries = torch.tensor(ends, dtype=torch.int32)
     if device.type == "cuda":  # from other memory a copy would wait for all that the GPU has to do before
         boundaries = boundaries.pin_memory()

@@ -16,6 +16,7 @@ projection).
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from moesaic.errors import ModelError
 from moesaic.model.backbone import mlp_blocks
@@ -74,6 +76,7 @@ class FactoredMoE(nn.Module):
         self.ranks = tuple(expert.rank for expert in experts)
         self.scales = tuple(expert.scale for expert in experts)
         self.forced: int | None = None
+        self.recompute = False  # what the slots hold, in the backward pass; see train.checkpointing
 
         def stacked(factor: int, *projections: str) -> nn.Parameter:
             """The factors of all experts, ``(E, P, R, size)`` or ``(E, R, size)``; B is kept input-first."""
@@ -138,21 +141,45 @@ class FactoredMoE(nn.Module):
         dtype = low_TPER.dtype
         assert routing.chosen_TKE is not None
         mask_TKE = (routing.chosen_TKE * self.scale_E).to(dtype)
-        # One product for all slots: a decoding step is bound by the number of kernels, not by their work.
         low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
-        gate_SF, up_SF = _low_rank_products(low_SPN, self.gate_up_B_PERF.flatten(1, 2).to(dtype))
-        gate_TKF, up_TKF = gate_SF.view(num_tokens, top_k, -1), up_SF.view(num_tokens, top_k, -1)
         weights_TK1 = routing.weights_TK[:, :, None].to(dtype)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            # A compiler writes nothing between these operations; in place, it would fix the number of tokens.
-            h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
-        else:  # In place, which saves a quarter of the time that prompts take on a CPU (docs/lab-log.md, 2026-11-24).
-            h_TKF = F.silu(gate_TKF.add_(gate_TF[:, None]), inplace=True)
-            h_TKF = h_TKF.mul_(up_TKF.add_(up_TF[:, None])).mul_(weights_TK1)
-        low_TKN = F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype))
+        slots = (low_SPN, gate_TF, up_TF, weights_TK1)
+        if not torch.is_grad_enabled():
+            h_TF, low_TKN = self._slots_at_once(*slots)
+        elif self.recompute:
+            h_TF, low_TKN = checkpoint(self._slots, *slots, use_reentrant=False, preserve_rng_state=False)
+        else:
+            h_TF, low_TKN = self._slots(*slots)
         low_TKER = low_TKN.view(num_tokens, top_k, len(self.names), -1)
         down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
-        return torch.addmm(self.down_proj(h_TKF.sum(1)), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
+        return torch.addmm(self.down_proj(h_TF), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
+
+    def _slots(self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor) -> tuple[Tensor, Tensor]:
+        """The slots' weighted activations: their sum over slots, and their product with A of down, ``(T, K, N)``."""
+        (num_tokens, top_k, _), dtype = weights_TK1.shape, low_SPN.dtype
+        gate_B_NF, up_B_NF = self.gate_up_B_PERF.flatten(1, 2).to(dtype).unbind()
+        A_NF = self.down_A_ERF.flatten(0, 1).to(dtype)
+        low_TKPN = low_SPN.view(num_tokens, top_k, 2, -1)
+        h_TF, low_TN = [], []
+        for k in range(top_k):  # one by one: so a compiler adds slots, and gradients, in the kernel that makes them
+            own_gate_TF, own_up_TF = low_TKPN[:, k, 0] @ gate_B_NF, low_TKPN[:, k, 1] @ up_B_NF
+            h_TF.append(F.silu(own_gate_TF + gate_TF) * (own_up_TF + up_TF) * weights_TK1[:, k])
+            low_TN.append(F.linear(h_TF[k], A_NF))
+        return functools.reduce(torch.add, h_TF), torch.stack(low_TN, dim=1)
+
+    def _slots_at_once(
+        self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same without gradients, in one product: a decoding step is bound by the number of kernels."""
+        dtype, shape = low_SPN.dtype, (*weights_TK1.shape[:2], -1)
+        gate_SF, up_SF = torch.bmm(low_SPN.transpose(0, 1), self.gate_up_B_PERF.flatten(1, 2).to(dtype)).unbind()
+        gate_TKF, up_TKF = gate_SF.view(shape), up_SF.view(shape)
+        if torch.compiler.is_compiling():  # it writes nothing in between; in place, it would fix the number of tokens
+            h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
+        else:  # in place: prompts take a quarter less on a CPU (docs/lab-log.md, 2026-11-24)
+            h_TKF = F.silu(gate_TKF.add_(gate_TF[:, None]), inplace=True)
+            h_TKF = h_TKF.mul_(up_TKF.add_(up_TF[:, None])).mul_(weights_TK1)
+        return h_TKF.sum(1), F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype))
 
     def _all_experts(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """Every expert runs on every token, so that slots are expert slices and need no mask."""
@@ -183,14 +210,6 @@ class FactoredMoE(nn.Module):
     def _add_down(self, y_TD: Tensor, h_TF: Tensor, e: int) -> Tensor:
         low_TR = F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
         return torch.addmm(y_TD, low_TR * self.scales[e], self.down_B_ERD[e].to(low_TR.dtype))
-
-
-def _low_rank_products(low_SPN: Tensor, B_PNF: Tensor) -> Sequence[Tensor]:
-    """The P products of the slots' low-rank activations with their factors, each ``(S, F)``."""
-    if torch.is_grad_enabled():
-        # The gradient of one batched product is a tensor in which those of both parts have to be copied together.
-        return [low_SPN[:, p] @ B_NF for p, B_NF in enumerate(B_PNF.unbind())]
-    return torch.bmm(low_SPN.transpose(0, 1), B_PNF).unbind()
 
 
 def compose(

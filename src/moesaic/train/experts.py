@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -27,6 +25,7 @@ from moesaic.model.lora import CONFIG_FILE
 from moesaic.model.loss import validation_loss
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
+from moesaic.train.checkpointing import checkpointed_activations
 from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
@@ -110,21 +109,6 @@ def train_adapter(
     finally:
         take_out(base.model)
     return result
-
-
-@contextmanager
-def checkpointed_activations(model: Any, wanted: bool) -> Iterator[None]:
-    """Recomputes activations in the backward pass while the context lasts, if wanted."""
-    if not wanted:
-        yield
-        return
-    # Renamed during transformers 5; the old name is there to the end of 5, but warns.
-    name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
-    getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
-    try:
-        yield
-    finally:
-        getattr(model, f"{name}_checkpointing_disable")()
 
 
 def seed_of(seed: int, name: str) -> int:

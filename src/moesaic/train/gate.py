@@ -30,7 +30,8 @@ from moesaic.model.loss import validation_loss
 from moesaic.model.moe import extract_router, load_router, moe_blocks
 from moesaic.model.router import Routing
 from moesaic.recipe import GateRecipe
-from moesaic.train.experts import checkpointed_activations, seed_of
+from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
+from moesaic.train.experts import seed_of
 from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
 
@@ -101,7 +102,11 @@ def train_gate(
             parameter.requires_grad_(True)
         torch.manual_seed(seed_of(seed, name))
         (folder / name).mkdir(exist_ok=True)
-        with packed_attention(model), checkpointed_activations(model, options.gradient_checkpointing):
+        with (
+            packed_attention(model),
+            checkpointed_activations(model, options.gradient_checkpointing),
+            checkpointed_slots(model, options.selective_checkpointing),
+        ):
             return train(
                 accelerator,
                 PackedLoss(model, options, _routing_loss(options)),
