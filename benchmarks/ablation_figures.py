@@ -1,4 +1,4 @@
-"""Figures of ablations: losses and paired differences with their intervals, and the result file as a table."""
+"""Figures of ablations: losses and paired differences with their intervals, and result files as a table."""
 
 from __future__ import annotations
 
@@ -61,11 +61,14 @@ def plain(found: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | No
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
 
-def markdown_table(results: Mapping[str, Any]) -> str:
-    """Returns the result file as a Markdown table; of variants that were not run it only says that."""
-    rows = {row["name"]: row for row in results["rows"]}
-    done = {name: row for name, row in rows.items() if row["status"] == "done"}
-    languages = list(dict.fromkeys(name for row in done.values() for name in row["loss"] if name != "mean"))
+def markdown_table(*files: Mapping[str, Any]) -> str:
+    """Returns result files as one Markdown table; of variants that were run in none it only says that.
+
+    Args:
+        files: Results of the same recipe, of different days, say. A difference is from its own file's reference.
+    """
+    first = next((row["loss"] for results in files for row in results["rows"] if row["status"] == "done"), {})
+    languages = [name for name in first if name != "mean"]
     head = ["variant", "mean loss", "against the recipe", *(get_language(name).title for name in languages), "seconds"]
     lines = [_line(head), "|---" + "|---:" * (len(head) - 1) + "|"]
 
@@ -76,32 +79,38 @@ def markdown_table(results: Mapping[str, Any]) -> str:
         signed = _interval(difference["mean"], signed=True) if difference else ""
         return _line([title, mean, signed, *cells, seconds])
 
-    notes = []
-    for name, row in rows.items():
-        title = row["title"]
-        if row.get("note") and row["status"] != "waiting":
-            notes.append(row["note"])
-            title += f" ({len(notes)})"
-        if row["status"] == "failed":
-            lines.append(_line([title, f"failed: {row['reason']}", *[""] * (len(head) - 2)]))
-        elif row["status"] == "done":
-            if name == REFERENCE:
-                lines.append(line("base", row["base"], {}, ""))
-                lines.append(line("experts, each on its own language", row["experts"], {}, ""))
-            seconds = sum(value or 0.0 for value in row["seconds"].values())
-            lines.append(line(title, row["loss"], row.get("difference", {}), f"{seconds:,.0f}"))
+    notes: list[str] = []
+    sources: list[str] = []
+    for results in files:
+        for row in results["rows"]:
+            title = row["title"]
+            if row.get("note") and row["status"] != "waiting":
+                notes.append(row["note"])
+                title += f" ({len(notes)})"
+            if row["status"] == "failed":
+                lines.append(_line([title, f"failed: {row['reason']}", *[""] * (len(head) - 2)]))
+            elif row["status"] == "done":
+                if row["name"] == REFERENCE and not sources:
+                    lines.append(line("base", row["base"], {}, ""))
+                    lines.append(line("experts, each on its own language", row["experts"], {}, ""))
+                if row["name"] == REFERENCE:
+                    device = row["hardware"].get("gpu") or row["hardware"].get("machine", "CPU")
+                    title += f", trained again ({results['date']}); below, variants of that day" if sources else ""
+                    sources.append(f"{results['recipe']['name']}, {results['date']}, {device}")
+                seconds = sum(value or 0.0 for value in row["seconds"].values())
+                lines.append(line(title, row["loss"], row.get("difference", {}), f"{seconds:,.0f}"))
     lines.append("")
-    if REFERENCE in done:
-        loss, device = done[REFERENCE]["loss"], done[REFERENCE]["hardware"]
-        counts = ", ".join(f"{get_language(name).title} {loss[name]['n']:,}" for name in loss if name != "mean")
-        where = f"{results['recipe']['name']}, {results['date']}, {device.get('gpu') or device.get('machine', 'CPU')}"
+    if sources:
+        counts = ", ".join(f"{get_language(name).title} {first[name]['n']:,}" for name in languages)
         lines.append(
-            f"{where}: nats per code token on validation examples ({counts}), mean of the languages, with 95% "
-            "bootstrap intervals; "
+            f"{'; '.join(sources)}: nats per code token on validation examples ({counts}), mean of the languages, with "
+            "95% bootstrap intervals; "
             "differences pair the same examples. Seconds: the stages that a variant does not share with the recipe."
         )
     lines += [f"({number}) {note[0].upper()}{note[1:]}." for number, note in enumerate(notes, 1)]
-    if waiting := [row["name"] for row in rows.values() if row["status"] == "waiting"]:
+    names = list(dict.fromkeys(row["name"] for results in files for row in results["rows"]))
+    run = {row["name"] for results in files for row in results["rows"] if row["status"] != "waiting"}
+    if waiting := [name for name in names if name not in run]:
         lines.append(f"Not run yet: {', '.join(waiting)}.")
     return "\n".join(lines).rstrip()
 

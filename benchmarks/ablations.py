@@ -2,7 +2,7 @@
 
     python benchmarks/ablations.py RECIPE [key=value ...] [--out results.json] [--devices 0,1] [--only NAME ...]
                                    [--minutes M] [--reuse WORKSPACE]
-    python benchmarks/ablations.py --table results.json
+    python benchmarks/ablations.py --table results.json [more.json ...]
 
 The recipe as it stands is the reference. A variant changes one thing; a variant that the recipe is already is left out.
 Each is a ``moesaic run`` of its own, without programs (``predict.limit=0``), in a workspace below
@@ -328,12 +328,12 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants (and the reference)")
     parser.add_argument("--minutes", type=float, help="start no variant after that many")
     parser.add_argument("--reuse", type=Path, metavar="WORKSPACE", help="a run of the recipe whose stages are taken")
-    parser.add_argument("--table", type=Path, metavar="RESULTS", help="print a result file as a Markdown table")
+    parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="print result files as one table")
     options = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.table is not None:
-            print(markdown_table(read_json(options.table)))
+            print(markdown_table(*map(read_json, options.table)))
             return 0
         if options.recipe is None:
             parser.error("name a recipe, or a result file with --table")

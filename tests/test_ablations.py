@@ -129,6 +129,32 @@ def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
     assert lines[-1] == "Not run yet: late."
 
 
+def test_several_files_are_one_table_in_which_a_variant_may_be_missing_from_all_but_one():
+    def estimate(value):
+        return {"value": value, "n": 5, "low": value - 0.01, "high": value + 0.01}
+
+    def results(date, reference, name):
+        done = {"status": "done", "seconds": {}, "hardware": {}}
+        loss = {"mean": estimate(reference), "java": estimate(reference)}
+        waiting = [{"name": other, "title": other, "status": "waiting"} for other in ("a", "b", "c") if other != name]
+        return {
+            "date": date,
+            "recipe": {"name": "toy"},
+            "rows": [
+                {"name": REFERENCE, "title": "the recipe", "loss": loss, "base": loss, "experts": loss, **done},
+                {"name": name, "title": name, "loss": loss, "difference": {"mean": estimate(0.1)}, **done},
+                *waiting,
+            ],
+        }
+
+    lines = markdown_table(results("2026-11-24", 0.5, "a"), results("2026-11-25", 0.6, "b")).splitlines()
+    titles = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:8]]
+    again = "the recipe, trained again (2026-11-25); below, variants of that day"
+    assert titles == ["base", "experts, each on its own language", "the recipe", "a", again, "b"]
+    assert lines[9].startswith("toy, 2026-11-24, CPU; toy, 2026-11-25, CPU: ")
+    assert lines[-1] == "Not run yet: c."
+
+
 def test_variants_change_one_thing_and_leave_out_what_the_recipe_is(tmp_path):
     ablations = Ablations(QUICKSTART, [f"output={tmp_path}"], None)
     recipes = ablations.recipes

@@ -29,7 +29,7 @@ def checkpointed_slots(model: Any, wanted: bool) -> Iterator[None]:
     """Recomputes what a token's top-k slots hold while the context lasts, if wanted.
 
     Selective activation recomputation (Korthikanti et al. 2022, section 5): the slots' hidden activations are K times
-    as large as the base's, three quarters of what a layer keeps, but their products are thin.
+    as large as the base's and most of what a layer keeps, but the products that make them are thin.
 
     Args:
         model: A composed model.
