@@ -25,47 +25,39 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
+from speed_models import (
+    LANGUAGES,
+    LARGE,
+    RANK,
+    SMALL,
+    TOP_K,
+    adapted,
+    program_lengths,
+    random_documents,
+    random_model,
+    routed,
+)
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
+from transformers import MistralConfig
 
 from moesaic.data.packing import PackedBatches
-from moesaic.data.prompts import EncodedExample
 from moesaic.model.attention import packed_attention
 from moesaic.model.generate import fastest_step
-from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.model.loss import targets
-from moesaic.model.moe import compose, decompose
 from moesaic.model.slots import SlotBatch
-from moesaic.recipe import MLP_TARGETS, ExpertsRecipe, GateRecipe, Optimisation
+from moesaic.recipe import ExpertsRecipe, GateRecipe, Optimisation
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
-from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import PackedLoss
 
-LANGUAGES = ("python", "java", "javascript", "cpp")
-RANK, TOP_K = 16, 2
-SMALL = LlamaConfig(
-    hidden_size=576,
-    intermediate_size=1536,
-    num_hidden_layers=30,
-    num_attention_heads=9,
-    num_key_value_heads=3,
-    vocab_size=49152,
-    max_position_embeddings=8192,
-    tie_word_embeddings=True,
-)
-LARGE = MistralConfig(sliding_window=None)  # the defaults are Mistral-7B's
 SHALLOW_LAYERS = 8
 
 Part = Callable[["Results", argparse.Namespace], None]
@@ -110,51 +102,6 @@ class Results:
         if self.path is not None:
             self.path.write_text(json.dumps(self.facts, indent=1))
         return row
-
-
-def random_model(config: Any) -> Any:
-    """A model of this shape in bfloat16 on the GPU."""
-    with torch.device("cuda"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    return model.eval().requires_grad_(False)
-
-
-def random_experts(model: Any, number: int, rank: int) -> list[LoraExpert]:
-    """Adapters on the MLP with random factors."""
-    linear = {path: module for path, module in model.named_modules() if path.endswith(MLP_TARGETS)}
-
-    def deltas() -> dict[str, LowRank]:
-        return {
-            path: LowRank(
-                torch.randn(rank, module.in_features, device="cuda") / module.in_features**0.5,
-                torch.randn(module.out_features, rank, device="cuda") * 0.01,
-            )
-            for path, module in linear.items()
-        }
-
-    return [LoraExpert(f"expert {index}", rank, 2.0, deltas()) for index in range(number)]
-
-
-@contextmanager
-def routed(model: Any, dtype: torch.dtype, number: int = len(LANGUAGES), rank: int = RANK) -> Iterator[Any]:
-    """The model as a Mixture-of-Experts whose gates prefer different experts for different tokens."""
-    compose(model, random_experts(model, number, rank), "top_k", TOP_K, dtype=dtype)
-    for layer in model.model.layers:
-        nn.init.normal_(layer.mlp.router.weight_ED, std=0.05)
-    try:
-        yield model
-    finally:
-        decompose(model)
-
-
-def random_documents(config: Any, lengths: list[int]) -> list[EncodedExample]:
-    generator = random.Random(0)
-    return [
-        EncodedExample(
-            [generator.randrange(3, config.vocab_size) for _ in range(length)], length // 5, length * 4 // 5 - 2, name
-        )
-        for length, name in zip(lengths, LANGUAGES * len(lengths), strict=False)
-    ]
 
 
 def timed_steps(step: Callable[[], Any], warmup: int, count: int) -> float:
@@ -224,29 +171,6 @@ def training(model: Any, config: Any, lengths: list[int], options: Optimisation)
     }
 
 
-@contextmanager
-def adapted(model: Any, options: ExpertsRecipe | None = None) -> Iterator[Any]:
-    """One PEFT adapter, by default on the MLP, float32."""
-    options = options or ExpertsRecipe(rank=RANK)
-    with quiet_peft():
-        peft_model = get_peft_model(
-            model,
-            LoraConfig(
-                r=options.rank,
-                lora_alpha=options.alpha,
-                lora_dropout=options.dropout,
-                target_modules=list(options.target_modules()),
-            ),
-        )
-    for parameter in peft_model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    try:
-        yield peft_model
-    finally:
-        take_out(model)
-
-
 def stock_training(model: Any, config: Any) -> dict[str, float]:
     """PEFT as its documentation has it: a batch of 2 x 1,024 tokens, transformers' own loss."""
     with adapted(model) as peft_model:
@@ -299,12 +223,6 @@ def decoding(model: Any, batch_size: int, kernels: bool = True) -> dict[str, flo
         step = fastest_step(batch)
         seconds = timed_steps(lambda: step(batch_size, 200), 5, 50)
     return {"tokens_per_second": round(batch_size / seconds, 1), "milliseconds": round(1000 * seconds, 2)}
-
-
-def program_lengths(number: int, longest: int) -> list[int]:
-    """Tokens of programs, distributed about as XLCoST's."""
-    generator = random.Random(1)
-    return [min(longest, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(number)]
 
 
 def rows_of(row_tokens: int, compile_: bool, selective: bool = False) -> GateRecipe:

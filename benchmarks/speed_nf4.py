@@ -28,9 +28,6 @@ from typing import Any
 
 import torch
 from speed import (
-    LANGUAGES,
-    LARGE,
-    TOP_K,
     Part,
     Results,
     decoding,
@@ -38,13 +35,10 @@ from speed import (
     joint,
     joint_selective,
     joint_training,
-    program_lengths,
-    random_documents,
-    random_model,
-    routed,
     stock_training,
     timed_steps,
 )
+from speed_models import LANGUAGES, LARGE, TOP_K, program_lengths, random_documents, random_model, routed
 from torch import nn
 
 from moesaic.data.packing import PackedBatches

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from speed import LARGE, Part, Results, random_model
+from speed import Part, Results
+from speed_models import LARGE, random_model
 from torch import Tensor
 from transformers import MixtralConfig, StoppingCriteria, StoppingCriteriaList
 
