@@ -158,14 +158,14 @@ def test_recomputed_slots_are_compiled_and_keep_less(monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", ["dense", "composed"])
-def test_captured_graphs_add_the_gradients_of_every_row(name):
+@pytest.mark.parametrize(("name", "recompute"), [("dense", False), ("composed", False), ("composed", True)])
+def test_captured_graphs_add_the_gradients_of_every_row(name, recompute):
     model = models()[name].train().cuda()
     parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
     rows = [row(lengths, seed).to("cuda") for seed, lengths in enumerate([(5, 9, 30), (20, 17), (31, 4, 4, 4)])]
     weights = [torch.randn(batch.num_tokens, 32, device="cuda") for batch in rows]
     found, gradients = [], []
-    with packed_attention(model):
+    with packed_attention(model), checkpointed_slots(model, recompute):
         for decoder in (lambda batch: hidden_states(model, batch), CompiledDecoder(model, 64, graphs=True)):
             for parameter in parameters:
                 parameter.grad = None
