@@ -132,9 +132,12 @@ def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypat
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
-def test_recomputed_slots_are_compiled_and_keep_less(monkeypatch):
+@pytest.mark.parametrize(("kind", "num_slots"), [("top_k", 2), ("softmax", 3)])
+def test_recomputed_slots_are_compiled_and_keep_less(kind, num_slots, monkeypatch):
     monkeypatch.setattr(attention, "_by_document", by_mask)
-    model = models()["composed"].train()
+    base = pico_llama(num_hidden_layers=3)
+    model = compose(base, random_experts(base), kind, num_slots).train()
+    random_gates(model)
     parameters = [parameter for parameter in model.model.layers.parameters() if parameter.requires_grad]
     found, kept = [], []
     for recompute in (False, True):
@@ -152,8 +155,8 @@ def test_recomputed_slots_are_compiled_and_keep_less(monkeypatch):
             found.append((hidden, *torch.autograd.grad(hidden.square().sum(), parameters)))
         kept.append(sum(tensor.untyped_storage().nbytes() for tensor in tensors.values()))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
-    slots = 2 * 64 * model.config.intermediate_size * 4  # bytes of one tensor (S, F) of a layer
-    assert kept[0] - kept[1] >= 3 * 2 * slots  # three layers, of which each kept more than two such tensors
+    hidden_size = 64 * model.config.intermediate_size * 4  # bytes of one tensor (T, F)
+    assert kept[0] - kept[1] >= 3 * num_slots * 2 * hidden_size  # three layers, and more than two tensors a slot
 
 
 @pytest.mark.gpu

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -69,14 +69,13 @@ class FactoredMoE(nn.Module):
         self.up_proj: Any = mlp.up_proj
         self.down_proj: Any = mlp.down_proj
         self.router = router
-        # In a tuple so that it is not registered a second time: decompose puts it back.
-        self.base = (mlp,)
+        self.base = (mlp,)  # a tuple, so that it is not registered a second time; decompose puts it back
         self.path = path
         self.names = tuple(expert.name for expert in experts)
         self.ranks = tuple(expert.rank for expert in experts)
         self.scales = tuple(expert.scale for expert in experts)
         self.forced: int | None = None
-        self.recompute = False  # what the slots hold, in the backward pass; see train.checkpointing
+        self.recompute = False  # see train.checkpointing
 
         def stacked(factor: int, *projections: str) -> nn.Parameter:
             """The factors of all experts, ``(E, P, R, size)`` or ``(E, R, size)``; B is kept input-first."""
@@ -136,20 +135,14 @@ class FactoredMoE(nn.Module):
 
     def _top_experts(self, low_TPN: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """The K slots side by side, each with one expert a token, chosen by masking the ranks of the others."""
-        num_tokens, top_k = routing.experts_TK.shape
+        (num_tokens, top_k), dtype = routing.experts_TK.shape, low_TPN.dtype
         low_TPER = low_TPN.view(num_tokens, 2, len(self.names), -1)
-        dtype = low_TPER.dtype
         assert routing.chosen_TKE is not None
         mask_TKE = (routing.chosen_TKE * self.scale_E).to(dtype)
         low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
         weights_TK1 = routing.weights_TK[:, :, None].to(dtype)
-        slots = (low_SPN, gate_TF, up_TF, weights_TK1)
-        if not torch.is_grad_enabled():
-            h_TF, low_TKN = self._slots_at_once(*slots)
-        elif self.recompute:
-            h_TF, low_TKN = checkpoint(self._slots, *slots, use_reentrant=False, preserve_rng_state=False)
-        else:
-            h_TF, low_TKN = self._slots(*slots)
+        slots = self._slots if torch.is_grad_enabled() else self._at_once
+        h_TF, low_TKN = self._again(slots, low_SPN, gate_TF, up_TF, weights_TK1)
         low_TKER = low_TKN.view(num_tokens, top_k, len(self.names), -1)
         down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
         return torch.addmm(self.down_proj(h_TF), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
@@ -167,13 +160,11 @@ class FactoredMoE(nn.Module):
             low_TN.append(F.linear(h_TF[k], A_NF))
         return functools.reduce(torch.add, h_TF), torch.stack(low_TN, dim=1)
 
-    def _slots_at_once(
-        self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The same without gradients, in one product: a decoding step is bound by the number of kernels."""
+    def _at_once(self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor) -> tuple[Tensor, Tensor]:
+        """``_slots`` without gradients, in one product: a decoding step is bound by the number of kernels."""
         dtype, shape = low_SPN.dtype, (*weights_TK1.shape[:2], -1)
-        gate_SF, up_SF = torch.bmm(low_SPN.transpose(0, 1), self.gate_up_B_PERF.flatten(1, 2).to(dtype)).unbind()
-        gate_TKF, up_TKF = gate_SF.view(shape), up_SF.view(shape)
+        own_PSF = torch.bmm(low_SPN.transpose(0, 1), self.gate_up_B_PERF.flatten(1, 2).to(dtype))
+        gate_TKF, up_TKF = (own_SF.view(shape) for own_SF in own_PSF.unbind())
         if torch.compiler.is_compiling():  # it writes nothing in between; in place, it would fix the number of tokens
             h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
         else:  # in place: prompts take a quarter less on a CPU (docs/lab-log.md, 2026-11-24)
@@ -184,19 +175,31 @@ class FactoredMoE(nn.Module):
     def _all_experts(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """Every expert runs on every token, so that slots are expert slices and need no mask."""
         weights_TE = torch.zeros_like(routing.probs_TE).scatter(1, routing.experts_TK, routing.weights_TK)
-        h_TF = [
-            self._hidden(x_TD, gate_TF, up_TF, e) * weights_TE[:, e, None].to(gate_TF.dtype)
-            for e in range(len(self.names))
-        ]
-        y_TD: Tensor = self.down_proj(torch.stack(h_TF).sum(0))
-        for e, h_e_TF in enumerate(h_TF):
-            y_TD = self._add_down(y_TD, h_e_TF, e)
+        weights_ET1 = weights_TE.T[:, :, None].to(gate_TF.dtype)
+        slots = [self._again(self._slot, x_TD, gate_TF, up_TF, weights_ET1[e], e) for e in range(len(self.names))]
+        y_TD: Tensor = self.down_proj(torch.stack([h_TF for h_TF, _ in slots]).sum(0))
+        for e, (_, low_TR) in enumerate(slots):
+            y_TD = self._add_down(y_TD, low_TR, e)
         return y_TD
+
+    def _slot(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, weight_T1: Tensor, e: int) -> tuple[Tensor, Tensor]:
+        """One expert's weighted activations, and their product with its A of down."""
+        h_TF = self._hidden(x_TD, gate_TF, up_TF, e) * weight_T1
+        return h_TF, F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
+
+    def _again(self, function: Callable[..., tuple[Tensor, Tensor]], *args: Any) -> tuple[Tensor, Tensor]:
+        """Calls the function; with ``recompute``, what is in between is computed again in the backward pass."""
+        if self.recompute and torch.is_grad_enabled():
+            again: tuple[Tensor, Tensor] = checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False)
+            return again
+        return function(*args)
 
     def _one_expert(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, index: int) -> Tensor:
         h_TF = F.silu(gate_TF) * up_TF if index == _BASE else self._hidden(x_TD, gate_TF, up_TF, index)
         y_TD: Tensor = self.down_proj(h_TF)
-        return y_TD if index == _BASE else self._add_down(y_TD, h_TF, index)
+        if index == _BASE:
+            return y_TD
+        return self._add_down(y_TD, F.linear(h_TF, self.down_A_ERF[index].to(h_TF.dtype)), index)
 
     def _hidden(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, e: int) -> Tensor:
         """The activations h_e of one expert, from the base's shared products."""
@@ -207,8 +210,7 @@ class FactoredMoE(nn.Module):
         up_TF = torch.addmm(up_TF, low_TPR[:, 1], up_B_RF)
         return F.silu(gate_TF) * up_TF
 
-    def _add_down(self, y_TD: Tensor, h_TF: Tensor, e: int) -> Tensor:
-        low_TR = F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
+    def _add_down(self, y_TD: Tensor, low_TR: Tensor, e: int) -> Tensor:
         return torch.addmm(y_TD, low_TR * self.scales[e], self.down_B_ERD[e].to(low_TR.dtype))
 
 
