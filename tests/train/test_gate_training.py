@@ -119,6 +119,27 @@ def test_training_improves_and_changes_experts_only_in_the_joint_stretch(tmp_pat
     assert now == pytest.approx(result.joint.best_loss, rel=1e-6)
 
 
+@pytest.mark.parametrize("shared_rank", [0, 4])
+def test_the_joint_stretch_starts_from_the_loss_that_the_gates_ended_with(shared_rank, tmp_path, monkeypatch):
+    measured = []
+
+    def validate(*arguments):
+        measured.append(validation_loss(*arguments))
+        return measured[-1]
+
+    monkeypatch.setattr(gate, "validation_loss", validate)
+    model = composed(top_k=2)
+    result = train_toy(model, tmp_path / "known", joint_epochs=0.0)
+    assert len(measured) == 3  # the gates before, in the middle and at the end
+    with packed_attention(model):
+        now = validation_loss(model, toy_examples(4, 9), LANGUAGES, 400)
+    assert result.joint.history == [(0, result.gates.best_loss)] == [(0, pytest.approx(now, rel=1e-6))]
+    measured.clear()
+    result = train_toy(composed(top_k=2), tmp_path / "joint", shared_rank=shared_rank)
+    assert len(measured) == 3 + 2
+    assert result.joint.history[0] == (0, result.gates.best_loss)
+
+
 @pytest.mark.filterwarnings("error:.*checkpointing:FutureWarning")
 def test_recomputed_activations_change_nothing(tmp_path):
     results, passes = [], []

@@ -95,7 +95,9 @@ def train_gate(
     per_step = options.accumulation * accelerator.num_processes
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
 
-    def stretch(name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float) -> TrainingResult:
+    def stretch(
+        name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float, known_loss: float | None = None
+    ) -> TrainingResult:
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         for parameter in parameters.values():
@@ -118,6 +120,7 @@ def train_gate(
                 learning_rate=rate,
                 folder=folder / name,
                 name=name,
+                known_loss=known_loss,
             )
 
     done = folder / _GATES_DONE
@@ -134,7 +137,10 @@ def train_gate(
     torch.manual_seed(seed_of(seed, "shared"))
     try:
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}
-        joint = stretch("joint", routers | factors | shared, joint_steps, options.joint_learning_rate)
+        # It starts from the gates' best state: a shared delta is nothing at first.
+        joint = stretch(
+            "joint", routers | factors | shared, joint_steps, options.joint_learning_rate, known_loss=gates.best_loss
+        )
         if shared and joint.best_step > 0:
             fold_in(model)
     finally:

@@ -133,6 +133,7 @@ def train(
     learning_rate: float,
     folder: Path,
     name: str,
+    known_loss: float | None = None,
 ) -> TrainingResult:
     """Trains ``parameters`` in place and leaves the best state in them.
 
@@ -147,6 +148,7 @@ def train(
         learning_rate: Peak rate.
         folder: Holds the checkpoint and ``metrics.jsonl``; kept by the caller until the stage is published.
         name: Shown to people.
+        known_loss: What ``validate`` would return before the first step, if that is known.
 
     Raises:
         MoesaicError: The loss is not finite.
@@ -163,7 +165,7 @@ def train(
     log = MetricsLog(folder / "metrics.jsonl", resume_step=progress.step if restored else None)
     every = max(1, math.ceil(total_steps / options.evaluations))
     if not progress.history:
-        _record_validation(progress, validate(), best, parameters, log)
+        _record_validation(progress, validate() if known_loss is None else known_loss, best, parameters, log)
     rows = _endless(batches)
     rows_a_step = options.accumulation * accelerator.num_processes
     pin = accelerator.device.type == "cuda"
