@@ -67,8 +67,8 @@ def markdown_table(*files: Mapping[str, Any]) -> str:
     Args:
         files: Results of the same recipe, of different days, say. A difference is from its own file's reference.
     """
-    first = next((row["loss"] for results in files for row in results["rows"] if row["status"] == "done"), {})
-    languages = [name for name in first if name != "mean"]
+    losses = [row["loss"] for results in files for row in results["rows"] if row["status"] == "done"]
+    languages = list(dict.fromkeys(name for loss in losses for name in loss if name != "mean"))
     head = ["variant", "mean loss", "against the recipe", *(get_language(name).title for name in languages), "seconds"]
     lines = [_line(head), "|---" + "|---:" * (len(head) - 1) + "|"]
 
@@ -101,7 +101,9 @@ def markdown_table(*files: Mapping[str, Any]) -> str:
                 lines.append(line(title, row["loss"], row.get("difference", {}), f"{seconds:,.0f}"))
     lines.append("")
     if sources:
-        counts = ", ".join(f"{get_language(name).title} {first[name]['n']:,}" for name in languages)
+        counts = ", ".join(
+            f"{get_language(name).title} {losses[0][name]['n']:,}" for name in losses[0] if name != "mean"
+        )
         lines.append(
             f"{'; '.join(sources)}: nats per code token on validation examples ({counts}), mean of the languages, with "
             "95% bootstrap intervals; "

@@ -91,10 +91,11 @@ def test_losses_are_read_with_every_program_of_an_id(tmp_path):
     assert estimates(found)["mean"].value == pytest.approx((8 / 10 + 7 / 8) / 2)
 
 
-def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
-    def estimate(value):
-        return {"value": value, "n": 5, "low": value - 0.01, "high": value + 0.01}
+def estimate(value):
+    return {"value": value, "n": 5, "low": value - 0.01, "high": value + 0.01}
 
+
+def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
     def row(name, languages, **more):
         loss = {"mean": estimate(0.5), **{language: estimate(0.4) for language in languages}}
         return {"name": name, "title": f"title {name}", "status": "done", "loss": loss, "hardware": {}, **more}
@@ -130,10 +131,7 @@ def test_the_table_has_a_row_for_what_is_done_or_failed_and_names_the_rest():
 
 
 def test_several_files_are_one_table_in_which_a_variant_may_be_missing_from_all_but_one():
-    def estimate(value):
-        return {"value": value, "n": 5, "low": value - 0.01, "high": value + 0.01}
-
-    def results(date, reference, name):
+    def results(date, reference, name, **more):
         done = {"status": "done", "seconds": {}, "hardware": {}}
         loss = {"mean": estimate(reference), "java": estimate(reference)}
         waiting = [{"name": other, "title": other, "status": "waiting"} for other in ("a", "b", "c") if other != name]
@@ -142,12 +140,16 @@ def test_several_files_are_one_table_in_which_a_variant_may_be_missing_from_all_
             "recipe": {"name": "toy"},
             "rows": [
                 {"name": REFERENCE, "title": "the recipe", "loss": loss, "base": loss, "experts": loss, **done},
-                {"name": name, "title": name, "loss": loss, "difference": {"mean": estimate(0.1)}, **done},
+                {"name": name, "title": name, "loss": loss | more, "difference": {"mean": estimate(0.1)}, **done},
                 *waiting,
             ],
         }
 
-    lines = markdown_table(results("2026-11-24", 0.5, "a"), results("2026-11-25", 0.6, "b")).splitlines()
+    files = results("2026-11-24", 0.5, "a"), results("2026-11-25", 0.6, "b", php=estimate(0.7))
+    lines = markdown_table(*files).splitlines()
+    assert "| Java | PHP |" in lines[0]
+    assert "(1 of 2 languages)" in lines[4]
+    assert lines[7].endswith("| 0.7000 [0.6900, 0.7100] | 0 |")
     titles = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:8]]
     again = "the recipe, trained again (2026-11-25); below, variants of that day"
     assert titles == ["base", "experts, each on its own language", "the recipe", "a", again, "b"]

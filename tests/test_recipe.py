@@ -99,6 +99,13 @@ def test_a_shared_delta_has_to_be_trained_and_folded(write, override, said):
     assert said in found[0]
 
 
+def test_only_one_way_of_recomputing_at_a_time(write):
+    selective = "gate.selective_checkpointing=true"
+    assert load_recipe(write(), [selective]).gate.selective_checkpointing
+    (found,) = problems(write(), selective, "gate.gradient_checkpointing=true")
+    assert found.startswith("gate.selective_checkpointing: gradient_checkpointing does more already; set one of them")
+
+
 def test_required_keys_of_the_wrong_kind_are_named_once(write):
     found = problems(write("base: 3\ndata: {source: 4}\n"))
     assert [line.split(":")[0] for line in found] == ["base", "data.source"]

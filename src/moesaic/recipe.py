@@ -206,6 +206,10 @@ class GateRecipe(Optimisation):
             raise ValueError("load: the load loss needs the noise of kind: noisy_top_k; set load: 0 or change kind")
         if self.shared_rank > 0 and self.joint_epochs == 0:
             raise ValueError("shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs above 0")
+        if self.selective_checkpointing and self.gradient_checkpointing:
+            raise ValueError(
+                "selective_checkpointing: gradient_checkpointing does more already; set one of them to false"
+            )
         return self
 
 
