@@ -10,267 +10,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from moesaic.artifacts import digest_of
-from moesaic.errors import DataError, RecipeError
-from moesaic.languages import LANGUAGES, get_language
+from moesaic.errors import RecipeError
+from moesaic.languages import LANGUAGES
 from moesaic.recipe_problems import StandIns, check
+from moesaic.recipe_sections import (
+    ATTENTION_TARGETS,
+    MBXP_PREFIX,
+    MLP_TARGETS,
+    BaseRecipe,
+    DataRecipe,
+    EvaluateRecipe,
+    ExpertsRecipe,
+    GateRecipe,
+    Optimisation,
+    PredictRecipe,
+    RewardRecipe,
+    Section,
+)
 
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(gt=0)]
-Coefficient = Annotated[float, Field(ge=0)]
-
-MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
-ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
-MBXP_PREFIX = "mbxp:"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class BaseRecipe(_Section):
-    """The base language model that every expert shares."""
-
-    model: str
-    """A hub id, a local folder, a .gguf file, or ``pypi:<package>`` for a GGUF inside a PyPI package."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Number format of the base. ``auto``: bfloat16 on a GPU that has it, else the faster one on this processor."""
-    quantize: Literal["none", "nf4"] = "none"
-    """``nf4`` keeps the base in 4 bits (QLoRA, double quantisation); needs the extra ``quant``."""
-
-
-class DataRecipe(_Section):
-    """Where the text-to-code pairs come from and which are kept."""
-
-    source: str
-    """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
-    extra: tuple[str, ...] = ()
-    """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
-    languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
-    """One expert is trained per language, in this order."""
-    max_tokens: Positive = 1024
-    """Longest example, prompt and code together; longer ones are left out and counted."""
-    train_limit: Positive | None = None
-    """At most this many training examples a language, those of ``extra`` not counted."""
-    validation_limit: Positive | None = None
-    """At most this many validation examples a language."""
-    test_limit: Positive | None = None
-    """At most this many test examples a language."""
-    validation_fraction: Fraction = 0.05
-    """Share split off for validation when the source has no splits of its own."""
-    test_fraction: Fraction = 0.05
-    """Share split off for test when the source has no splits of its own."""
-
-    @property
-    def trains_on_mbxp(self) -> bool:
-        """Whether part of the benchmark MBXP is training data."""
-        return any(source.startswith(MBXP_PREFIX) for source in self.extra)
-
-    @field_validator("extra")
-    @classmethod
-    def _named_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(source.removeprefix(MBXP_PREFIX).strip() for source in value):
-            raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
-        if len(set(value)) < len(value):
-            raise ValueError("a source is named twice")
-        return value
-
-    @field_validator("languages")
-    @classmethod
-    def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            names = tuple(get_language(name).name for name in value)
-        except DataError as error:
-            raise ValueError(str(error)) from error
-        if not names:
-            raise ValueError(f"at least one language is needed; known: {', '.join(LANGUAGES)}")
-        if len(set(names)) < len(names):
-            raise ValueError("a language is named twice")
-        return names
-
-    @model_validator(mode="after")
-    def _something_to_train_on(self) -> Self:
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(
-                f"validation_fraction: {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
-                "to train on: together they must stay below 1"
-            )
-        return self
-
-
-class Optimisation(_Section):
-    """What the training stages share."""
-
-    learning_rate: Rate = 2e-4
-    """Peak learning rate of AdamW (QLoRA, Dettmers et al. 2023, section 4)."""
-    weight_decay: Coefficient = 0.0
-    """Decoupled weight decay."""
-    warmup_fraction: Fraction = 0.05
-    """Share of the steps over which the rate rises; a cosine brings it down after that."""
-    row_tokens: Positive = 4096
-    """Tokens in one packed row, the unit of a forward pass."""
-    accumulation: Positive = 1
-    """Rows per optimiser step and device."""
-    clip_norm: Rate = 1.0
-    """Largest gradient norm."""
-    evaluations: Positive = 6
-    """Validations spread evenly over the run; the best state is kept."""
-    patience: Positive | None = None
-    """Stop after this many validations without a new best; none: run to the end."""
-    checkpoint_minutes: Coefficient = 5.0
-    """Minutes between checkpoints to resume from; 0: one after every step."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third slower."""
-    compile: bool = False
-    """Compile the decoder layers on a GPU: once about half a minute, then faster steps; for runs of several minutes."""
-
-
-class ExpertsRecipe(Optimisation):
-    """One LoRA expert per language (Hu et al. 2021)."""
-
-    rank: Positive = 16
-    """LoRA rank r."""
-    alpha: Rate = 32.0
-    """LoRA scale is alpha / rank."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """LoRA dropout."""
-    targets: Literal["mlp", "all"] | tuple[str, ...] = "mlp"
-    """``mlp``, ``all`` (attention too), or projection names. Only the MLP can be routed in a Mixtral export."""
-    epochs: Rate = 3.0
-    """Passes over a language's training examples."""
-    max_steps: Positive | None = None
-    """Upper limit of optimiser steps."""
-
-    def target_modules(self) -> tuple[str, ...]:
-        """Returns the projection names that get an adapter."""
-        if self.targets == "mlp":
-            return MLP_TARGETS
-        return MLP_TARGETS + ATTENTION_TARGETS if self.targets == "all" else tuple(self.targets)
-
-    @field_validator("targets")
-    @classmethod
-    def _known_targets(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        if isinstance(value, tuple):
-            known = MLP_TARGETS + ATTENTION_TARGETS
-            unknown = [name for name in value if name not in known]
-            if unknown or not value:
-                raise ValueError(f"unknown projections {unknown}; allowed: mlp, all, or a list of {', '.join(known)}")
-        return value
-
-
-class GateRecipe(Optimisation):
-    """The gating network: kind, initial state, training."""
-
-    kind: Literal["softmax", "top_k", "noisy_top_k"] = "top_k"
-    """``softmax`` mixes all experts, ``top_k`` the best k; ``noisy_top_k``: Shazeer et al. 2017, equations 3-5."""
-    top_k: Positive = 2
-    """Experts per token (not used by ``softmax``)."""
-    init: Literal["ridge", "prompts", "zero"] = "ridge"
-    """``ridge``: closed form on router inputs; ``prompts``: mean hidden states (mergekit's ``hidden``); ``zero``."""
-    init_programs: Positive = 60
-    """Training programs per language that the initial gate is fitted on."""
-    gate_steps: Count = 60
-    """Optimiser steps on the gates alone."""
-    joint_epochs: Coefficient = 1.0
-    """Passes over all languages' training examples with gates and experts trained together; 0: none."""
-    joint_learning_rate: Rate = 1e-4
-    """Peak rate of the joint stage."""
-    shared_rank: Count = 0
-    """Rank of a delta on every linear layer that all experts share, trained in the joint stage, then folded into the
-    base, which is kept with the model; 0: none."""
-    learning_rate: Rate = 1e-3
-    """Peak rate of the gate-only stage."""
-    load_balance: Coefficient = 0.0
-    """Coefficient of the switch load-balancing loss (Fedus et al. 2021)."""
-    importance: Coefficient = 0.0
-    """Coefficient of the importance loss, CV squared (Shazeer et al. 2017)."""
-    load: Coefficient = 0.0
-    """Coefficient of the load loss, CV squared (Shazeer et al. 2017); noisy_top_k only."""
-    z_loss: Coefficient = 0.0
-    """Coefficient of the router z-loss (Zoph et al. 2022)."""
-    selective_checkpointing: bool = False
-    """Recompute only what the chosen experts compute: a third to half of the memory less, a few per cent slower."""
-    language: Coefficient = 0.0
-    """Coefficient of the cross entropy between gate and the language of the token, which supervises the routing."""
-
-    @model_validator(mode="after")
-    def _parts_fit_together(self) -> Self:
-        if self.load > 0 and self.kind != "noisy_top_k":
-            raise ValueError("load: the load loss needs the noise of kind: noisy_top_k; set load: 0 or change kind")
-        if self.shared_rank > 0 and self.joint_epochs == 0:
-            raise ValueError("shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs above 0")
-        if self.selective_checkpointing and self.gradient_checkpointing:
-            raise ValueError(
-                "selective_checkpointing: gradient_checkpointing does more already; set one of them to false"
-            )
-        return self
-
-
-class PredictRecipe(_Section):
-    """Loss, routing and generated programs of every system on the test split."""
-
-    split: Literal["validation", "test"] = "test"
-    """Choose on validation; touch test once, at the end."""
-    limit: Count | None = None
-    """At most this many programs a language are generated; losses use all. 0: no programs, benchmarks left out too."""
-    cross_table: bool = True
-    """Loss of every expert on every language."""
-    max_new_tokens: Positive = 512
-    """Longest generated program."""
-    batch_size: Positive = 64
-    """Programs decoded together."""
-    temperature: Coefficient = 0.0
-    """0: greedy."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Nucleus sampling; used when temperature is above 0."""
-    row_tokens: Positive = 8192
-    """Tokens per forward pass of the loss."""
-    compile: bool = False
-    """Compile the decoding step on a GPU: some seconds a system, then shorter steps; for thousands of programs."""
-    benchmarks: dict[Literal["humaneval-x", "mbxp", "own"], Path] = {}
-    """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
-
-
-class EvaluateRecipe(_Section):
-    """Metrics on the generated programs."""
-
-    metrics: tuple[Literal["parse_share", "bleu", "codebleu", "codebleu_reference", "pass@1"], ...] = (
-        "parse_share",
-        "bleu",
-        "codebleu",
-        "codebleu_reference",
-    )
-    """Rows of the table. ``pass@1`` runs the programs against the tests of the embedded corpus."""
-    bootstrap_samples: Positive = 1000
-    """Resamples behind each interval."""
-    allow_code_execution: bool = False
-    """Model-written programs run in a sandbox only if this is true (``pass@1``)."""
-    sandbox: Literal["bubblewrap", "rlimit"] = "bubblewrap"
-    """``rlimit`` is plainly weaker and must be asked for by name."""
-    workers: Positive = 2
-    """Processes that score and execute."""
-
-    @model_validator(mode="after")
-    def _execution_allowed(self) -> Self:
-        if "pass@1" in self.metrics and not self.allow_code_execution:
-            raise ValueError(
-                "metrics: pass@1 runs model-written programs in a sandbox, but allow_code_execution is false; "
-                "set it to true or leave pass@1 out"
-            )
-        return self
-
+__all__ = [
+    "ATTENTION_TARGETS",
+    "MBXP_PREFIX",
+    "MLP_TARGETS",
+    "BaseRecipe",
+    "Baseline",
+    "DataRecipe",
+    "EvaluateRecipe",
+    "ExpertsRecipe",
+    "GateRecipe",
+    "Optimisation",
+    "PredictRecipe",
+    "Recipe",
+    "RewardRecipe",
+    "load_recipe",
+    "read_tree",
+]
 
 Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow"]
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """A whole run."""
 
     name: str = ""
@@ -287,6 +72,8 @@ class Recipe(_Section):
     """The experts."""
     gate: GateRecipe = GateRecipe()
     """The gating network."""
+    reward: RewardRecipe = RewardRecipe()
+    """Training on the model's own programs; left out by default."""
     predict: PredictRecipe = PredictRecipe()
     """What runs the models."""
     evaluate: EvaluateRecipe = EvaluateRecipe()
@@ -318,6 +105,16 @@ class Recipe(_Section):
             raise ValueError(
                 f"gate.shared_rank is {self.gate.shared_rank}, but base.quantize is {self.base.quantize}: a delta "
                 "cannot be folded into 4-bit weights; set gate.shared_rank: 0 or base.quantize: none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sampled_programs_fit(self) -> Self:
+        longest = self.data.max_tokens + self.reward.max_new_tokens
+        if self.reward.rounds > 0 and self.reward.row_tokens < longest:
+            raise ValueError(
+                f"reward.row_tokens is {self.reward.row_tokens:,}, but a prompt and its program may have "
+                f"{longest:,} tokens (data.max_tokens and reward.max_new_tokens): use at least as many"
             )
         return self
 
