@@ -48,9 +48,9 @@ def test_every_key_and_command_has_its_place(generator):
     recipe = generator.recipe_page()
     assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields(Recipe))
     cli = generator.cli_page()
-    for name in ("run", "data", "experts", "compose", "gate", "baselines", "predict", "evaluate", "report", "validate"):
+    for name in ("run", "data", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate"):
         assert f"\n## moesaic {name}\n" in cli
-    for name in ("generate", "score", "execute", "export", "inspect"):
+    for name in ("report", "validate", "generate", "score", "execute", "export", "inspect"):
         assert f"\n## moesaic {name}\n" in cli
 
 

@@ -465,7 +465,7 @@ def test_mbxp_asks_only_what_was_kept_out_of_training(tmp_path):
     asks = [f"predict.benchmarks={{mbxp: {tasks}}}"]
 
     def asked(*overrides):
-        return [problem.id for problem in Run(load_recipe(recipe, [*asks, *overrides]))._benchmarks()["mbxp"]["java"]]
+        return [problem.id for problem in Run(load_recipe(recipe, [*asks, *overrides])).benchmarks()["mbxp"]["java"]]
 
     trains = f"data.extra=['mbxp:{tasks}']"
     assert len(asked()) == 10

@@ -235,6 +235,14 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Links a file that never changes; copies where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}

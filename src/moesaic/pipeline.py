@@ -1,33 +1,28 @@
 """The stages of a run, in order; the table of contents in code.
 
-    data -> experts -> compose -> gate -> baselines -> predict -> evaluate -> report
+    data -> experts -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (a digest of recipe sections and input files), and resumes when it was killed. ``baselines`` makes nothing unless
-the recipe names some. ``predict`` is all that needs the models at test time, ``evaluate`` all that needs compilers and
-grammars: a run can be trained and sampled on a GPU machine and judged on another.
+things (a digest of recipe sections and input files), and resumes when it was killed. ``reward`` and ``baselines`` make
+nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time, ``evaluate`` all that
+needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on another.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from moesaic.artifacts import Stage, digest_of, read_json, require_space, write_json
+from moesaic.artifacts import Stage, digest_of, link_or_copy, read_json, require_space, write_json
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.session import Session
 
-if TYPE_CHECKING:
-    from moesaic.evaluate.problems import Problem
-
-STAGES = ("data", "experts", "compose", "gate", "baselines", "predict", "evaluate", "report")
+STAGES = ("data", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
 """Names of the stages, in order."""
 
 
@@ -60,6 +55,7 @@ class Run(Session):
             "experts": self.experts,
             "compose": self.compose,
             "gate": self.gate,
+            "reward": self.reward,
             "baselines": self.baselines,
             "predict": self.predict,
             "evaluate": self.evaluate,
@@ -199,6 +195,56 @@ class Run(Session):
         )
         write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
+    def reward(self) -> None:
+        """Trains experts and gates on the model's own programs, when the recipe wants rounds of that."""
+        if self.recipe.reward.rounds == 0:
+            return
+        digest = digest_of(
+            [
+                self.section("reward"),
+                self.workspace.output_digest("gate"),
+                self.data_digest(splits=("train", "validation")),
+            ]
+        )
+        with self.stage("reward", digest) as stage:
+            if stage is not None:
+                self._train_reward(stage)
+
+    def _train_reward(self, stage: Stage) -> None:
+        from moesaic.checkpoint.native import BASE, read_model_folder, save_model_folder
+        from moesaic.evaluate.rewards import CodeBleuScores
+        from moesaic.model.moe import extract_experts, extract_router
+        from moesaic.train.reward import train_reward
+
+        languages, options = self.recipe.data.languages, self.recipe.reward
+        start = read_model_folder(self.workspace.path("gate") / "model")
+        with CodeBleuScores(options.workers) as score, self.loaded(start.path) as model:
+            result = train_reward(
+                self.accelerator,
+                model,
+                self.prompt,
+                [example for name in languages for example in self.examples(name, "train")],
+                [example for name in languages for example in self.examples(name, "validation")],
+                languages,
+                score,
+                options,
+                self.recipe.seed,
+                stage.folder,
+            )
+            experts, gates = extract_experts(model), extract_router(model)
+        save_model_folder(
+            stage.folder / "model",
+            base_spec=self.recipe.base.model_dump(mode="json"),
+            base_digest=start.base_digest,
+            experts=experts,
+            router_tensors=gates,
+            kind=start.kind,
+            top_k=start.top_k,
+            reuse={name: start.expert_path(name) for name in start.names} if result.best_round == 0 else {},
+            own_base=start.path / BASE if start.has_own_base else None,
+        )
+        write_json(stage.folder / "training.json", vars(result))
+
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
         for name in self.recipe.compare:
@@ -229,11 +275,11 @@ class Run(Session):
 
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
+        models = ["compose", "gate", *(["reward"] if self.recipe.reward.rounds > 0 else [])]
         common = digest_of(
             [
                 self.section("predict"),
-                self.workspace.output_digest("compose"),
-                self.workspace.output_digest("gate"),
+                *(self.workspace.output_digest(name) for name in models),
                 self.data_digest(splits=(self.recipe.predict.split,)),
             ]
         )
@@ -242,7 +288,9 @@ class Run(Session):
             if stage is not None:
                 stage.notes |= {"common_digest": common, "baselines": baselines}
                 self._take_over(stage)
-                self._predict(stage.folder)
+                from moesaic.prediction import measure_systems
+
+                measure_systems(self, stage.folder)
 
     def _take_over(self, stage: Stage) -> None:
         """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time."""
@@ -254,86 +302,7 @@ class Run(Session):
         for path in map(Path, before["files"]):
             if changed.isdisjoint((*path.parts, path.stem)) and not (stage.folder / path).exists():
                 (stage.folder / path).parent.mkdir(parents=True, exist_ok=True)
-                _link_or_copy(str(self.workspace.path("predict") / path), str(stage.folder / path))
-
-    def _predict(self, folder: Path) -> None:
-        from moesaic.evaluate.predict import system_folder, write_completions, write_losses, write_predictions
-        from moesaic.model.moe import force_base, force_expert
-
-        options, languages = self.recipe.predict, self.recipe.data.languages
-        examples = {name: self.examples(name, options.split) for name in languages}
-        encoded = {name: [self.prompt.encode(example) for example in examples[name]] for name in languages}
-
-        benchmarks = self._benchmarks()
-
-        def measure(
-            system: str,
-            model: Any,
-            losses_on: tuple[str, ...],
-            programs_in: tuple[str, ...],
-            routing_path: Path | None = None,
-        ) -> None:
-            write_losses(
-                folder / "losses" / f"{system_folder(system)}.jsonl",
-                system,
-                model,
-                [example for name in losses_on for example in examples[name]],
-                [example for name in losses_on for example in encoded[name]],
-                languages,
-                options,
-                routing_path,
-            )
-            write_predictions(
-                folder / "predictions" / system_folder(system),
-                system,
-                model,
-                self.prompt,
-                {name: examples[name][: options.limit] for name in programs_in},
-                options,
-                self.recipe.seed,
-            )
-            for benchmark, problems in benchmarks.items():
-                write_completions(
-                    folder / "benchmarks" / benchmark / system_folder(system),
-                    system,
-                    model,
-                    self.prompt,
-                    {name: problems[name] for name in programs_in if name in problems},
-                    options,
-                    self.recipe.seed,
-                )
-
-        dtype = self.base.model.dtype
-        with self.loaded(self.workspace.path("compose") / "model", dtype) as model:
-            with force_base(model):
-                measure("base", model, languages, languages)
-            for name in languages:
-                with force_expert(model, name):
-                    measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
-        del model  # the next one may have a base of its own, and the device no room for both
-        with self.loaded(self.workspace.path("gate") / "model", dtype) as model:
-            measure("moe", model, languages, languages, folder / "routing.json")
-        del model
-        for name in self.recipe.compare:
-            from moesaic.train.baselines import baseline_model
-
-            with baseline_model(self.base, self.workspace.path(f"baselines/{name}")) as model:
-                measure(name, model, languages, languages)
-
-    def _benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
-        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
-        from moesaic.evaluate.benchmarks import held_out
-        from moesaic.evaluate.problems import read_problems
-
-        if self.recipe.predict.limit == 0:
-            return {}
-        found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
-        if "mbxp" in found and self.recipe.data.trains_on_mbxp:
-            found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)
-        return {
-            name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
-            for name, problems in found.items()
-        }
+                link_or_copy(self.workspace.path("predict") / path, stage.folder / path)
 
     def evaluate(self) -> None:
         """Judges the predictions: needs no model."""
@@ -347,7 +316,7 @@ class Run(Session):
 
                 examples = {name: self.examples(name, self.recipe.predict.split) for name in self.recipe.data.languages}
                 results = build_results(
-                    self.workspace.path("predict"), stage.folder, examples, options, self._benchmarks()
+                    self.workspace.path("predict"), stage.folder, examples, options, self.benchmarks()
                 )
                 write_json(stage.folder / "results.json", results)
 
@@ -373,7 +342,7 @@ class Run(Session):
         write_report(root)
         partial = root / ".model.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(self.workspace.path("gate") / "model", partial, copy_function=_link_or_copy)
+        shutil.copytree(self.final_model, partial, copy_function=link_or_copy)
         (partial / "README.md").unlink(missing_ok=True)
         write_card(read_model_folder(partial), results)
         shutil.rmtree(root / "model", ignore_errors=True)
@@ -386,13 +355,6 @@ class Run(Session):
         return [
             name
             for stage in STAGES[:-1]
+            if stage != "reward" or self.recipe.reward.rounds > 0
             for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])
         ]
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    """Links a file that never changes; copies where the file system cannot."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

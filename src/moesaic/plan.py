@@ -6,7 +6,14 @@ from rich.console import Console
 from rich.table import Table
 
 from moesaic.pipeline import Run
-from moesaic.train.budget import Stretch, adapter_stretch, dense_options, expert_stretches, gate_stretches
+from moesaic.train.budget import (
+    Stretch,
+    adapter_stretch,
+    dense_options,
+    expert_stretches,
+    gate_stretches,
+    reward_stretches,
+)
 from moesaic.train.merges import NUM_MERGES
 
 
@@ -20,7 +27,7 @@ def print_plan(run: Run) -> None:
     table = Table(title=f"{recipe.name}: {recipe.workspace}", title_justify="left")
     for column in ("stage", "examples", "tokens", "steps", "tokens processed"):
         table.add_column(column, justify="left" if column == "stage" else "right")
-    total = 0
+    total = generated = 0
 
     def add(stretch: Stretch) -> None:
         nonlocal total
@@ -29,9 +36,20 @@ def print_plan(run: Run) -> None:
         cells = (f"{stretch.examples:,}", f"{stretch.tokens:,}", steps, f"{int(stretch.processed):,}")
         table.add_row(stretch.name, *cells)
 
+    def add_programs(name: str, programs: int, longest: int) -> None:
+        nonlocal generated
+        generated += longest
+        table.add_row(name, f"{programs:,}", "", "", f"at most {longest:,} new")
+
     training = run.encoded("train")
     for stretch in expert_stretches(training, recipe) + gate_stretches(training, recipe):
         add(stretch)
+    judged = sum(len(run.examples(name, "validation")[: recipe.reward.validation_programs]) for name in languages)
+    for stretch in reward_stretches(training, judged, recipe):
+        if stretch.steps is None:
+            add_programs(stretch.name, stretch.examples, stretch.tokens)
+        else:
+            add(stretch)
     for name in recipe.compare:
         if name == "dense_lora":
             for schedule, options in dense_options(training, recipe).items():
@@ -42,14 +60,14 @@ def print_plan(run: Run) -> None:
             add(Stretch(f"baselines/{name}: validation", len(validation), tokens, None, NUM_MERGES * tokens))
     test = run.encoded(recipe.predict.split)
     test_tokens = sum(len(example.ids) for example in test)
-    systems = 2 + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
+    models = 2 if recipe.reward.rounds > 0 else 1  # the one before the reward is measured too
+    systems = 1 + models + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
     add(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)
-    programs *= 3 + len(recipe.compare)
-    longest = programs * recipe.predict.max_new_tokens
-    table.add_row("predict: programs", f"{programs:,}", "", "", f"at most {longest:,} new")
+    programs *= 2 + models + len(recipe.compare)
+    add_programs("predict: programs", programs, programs * recipe.predict.max_new_tokens)
     console = Console()
     console.print(table)
-    console.print(f"in all {total:,} tokens through the model, and at most {longest:,} generated", highlight=False)
+    console.print(f"in all {total:,} tokens through the model, and at most {generated:,} generated", highlight=False)
     for stage in run.stage_names():
         console.print(f"  {stage}: {'finished' if run.workspace.manifest(stage) else 'to do'}", highlight=False)

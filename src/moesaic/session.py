@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from moesaic.data.prompts import EncodedExample, PromptFormat
+    from moesaic.evaluate.problems import Problem
     from moesaic.model.backbone import Base
 
 
@@ -153,6 +154,26 @@ class Session:
     def section(self, *names: str) -> dict[str, Any]:
         """Returns recipe sections and the seed, for a digest."""
         return self.recipe.model_dump(mode="json", include={*names, "seed"})
+
+    def benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
+        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
+        from moesaic.evaluate.benchmarks import held_out
+        from moesaic.evaluate.problems import read_problems
+
+        if self.recipe.predict.limit == 0:
+            return {}
+        found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
+        if "mbxp" in found and self.recipe.data.trains_on_mbxp:
+            found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)
+        return {
+            name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
+            for name, problems in found.items()
+        }
+
+    @property
+    def final_model(self) -> Path:
+        """Model folder that the last of the recipe's training stages leaves."""
+        return self.workspace.path("reward" if self.recipe.reward.rounds > 0 else "gate") / "model"
 
     def trained_experts(self) -> dict[str, Path]:
         """Returns the adapter folder of each language's expert.

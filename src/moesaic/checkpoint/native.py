@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic import __version__
-from moesaic.artifacts import read_json, space_errors, write_json
+from moesaic.artifacts import link_or_copy, read_json, space_errors, write_json
 from moesaic.checkpoint.card import CARD, write_card
 from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
@@ -145,7 +145,7 @@ def save_model_folder(
     top_k: int,
     languages: Sequence[str] | None = None,
     reuse: Mapping[str, Path] | None = None,
-    own_base: Base | None = None,
+    own_base: Base | Path | None = None,
 ) -> ModelFolder:
     """Writes a model folder; it appears under its name whole or not at all, replacing an earlier one.
 
@@ -161,7 +161,7 @@ def save_model_folder(
         languages: One per expert; the experts' names by default.
         reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
         own_base: A base whose weights are no longer those of ``base_spec``: it is written into the folder, and
-            ``base_digest`` is replaced by its digest.
+            ``base_digest`` is replaced by its digest. A path is a folder that holds it, whose files are linked.
 
     Raises:
         ModelError: Names, kind, top_k or the gates' shapes do not fit each other.
@@ -183,7 +183,10 @@ def save_model_folder(
         (partial / EXPERTS).mkdir(parents=True)
         adapters_base = str(base_spec["model"])
         if own_base is not None:
-            write_base(own_base, partial / BASE)
+            if isinstance(own_base, Path):
+                shutil.copytree(own_base, partial / BASE, copy_function=link_or_copy)
+            else:
+                write_base(own_base, partial / BASE)
             base_digest, adapters_base = BaseSource(BASE, partial / BASE).digest, f"../../{BASE}"
             base_spec = {**base_spec, "model": BASE, "origin": base_spec["model"]}
         for expert in experts:

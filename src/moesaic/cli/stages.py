@@ -29,6 +29,7 @@ _STAGE_HELP = {
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
     "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
+    "reward": "Train gates and experts on the CodeBLEU of their own programs; nothing unless reward.rounds is above 0.",
     "baselines": "Make what the recipe's key compare names: merges, a dense LoRA, untrained routing.",
     "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
     "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
@@ -79,7 +80,7 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
             if missing:
                 say(f"the gates wait for the experts of {', '.join(missing)}")
             else:
-                run(("compose", "gate"))
+                run(("compose", "gate", "reward"))
         elif name == "evaluate":
             run(("predict", "evaluate"))
         else:

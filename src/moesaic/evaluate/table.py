@@ -213,7 +213,9 @@ def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
     if not folder.is_dir():
         raise CheckpointError(f"{folder} does not exist: run moesaic predict RECIPE first")
     experts = [f"expert:{language}" for language in languages]
-    known = {system_folder(system): system for system in ("base", *experts, "moe", *get_args(Baseline))}
+    known = {
+        system_folder(system): system for system in ("base", *experts, "moe", "moe:likelihood", *get_args(Baseline))
+    }
     found = {path.stem for path in folder.glob("*.jsonl")}
     return [known[stem] for stem in known if stem in found] + sorted(found - set(known))
 

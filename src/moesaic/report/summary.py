@@ -64,6 +64,7 @@ _TITLES = {
     "base": "Base",
     "experts": "Own experts",
     "moe": "MoE",
+    "moe:likelihood": "MoE before the reward",
     "linear": "Linear merge",
     "ties": "TIES merge",
     "dare_ties": "DARE-TIES merge",

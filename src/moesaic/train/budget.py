@@ -60,6 +60,32 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe) -> list[S
     ]
 
 
+def reward_stretches(training: Sequence[EncodedExample], num_validation: int, recipe: Recipe) -> list[Stretch]:
+    """Training on the model's own programs, and these; their tokens are the most that there can be.
+
+    Args:
+        training: Encoded training examples of all languages.
+        num_validation: Programs of one validation.
+        recipe: The recipe.
+
+    Returns:
+        What is trained (its tokens processed) and what is generated (its tokens), or nothing without rounds.
+    """
+    options = recipe.reward
+    if options.rounds == 0:
+        return []
+    tasks, tokens = options.rounds * options.prompts, sum(len(example.ids) for example in training)
+    prompt = sum(example.num_prompt_tokens for example in training) / len(training)
+    references = tokens / len(training) if options.likelihood > 0 else 0.0
+    a_task = options.samples * (prompt + options.max_new_tokens) + references
+    every = math.ceil(options.rounds / options.evaluations)
+    programs = tasks * options.samples + (1 + math.ceil(options.rounds / every)) * num_validation
+    return [
+        Stretch("reward", len(training), tokens, options.rounds * options.steps, tasks * a_task),
+        Stretch("reward: programs", programs, programs * options.max_new_tokens, None, 0),
+    ]
+
+
 def dense_options(training: Sequence[EncodedExample], recipe: Recipe) -> dict[str, ExpertsRecipe]:
     """Options of one adapter on all languages that is given no less than the whole Mixture-of-Experts, by schedule.
 

@@ -189,7 +189,7 @@ def train(
             if due:
                 _record_validation(progress, validate(), best, parameters, log)
                 facts["validation_loss"] = progress.history[-1][1]
-            _track(accelerator, name, taken.step, facts)
+            track_metrics(accelerator, name, taken.step, facts)
             bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=speed)
             last_read = time.monotonic()
 
@@ -292,7 +292,7 @@ def _record_validation(
         progress.worse += 1
 
 
-def _track(accelerator: Accelerator, name: str, step: int, facts: dict[str, float]) -> None:
+def track_metrics(accelerator: Accelerator, name: str, step: int, facts: dict[str, float]) -> None:
     """Sends a step's values to the experiment trackers, under the stretch's name."""
     if not accelerator.is_main_process:
         return
