@@ -106,6 +106,7 @@ def test_a_run_leaves_the_table_the_report_and_a_model(finished):
     assert "<table" in (root / "report.html").read_text()
     assert (root / "model" / "moesaic.json").exists()
     assert not (root / "baselines").exists()  # nobody asked for any
+    assert not (root / "reward").exists()
     assert "| moe | loss |" in (root / "model" / "README.md").read_text()
     assert not list(root.rglob("*.partial"))
 
@@ -439,6 +440,7 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
     for word in ("experts/java", "gate: joint", "tokens through the model", "to do"):
         assert word in done.stdout
     assert "baselines" not in done.stdout
+    assert "reward" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()
 
 
@@ -455,6 +457,62 @@ def test_a_plan_has_a_row_for_each_schedule_of_the_dense_adapter(tmp_path, capsy
     assert one == int(table["gate: joint"][2].replace(",", ""))
     step = whole / int(table["baselines/dense_lora: whole_budget"][3])
     assert sum(tokens.values()) <= whole + len(tokens) <= sum(tokens.values()) + step + len(tokens)
+
+
+REWARD = (
+    "reward.rounds=1", "reward.prompts=3", "reward.samples=2", "reward.steps=2", "reward.max_new_tokens=8",
+    "reward.validation_programs=2", "reward.row_tokens=1200", "reward.workers=1",
+)  # fmt: skip
+
+
+def test_a_plan_counts_the_programs_that_training_samples(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    run = Run(load_recipe(write_recipe(tmp_path), REWARD))
+    run(("data",))
+    print_plan(run)
+    said = capsys.readouterr().out
+    rows = {line.split("│")[1].strip(): line for line in said.splitlines() if "│" in line}
+    assert "at most 112 new" in rows["reward: programs"]  # 6 to train on, 4 in each of two validations
+    assert "at most 192 new" in rows["predict: programs"]  # 6 of base, experts and both models
+    assert "at most 304 generated" in said
+    assert "│     2 │" in rows["reward"]
+    assert "  reward: to do" in said
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_run_with_rewards_ends_with_the_model_that_they_made(tmp_path, finished, monkeypatch, capfd, kept):
+    from moesaic.train.reward import _Judge
+
+    values = iter([0.1, 0.2 if kept else 0.0])
+    monkeypatch.setattr(_Judge, "_mean_reward", lambda *_: next(values))
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    root = tmp_path / "runs" / "toy"
+    before = stage_seconds(root)
+    recipe = load_recipe(finished / "toy.yaml", [*REWARD, f"output={tmp_path / 'runs'}"])
+    Run(recipe)()
+    after = stage_seconds(root)
+    assert all(after[name] == before[name] for name in ("data", "experts/java", "compose", "gate"))
+    training = read_json(root / "reward" / "training.json")
+    assert (training["rounds"], training["best_round"]) == (1, int(kept))
+
+    def digests(folder):
+        names = ("router.safetensors", "experts/python/adapter_model.safetensors")
+        return [file_digest(root / folder / name) for name in names]
+
+    assert digests("model") == digests("reward/model")
+    assert (digests("model") == digests("gate/model")) == (not kept)
+    results = read_json(root / "results.json")
+    assert list(results["systems"])[:6] == ["base", "experts", "expert:python", "expert:java", "moe", "moe:likelihood"]
+    losses = {name: results["systems"][name]["loss"] for name in ("moe", "moe:likelihood")}
+    assert losses["moe:likelihood"] == numbers(finished)["systems"]["moe"]["loss"]
+    assert (losses["moe"] == losses["moe:likelihood"]) == (not kept)
+    assert "moe:likelihood" in results["paired"]
+    assert "reward" in results["seconds"]
+    assert "MoE before the reward" in (root / "report.html").read_text()
+    capfd.readouterr()
+    Run(recipe)()
+    assert "reward: finished earlier, skipped" in capfd.readouterr().err
+    assert stage_seconds(root) == after
 
 
 def test_mbxp_asks_only_what_was_kept_out_of_training(tmp_path):

@@ -23,7 +23,7 @@ from moesaic.model.loss import example_losses
 from moesaic.pipeline import Run
 from moesaic.recipe import load_recipe
 from moesaic.train.injection import adapted
-from test_pipeline import _process, numbers, stage_seconds, write_recipe
+from test_pipeline import REWARD, _process, numbers, stage_seconds, write_recipe
 
 OPTIONS = ["gate.shared_rank=2", "gate.joint_epochs=2", "predict.limit=0", "evaluate.metrics=[parse_share]"]
 LANGUAGES = ("python", "java")
@@ -107,6 +107,24 @@ def test_the_model_of_a_run_needs_nothing_else(finished, tmp_path):
         assert programs(tmp_path / "model") == expected
     finally:
         (tmp_path / "base").rename(finished / "base")
+
+
+def test_a_reward_after_a_shared_delta_keeps_the_base_without_a_second_copy(finished, tmp_path, monkeypatch):
+    from moesaic.train.reward import _Judge
+
+    values = iter([0.1, 0.2])
+    monkeypatch.setattr(_Judge, "_mean_reward", lambda *_: next(values))
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    root = tmp_path / "runs" / "toy"
+    Run(load_recipe(finished / "toy.yaml", [*OPTIONS, *REWARD, f"output={tmp_path / 'runs'}"]))()
+    before, after = (read_model_folder(root / name) for name in ("gate", "reward"))
+    assert after.has_own_base
+    assert (after.base_digest, after.base_title) == (before.base_digest, before.base_title)
+    assert load_base(str(after.path / "base")).digest == after.base_digest
+    files = ["base/model.safetensors", "base/config.json"]
+    assert all((before.path / name).stat().st_ino == (after.path / name).stat().st_ino for name in files)
+    assert losses_in(root, "moe-likelihood") == losses_in(finished / "runs" / "toy", "moe")
+    assert losses_in(root, "moe") == pytest.approx(losses_of(load_moe(root / "model")[0], finished), rel=1e-6)
 
 
 def test_a_joint_stretch_that_only_hurts_leaves_no_base(tmp_path, monkeypatch):

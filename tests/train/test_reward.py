@@ -1,0 +1,363 @@
+"""Training on rewards: what a round is made of, that rewards rise, that nothing gets worse, and exact resume."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+from training_data import LANGUAGES
+
+from moesaic.data.examples import Example
+from moesaic.data.packing import PackedBatches
+from moesaic.data.prompts import PromptFormat
+from moesaic.errors import MoesaicError, RecipeError
+from moesaic.evaluate.codebleu import codebleu
+from moesaic.evaluate.rewards import CodeBleuScores
+from moesaic.model.attention import packed_attention
+from moesaic.model.generate import Generation
+from moesaic.model.moe import compose
+from moesaic.progress import read_metrics
+from moesaic.recipe import RewardRecipe, load_recipe
+from moesaic.train import reward
+from moesaic.train.resume import CHECKPOINT
+from moesaic.train.reward import WeightedSteps, train_reward
+from moesaic.train.samples import (
+    Sample,
+    Sampler,
+    Samples,
+    advantages,
+    drawn,
+    tasks_of,
+    trainable_parameters,
+    weighted_documents,
+)
+from pico import pico_llama, pico_tokenizer, random_experts, random_gates
+
+PROMPT = PromptFormat(pico_tokenizer())
+OPTIONS = RewardRecipe(
+    rounds=2, prompts=4, samples=4, steps=2, max_new_tokens=12, row_tokens=256, batch_size=16, validation_programs=2,
+    learning_rate=1e-2, checkpoint_minutes=0, workers=1,
+)  # fmt: skip
+
+
+def composed(dtype=torch.float32):
+    model = pico_llama().requires_grad_(False).to(dtype)
+    compose(model, random_experts(model, LANGUAGES, (4, 2)), "top_k", 2, dtype=torch.float32)
+    random_gates(model)
+    return model
+
+
+def examples(count=4):
+    codes = {"python": "x = {n}\n", "java": "int x = {n};\n"}
+    return [
+        Example(f"{language}-{n}", language, f"task {n}", codes[language].format(n=n))
+        for language in LANGUAGES
+        for n in range(count)
+    ]
+
+
+def letters(programs):
+    """A reward that a pico model can learn: the share of letters."""
+    return [sum(c.isascii() and c.isalpha() for c in program) / max(1, len(program)) for program, *_ in programs]
+
+
+def train_toy(model, folder, score=letters, seed=0, **options):
+    folder.mkdir(exist_ok=True)
+    settings = OPTIONS.model_copy(update=options)
+    return train_reward(
+        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, seed, folder
+    )
+
+
+def state(model):
+    return {name: parameter.detach().clone() for name, parameter in trainable_parameters(model).items()}
+
+
+def all_end(monkeypatch):
+    """Lets every text count as one that ended: a pico model hardly ever writes the one token that ends it."""
+    original = reward.Sampler._judged
+
+    def judged(self, tasks, generations):
+        return original(self, tasks, [replace(generation, stopped=True) for generation in generations])
+
+    monkeypatch.setattr(reward.Sampler, "_judged", judged)
+
+
+REWARDS = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5)
+
+
+@given(REWARDS)
+def test_advantages_are_those_of_a_naive_loop(rows):
+    found = advantages(torch.tensor(rows, dtype=torch.double))
+    naive = torch.tensor(
+        [[row[i] - sum(row[:i] + row[i + 1 :]) / 2 for i in range(3)] for row in rows], dtype=torch.double
+    )
+    if naive.std() > 1e-5:
+        torch.testing.assert_close(found, naive / naive.std(), rtol=1e-6, atol=1e-6)
+        assert float(found.std()) == pytest.approx(1.0)
+    assert found.sum(dim=1).abs().max() < 1e-6
+
+
+@given(REWARDS, st.floats(-10, 10))
+def test_a_constant_on_a_tasks_rewards_changes_no_advantage(rows, constant):
+    rewards = torch.tensor(rows, dtype=torch.double)
+    if advantages(rewards).any() and advantages(rewards + constant).any():
+        torch.testing.assert_close(advantages(rewards + constant), advantages(rewards), rtol=1e-5, atol=1e-5)
+
+
+def test_equal_rewards_say_nothing():
+    assert not advantages(torch.full((3, 4), 0.1, dtype=torch.double)).any()
+    assert not advantages(torch.tensor([[0.2, 0.2], [0.7, 0.7]])).any()
+
+
+def test_each_task_comes_once_before_any_comes_twice():
+    places = [place for number in (1, 2, 3, 4) for place in drawn(7, 5, seed=3, number=number)]
+    assert sorted(places[:7]) == sorted(places[7:14]) == list(range(7))
+    assert places[:7] != places[7:14]
+    assert set(Counter(places).values()) == {2, 3}
+    assert drawn(7, 5, seed=3, number=2) == places[5:10]
+    assert drawn(7, 5, seed=4, number=1) != places[:5]
+
+
+def sampled(model, options, count=4):
+    sampler = Sampler(model, PROMPT, letters, options)
+    tasks = tasks_of(examples()[:count], PROMPT)
+    samples = sampler.write(tasks, options.samples, options.temperature, seed=1)
+    # Rewards and ends that differ, whatever the model wrote.
+    programs = [
+        replace(sample, reward=(7 * i % 5) / 5, generation=replace(sample.generation, stopped=i % 2 == 0))
+        for i, sample in enumerate(samples.programs)
+    ]
+    return Samples(programs, samples.tokens_per_second), tasks
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_the_gradient_is_that_of_each_document_by_itself(temperature):
+    options = OPTIONS.model_copy(update={"temperature": temperature})
+    model = composed()
+    samples, tasks = sampled(model, options)
+    parameters = trainable_parameters(model)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    stop = PROMPT.stop_ids[0]
+    documents, weights, temperatures = weighted_documents(samples, tasks, options, stop)
+    rows = list(PackedBatches(documents, LANGUAGES, options.row_tokens, seed=1))
+    assert len(rows) > 1
+    optimizer = torch.optim.SGD(list(parameters.values()), lr=0.0)
+    steps = WeightedSteps(Accelerator(cpu=True), model, list(parameters.values()), optimizer, LANGUAGES, options)
+    with packed_attention(model):
+        loss = steps.backward(rows, weights, temperatures)
+    found = {name: parameter.grad.clone() for name, parameter in parameters.items()}
+    model.zero_grad()
+
+    rewards = torch.tensor([sample.reward for sample in samples.programs]).view(len(tasks), -1)
+    own = advantages(rewards).flatten().tolist()
+    naive = []
+    for sample, weight in zip(samples.programs, own, strict=True):
+        prompt = sample.task.prompt_ids
+        ids = prompt + sample.generation.ids + ([stop] if sample.generation.stopped else [])
+        naive.append((ids, len(prompt), weight, temperature))
+    for task in tasks:
+        naive.append((task.encoded.ids, len(task.prompt_ids), options.likelihood * options.samples, 1.0))
+    total, summed = sum(len(ids) - start for ids, start, *_ in naive), torch.zeros(())
+    for ids, start, weight, heat in naive:
+        logits = model(torch.tensor([ids])).logits[0, start - 1 : -1] / heat
+        summed = summed + weight * functional.cross_entropy(logits, torch.tensor(ids[start:]), reduction="sum")
+    (summed / total).backward()
+    assert loss == pytest.approx(summed.item() / total, rel=1e-4)
+    for name, parameter in parameters.items():
+        torch.testing.assert_close(found[name], parameter.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_without_a_likelihood_there_are_no_references():
+    options = OPTIONS.model_copy(update={"likelihood": 0.0})
+    samples, tasks = sampled(composed(), options)
+    documents, weights, _ = weighted_documents(samples, tasks, options, PROMPT.stop_ids[0])
+    assert len(documents) == len(weights) == len(tasks) * options.samples
+
+
+def test_the_sampler_shares_the_base_and_follows_what_is_trained():
+    model = composed(torch.bfloat16)
+    sampler = Sampler(model, PROMPT, letters, OPTIONS)
+    parameters, copies = dict(model.named_parameters()), dict(sampler.model.named_parameters())
+    trained = trainable_parameters(model)
+    assert parameters.keys() == copies.keys()
+    for name, parameter in parameters.items():
+        is_shared = parameter.data_ptr() == copies[name].data_ptr()
+        assert is_shared == (name not in trained), name
+        if name in trained:
+            assert copies[name].dtype == (torch.float32 if "router" in name else torch.bfloat16)
+    addresses = {name: copies[name].data_ptr() for name in trained}
+    with torch.no_grad():
+        for parameter in trained.values():
+            parameter.add_(0.5)
+    sampler.follow()
+    for name, parameter in trained.items():
+        assert torch.equal(copies[name], parameter.to(copies[name].dtype)), name
+        assert copies[name].data_ptr() == addresses[name]
+    assert not any(copies[name].requires_grad for name in trained)
+
+
+def test_programs_that_do_not_end_or_parse_have_no_reward():
+    sampler = Sampler(composed(), PROMPT, CodeBleuScores(1), OPTIONS)
+    task = tasks_of([Example("1", "python", "Set x", "x = 1\ny = x\n")], PROMPT)[0]
+    texts = [("x = 1\ny = x\n```", True), ("x = 1\ny = x\n```", False), ("x = = 1\n```", True), ("", True)]
+    generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
+    judged = sampler._judged([task] * len(texts), generations)
+    assert [sample.reward for sample in judged] == [1.0, 0.0, 0.0, 0.0]
+    assert [sample.parses for sample in judged] == [True, False, False, False]
+
+
+def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
+    seen = []
+
+    def score(programs):
+        seen.extend(programs)
+        return [1.0] * len(programs)
+
+    sampler = Sampler(composed(), PROMPT, score, OPTIONS)
+    example = Example("1", "python", "", "def f():\n    return 1\n", opening="def f():\n")
+    task = tasks_of([example], PROMPT)[0]
+    rest = task.encoded.ids[len(task.prompt_ids) : len(task.prompt_ids) + task.encoded.num_code_tokens]
+    sampler._judged([task], [Generation(rest, [], True)])
+    assert seen == [(example.code, example.code, "python")]
+
+
+def test_documents_carry_the_end_only_where_the_model_wrote_one():
+    task = tasks_of(examples(1), PROMPT)[0]
+    documents = [
+        Sample(task, Generation([5, 6], [], stopped), 0.0, False).document(PROMPT.stop_ids[0])
+        for stopped in (True, False)
+    ]
+    assert documents[0].ids == [*task.prompt_ids, 5, 6, PROMPT.stop_ids[0]]
+    assert documents[1].ids == [*task.prompt_ids, 5, 6]
+    assert all(document.num_prompt_tokens == len(task.prompt_ids) for document in documents)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_scores_are_strict_codebleu_in_any_number_of_processes(workers):
+    pairs = [(f"x = {n}\n", "x = 1\nprint(x)\n", "python") for n in range(20)] + [("x = (", "x = 1\n", "python")]
+    expected = codebleu([p for p, *_ in pairs[:-1]], [r for _, r, _ in pairs[:-1]], "python")
+    with CodeBleuScores(workers) as score:
+        assert score([]) == []
+        found = score(pairs)
+    assert found == [*(row.codebleu for row in expected.rows), None]
+
+
+def test_the_mean_reward_rises_and_the_best_state_is_left(tmp_path, monkeypatch):
+    all_end(monkeypatch)
+    model = composed()
+    before = {n: p.clone() for n, p in model.named_parameters() if n not in trainable_parameters(model)}
+    result = train_toy(model, tmp_path / "a", rounds=12, prompts=8, samples=8, likelihood=0.0, learning_rate=5e-2)
+    rewards = [row["reward"] for row in read_metrics(tmp_path / "a" / "metrics.jsonl") if "reward" in row]
+    assert len(rewards) == 12
+    assert sum(rewards[-2:]) / 2 > 1.5 * rewards[0]
+    assert result.best_round > 0
+    assert result.best_reward == max(entry["reward"] for entry in result.history) > result.history[0]["reward"]
+    assert all(torch.equal(p, before[n]) for n, p in model.named_parameters() if n in before)
+    assert not (tmp_path / "a" / CHECKPOINT).exists()
+
+
+def test_training_that_makes_it_worse_leaves_the_state_of_before(tmp_path, monkeypatch):
+    all_end(monkeypatch)
+    # The validation rewards what the training does not.
+    values = iter([0.5, 0.4, 0.3])
+    monkeypatch.setattr(reward._Judge, "_mean_reward", lambda *_: next(values))
+    model = composed()
+    before = state(model)
+    result = train_toy(model, tmp_path / "a", evaluations=2)
+    assert (result.rounds, result.best_round, result.best_reward) == (2, 0, 0.5)
+    assert all(torch.equal(value, before[name]) for name, value in state(model).items())
+
+
+def test_a_loss_that_is_not_finite_is_an_error(tmp_path):
+    model = composed()
+    with torch.no_grad():
+        next(iter(trainable_parameters(model).values())).fill_(float("inf"))
+    with pytest.raises(MoesaicError, match=r"reward\.learning_rate"):
+        train_toy(model, tmp_path / "a")
+
+
+def test_several_processes_are_refused(tmp_path):
+    class Two(Accelerator):
+        num_processes = 2
+
+    with pytest.raises(RecipeError, match="one process"):
+        train_reward(
+            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 0, tmp_path
+        )
+
+
+_KILLED = """
+    import os, signal, sys
+    sys.path[:0] = {paths!r}
+    import torch
+    torch.set_num_threads(1)
+    from pathlib import Path
+    import test_reward
+    from moesaic.train import reward
+    original, saved = reward.save_checkpoint, []
+    def killing(*arguments):
+        original(*arguments)
+        saved.append(1)
+        if len(saved) == {kill_after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    reward.save_checkpoint = killing
+    model = test_reward.composed()
+    result = test_reward.train_toy(model, Path({folder!r}), rounds=4, evaluations=2)
+    torch.save((test_reward.state(model), vars(result)), {folder!r} + ".pt")
+"""
+
+
+def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.CompletedProcess[str]:
+    here = Path(__file__).parent
+    script = textwrap.dedent(_KILLED).format(
+        paths=[str(here), str(here.parent)], kill_after=kill_after, folder=str(tmp_path / name)
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200, env=environment
+    )
+
+
+def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path):
+    whole = _process(tmp_path, "whole", kill_after=-1)
+    assert whole.returncode == 0, whole.stderr
+    assert _process(tmp_path, "killed", kill_after=3).returncode == -signal.SIGKILL
+    resumed = _process(tmp_path, "killed", kill_after=-1)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resuming after round 3 of 4" in resumed.stderr
+    (expected, one), (found, other) = (torch.load(tmp_path / f"{name}.pt") for name in ("whole", "killed"))
+    assert one == other
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    logs = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("whole", "killed")]
+    for line in (*logs[0], *logs[1]):
+        line.pop("seconds")
+        line.pop("sampled_tokens_per_second", None)
+    assert logs[0] == logs[1]
+
+
+def test_what_a_recipe_may_not_say(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: {model: some/base}\ndata: {source: corpus}\n")
+    assert load_recipe(path).reward.rounds == 0
+    assert load_recipe(path, ["reward.row_tokens=64"]).reward.row_tokens == 64  # nothing reads it
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path, ["reward.rounds=1", "reward.row_tokens=1024", "reward.samples=1", "reward.temperature=0"])
+    said = "\n".join(caught.value.problems)
+    assert "reward.samples: Input should be greater than or equal to 2 (found 1)" in said
+    assert "reward.temperature: Input should be greater than 0" in said
+    assert "reward.row_tokens is 1,024, but a prompt and its program may have 1,536 tokens" in said
