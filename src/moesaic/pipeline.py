@@ -228,6 +228,7 @@ class Run(Session):
                 languages,
                 score,
                 options,
+                self.recipe.data.max_tokens,
                 self.recipe.seed,
                 stage.folder,
             )

@@ -77,7 +77,7 @@ def train_toy(model, folder, score=letters, seed=0, **options):
     folder.mkdir(exist_ok=True)
     settings = OPTIONS.model_copy(update=options)
     return train_reward(
-        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, seed, folder
+        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 64, seed, folder
     )
 
 
@@ -296,7 +296,7 @@ def test_several_processes_are_refused(tmp_path):
 
     with pytest.raises(RecipeError, match="one process"):
         train_reward(
-            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 0, tmp_path
+            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 64, 0, tmp_path
         )
 
 

@@ -80,6 +80,7 @@ def train_reward(
     languages: Sequence[str],
     score: Score,
     options: RewardRecipe,
+    max_tokens: int,
     seed: int,
     folder: Path,
 ) -> RewardResult:
@@ -95,11 +96,13 @@ def train_reward(
         languages: All languages, in the order of the experts.
         score: CodeBLEU of programs; None for those that do not parse.
         options: Reward options.
+        max_tokens: Longest prompt and program together; training tasks whose prompt leaves less than
+            ``options.max_new_tokens`` of it are left out.
         seed: Seed of the run.
         folder: Holds the checkpoint and ``metrics.jsonl``.
 
     Raises:
-        RecipeError: Several processes.
+        RecipeError: Several processes, or no training task that is short enough.
         MoesaicError: The loss is not finite.
         CheckpointError: A checkpoint to resume from is corrupt.
     """
@@ -119,7 +122,15 @@ def train_reward(
     if restored is not None:
         say(f"reward: resuming after round {progress.step} of {options.rounds}")
     log = MetricsLog(folder / "metrics.jsonl", resume_step=progress.step if restored else None)
-    tasks = tasks_of(training, prompt)
+    room = max_tokens - options.max_new_tokens
+    tasks = [task for task in tasks_of(training, prompt) if task.encoded.num_prompt_tokens <= room]
+    if not tasks:
+        raise RecipeError(
+            [
+                f"reward.max_new_tokens: {options.max_new_tokens} leaves no training task enough of data.max_tokens, "
+                f"{max_tokens}: lower the one or raise the other"
+            ]
+        )
     sampler = Sampler(model, prompt, score, options)
     judge = _Judge(accelerator, model, sampler, tasks_of(validation, prompt), languages, options)
     update = WeightedSteps(accelerator, model, list(parameters.values()), optimizer, languages, options)
