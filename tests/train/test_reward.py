@@ -181,6 +181,40 @@ def test_the_gradient_is_that_of_each_document_by_itself(temperature):
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_training_passes_survive_the_sampling_in_between():
+    model = composed().cuda()
+    parameters = trainable_parameters(model)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    sampler, tasks = Sampler(model, PROMPT, letters, OPTIONS), tasks_of(examples(), PROMPT)
+    optimizer = torch.optim.SGD(list(parameters.values()), lr=0.0)
+    eager, captured = (
+        WeightedSteps(
+            Accelerator(), model, list(parameters.values()), optimizer, LANGUAGES,
+            OPTIONS.model_copy(update={"compile": wanted}),
+        )
+        for wanted in (False, True)
+    )  # fmt: skip
+    for number in (1, 2, 3):
+        samples = sampler.write(tasks, OPTIONS.samples, 1.0, seed=number)
+        documents, _, temperatures = weighted_documents(samples, tasks, OPTIONS, PROMPT.stop_ids[0])
+        weights = torch.linspace(-1, 1, len(documents))  # hardly any of these programs ends and has a reward
+        rows = list(PackedBatches(documents, LANGUAGES, OPTIONS.row_tokens, seed=number))
+        gradients = []
+        for steps in (eager, captured):
+            with packed_attention(model):
+                steps.backward(rows, weights, temperatures)
+            gradients.append([parameter.grad.clone() for parameter in parameters.values()])
+            optimizer.zero_grad(set_to_none=False)
+        for one, other in zip(*gradients, strict=True):
+            assert torch.allclose(one, other, atol=1e-3, rtol=1e-3)
+        with torch.no_grad():
+            for parameter in parameters.values():
+                parameter.mul_(1.1)
+
+
 def test_without_a_likelihood_there_are_no_references():
     options = OPTIONS.model_copy(update={"likelihood": 0.0})
     samples, tasks = sampled(composed(), options)
