@@ -110,11 +110,16 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _sampled_programs_fit(self) -> Self:
-        longest = self.data.max_tokens + self.reward.max_new_tokens
-        if self.reward.rounds > 0 and self.reward.row_tokens < longest:
+        longest, options = self.data.max_tokens, self.reward
+        if options.rounds > 0 and options.max_new_tokens >= longest:
             raise ValueError(
-                f"reward.row_tokens is {self.reward.row_tokens:,}, but a prompt and its program may have "
-                f"{longest:,} tokens (data.max_tokens and reward.max_new_tokens): use at least as many"
+                f"reward.max_new_tokens is {options.max_new_tokens:,}, which leaves no room for a prompt in "
+                f"data.max_tokens, {longest:,}: lower the one or raise the other"
+            )
+        if options.rounds > 0 and options.row_tokens < longest:
+            raise ValueError(
+                f"reward.row_tokens is {options.row_tokens:,}, but a prompt and its program may have {longest:,} "
+                "tokens (data.max_tokens): use at least as many"
             )
         return self
 

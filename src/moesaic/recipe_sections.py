@@ -219,18 +219,19 @@ class RewardRecipe(Section):
     """Programs sampled for a task; each is compared with the mean of the others."""
     steps: Positive = 4
     """Optimiser steps a round; fewer where its programs fill fewer rows."""
-    temperature: Rate = 1.0
-    """Temperature of the sampling."""
+    temperature: Rate = 0.7
+    """Temperature of the sampling: near greedy decoding, which is what validation judges."""
     likelihood: Coefficient = 0.3
     """Weight of the reference programs' likelihood, beside that of the sampled programs' rewards."""
-    learning_rate: Rate = 2e-4
+    learning_rate: Rate = 5e-4
     """Peak rate of AdamW, reached after two rounds; a cosine brings it down after that."""
     clip_norm: Rate = 1.0
     """Largest gradient norm."""
     row_tokens: Positive = 4096
-    """Tokens in one packed row; at least data.max_tokens and max_new_tokens together."""
+    """Tokens in one packed row; at least data.max_tokens."""
     max_new_tokens: Positive = 512
-    """Longest sampled program; one that does not end in it has no reward."""
+    """Longest sampled program; one that does not end in it has no reward. Tasks whose prompt does not leave that much of
+    data.max_tokens are not drawn."""
     batch_size: Positive = 64
     """Programs decoded together."""
     validation_programs: Positive = 60

@@ -77,7 +77,7 @@ def train_toy(model, folder, score=letters, seed=0, **options):
     folder.mkdir(exist_ok=True)
     settings = OPTIONS.model_copy(update=options)
     return train_reward(
-        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 64, seed, folder
+        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 256, seed, folder
     )
 
 
@@ -330,7 +330,7 @@ def test_several_processes_are_refused(tmp_path):
 
     with pytest.raises(RecipeError, match="one process"):
         train_reward(
-            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 64, 0, tmp_path
+            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 256, 0, tmp_path
         )
 
 
@@ -384,14 +384,25 @@ def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path):
     assert logs[0] == logs[1]
 
 
+def test_tasks_without_room_for_a_program_are_not_drawn(tmp_path):
+    shortest = min(task.encoded.num_prompt_tokens for task in tasks_of(examples(), PROMPT))
+    with pytest.raises(RecipeError, match=r"reward.max_new_tokens: 12 leaves no training task enough"):
+        train_reward(
+            Accelerator(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS,
+            12 + shortest - 1, 0, tmp_path,
+        )  # fmt: skip
+
+
 def test_what_a_recipe_may_not_say(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("base: {model: some/base}\ndata: {source: corpus}\n")
     assert load_recipe(path).reward.rounds == 0
     assert load_recipe(path, ["reward.row_tokens=64"]).reward.row_tokens == 64  # nothing reads it
     with pytest.raises(RecipeError) as caught:
-        load_recipe(path, ["reward.rounds=1", "reward.row_tokens=1024", "reward.samples=1", "reward.temperature=0"])
+        load_recipe(path, ["reward.rounds=1", "reward.row_tokens=512", "reward.samples=1", "reward.temperature=0"])
     said = "\n".join(caught.value.problems)
     assert "reward.samples: Input should be greater than or equal to 2 (found 1)" in said
     assert "reward.temperature: Input should be greater than 0" in said
-    assert "reward.row_tokens is 1,024, but a prompt and its program may have 1,536 tokens" in said
+    assert "reward.row_tokens is 512, but a prompt and its program may have 1,024 tokens" in said
+    with pytest.raises(RecipeError, match=r"reward.max_new_tokens is 512, which leaves no room .* 512"):
+        load_recipe(path, ["reward.rounds=1", "data.max_tokens=512"])
