@@ -230,8 +230,8 @@ class RewardRecipe(Section):
     row_tokens: Positive = 4096
     """Tokens in one packed row; at least data.max_tokens."""
     max_new_tokens: Positive = 512
-    """Longest sampled program; one that does not end in it has no reward. Tasks whose prompt does not leave that much of
-    data.max_tokens are not drawn."""
+    """Longest sampled program; one that does not end in it has no reward. Tasks whose prompt does not leave that much
+    of data.max_tokens are not drawn."""
     batch_size: Positive = 64
     """Programs decoded together."""
     validation_programs: Positive = 60
