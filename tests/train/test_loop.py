@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from moesaic.errors import CheckpointError, MoesaicError
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, targets, token_losses, validation_loss
 from moesaic.recipe import Optimisation
+from moesaic.train import loop
 from moesaic.train.loop import PackedLoss, learning_rate_at, train
 from moesaic.train.resume import CHECKPOINT
 from pico import pico_llama
@@ -73,6 +75,29 @@ def test_metrics_have_a_line_a_step_and_every_validation(tmp_path):
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
     assert [line["step"] for line in lines if "validation_loss" in line] == [0, 2, 4, 6]
     assert all(line["tokens_per_second"] > 0 for line in lines if "loss" in line)
+
+
+def test_a_steps_speed_is_of_its_own_time(tmp_path, monkeypatch):
+    now = 0.0
+    original = loop._step
+
+    def step(*arguments):
+        nonlocal now
+        now += 2.0
+        return original(*arguments)
+
+    def validate():
+        nonlocal now
+        now += 100.0
+        return 1.0
+
+    monkeypatch.setattr(loop, "_step", step)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now)
+    run(tmp_path / "a", steps=5, validate=validate, evaluations=2, checkpoint_minutes=1000)
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    batches = PackedBatches(toy_examples(12), LANGUAGES, 400, seed=3)
+    tokens = [row.num_tokens for row in itertools.islice(itertools.chain(batches, batches), 5)]
+    assert [line["tokens_per_second"] for line in lines if "loss" in line] == [round(count / 2) for count in tokens]
 
 
 def test_the_best_state_is_kept_and_the_untrained_one_can_be_it(tmp_path):

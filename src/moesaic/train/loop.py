@@ -61,12 +61,14 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class _Step:
-    """A step that was taken: its number, rate and tokens, and what waits for its loss and gradient norm."""
+    """A step that was taken: its number, rate and tokens, and what waits for its loss and gradient norm and says when
+    they were there.
+    """
 
     step: int
     rate: float
     tokens: int
-    outcome: Callable[[], list[float]]
+    outcome: Callable[[], tuple[list[float], float]]
 
 
 class PackedLoss(nn.Module):
@@ -171,19 +173,19 @@ def train(
     pin = accelerator.device.type == "cuda"
     upcoming: list[PreparedRow] = []
     running: _Step | None = None
-    last_checkpoint = last_read = time.monotonic()
+    last_checkpoint = last_end = time.monotonic()
     with Bar(name, total_steps, "steps") as bar:
         bar.advance(progress.step)
 
         def read(taken: _Step, due: bool = False) -> None:
-            nonlocal last_read
-            loss, norm = taken.outcome()
+            nonlocal last_end
+            (loss, norm), end = taken.outcome()
             if not math.isfinite(loss):
                 raise MoesaicError(
                     f"{name}: the loss is {loss} at step {taken.step}; lower the learning rate (now {learning_rate}) "
                     "or clip_norm, then run again"
                 )
-            speed = round(taken.tokens / (time.monotonic() - last_read))
+            speed = round(taken.tokens / max(1e-9, end - last_end))
             facts = {"loss": loss, "rate": taken.rate, "grad_norm": norm, "tokens_per_second": speed}
             log.write(taken.step, **facts)
             if due:
@@ -191,7 +193,7 @@ def train(
                 facts["validation_loss"] = progress.history[-1][1]
             track_metrics(accelerator, name, taken.step, facts)
             bar.advance(1, loss=loss, val=progress.history[-1][1], best=progress.best_loss, tok_s=speed)
-            last_read = time.monotonic()
+            last_end = time.monotonic() if due else end  # a validation is no part of the next step
 
         while progress.step < total_steps and not _exhausted(progress, options):
             step = progress.step + 1
@@ -252,18 +254,22 @@ def _step(
     return torch.stack([loss_sum.double() / max(1, own_labels), norm.double()])
 
 
-def _copied(values: Tensor) -> Callable[[], list[float]]:
-    """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it."""
+def _copied(values: Tensor) -> Callable[[], tuple[list[float], float]]:
+    """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it.
+
+    It gives the values and the time when they were there.
+    """
     if values.device.type != "cuda":
-        return cast("Callable[[], list[float]]", values.tolist)
+        there = cast("list[float]", values.tolist()), time.monotonic()
+        return lambda: there
     host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     host.copy_(values, non_blocking=True)
-    end = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    end.record()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
 
-    def wait() -> list[float]:
-        end.synchronize()
-        return cast("list[float]", host.tolist())
+    def wait() -> tuple[list[float], float]:
+        event.synchronize()
+        return cast("list[float]", host.tolist()), time.monotonic()
 
     return wait
 
