@@ -61,9 +61,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class _Step:
-    """A step that was taken: its number, rate and tokens, and what waits for its loss and gradient norm and says when
-    they were there.
-    """
+    """A step that was taken: number, rate, tokens, and what waits for its loss, gradient norm and end."""
 
     step: int
     rate: float
