@@ -508,7 +508,9 @@ def test_a_run_with_rewards_ends_with_the_model_that_they_made(tmp_path, finishe
     assert (losses["moe"] == losses["moe:likelihood"]) == (not kept)
     assert "moe:likelihood" in results["paired"]
     assert "reward" in results["seconds"]
-    assert "MoE before the reward" in (root / "report.html").read_text()
+    page = (root / "report.html").read_text()
+    assert "MoE before the reward" in page
+    assert f"best validation reward {max(0.1, training['best_reward']):.4f} at step {int(kept)} of 1" in page
     capfd.readouterr()
     Run(recipe)()
     assert "reward: finished earlier, skipped" in capfd.readouterr().err

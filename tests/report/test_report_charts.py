@@ -44,6 +44,14 @@ def test_line_chart_rings_the_best_validation():
     assert "best validation loss 1.2000 at step 2 of 3" in root.find("desc").text
 
 
+def test_line_chart_of_a_reward_rings_the_highest():
+    curve = Curve([(1, 0.2), (2, 0.3)], [(0, 0.1), (1, 0.4), (2, 0.3)], "reward", highest=True)
+    text = line_chart("Reward", curve)
+    assert "best validation reward 0.4000 at step 1 of 2" in text
+    (ring,) = [circle for circle in read(text).findall(".//circle") if "best" in circle.get("class")]
+    assert "step 1: validation reward 0.4000, best" in "".join(ring.itertext())
+
+
 def test_line_chart_of_nothing_and_of_one_point():
     assert "no steps" in line_chart("Training", Curve([], []))
     assert len(read(line_chart("Training", Curve([], [(0, 1.5)]))).findall(".//circle")) == 1

@@ -85,6 +85,8 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
             run(("predict", "evaluate"))
         else:
             run((name,))
+        if name == "reward" and run.recipe.reward.rounds == 0:
+            say("reward: nothing to do, reward.rounds is 0")
         if name == "report":
             _show_table(run.workspace.root)
 

@@ -42,10 +42,14 @@ class Curve:
     Attributes:
         loss: (step, training loss) pairs.
         validation: (step, validation loss) pairs.
+        quantity: What is drawn, if it is something else than the loss.
+        highest: The highest is the best.
     """
 
     loss: Sequence[tuple[float, float]]
     validation: Sequence[tuple[float, float]]
+    quantity: str = "loss"
+    highest: bool = False
 
 
 def bar_chart(title: str, metric: Metric, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
@@ -108,13 +112,15 @@ def line_chart(title: str, curve: Curve, description: str = "") -> str:
     parts += [_text(x(tick), height + 16, f"{tick:,.0f}", "tick") for tick in steps if tick == int(tick)]
     parts.append(_path(loss, x, y, "curve"))
     parts.append(_path(validation, x, y, "curve validation"))
-    best = min(validation, key=lambda point: point[1], default=None)
+    best = (max if curve.highest else min)(validation, key=lambda point: point[1], default=None)
     for step, value in validation:
         ring = " best" if best == (step, value) else ""
-        tip = f"<title>step {step:,.0f}: validation loss {value:.4f}{', best' if ring else ''}</title>"
+        tip = f"<title>step {step:,.0f}: validation {curve.quantity} {value:.4f}{', best' if ring else ''}</title>"
         radius = 4.5 if ring else 2.8
         parts.append(f'<circle class="point{ring}" cx="{x(step):.1f}" cy="{y(value):.1f}" r="{radius}">{tip}</circle>')
-    said = f"best validation loss {best[1]:.4f} at step {best[0]:,.0f} of {last:,.0f}" if best else f"{last:,.0f} steps"
+    said = f"{last:,.0f} steps"
+    if best:
+        said = f"best validation {curve.quantity} {best[1]:.4f} at step {best[0]:,.0f} of {last:,.0f}"
     return _svg(_WIDTH, height + axis, title, f"{said}. {description}".strip(), parts)
 
 

@@ -210,11 +210,13 @@ def _curves(workspace: Path, summary: Summary) -> list[tuple[str, Markup]]:
     places += [
         ("Gates alone", workspace / "gate" / "gates" / "metrics.jsonl"),
         ("Gates and experts together", workspace / "gate" / "joint" / "metrics.jsonl"),
+        ("Reward, by rounds", workspace / "reward" / "metrics.jsonl"),
     ]
     curves = []
     for title, path in places:
         if path.is_file() and (rows := read_metrics(path)):
-            curve = Curve(_series(rows, "loss"), _series(rows, "validation_loss"))
+            key = "reward" if path.parent.name == "reward" else "loss"
+            curve = Curve(_series(rows, key), _series(rows, f"validation_{key}"), key, highest=key == "reward")
             if curve.loss or curve.validation:
                 curves.append((title, Markup(line_chart(f"Training of {title}", curve))))  # noqa: S704
     return curves
