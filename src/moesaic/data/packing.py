@@ -66,6 +66,10 @@ class PackedBatch:
         """Length of the row, T."""
         return self.input_ids_1T.shape[1]
 
+    def examples_at(self, positions_N: Tensor) -> Tensor:
+        """Returns the index of the packed example that each position of the row belongs to, ``(N,)``."""
+        return self.example_ids_D[torch.bucketize(positions_N, self.cu_seqlens_D1[1:].long(), right=True)]
+
     def to(self, device: torch.device | str) -> PackedBatch:
         """Returns the batch with every tensor on ``device``."""
         return self._with(lambda tensor: tensor.to(device, non_blocking=True))

@@ -142,8 +142,7 @@ def example_losses(
             with autocast():
                 hidden_TD = hidden_states(model, batch.to(device))
                 losses_N = token_losses(hidden_TD[positions_N.to(device)], head, labels_N.to(device))
-            documents_N = torch.bucketize(positions_N + 1, batch.cu_seqlens_D1[1:].long(), right=True)
-            rows_N = batch.example_ids_D[documents_N]
+            rows_N = batch.examples_at(positions_N + 1)
             sums_N2[:, 0].index_add_(0, rows_N, losses_N.double().cpu())
             sums_N2[:, 1].index_add_(0, rows_N, torch.ones(len(rows_N), dtype=torch.float64))
             if on_row is not None:

@@ -27,13 +27,14 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.model.attention import packed_attention
 from moesaic.model.balance import importance_loss, language_loss, load_loss, switch_loss, z_loss
 from moesaic.model.loss import validation_loss
-from moesaic.model.moe import extract_router, load_router, moe_blocks
+from moesaic.model.moe import extract_router, load_router
 from moesaic.model.router import Routing
 from moesaic.recipe import GateRecipe
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from moesaic.train.experts import seed_of
 from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import PackedLoss, TrainingResult, train
+from moesaic.train.trainable import factor_parameters, gate_parameters
 
 _GATES_DONE = "gates-trained"
 
@@ -81,16 +82,7 @@ def train_gate(
         seed: Seed of the run.
         folder: Where metrics and checkpoints go, a folder a stretch.
     """
-    blocks = moe_blocks(model)
-    routers = {
-        f"{path}.router.{key}": p for path, block in blocks.items() for key, p in block.router.named_parameters()
-    }
-    factors = {
-        f"{path}.{key}": parameter
-        for path, block in blocks.items()
-        for key, parameter in block.named_parameters()
-        if key.endswith(("_PERD", "_PERF", "_ERF", "_ERD"))
-    }
+    routers, factors = gate_parameters(model), factor_parameters(model)
     batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
     per_step = options.accumulation * accelerator.num_processes
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)

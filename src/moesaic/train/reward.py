@@ -267,8 +267,7 @@ class WeightedSteps:
         total = sum(len(labels_N) for _, _, labels_N in prepared)
         loss = torch.zeros((), device=device)
         for row, positions_N, labels_N in prepared:
-            documents_N = torch.bucketize(positions_N + 1, row.cu_seqlens_D1[1:].long(), right=True)
-            own_N = row.example_ids_D[documents_N]
+            own_N = row.examples_at(positions_N + 1)
             weights_N, scales_N = weights[own_N].to(device), (1 / temperatures[own_N]).to(device)
             with self._accelerator.autocast():
                 on_device = row.to(device)

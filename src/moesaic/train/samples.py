@@ -24,10 +24,8 @@ from torch import Tensor, nn
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.model.generate import Generation, generate
-from moesaic.model.moe import moe_blocks
 from moesaic.recipe import RewardRecipe
-
-_FACTORS = ("_PERD", "_PERF", "_ERF", "_ERD")
+from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
 
 Score = Callable[[Sequence[tuple[str, str, str]]], list[float | None]]
 """Takes (program, reference, language) and returns each program's CodeBLEU; None: it does not parse."""
@@ -171,12 +169,7 @@ def weighted_documents(
 
 def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
     """Experts' factors and gates of a composed model, by name."""
-    return {
-        f"{path}.{key}": parameter
-        for path, block in moe_blocks(model).items()
-        for key, parameter in block.named_parameters()
-        if key.endswith(_FACTORS) or key.startswith("router.")
-    }
+    return gate_parameters(model) | factor_parameters(model)
 
 
 class Sampler:
@@ -205,7 +198,7 @@ class Sampler:
         dtype = model.get_decoder().embed_tokens.weight.dtype
         for name, parameter in self._copies.items():
             parameter.requires_grad_(False)
-            if name.endswith(_FACTORS):
+            if name.endswith(FACTORS):
                 parameter.data = parameter.data.to(dtype)
 
     def follow(self) -> None:

@@ -1,0 +1,31 @@
+"""What is trained in a composed model, by name: gates and experts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from moesaic.model.moe import moe_blocks
+
+FACTORS = ("_PERD", "_PERF", "_ERF", "_ERD")
+"""Shape suffixes of the experts' factors."""
+
+
+def gate_parameters(model: Any) -> dict[str, nn.Parameter]:
+    """The gates of a composed model."""
+    return {
+        f"{path}.router.{key}": parameter
+        for path, block in moe_blocks(model).items()
+        for key, parameter in block.router.named_parameters()
+    }
+
+
+def factor_parameters(model: Any) -> dict[str, nn.Parameter]:
+    """The factors of all experts of a composed model."""
+    return {
+        f"{path}.{key}": parameter
+        for path, block in moe_blocks(model).items()
+        for key, parameter in block.named_parameters()
+        if key.endswith(FACTORS)
+    }
