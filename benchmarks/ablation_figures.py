@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moesaic.evaluate.statistics import Estimate, estimate_ratio
 from moesaic.languages import get_language
+from moesaic.statistics import Estimate, estimate_ratio
 
 REFERENCE = "reference"
 

@@ -34,10 +34,11 @@ from typing import Any
 from ablation_figures import REFERENCE, differences, estimates, markdown_table, plain, read_losses
 from ablation_variants import Variant, candidates
 
-from moesaic.artifacts import Workspace, read_json, versions, write_json
 from moesaic.errors import CheckpointError, MoesaicError, RecipeError
+from moesaic.files import read_json, write_json
 from moesaic.languages import suggest
 from moesaic.recipe import Recipe, load_recipe
+from moesaic.workspace import Workspace, versions
 
 MARKER = "ablation.json"  # how a workspace's run ended: digest of its recipe, reason where it failed
 MEASURED = (  # the same for every variant: losses and routing on validation, nothing generated, nothing executed

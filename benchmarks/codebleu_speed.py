@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from moesaic.evaluate.codebleu import codebleu, reference, strict
+from moesaic.codebleu import codebleu, reference, strict
 from moesaic.parsing import grammar_versions
 
 PEER = "codebleu==0.7.0"

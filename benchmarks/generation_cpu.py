@@ -22,7 +22,7 @@ import transformers
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.backbone import load_base
-from moesaic.model.generate import generate
+from moesaic.model.decode.generate import generate
 from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.model.moe import compose, decompose
 

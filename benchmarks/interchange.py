@@ -47,8 +47,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
-from moesaic.artifacts import file_digest
 from moesaic.checkpoint.streaming import TensorReader
+from moesaic.files import file_digest
 from moesaic.model.lora import LoraExpert, LowRank, write_adapter
 
 NAMES = ("python", "java", "javascript", "cpp")
@@ -150,7 +150,7 @@ def commands(work: Path, mergekit: str, mixturekit: str) -> dict[str, list[str]]
     call = f"""
 import os, shutil, time
 from pathlib import Path
-from moesaic.checkpoint.importing import import_adapters
+from moesaic.checkpoint.exchange.importing import import_adapters
 work = Path({str(work)!r})
 adapters = {{name: work / "adapters" / name for name in {NAMES}}}
 import_adapters(str(work / "models/python"), adapters, work / "out")  # imports what is needed

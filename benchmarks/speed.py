@@ -51,9 +51,9 @@ from transformers import MistralConfig
 
 from moesaic.data.packing import PackedBatches
 from moesaic.model.attention import packed_attention
-from moesaic.model.generate import fastest_step
+from moesaic.model.decode.generate import fastest_step
+from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.loss import targets
-from moesaic.model.slots import SlotBatch
 from moesaic.recipe import ExpertsRecipe, GateRecipe, Optimisation
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from moesaic.train.loop import PackedLoss

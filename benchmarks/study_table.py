@@ -25,16 +25,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moesaic.artifacts import write_json
+from moesaic.codebleu import codebleu
 from moesaic.data.detokenize import SPACE_MARK, detokenize_many
 from moesaic.data.formatting import format_many
 from moesaic.errors import DataError, MoesaicError
-from moesaic.evaluate.codebleu import codebleu
-from moesaic.evaluate.predict import system_folder
 from moesaic.evaluate.score import PredictionRow, read_rows
-from moesaic.evaluate.statistics import estimate_mean, estimate_over_problems
+from moesaic.evaluate.table import system_folder
+from moesaic.files import write_json
 from moesaic.languages import LANGUAGES, get_language
 from moesaic.parsing import grammar_versions, parses
+from moesaic.statistics import estimate_mean, estimate_over_problems
 
 BASELINE = "study experts"
 STUDY = {"study base": "base", BASELINE: "experts", "study moe": "moe"}

@@ -24,7 +24,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from moesaic.cli import app
 from moesaic.recipe import Recipe
-from moesaic.recipe_fields import describe_fields
+from moesaic.recipe.fields import describe_fields
 
 FOLDER = Path(__file__).parent
 NOTICE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"

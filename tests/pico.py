@@ -133,7 +133,7 @@ class TracedGraphs(list[Any]):
 
     def compile_steps(self, batch: Any) -> None:
         """Lets a SlotBatch decode through this backend."""
-        from moesaic.model.decoding import after_attention, before_attention
+        from moesaic.model.decode.step import after_attention, before_attention
 
         batch._compiles = True
         batch._before = torch.compile(before_attention, backend=self, fullgraph=True)

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from moesaic.recipe import Recipe
-from moesaic.recipe_fields import describe_fields
+from moesaic.recipe.fields import describe_fields
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "docs" / "generate.py"

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_pipeline import REWARD, _process, numbers, stage_seconds, write_recipe
 
 from moesaic.api import load
-from moesaic.artifacts import file_digest, read_json
 from moesaic.checkpoint.native import load_moe, read_model_folder
 from moesaic.data.examples import read_examples
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import SpaceError
+from moesaic.files import file_digest, read_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
 from moesaic.model.loss import example_losses
-from moesaic.pipeline import Run
+from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from moesaic.train.injection import adapted
-from test_pipeline import REWARD, _process, numbers, stage_seconds, write_recipe
 
 OPTIONS = ["gate.shared_rank=2", "gate.joint_epochs=2", "predict.limit=0", "evaluate.metrics=[parse_share]"]
 LANGUAGES = ("python", "java")

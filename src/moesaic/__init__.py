@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from moesaic.api import Answer, Model, load
-    from moesaic.evaluate.codebleu import codebleu
+    from moesaic.codebleu import codebleu
     from moesaic.recipe import Recipe, load_recipe
 
 __all__ = ["Answer", "Model", "Recipe", "codebleu", "load", "load_recipe"]
@@ -18,7 +18,7 @@ _HOMES = {
     "Answer": "moesaic.api",
     "Model": "moesaic.api",
     "Recipe": "moesaic.recipe",
-    "codebleu": "moesaic.evaluate.codebleu",
+    "codebleu": "moesaic.codebleu",
     "load": "moesaic.api",
     "load_recipe": "moesaic.recipe",
 }

@@ -20,7 +20,7 @@ from moesaic.languages import get_language
 if TYPE_CHECKING:
     import torch
 
-    from moesaic.model.generate import TokenTrace
+    from moesaic.model.decode.generate import TokenTrace
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Model:
             ModelError: The prompt does not fit the context.
         """
         from moesaic.model.backbone import context_length
-        from moesaic.model.generate import generate
+        from moesaic.model.decode.generate import generate
 
         row = get_language(language)
         if not text.strip():

@@ -1,7 +1,7 @@
 """The programming languages, one row each; everything language-specific that is a plain fact is here.
 
 To add a language, add a row, its layout rule in ``data/detokenize.py`` (if its tokens need one) and its data-flow rules
-in ``evaluate/codebleu``. The four of the reference study come first; C, C# and PHP are XLCoST's others.
+in ``codebleu``. The four of the reference study come first; C, C# and PHP are XLCoST's others.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moesaic.codebleu import codebleu
 from moesaic.data.detokenize import detokenize
-from moesaic.evaluate.codebleu import codebleu
 from moesaic.parsing import parses
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "study_table.py"

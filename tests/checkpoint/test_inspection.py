@@ -11,15 +11,15 @@ import transformers
 from test_mixtral import NAMES, load_strictly, logits, make_folder
 from typer.testing import CliRunner
 
-from moesaic.checkpoint.adapters import export_peft
 from moesaic.checkpoint.card import write_card
+from moesaic.checkpoint.exchange.adapters import export_peft
+from moesaic.checkpoint.exchange.mixtral import export_mixtral
+from moesaic.checkpoint.exchange.preflight import AdapterFactors, preflight
+from moesaic.checkpoint.exchange.publishing import push
+from moesaic.checkpoint.exchange.quantization import assert_experts_quantized
 from moesaic.checkpoint.formats import read_config
 from moesaic.checkpoint.inspection import inspect_model
-from moesaic.checkpoint.mixtral import export_mixtral
 from moesaic.checkpoint.native import load_moe, read_model_folder, save_model_folder
-from moesaic.checkpoint.preflight import AdapterFactors, preflight
-from moesaic.checkpoint.publishing import push
-from moesaic.checkpoint.quantization import assert_experts_quantized
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.cli import app
 from moesaic.errors import ModelError
@@ -241,7 +241,7 @@ def test_preflight_names_foreign_modules_too_large_ranks_tokens_and_memory(
     tokenizer = json.loads((base / "tokenizer.json").read_text())
     tokenizer["added_tokens"][-1]["id"] = 300
     (base / "tokenizer.json").write_text(json.dumps(tokenizer))
-    monkeypatch.setattr("moesaic.checkpoint.preflight._available_memory", lambda: 2**20)
+    monkeypatch.setattr("moesaic.checkpoint.exchange.preflight._available_memory", lambda: 2**20)
     with TensorReader(base) as reader:
         adapter = AdapterFactors.open(tmp_path / "odd", "odd", 1.0)
         text = "\n".join(preflight(base, reader, read_config(base), [adapter]))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from moesaic.checkpoint.mixtral import export_mixtral
+from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.backbone import load_base
-from moesaic.model.generate import generate
+from moesaic.model.decode.generate import generate
 from pico import random_expert
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(900)]

@@ -12,7 +12,7 @@ import torch
 from test_mixtral import TOKENS, logits, make_folder
 from test_own_base import make_own
 
-from moesaic.checkpoint.mixtral import export_mixtral
+from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.native import BASE, load_moe
 from pico import pico_base
 

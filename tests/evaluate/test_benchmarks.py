@@ -17,8 +17,8 @@ from moesaic.evaluate.benchmarks import (
     problem_ids,
     problem_name,
 )
-from moesaic.evaluate.problems import Problem
-from moesaic.evaluate.sandbox import Sandbox
+from moesaic.execution.problems import Problem
+from moesaic.execution.sandbox import Sandbox
 from moesaic.recipe import EvaluateRecipe
 from pico import pico_tokenizer
 

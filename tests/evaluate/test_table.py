@@ -10,9 +10,9 @@ import pytest
 
 from moesaic.data.examples import Example
 from moesaic.evaluate import table
-from moesaic.evaluate.problems import Problem
-from moesaic.evaluate.statistics import estimate_mean
+from moesaic.execution.problems import Problem
 from moesaic.recipe import EvaluateRecipe
+from moesaic.statistics import estimate_mean
 
 LANGUAGES = ("python", "java")
 SYSTEMS = ("base", "expert-python", "expert-java", "moe", "dense_lora")

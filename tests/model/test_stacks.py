@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from moesaic.model.generate import generate
+from moesaic.model.decode.generate import generate
+from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.moe import compose, decompose, force_base, force_expert
-from moesaic.model.slots import SlotBatch
 from moesaic.model.stacks import LayerStacks, products, stack_layer
 from pico import TracedGraphs, pico_llama, pico_mistral, random_experts, random_gates, random_peft_adapter
 

@@ -15,16 +15,16 @@ from peft.tuners.lora import LoraLayer
 from torch.utils._python_dispatch import TorchDispatchMode
 from training_data import LANGUAGES, toy_examples
 
-from moesaic.artifacts import read_json, write_json
 from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import read_json, write_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
-from moesaic.model.generate import generate
-from moesaic.model.generate_cuda import GraphedStep
+from moesaic.model.decode.cuda import GraphedStep
+from moesaic.model.decode.generate import generate
+from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.lora import WEIGHTS_FILE, LowRank, read_adapter, write_adapter
 from moesaic.model.loss import validation_loss
 from moesaic.model.moe import compose, extract_router, is_composed
-from moesaic.model.slots import SlotBatch
 from moesaic.recipe import Recipe
 from moesaic.train import baselines, loop
 from moesaic.train.arrow import ROUTER, StackedArrow, arrow_model
@@ -466,6 +466,6 @@ def test_generation_on_a_gpu_replays_graphs(base, adapters, tmp_path, monkeypatc
     with baseline_model(on_gpu, tmp_path / name) as model:
         replayed = generate(model, prompts, 12, ())
         assert captured
-        monkeypatch.setattr("moesaic.model.generate.fastest_step", lambda batch: batch.step)
+        monkeypatch.setattr("moesaic.model.decode.generate.fastest_step", lambda batch: batch.step)
         plain = generate(model, prompts, 12, ())
     assert [generation.ids for generation in replayed] == [generation.ids for generation in plain]

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from training_data import LANGUAGES
 
+from moesaic.codebleu import codebleu
+from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.data.examples import Example
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import MoesaicError, RecipeError
-from moesaic.evaluate.codebleu import codebleu
-from moesaic.evaluate.rewards import CodeBleuScores
 from moesaic.model.attention import packed_attention
-from moesaic.model.generate import Generation
+from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose
 from moesaic.progress import read_metrics
 from moesaic.recipe import RewardRecipe, load_recipe

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from moesaic.artifacts import digest_of, file_digest, write_json
 from moesaic.errors import ModelError
+from moesaic.files import digest_of, file_digest, write_json
 
 TOKENIZER_PATTERNS: Final = (
     "tokenizer*",

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from moesaic.checkpoint.card import CARD
+from moesaic.checkpoint.exchange.preflight import AdapterFactors
 from moesaic.checkpoint.formats import PROJECTIONS, split_layer_key
 from moesaic.checkpoint.native import BASE, ModelFolder, check_base, read_model_folder
-from moesaic.checkpoint.preflight import AdapterFactors
 from moesaic.checkpoint.streaming import TensorReader
 
 DEGENERATE_CONDITION: Final = 1e4

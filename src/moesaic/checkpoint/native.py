@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic import __version__
-from moesaic.artifacts import link_or_copy, read_json, space_errors, write_json
 from moesaic.checkpoint.card import CARD, write_card
 from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import link_or_copy, read_json, space_errors, write_json
 
 if TYPE_CHECKING:
     import torch

@@ -101,14 +101,14 @@ def _export(
     base: Base = None,
 ) -> None:
     if format_ is ExportFormat.peft:
-        from moesaic.checkpoint.adapters import export_peft
+        from moesaic.checkpoint.exchange.adapters import export_peft
 
         adapters = export_peft(model, out)
         say(f"wrote {adapters.path}; serve them with:")
         typer.echo(adapters.launch)
         return
     if format_ is ExportFormat.gguf:
-        from moesaic.checkpoint.gguf import export_gguf
+        from moesaic.checkpoint.exchange.gguf import export_gguf
 
         written = export_gguf(
             model, out, quantize=quantize.value, merge_onto=merge_onto.value, attention=attention.value, base=base
@@ -118,7 +118,7 @@ def _export(
         say(f"{written.num_bytes / 1e6:,.0f} MB in {written.seconds:.1f} s")
         typer.echo(str(written.path))
         return
-    from moesaic.checkpoint.mixtral import export_mixtral
+    from moesaic.checkpoint.exchange.mixtral import export_mixtral
 
     report = export_mixtral(
         model,
@@ -175,7 +175,7 @@ def _import(
         Attention.error
     ),
 ) -> None:
-    from moesaic.checkpoint.importing import import_export, is_export
+    from moesaic.checkpoint.exchange.importing import import_export, is_export
 
     named = _named_folders(experts or [])
     if (checkpoint is None) == (not named):
@@ -187,20 +187,20 @@ def _import(
     elif base is None:
         raise ModelError("--expert needs --base: the base that the experts were trained on")
     elif all((folder / "adapter_config.json").is_file() for folder in named.values()) and named:
-        from moesaic.checkpoint.importing import import_adapters
+        from moesaic.checkpoint.exchange.importing import import_adapters
 
         import_adapters(base, named, out, kind=kind.value, top_k=top_k, gates=gates, attention=attention.value)
         _say_gates(gates)
     elif any((folder / "adapter_config.json").is_file() for folder in named.values()):
         raise ModelError("--expert: adapters and full checkpoints cannot be mixed; factor the checkpoints first")
     elif format_ is ImportFormat.mixtral and named:
-        from moesaic.checkpoint.importing import import_models
+        from moesaic.checkpoint.exchange.importing import import_models
         from moesaic.model.base_files import resolve_base
 
         import_models(resolve_base(base).path, named, out, top_k=top_k, gates=gates)
         _say_gates(gates)
     else:
-        from moesaic.checkpoint.factoring import import_factored
+        from moesaic.checkpoint.exchange.factoring import import_factored
 
         models = named or {"expert": Path(str(checkpoint))}
         _, losses = import_factored(
@@ -272,6 +272,6 @@ def _push(
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     message: Annotated[str, typer.Option(help="Commit message.")] = "",
 ) -> None:
-    from moesaic.checkpoint.publishing import push
+    from moesaic.checkpoint.exchange.publishing import push
 
     typer.echo(push(model, repository, private=private, message=message))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from moesaic.evaluate.execution import BenchmarkResult
+    from moesaic.execution.grading import BenchmarkResult
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +40,9 @@ def _execute(
     workers: Annotated[int, typer.Option(min=1, help="Programs at a time.")] = 2,
     timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that a program may run.")] = 10.0,
 ) -> None:
-    from moesaic.evaluate.execution import execute, read_completions
-    from moesaic.evaluate.problems import read_problems
-    from moesaic.evaluate.sandbox import Limits, Sandbox, check_mode
+    from moesaic.execution.grading import execute, read_completions
+    from moesaic.execution.problems import read_problems
+    from moesaic.execution.sandbox import Limits, Sandbox, check_mode
     from moesaic.progress import say
 
     path = None if problems == Path("-") else problems  # the corpus has no path, its completions do

@@ -13,7 +13,7 @@ from moesaic.progress import Bar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moesaic.model.generate import TokenTrace
+    from moesaic.model.decode.generate import TokenTrace
 
 _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "bright_cyan", "bright_yellow")
 

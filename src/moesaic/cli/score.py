@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from moesaic.evaluate.score import FileScore
-    from moesaic.evaluate.statistics import Estimate
+    from moesaic.statistics import Estimate
 
 
 def register(app: typer.Typer) -> None:

@@ -53,8 +53,8 @@ def _run(
         typer.Option("--dry-run", help="Prepare the data, list stages, sizes and token budget; train nothing."),
     ] = False,
 ) -> None:
-    from moesaic.pipeline import Run
-    from moesaic.plan import print_plan
+    from moesaic.pipeline.plan import print_plan
+    from moesaic.pipeline.stages import Run
 
     loaded, only = _load(recipe, overrides)
     # A path that only a late stage reads is looked at now, not after an hour of training.
@@ -71,7 +71,7 @@ def _run(
 
 def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
     def command(recipe: RecipePath, overrides: Overrides = None) -> None:
-        from moesaic.pipeline import Run
+        from moesaic.pipeline.stages import Run
 
         run = Run(*_load(recipe, overrides))
         if name == "experts" and run.only:
@@ -140,7 +140,7 @@ def _load(recipe: Path, overrides: list[str] | None) -> tuple[Recipe, tuple[str,
 def _show_table(root: Path) -> None:
     from rich.console import Console
 
-    from moesaic.artifacts import read_json
+    from moesaic.files import read_json
     from moesaic.report import paired_line, ratio_line, terminal_table
 
     results = read_json(root / "results.json")

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from moesaic.artifacts import space_errors
 from moesaic.errors import DataError
+from moesaic.files import space_errors
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The splits of every data set, in the order they are used."""

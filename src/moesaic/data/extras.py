@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from moesaic.artifacts import digest_of, file_digest
 from moesaic.data.examples import Example, read_records
 from moesaic.data.mbxp import mbxp_digest, read_mbxp
 from moesaic.data.sources import SourceOptions, read_pair, source_digest
 from moesaic.errors import DataError
+from moesaic.files import digest_of, file_digest
 from moesaic.languages import Language, get_language
 from moesaic.recipe import MBXP_PREFIX
 

@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from moesaic.artifacts import file_digest
 from moesaic.data.examples import Example, read_records, string_field
 from moesaic.errors import DataError
+from moesaic.files import file_digest
 from moesaic.languages import get_language
 from moesaic.parsing import encode, parse, walk
 

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from moesaic.artifacts import write_json
 from moesaic.data.damage import REASONS, damage, reads
 from moesaic.data.descriptions import clean_description
 from moesaic.data.detokenize import detokenize_many, is_token_stream
@@ -25,6 +24,7 @@ from moesaic.data.leakage import DUPLICATE, LEAKED, find_repeats
 from moesaic.data.openings import find_opening
 from moesaic.data.sources import read_source
 from moesaic.errors import DataError
+from moesaic.files import write_json
 from moesaic.progress import Bar
 
 TOO_LONG = "too_long"

@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from moesaic.artifacts import digest_of, file_digest
 from moesaic.data.corpus import load_tasks
 from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
 from moesaic.errors import DataError, DependencyError
+from moesaic.files import digest_of, file_digest
 from moesaic.languages import Language, get_language
 
 Pairs = dict[str, dict[str, list[Example]]]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from moesaic.data.mbxp import split_of
 from moesaic.data.prompts import STOP_STRING, PromptFormat
-from moesaic.evaluate.problems import Problem
+from moesaic.execution.problems import Problem
 from moesaic.parsing import encode, parse
 from moesaic.recipe import EvaluateRecipe
 
 if TYPE_CHECKING:
-    from moesaic.evaluate.statistics import Estimate, Sample
+    from moesaic.statistics import Estimate, Sample
 
 _LANGUAGE_IN_ID = ("humaneval-x", "mbxp")
 
@@ -89,8 +89,8 @@ def pass_at_1(
         Language -> pass@1 with its interval; language -> the verdict on each completion (1 for one that passed), by the
         problem's name, which is the same in every language; and the reasons for languages that were skipped.
     """
-    from moesaic.evaluate.execution import execute, read_completions
-    from moesaic.evaluate.sandbox import Sandbox
+    from moesaic.execution.grading import execute, read_completions
+    from moesaic.execution.sandbox import Sandbox
 
     completions = [completion for file in files for completion in read_completions(file)]
     with Sandbox(options.sandbox, allow_code_execution=options.allow_code_execution) as sandbox:

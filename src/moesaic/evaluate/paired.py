@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from moesaic.evaluate.statistics import Sample, estimate_over_problems
+from moesaic.statistics import Sample, estimate_over_problems
 
 Samples = dict[str, dict[str, dict[str, list[Sample]]]]
 """System -> metric -> language -> its programs, in the order of the files."""

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moesaic.codebleu import COMPONENTS, PROTOCOLS, codebleu
 from moesaic.data.detokenize import restore
 from moesaic.errors import DataError
-from moesaic.evaluate.codebleu import COMPONENTS, PROTOCOLS, codebleu
 from moesaic.evaluate.guards import guards
-from moesaic.evaluate.problems import read_json_lines, read_language
-from moesaic.evaluate.statistics import Estimate, estimate_mean
+from moesaic.execution.problems import read_language
+from moesaic.files import read_json_lines
 from moesaic.languages import LANGUAGES, get_language
 from moesaic.parsing import grammar_versions
 from moesaic.progress import Bar
+from moesaic.statistics import Estimate, estimate_mean
 
 __all__ = ["ALL", "METRICS", "FileScore", "LanguageScore", "PredictionRow", "read_rows", "score_file", "sentence_bleu"]
 

@@ -14,26 +14,30 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 
-from moesaic.artifacts import read_json
+from moesaic.codebleu import codebleu
 from moesaic.data.examples import Example
 from moesaic.errors import CheckpointError, ToolchainError
 from moesaic.evaluate.benchmarks import pass_at_1
-from moesaic.evaluate.codebleu import codebleu
 from moesaic.evaluate.guards import guards
 from moesaic.evaluate.paired import Samples, paired_differences
-from moesaic.evaluate.predict import system_folder, write_rows
-from moesaic.evaluate.problems import Problem
 from moesaic.evaluate.score import sentence_bleu
-from moesaic.evaluate.statistics import Estimate, Sample, bootstrap_interval, estimate_ratio
+from moesaic.execution.problems import Problem
+from moesaic.files import read_json, write_json_lines
 from moesaic.parsing import parses
 from moesaic.progress import Bar
 from moesaic.recipe import Baseline, EvaluateRecipe
+from moesaic.statistics import Estimate, Sample, bootstrap_interval, estimate_ratio
 
 Row = dict[str, Any]
 Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
 _Leaf = TypeVar("_Leaf")
 
 _PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
+
+
+def system_folder(system: str) -> str:
+    """Returns a system's name as a file name: ``expert:java`` -> ``expert-java``."""
+    return system.replace(":", "-")
 
 
 def build_results(
@@ -88,7 +92,7 @@ def build_results(
                 samples[system].setdefault(name, {})[language] = [
                     (str(row["id"]), value, 1.0) for row, value in zip(rows, column, strict=True)
                 ]
-            write_rows(
+            write_json_lines(
                 folder / "rows" / system_folder(system) / f"{language}.jsonl",
                 (
                     {"id": row["id"], **{name: column[index] for name, column in values.items()}}
@@ -122,9 +126,9 @@ def _executed(
 
     All systems go through one sandbox together, so that every processor has work to the end.
     """
-    from moesaic.evaluate.execution import grade_programs
-    from moesaic.evaluate.problems import read_problems
-    from moesaic.evaluate.sandbox import Sandbox
+    from moesaic.execution.grading import grade_programs
+    from moesaic.execution.problems import read_problems
+    from moesaic.execution.sandbox import Sandbox
 
     if not all(example.tests for items in examples.values() for example in items):
         return {}, ["pass@1: this data set has no tests; use moesaic execute with a benchmark"]

@@ -32,8 +32,8 @@ from typing import Any
 import safetensors
 import torch
 
-from moesaic.artifacts import file_digest, read_json, space_errors, write_json
 from moesaic.errors import CheckpointError, ModelError, ToolchainError
+from moesaic.files import file_digest, read_json, space_errors, write_json
 from moesaic.progress import say
 
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")

@@ -21,8 +21,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
-from moesaic.artifacts import read_json, space_errors, write_json
 from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import read_json, space_errors, write_json
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"

@@ -18,8 +18,8 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from moesaic.artifacts import read_json, space_errors
 from moesaic.errors import CheckpointError
+from moesaic.files import read_json, space_errors
 from moesaic.progress import read_metrics
 from moesaic.report import tables
 from moesaic.report.charts import Bar, Curve, bar_chart, heat_map, line_chart

@@ -20,10 +20,10 @@ from typing import Any, Literal
 
 from accelerate import Accelerator
 
-from moesaic.artifacts import read_json, write_json
 from moesaic.checkpoint.native import load_moe
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError
+from moesaic.files import read_json, write_json
 from moesaic.model.backbone import Base
 from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE
 from moesaic.model.moe import decompose

@@ -15,10 +15,10 @@ import torch
 from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 
-from moesaic.artifacts import read_json, write_json
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
+from moesaic.files import read_json, write_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
 from moesaic.model.lora import CONFIG_FILE

@@ -37,7 +37,7 @@ from peft.helpers import rescale_adapter_scale
 from peft.utils import merge_utils
 from torch import Tensor
 
-from moesaic.checkpoint.factoring import factored
+from moesaic.checkpoint.exchange.factoring import factored
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import ModelError
 from moesaic.model.attention import packed_attention

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from moesaic.artifacts import space_errors
 from moesaic.errors import CheckpointError
+from moesaic.files import space_errors
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
-from moesaic.model.generate import Generation, generate
+from moesaic.model.decode.generate import Generation, generate
 from moesaic.recipe import RewardRecipe
 from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
 

@@ -1,0 +1,1 @@
+"""Imports from and exports to other programs' formats."""

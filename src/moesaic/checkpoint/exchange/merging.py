@@ -1,0 +1,319 @@
+"""The work of merging experts into full weights, tensor by tensor, for whatever format writes them.
+
+    expert e of a block:    W_e = W + scale_e B_e A_e         in float32, rounded once to the output type
+
+``W`` is the base as the experts saw it in training (``trained``: rounded to its training type, NF4 if quantised), or as
+it is stored (``original``). A few megabytes of rows of one base matrix are read at a time, and the rows of all experts
+are made from them, so every input byte is read once and memory does not grow with the model.
+
+Shapes: E experts, D model, R rank, I in, O out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from moesaic import __version__
+from moesaic.checkpoint.exchange.preflight import AdapterFactors, AttentionPolicy, preflight, require
+from moesaic.checkpoint.exchange.quantization import nf4_round_trip
+from moesaic.checkpoint.formats import ATTENTION, FORMATS, PROJECTIONS, MoEFormat, read_config, split_layer_key
+from moesaic.checkpoint.native import ROUTER, ModelFolder
+from moesaic.checkpoint.sharding import Sink, Step
+from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
+from moesaic.errors import DependencyError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+MergeOnto = Literal["trained", "original"]
+OutputType = Literal["auto", "bfloat16", "float16", "float32"]
+
+STORED_TYPES: Final = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+_PIECE_VALUES = 2**20
+"""Values of a base matrix that are merged at a time: with four experts in float32 that stays below 50 MB."""
+
+
+@dataclass(slots=True)
+class Shift:
+    """How far the base of the training is from the stored one, from the first rows of every matrix."""
+
+    difference: float = 0.0
+    total: float = 0.0
+
+    def add(self, changed_RI: Tensor, stored_RI: Tensor) -> None:
+        """Adds a piece to the sums of squares."""
+        self.difference += float((changed_RI.float() - stored_RI.float()).square().sum())
+        self.total += float(stored_RI.float().square().sum())
+
+    @property
+    def relative(self) -> float | None:
+        """Relative Frobenius distance; None when nothing differs."""
+        return math.sqrt(self.difference / self.total) if self.total and self.difference else None
+
+
+@dataclass
+class Merge:
+    """One merge: which tensors are made from which, and how.
+
+    Attributes:
+        folder: The model folder.
+        config: The base's configuration.
+        reader: The base's tensors.
+        adapters: The experts' factors, in the order of the gates' rows.
+        target: The output architecture.
+        dtype: Output type.
+        merge_onto: ``trained`` or ``original``.
+        attention: What to do with deltas on attention; see ``preflight.check_exportable``.
+        workers: Threads that merge and write the experts of a piece side by side.
+        shift: Filled in while the steps run.
+    """
+
+    folder: ModelFolder
+    config: dict[str, Any]
+    reader: TensorReader
+    adapters: Sequence[AdapterFactors]
+    target: MoEFormat
+    dtype: str
+    merge_onto: MergeOnto
+    attention: AttentionPolicy
+    workers: ThreadPoolExecutor
+    shift: Shift = field(default_factory=Shift)
+
+    @classmethod
+    def open(
+        cls,
+        stack: contextlib.ExitStack,
+        folder: ModelFolder,
+        base: Path,
+        dtype: OutputType = "auto",
+        merge_onto: MergeOnto = "trained",
+        attention: AttentionPolicy = "error",
+    ) -> Merge:
+        """Opens base and adapters and checks that they can be merged; the stack closes the files.
+
+        Raises:
+            ModelError: Lists every reason why not.
+        """
+        config = read_config(base)
+        reader = stack.enter_context(TensorReader(base))
+        adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name, e.scale) for e in folder.experts]
+        for adapter in adapters:
+            stack.enter_context(adapter.reader)
+        require(preflight(base, reader, config, adapters, attention), f"the export of {folder.path}")
+        stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
+        chosen = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
+        stack.enter_context(_one_thread_per_operation())
+        return cls(
+            folder=folder,
+            config=config,
+            reader=reader,
+            adapters=adapters,
+            target=FORMATS[config["model_type"]],
+            dtype=chosen if dtype == "auto" else dtype,
+            merge_onto=merge_onto,
+            attention=attention,
+            workers=stack.enter_context(ThreadPoolExecutor(min(len(adapters), os.cpu_count() or 1))),
+        )
+
+    @property
+    def out_type(self) -> torch.dtype:
+        """Output type as torch knows it."""
+        return torch_dtype(STORED_TYPES[self.dtype])
+
+    def identity(self) -> list[Any]:
+        """Returns what tells this merge from another one, for resuming."""
+        files = [*self.reader.files, *(file for adapter in self.adapters for file in adapter.reader.files)]
+        options = [__version__, self.dtype, self.merge_onto, self.attention, self.folder.kind, self.folder.top_k]
+        return [options, file_facts([*files, self.folder.path / ROUTER])]
+
+    def steps(self) -> list[Step]:
+        """Returns the work in the order of the base's files, so that they are read front to back."""
+        gates = self.folder.read_router()
+        steps: list[Step] = []
+        for name in self.names():
+            layer, projection = self.routed(name)
+            if projection == PROJECTIONS[0]:
+                steps += self._gate_steps(layer, gates[f"layers.{layer}.weight"])
+            steps.append(self._expert_step(name, layer, projection) if projection else self._shared_step(name))
+        return steps
+
+    def names(self) -> list[str]:
+        """Returns the base's tensors that are used; left out are rotary tables and the stored copy of a tied head."""
+        tied = self.config.get("tie_word_embeddings")
+        return [
+            name
+            for name in self.reader.names
+            if not name.endswith("rotary_emb.inv_freq") and not (tied and name == "lm_head.weight")
+        ]
+
+    def routed(self, name: str) -> tuple[int, str]:
+        """Returns layer and projection of a routed MLP weight; for other tensors the projection is empty."""
+        layer, module = split_layer_key(name) or (-1, "")
+        block, _, projection = module.rpartition(".")
+        return (layer, projection) if block == "mlp" and projection in PROJECTIONS else (layer, "")
+
+    def expert_rows(self, name: str) -> Iterator[list[Tensor]]:
+        """Yields the merged rows of an MLP weight, one float32 piece for each expert, from the first to the last."""
+        for tasks in self._expert_tasks(name):
+            yield [task() for task in tasks]
+
+    def _expert_tasks(self, name: str) -> Iterator[list[Callable[[], Tensor]]]:
+        """Yields for every piece of the base's rows what computes each expert's rows from it, in any thread."""
+        import torch
+
+        module = name.removesuffix(".weight")
+        factors = [(adapter.read(module), adapter.scale) for adapter in self.adapters]
+        first = 0
+        for piece_RI in self.base_rows(name):
+            W_RI, rows = piece_RI.float(), slice(first, first + len(piece_RI))
+
+            def merged(
+                pair: tuple[Tensor, Tensor] | None, scale: float, W_RI: Tensor = W_RI, rows: slice = rows
+            ) -> Tensor:
+                return W_RI if pair is None else torch.addmm(W_RI, pair[1][rows], pair[0], alpha=scale)
+
+            yield [partial(merged, pair, scale) for pair, scale in factors]
+            first += len(W_RI)
+
+    def shared_rows(self, name: str) -> Iterator[Tensor]:
+        """Yields the rows of a tensor that all experts share; attention with the mean of the deltas if wanted."""
+        import torch
+
+        if len(self.reader.spec(name).shape) != 2:
+            yield self.reader.read(name)
+            return
+        module = name.removesuffix(".weight")
+        pairs = [(adapter.read(module), adapter.scale / len(self.adapters)) for adapter in self.adapters]
+        found = [(pair, weight) for pair, weight in pairs if pair is not None] if self.attention == "average" else []
+        first = 0
+        for piece_RI in self.base_rows(name):
+            merged_RI = piece_RI
+            for (A_RI, B_OR), weight in found:
+                merged_RI = torch.addmm(merged_RI.float(), B_OR[first : first + len(piece_RI)], A_RI, alpha=weight)
+            yield merged_RI
+            first += len(piece_RI)
+
+    def base_rows(self, name: str) -> Iterator[Tensor]:
+        """Yields the rows of a base matrix as they are merged onto: as stored, or as they were in training."""
+        _, columns = self.reader.spec(name).shape
+        multiple = 64 // math.gcd(columns, 64)  # NF4 blocks must not straddle two pieces
+        rows = max(1, _PIECE_VALUES // columns // multiple) * multiple
+        stored = self.reader.read_rows(name, rows)
+        if not self._is_changed_by_training(name):
+            yield from stored
+            return
+        first: list[Tensor] = []
+
+        def keep_first() -> Iterator[Tensor]:
+            for piece_RI in stored:
+                first.extend([] if first else [piece_RI])
+                yield piece_RI
+
+        if self.merge_onto == "original":
+            yield from keep_first()
+            # The trained weights are only compared with, so a missing bitsandbytes is no reason to fail.
+            with contextlib.suppress(DependencyError):
+                self.shift.add(next(self._as_trained(name, first)), first[0])
+            return
+        for position, piece_RI in enumerate(self._as_trained(name, keep_first())):
+            if position == 0:
+                self.shift.add(piece_RI, first[0])
+            yield piece_RI
+
+    def _as_trained(self, name: str, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+        dtype = self._training_type(name) or torch_dtype(self.reader.spec(name).dtype)
+        if self._is_quantized(name):
+            return nf4_round_trip(pieces, dtype)
+        return (piece_RI.to(dtype) for piece_RI in pieces)
+
+    def _is_changed_by_training(self, name: str) -> bool:
+        return self._is_quantized(name) or self._training_type(name) is not None
+
+    def _is_quantized(self, name: str) -> bool:
+        """True for weights that were in NF4 in training: the linear layers of the decoder, not embedding or head."""
+        is_linear = (split_layer_key(name) or (0, ""))[1].rpartition(".")[2] in (*PROJECTIONS, *ATTENTION)
+        return self.folder.base.get("quantize") == "nf4" and is_linear
+
+    def _training_type(self, name: str) -> torch.dtype | None:
+        """Returns the type that a weight was rounded to in training; None when its stored values were kept."""
+        wanted = self.folder.base.get("dtype", "auto")
+        if wanted == "auto" and self.folder.base.get("quantize") == "nf4":
+            wanted = "bfloat16"  # what "auto" is on every GPU that QLoRA is run on
+        if wanted in ("auto", "float32") or STORED_TYPES[wanted] == self.reader.spec(name).dtype:
+            return None
+        return torch_dtype(STORED_TYPES[wanted])
+
+    def _spec(self, name: str, shape: Sequence[int]) -> TensorSpec:
+        return TensorSpec(name, STORED_TYPES[self.dtype], tuple(shape))
+
+    def _expert_step(self, name: str, layer: int, projection: str) -> Step:
+        shape = self.reader.spec(name).shape
+        names = [self.target.expert(layer, expert, projection) for expert in range(len(self.adapters))]
+
+        def write(sink: Sink, expert: int, merged: Callable[[], Tensor]) -> None:
+            sink.write(expert, merged().to(self.out_type))
+
+        def run(sink: Sink) -> None:
+            pending: list[Future[None]] = []
+            try:
+                for tasks in self._expert_tasks(name):  # reads a piece while the one before it is merged and written
+                    for future in pending:
+                        future.result()
+                    pending = [self.workers.submit(write, sink, expert, task) for expert, task in enumerate(tasks)]
+            finally:
+                wait(pending)  # nothing may write any more when the shard is closed
+            for future in pending:
+                future.result()
+
+        return Step(tuple(self._spec(each, shape) for each in names), run)
+
+    def _gate_steps(self, layer: int, gate_ED: Tensor) -> list[Step]:
+        import torch
+
+        def step(name: str, tensor: Tensor) -> Step:
+            return Step((self._spec(name, tensor.shape),), lambda sink: sink.write(0, tensor.to(self.out_type)))
+
+        zeros = self.target.zeros(layer, gate_ED.shape[1]).items()
+        return [step(self.target.gate(layer), gate_ED), *(step(name, torch.zeros(shape)) for name, shape in zeros)]
+
+    def _shared_step(self, name: str) -> Step:
+        spec = self.reader.spec(name)
+        output = self._spec(name, spec.shape)
+        module = name.removesuffix(".weight")
+        averaged = self.attention == "average" and any(module in adapter.modules for adapter in self.adapters)
+        is_matrix = len(spec.shape) == 2
+        changed = is_matrix and self.merge_onto == "trained" and self._is_changed_by_training(name)
+        if spec.dtype == output.dtype and not averaged and not changed:
+            return Step((output,), lambda sink: sink.copy(0, self.reader, name))
+
+        def run(sink: Sink) -> None:
+            for piece in self.shared_rows(name):
+                sink.write(0, piece.to(self.out_type))
+
+        return Step((output,), run)
+
+
+@contextlib.contextmanager
+def _one_thread_per_operation() -> Iterator[None]:
+    """Lets every operation run in the thread that called it.
+
+    The pieces are small: starting and joining torch's own threads for each of them costs more than it gains, and many
+    times more on a machine that is busy with other things.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,63 @@
+"""What is counted for a pair, and the score it gives: the terms both protocols share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from moesaic.codebleu.ngram import BleuCounts, pool
+
+__all__ = ["COMPONENTS", "MatchCounts", "PairScore", "pool_counts"]
+
+COMPONENTS = ("ngram", "weighted", "syntax", "dataflow", "codebleu")
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCounts:
+    """Matches of one prediction with its reference; the counts of many pairs add up to those of a corpus.
+
+    Attributes:
+        ngram: Counts of the n-gram match.
+        weighted: Counts of the n-gram match with keywords weighted.
+        syntax: Matched and all subtrees of the reference.
+        dataflow: Matched and all data-flow edges of the reference.
+    """
+
+    ngram: BleuCounts
+    weighted: BleuCounts
+    syntax: tuple[int, int]
+    dataflow: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """The four components, each in [0, 1], and their combination.
+
+    Attributes:
+        ngram: BLEU-4 over tokens.
+        weighted: The same with keywords five times the weight.
+        syntax: Share of the reference's subtrees found; None if it has none that could be.
+        dataflow: Share of the reference's data-flow edges found; None if it has none.
+        codebleu: The mean of what is defined.
+    """
+
+    ngram: float
+    weighted: float
+    syntax: float | None
+    dataflow: float | None
+    codebleu: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Returns the components by name."""
+        return asdict(self)
+
+
+def pool_counts(counts: Iterable[MatchCounts]) -> MatchCounts:
+    """Adds up the counts of pairs."""
+    rows = list(counts)
+    return MatchCounts(
+        ngram=pool(row.ngram for row in rows),
+        weighted=pool(row.weighted for row in rows),
+        syntax=(sum(row.syntax[0] for row in rows), sum(row.syntax[1] for row in rows)),
+        dataflow=(sum(row.dataflow[0] for row in rows), sum(row.dataflow[1] for row in rows)),
+    )

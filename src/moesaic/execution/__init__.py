@@ -1,0 +1,1 @@
+"""Running programs: sandbox, toolchains, harnesses, verdicts. Knows nothing of models."""

@@ -1,0 +1,329 @@
+"""Two ways to wall a command off from the machine: bubblewrap, and the plainly weaker rlimit mode.
+
+Both turn a command into a :class:`~moesaic.execution.supervise.Launch`. What each of them stops is listed in
+``moesaic.execution.sandbox``.
+
+    bubblewrap   new namespaces (PID, mount, network, IPC, UTS, cgroup; user, too, when not started as root), a root of
+                 read-only system folders and nothing else, a /tmp in memory, a seccomp filter, then ``prlimit``.
+                 Started as root, the command is changed to an unprivileged user by ``setpriv``: inside a user
+                 namespace it would still own root's files.
+    rlimit       ``prlimit`` only, in a fresh folder, as an unprivileged user when started as root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from moesaic.errors import ToolchainError
+from moesaic.execution.seccomp import build_filter
+from moesaic.execution.supervise import Launch, Limits
+
+__all__ = ["Bubblewrap", "Isolation", "Mount", "RlimitOnly"]
+
+_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
+_TMP = "/tmp"  # noqa: S108  # the sandbox's own, not the machine's
+_OPEN_FILES = 128
+_FIRST_USER, _NUM_USERS = 61184, 4096  # inside the range that systemd keeps for short-lived services
+_INSTALL_HINT = (
+    "install bubblewrap 0.6 or later (Debian and Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap), "
+    "or accept weaker protection with --sandbox rlimit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder that the command sees.
+
+    Attributes:
+        source: Where it is on this machine.
+        target: Where the command finds it under bubblewrap.
+        writable: The command may write there.
+    """
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+class Isolation(Protocol):
+    """A way to run a command apart from the machine."""
+
+    name: str
+
+    def inside(self, mount: Mount) -> str:
+        """Returns the path under which the command finds a mount."""
+        ...
+
+    def launch(
+        self,
+        command: Sequence[str],
+        limits: Limits,
+        mounts: Sequence[Mount] = (),
+        environment: Mapping[str, str] | None = None,
+        limit_address_space: bool = True,
+        hidden: Sequence[Path] = (),
+    ) -> contextlib.AbstractContextManager[Launch]:
+        """Makes a command ready to start; what it needs on disk lives as long as the context.
+
+        Args:
+            command: Program and arguments, paths as seen from inside.
+            limits: Applied as far as the kernel can; the rest is for ``supervise``.
+            mounts: Folders it sees besides the system's.
+            environment: Variables on top of a minimal environment; nothing is inherited.
+            limit_address_space: False for run-times that reserve far more than they use.
+            hidden: Folders that appear empty, where there are namespaces.
+        """
+        ...
+
+
+class Bubblewrap:
+    """Namespaces by bubblewrap.
+
+    Raises:
+        ToolchainError: bubblewrap, ``prlimit`` or (as root) ``setpriv`` is missing, or the kernel refuses namespaces.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        program = shutil.which("bwrap")
+        if program is None:
+            raise ToolchainError(f"the sandbox needs bubblewrap, and bwrap is not on PATH: {_INSTALL_HINT}")
+        _require_process_tree()
+        self._program = program
+        self._prlimit = _require("prlimit")
+        self._setpriv = _require("setpriv") if os.geteuid() == 0 else ""
+        self.filter = build_filter()
+        problem = self._probe()
+        if problem and self.filter is not None:
+            self.filter, with_filter = None, self.filter
+            if self._probe():
+                self.filter = with_filter  # the filter was not the cause
+            else:
+                problem = ""
+        if problem:
+            raise ToolchainError(f"bubblewrap cannot make a sandbox here ({problem}): {_INSTALL_HINT}")
+        if self.filter is None:
+            from moesaic.progress import say  # the sandbox itself runs without any package
+
+            say("sandbox: no seccomp filter on this machine: kernel interfaces and hidden memory are open to programs")
+
+    def inside(self, mount: Mount) -> str:
+        """Returns the mount's target."""
+        return mount.target
+
+    @contextlib.contextmanager
+    def launch(
+        self,
+        command: Sequence[str],
+        limits: Limits,
+        mounts: Sequence[Mount] = (),
+        environment: Mapping[str, str] | None = None,
+        limit_address_space: bool = True,
+        hidden: Sequence[Path] = (),
+    ) -> Iterator[Launch]:
+        """See :class:`Isolation`."""
+        user = _unprivileged_user()
+        drop: list[str] = []
+        if user is None:
+            identity = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+        else:
+            identity = []
+            drop = [self._setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
+            drop += ["--bounding-set=-all", "--inh-caps=-all"]
+        descriptors: tuple[int, ...] = ()
+        seccomp: list[str] = []
+        if self.filter is not None:
+            descriptors = (_pipe_holding(self.filter),)
+            seccomp = ["--seccomp", str(descriptors[0])]
+        yield Launch(
+            command=[
+                self._program,
+                *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+                *identity,
+                *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
+                *_root(mounts),
+                *(option for path in hidden for option in ("--tmpfs", str(path), "--remount-ro", str(path))),
+                *("--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", _TMP),
+                *_writable_binds(mounts, user),
+                *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _TMP),
+                *seccomp,
+                "--",
+                *drop,
+                *_prlimit(self._prlimit, limits, limits.processes, limit_address_space),
+                *command,
+            ],
+            environment=_environment(environment, _TMP),
+            descriptors=descriptors,
+            private_tmp=True,
+        )
+
+    def _probe(self) -> str:
+        """Runs nothing in a sandbox; returns what went wrong, or ""."""
+        with self.launch(["/bin/true"], Limits()) as launch:
+            done = subprocess.run(
+                launch.command,
+                env=dict(launch.environment),
+                pass_fds=launch.descriptors,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            for descriptor in launch.descriptors:
+                os.close(descriptor)
+        return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+
+
+class RlimitOnly:
+    """Kernel limits per process and nothing else; for machines without namespaces.
+
+    Raises:
+        ToolchainError: ``prlimit`` or what the watchdog needs is missing.
+    """
+
+    name = "rlimit"
+
+    def __init__(self) -> None:
+        _require_process_tree()
+        self._prlimit = _require("prlimit")
+
+    def inside(self, mount: Mount) -> str:
+        """Returns the mount's source: the command sees the machine's own files."""
+        return str(mount.source)
+
+    @contextlib.contextmanager
+    def launch(
+        self,
+        command: Sequence[str],
+        limits: Limits,
+        mounts: Sequence[Mount] = (),
+        environment: Mapping[str, str] | None = None,
+        limit_address_space: bool = True,
+        hidden: Sequence[Path] = (),
+    ) -> Iterator[Launch]:
+        """See :class:`Isolation`."""
+        user = _unprivileged_user()
+        # The kernel counts all processes of the user, not only this command's.
+        processes = limits.processes + (_count_own_tasks() if user is None else 0)
+        _writable_binds(mounts, user)
+        with tempfile.TemporaryDirectory(prefix="moesaic-scratch-", ignore_cleanup_errors=True) as scratch:
+            if user is not None:
+                os.chown(scratch, user, user)
+            yield Launch(
+                command=[*_prlimit(self._prlimit, limits, processes, limit_address_space), *command],
+                environment=_environment(environment, scratch),
+                folder=Path(scratch),
+                user=user,
+            )
+
+
+def _root(mounts: Sequence[Mount]) -> list[str]:
+    """The system's folders read-only, /proc and /dev; nothing else of the machine exists inside."""
+    options = ["--ro-bind", "/usr", "/usr"]
+    for folder in _SYSTEM_FOLDERS:
+        path = Path(folder)
+        if path.is_symlink():
+            options += ["--symlink", str(path.readlink()), folder]
+        elif path.is_dir():
+            options += ["--ro-bind", folder, folder]
+    # Parents that bubblewrap makes on its own are closed to other users.
+    parents = {str(parent) for mount in mounts for parent in Path(mount.target).parents} | {"/etc"}
+    for parent in sorted(parents - {"/", "/usr"}):
+        if not parent.startswith(("/usr/", *(f"{folder}/" for folder in _SYSTEM_FOLDERS))):
+            options += ["--perms", "0755", "--dir", parent]
+    for file in _SYSTEM_FILES:
+        options += ["--ro-bind-try", file, file]
+    # A shared mapping of /dev/zero is memory that no watchdog sees; bound without its device it cannot be opened.
+    options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/dev/null", "/dev/zero"]
+    for mount in mounts:
+        if not mount.writable and not mount.target.startswith("/usr/"):
+            options += ["--ro-bind", str(mount.source), mount.target]
+    return options
+
+
+def _writable_binds(mounts: Sequence[Mount], user: int | None) -> list[str]:
+    """Binds of the writable mounts, which are given to the command's user."""
+    options: list[str] = []
+    for mount in mounts:
+        if mount.writable:
+            if user is not None:
+                os.chown(mount.source, user, user)
+            options += ["--bind", str(mount.source), mount.target]
+    return options
+
+
+def _require(tool: str) -> str:
+    path = shutil.which(tool)
+    if path is None:
+        raise ToolchainError(f"the sandbox needs {tool}, which is not on PATH: install util-linux")
+    return path
+
+
+def _require_process_tree() -> None:
+    """The watchdog of memory finds a command's processes through /proc; without that it would see nothing."""
+    if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
+        raise ToolchainError("the sandbox needs Linux with /proc/<pid>/task/<tid>/children, which this kernel lacks")
+
+
+_users = itertools.count(os.getpid())
+
+
+def _unprivileged_user() -> int | None:
+    """A user id for one command when started as root, else None.
+
+    Each command has another, because the kernel counts processes by user, and those of the last command may still be
+    dying when the next one starts.
+    """
+    return _FIRST_USER + next(_users) % _NUM_USERS if os.geteuid() == 0 else None
+
+
+def _count_own_tasks() -> int:
+    count = 0
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and folder.stat().st_uid == os.geteuid():
+                count += sum(1 for _ in (folder / "task").iterdir())
+    return count
+
+
+def _prlimit(program: str, limits: Limits, processes: int, limit_address_space: bool) -> list[str]:
+    wall = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
+    seconds = max(1, math.ceil(wall))
+    options = [
+        f"--cpu={seconds}:{seconds + 1}",  # SIGXCPU, a second later SIGKILL
+        f"--nproc={processes}",
+        f"--fsize={limits.file_bytes}",
+        f"--nofile={_OPEN_FILES}",
+        "--core=0",
+    ]
+    if limit_address_space:
+        options.append(f"--as={limits.memory_bytes}")
+    return [program, *options]
+
+
+def _environment(extra: Mapping[str, str] | None, home: str) -> dict[str, str]:
+    # PYTHONHASHSEED: the order of a set must not decide whether a program passes.
+    minimal = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "TZ": "UTC"}
+    return {**minimal, "PYTHONHASHSEED": "0", "OPENSSL_CONF": "/dev/null", **(extra or {})}
+
+
+def _pipe_holding(data: bytes) -> int:
+    """Returns the reading end of a pipe that holds the data: a file's position would be shared between launches."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as file:
+        file.write(data)
+    return reading

@@ -1,0 +1,201 @@
+"""A compiler server for Java: one JVM per worker compiles all its programs.
+
+javac spends about a second and a half of CPU time on starting up and a twentieth of that on a small program. The
+server (``harnesses/CompileServer.java``) runs in the sandbox as the programs do, compiles without loading anything it
+compiled, and gives the classes back over its stdout; this side checks their names and sizes before it stores them. A
+source text that hangs or exhausts the compiler costs a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import struct
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from moesaic.errors import ToolchainError
+from moesaic.execution.isolation import Isolation, Mount
+from moesaic.execution.supervise import Limits, kill_tree, resident_bytes, start
+from moesaic.execution.toolchains import Toolchain
+
+__all__ = ["Compilation", "JavaCompiler"]
+
+_CLASS_NAME = re.compile(r"[\w$]{1,200}(/[\w$]{1,200}){0,8}\.class")
+_MAX_NAME_BYTES = 255  # of a file, in any file system
+_MAX_CLASSES = 1000
+_HARNESSES = Path(__file__).with_name("harnesses")
+_UNLIMITED_SECONDS = 10**8
+
+
+class _ServerStoppedError(Exception):
+    """The server hung, died or broke the protocol."""
+
+    def __init__(self, reason: Literal["time", "memory"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The answer to one source text.
+
+    Attributes:
+        succeeded: There are classes.
+        messages: The compiler's errors.
+        stopped_by: "time" or "memory" when the compiler did not survive the text.
+        seconds: Time on the wall, a restart of the server included.
+    """
+
+    succeeded: bool
+    messages: str
+    stopped_by: Literal["", "time", "memory"]
+    seconds: float
+
+
+class JavaCompiler:
+    """One server process; not to be shared between threads. Use as a context manager, or call ``close``.
+
+    Args:
+        isolation: Where the server runs.
+        toolchain: Java's tools.
+        limits: Of the server; ``wall_seconds`` holds for one compilation.
+    """
+
+    def __init__(self, isolation: Isolation, toolchain: Toolchain, limits: Limits) -> None:
+        self._isolation, self._toolchain, self._limits = isolation, toolchain, limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._resources = contextlib.ExitStack()
+
+    def __enter__(self) -> JavaCompiler:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def compile(self, file_name: str, source: str, folder: Path) -> Compilation:
+        """Compiles one source text and stores its classes in a folder.
+
+        Args:
+            file_name: Name the source goes by, for example ``Main.java``.
+            source: The text.
+            folder: An existing folder that no sandboxed program can write to.
+
+        Returns:
+            What happened; a text that stops the server is tried once more on a fresh one, because an earlier text may
+            have used up its memory.
+        """
+        began = time.monotonic()
+        reason: Literal["", "time", "memory"] = ""
+        for _ in range(2):
+            try:
+                succeeded, messages, classes = self._ask(file_name, source)
+            except _ServerStoppedError as stop:
+                self.close()
+                reason = stop.reason
+                if reason == "time":
+                    break
+                continue
+            for name, content in classes.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            return Compilation(succeeded, messages, "", time.monotonic() - began)
+        return Compilation(False, "", reason, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Ends the server, if there is one."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                kill_tree(self._process)
+            for stream in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    stream.close()  # type: ignore[union-attr]  # both are pipes
+            self._process.wait()
+            self._process = None
+        self._resources.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # A server lives for many programs: its CPU time is not limited, each compilation's time is.
+        limits = replace(self._limits, cpu_seconds=_UNLIMITED_SECONDS)
+        harness = Mount(_HARNESSES, "/harness")
+        command = [
+            self._toolchain.tools["java"],
+            *self._toolchain.tools["flags"].split(),
+            *("-XX:+ExitOnOutOfMemoryError", f"-Xmx{limits.memory_bytes >> 21}m", "-Xss8m"),
+            f"{self._isolation.inside(harness)}/CompileServer.java",
+        ]
+        mounts = [harness, *(Mount(path, str(path)) for path in self._toolchain.folders)]
+        launch = self._resources.enter_context(
+            self._isolation.launch(command, limits, mounts, limit_address_space=False)
+        )
+        try:
+            return start(launch, stderr=subprocess.DEVNULL)
+        except OSError as error:
+            raise ToolchainError(f"cannot start the Java compiler: {error}") from error
+
+    def _ask(self, file_name: str, source: str) -> tuple[bool, str, dict[str, bytes]]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # bubblewrap dies with the thread that started it
+        if self._process is None:
+            self._process = self._start()
+        process, deadline = self._process, time.monotonic() + self._limits.wall_seconds
+        assert process.stdin is not None
+        try:
+            for text in (file_name, source):
+                data = text.encode("utf-8", "replace")
+                process.stdin.write(struct.pack(">i", len(data)) + data)
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise _ServerStoppedError("memory") from None
+        succeeded = self._read(process, 1, deadline) != b"\0"
+        messages = self._read_block(process, deadline).decode("utf-8", "replace")
+        count = self._read_length(process, deadline, _MAX_CLASSES)
+        classes: dict[str, bytes] = {}
+        for _ in range(count):
+            name = self._read_block(process, deadline).decode("utf-8", "replace")
+            longest = max(len(os.fsencode(part)) for part in name.split("/"))
+            if not _CLASS_NAME.fullmatch(name) or longest > _MAX_NAME_BYTES:
+                return False, f"class name not accepted: {name!r}", self._skip(process, count, len(classes), deadline)
+            classes[name] = self._read_block(process, deadline)
+        return succeeded, messages, classes
+
+    def _skip(self, process: subprocess.Popen[bytes], count: int, done: int, deadline: float) -> dict[str, bytes]:
+        """Reads the rest of an answer that is not wanted, so that the next one starts in the right place."""
+        self._read_block(process, deadline)
+        for _ in range(2 * (count - done - 1)):
+            self._read_block(process, deadline)
+        return {}
+
+    def _read_block(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
+        return self._read(process, self._read_length(process, deadline, self._limits.file_bytes), deadline)
+
+    def _read_length(self, process: subprocess.Popen[bytes], deadline: float, allowed: int) -> int:
+        (length,) = struct.unpack(">i", self._read(process, 4, deadline))
+        if not 0 <= length <= allowed:
+            raise _ServerStoppedError("memory")
+        return int(length)
+
+    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
+        assert process.stdout is not None
+        descriptor, data = process.stdout.fileno(), bytearray()
+        while len(data) < size:
+            if not select.select([descriptor], [], [], 0.05)[0]:
+                if time.monotonic() > deadline:
+                    raise _ServerStoppedError("time")
+                if resident_bytes(process.pid) > self._limits.memory_bytes:
+                    raise _ServerStoppedError("memory")
+                continue
+            part = os.read(descriptor, size - len(data))
+            if not part:
+                raise _ServerStoppedError("memory")
+            data += part
+        return bytes(data)

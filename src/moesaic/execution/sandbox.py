@@ -1,0 +1,393 @@
+"""Runs programs written by a model: compiled once, run many times, walled off from the machine.
+
+Two modes. ``bubblewrap``, the default, stops
+
+    the network              a namespace without interfaces, and no sockets but AF_UNIX (seccomp)
+    reading your files       only /usr and the language's own tools exist inside, read-only; no home, no /etc, no /work
+    writing anywhere         everything is read-only but a private /tmp in memory, gone afterwards
+    filling the disk         that /tmp is limited in bytes and files, each file in bytes
+    filling the memory       resident memory of all processes together is watched every 20 ms; address space of each is
+                             limited, heaps of the JVM and Node.js by their flags; memory that is not resident anywhere,
+                             as unmapped pages of a shared mapping are, cannot be had (seccomp, no /dev/zero)
+    fork bombs               processes and threads are limited
+    running on               wall and CPU time are limited; the PID namespace dies with its command, daemons and all
+    flooding                 stdout and stderr are read while they come, and cut
+    attacking other programs own PID and IPC namespaces; no privileges, none to be gained; started as root, the program
+                             is another user
+    tricks with result files nothing that a program wrote is opened outside: verdicts come from exit code and pipes
+    kernel interfaces        mounts, tracing, keyrings, BPF, io_uring, user namespaces ... fail (seccomp, x86-64, ARM64)
+
+and does not stop: a hole in the kernel; side channels, and the use of every core until the time is up; kernel memory
+of pipes and sockets up to what 128 open files a process allow; memory allocated within the 20 ms between two looks;
+a program that reads /usr; a program that forges its own verdict (``evaluate.harness``).
+
+``rlimit`` must be asked for by name. It stops endless programs, oversized files, endless output, most memory and fork
+bombs, and changes to an unprivileged user when started as root. It does not stop: the network, reading and writing what
+the user may read and write, many files, memory that is not resident, killing the user's other processes, or a process
+that detaches itself with setsid and stays. Use it only for programs you trust, or in a container that you throw away.
+
+Nothing runs without consent: ``allow_code_execution=True``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, cast, get_args
+
+from moesaic.errors import ConsentError, ToolchainError
+from moesaic.execution.harness import (
+    HARNESSES,
+    Program,
+    is_assertion,
+    is_memory_error,
+    is_syntax_error,
+    reason,
+    write_program,
+)
+from moesaic.execution.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
+from moesaic.execution.java_compiler import JavaCompiler
+from moesaic.execution.supervise import Limits, Outcome, supervise
+from moesaic.execution.toolchains import Toolchain, find_toolchain
+from moesaic.languages import suggest
+
+__all__ = [
+    "COMPILE_LIMITS",
+    "Build",
+    "ExecutionResult",
+    "Limits",
+    "Program",
+    "Sandbox",
+    "SandboxMode",
+    "Status",
+    "check_mode",
+]
+
+SandboxMode = Literal["bubblewrap", "rlimit"]
+
+COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=2 << 30, file_bytes=256 << 20, disk_bytes=512 << 20)
+"""What a compiler may use: hostile source can make one hang or eat memory."""
+
+_HEADER = "bits/stdc++.h"
+_PROGRAMS_WORTH_A_HEADER = 3  # precompiling it costs about as much as it saves on three programs
+_SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9
+
+
+class Status(StrEnum):
+    """How a program ended."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    COMPILE_ERROR = "compile_error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """One run of a program, or its failed compilation.
+
+    Attributes:
+        status: ``passed`` means: exit code 0 and, where asked for, the marker was printed. Comparing output is the
+            caller's.
+        stage: Where it ended.
+        stdout: What it wrote, without the marker.
+        stderr: What it wrote; the compiler's messages for ``compile_error``.
+        exit_code: 128 + n for signal n.
+        seconds: Time on the wall.
+        peak_memory_bytes: Largest resident memory seen.
+        detail: The reason in one line; "" when it passed.
+    """
+
+    status: Status
+    stage: Literal["compile", "run"]
+    stdout: str = ""
+    stderr: str = ""
+    exit_code: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A compiled program, to be run any number of times.
+
+    Attributes:
+        program: Where it came from.
+        folder: What was built; None when that failed.
+        failure: How it failed; None when it did not.
+    """
+
+    program: Program
+    folder: Path | None = None
+    failure: ExecutionResult | None = None
+
+
+def check_mode(mode: str) -> SandboxMode:
+    """Returns the mode, known to be one.
+
+    Raises:
+        ToolchainError: It is not.
+    """
+    for known in get_args(SandboxMode):
+        if mode == known:
+            return cast("SandboxMode", known)
+    raise ToolchainError(f"unknown sandbox {mode!r}: {suggest(mode, get_args(SandboxMode))} (--sandbox)")
+
+
+class Sandbox:
+    """Compiles and runs untrusted programs; may be shared between threads. Use as a context manager.
+
+    Args:
+        mode: See the module's docstring for what each stops.
+        allow_code_execution: The consent; nothing runs without it.
+        limits: Of a run, unless ``execute`` is given others.
+
+    Raises:
+        ConsentError: ``allow_code_execution`` is not True.
+        ToolchainError: The mode is unknown, or its tools are missing or do not work here.
+    """
+
+    def __init__(
+        self,
+        mode: SandboxMode = "bubblewrap",
+        *,
+        allow_code_execution: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        check_mode(mode)
+        if allow_code_execution is not True:
+            raise ConsentError(
+                "this runs programs that a model or a data set wrote; they are sandboxed, but nothing is without risk: "
+                "allow it with --allow-code-execution (allow_code_execution=True in Python)"
+            )
+        self.limits = limits or Limits()
+        self.isolation: Isolation = Bubblewrap() if mode == "bubblewrap" else RlimitOnly()
+        self._folder = Path(tempfile.mkdtemp(prefix="moesaic-sandbox-"))
+        self._folder.chmod(0o711)  # programs run as another user when started as root
+        self._lock = threading.Lock()
+        self._num_with_header = 0
+        self._idle_java_compilers: list[JavaCompiler] = []
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the compiler servers and removes everything that was built."""
+        while self._idle_java_compilers:
+            self._idle_java_compilers.pop().close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, program: Program, stdin: str = "", limits: Limits | None = None) -> ExecutionResult:
+        """Compiles a program and runs it once."""
+        with self.build(program) as build:
+            return self.execute(build, stdin, limits)
+
+    @contextlib.contextmanager
+    def build(self, program: Program) -> Iterator[Build]:
+        """Compiles a program, where its language is compiled; what was built lives as long as the context.
+
+        Raises:
+            ToolchainError: The language's tools are missing.
+        """
+        toolchain = find_toolchain(program.language)
+        folder = Path(tempfile.mkdtemp(prefix="program-", dir=self._folder))
+        folder.chmod(0o755)
+        try:
+            write_program(program, folder)
+            if toolchain.language == "java":
+                failure = self._compile_java(program, toolchain, folder)
+            elif toolchain.compile is not None:
+                failure = self._compile(program, toolchain, folder)
+            else:
+                failure = None
+            yield Build(program, None if failure else folder, failure)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def execute(self, build: Build, stdin: str = "", limits: Limits | None = None) -> ExecutionResult:
+        """Runs a built program once; a failed build gives its failure."""
+        if build.failure is not None or build.folder is None:
+            assert build.failure is not None
+            return build.failure
+        program, limits = build.program, limits or self.limits
+        toolchain = find_toolchain(program.language)
+        command = list(toolchain.run)
+        if program.language == "java":
+            command += ["MoesaicLauncher", program.marker] if program.marker else ["Main"]
+        environment = {"MOESAIC_MARKER": program.marker} if program.language in ("cpp", "c") else {}
+        box = Mount(build.folder, "/box")
+        outcome = self._supervise(command, toolchain, box, self._cache(toolchain), limits, stdin, environment)
+        return _judge(program, outcome, limits)
+
+    def _supervise(
+        self,
+        command: list[str],
+        toolchain: Toolchain,
+        box: Mount,
+        cache: Mount,
+        limits: Limits,
+        stdin: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> Outcome:
+        names = {
+            "folder": self.isolation.inside(box),
+            "cache": self.isolation.inside(cache),
+            "heap_mb": str(limits.memory_bytes >> 21),
+        }
+        mounts = [box, cache, *(Mount(path, str(path)) for path in toolchain.folders)]
+        with self.isolation.launch(
+            [argument.format_map(names) for argument in command],
+            limits,
+            mounts,
+            environment,
+            toolchain.limit_address_space,
+            toolchain.hidden,
+        ) as launch:
+            try:
+                return supervise(launch, limits, stdin.encode("utf-8", "replace"))
+            except OSError as error:
+                raise ToolchainError(f"{toolchain.language}: cannot start {launch.command[0]}: {error}") from error
+
+    def _compile(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
+        assert toolchain.compile is not None
+        cache = self._cache(toolchain)
+        command = list(toolchain.compile)
+        if program.language in ("cpp", "c"):
+            self._prepare_native(program, toolchain, cache)
+            command += ["{cache}/marker.o", "-Wl,--wrap=main"] if program.marker else []
+            command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
+        outcome = self._supervise(command, toolchain, Mount(folder, "/box", writable=True), cache, COMPILE_LIMITS)
+        if outcome.exit_code == 0 and not outcome.stopped_by:
+            return None
+        status = Status.COMPILE_ERROR
+        if _ran_out_of_time(outcome, COMPILE_LIMITS):
+            status = Status.TIMEOUT
+        elif outcome.stopped_by == "memory" or is_memory_error(outcome):
+            status = Status.MEMORY
+        return _result(status, "compile", program, outcome)
+
+    def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> None:
+        """Compiles once what every program shares: the marker's object and, after a few programs, the big header."""
+        compiler, *flags = toolchain.tools["compiler"], *toolchain.tools["flags"].split()
+        with self._lock:
+            if not (cache.source / "marker.o").exists():
+                shutil.copy(HARNESSES / "main_marker.c", cache.source)
+                command = [compiler, *flags[1:], "-x", "c", "-c"]  # without the standard, which is C++'s
+                self._run_compiler([*command, "-o", "{folder}/marker.o", "{folder}/main_marker.c"], toolchain, cache)
+            self._num_with_header += program.language == "cpp" and _HEADER in program.source
+            wanted = program.language == "cpp" and self._num_with_header >= _PROGRAMS_WORTH_A_HEADER
+            folder = cache.source / Path(_HEADER).parent
+            if wanted and not folder.exists():
+                name = Path(_HEADER).name
+                building = Path(tempfile.mkdtemp(dir=self._folder))
+                building.chmod(0o755)
+                # A source that includes it twice, or not first, reads the text instead of the precompiled form.
+                (building / name).write_text(f"#pragma once\n#include_next <{_HEADER}>\n")
+                command = [compiler, *flags, "-w", "-x", "c++-header"]
+                job = [*command, "-o", f"{{folder}}/{name}.gch", f"{{folder}}/{name}"]
+                self._run_compiler(job, toolchain, Mount(building, "/cache"))
+                building.rename(folder)
+
+    def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Mount) -> None:
+        box = Mount(folder.source, "/box", writable=True)
+        outcome = self._supervise(command, toolchain, box, folder, COMPILE_LIMITS)
+        if outcome.exit_code != 0 or outcome.stopped_by:
+            raise ToolchainError(f"{toolchain.language}: {command[0]} does not work: {reason(outcome)}")
+
+    def _compile_java(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
+        cache = self._cache(toolchain).source
+        with self._java_compiler(toolchain) as compiler:
+            with self._lock:
+                if not (cache / "MoesaicLauncher.class").exists():
+                    launcher = HARNESSES / "MoesaicLauncher.java"
+                    answer = compiler.compile(launcher.name, launcher.read_text(encoding="utf-8"), cache)
+                    if not answer.succeeded:
+                        raise ToolchainError(f"java: {toolchain.tools['java']} does not compile: {answer.messages}")
+            answer = compiler.compile("Main.java", (folder / "Main.java").read_text(encoding="utf-8"), folder)
+        if answer.succeeded:
+            return None
+        status = {"": Status.COMPILE_ERROR, "time": Status.TIMEOUT, "memory": Status.MEMORY}[answer.stopped_by]
+        detail = answer.messages.strip().splitlines()[0][:200] if answer.messages.strip() else str(status)
+        return ExecutionResult(status, "compile", stderr=answer.messages, seconds=answer.seconds, detail=detail)
+
+    @contextlib.contextmanager
+    def _java_compiler(self, toolchain: Toolchain) -> Iterator[JavaCompiler]:
+        """Lends a compiler server to one thread; there are as many as threads that ever needed one at a time."""
+        with self._lock:
+            idle = self._idle_java_compilers
+            compiler = idle.pop() if idle else JavaCompiler(self.isolation, toolchain, COMPILE_LIMITS)
+        try:
+            yield compiler
+        finally:
+            with self._lock:
+                idle.append(compiler)
+
+    def _cache(self, toolchain: Toolchain) -> Mount:
+        folder = self._folder / f"cache-{toolchain.language}"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        return Mount(folder, "/cache")
+
+
+def _judge(program: Program, outcome: Outcome, limits: Limits) -> ExecutionResult:
+    if _ran_out_of_time(outcome, limits):
+        status = Status.TIMEOUT
+    elif outcome.stopped_by == "memory":
+        status = Status.MEMORY
+    elif outcome.stopped_by:
+        status = Status.CRASHED
+    elif outcome.exit_code == 0:
+        reached_end = not program.marker or f"\n{program.marker}\n".encode() in outcome.stdout
+        status = Status.PASSED if reached_end or program.language == "csharp" else Status.WRONG
+    elif is_memory_error(outcome):
+        status = Status.MEMORY
+    elif is_syntax_error(program, outcome):
+        status = Status.COMPILE_ERROR
+    else:
+        status = Status.WRONG if is_assertion(outcome) else Status.CRASHED
+    return _result(status, "run", program, outcome)
+
+
+def _ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
+    allowed = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
+    # SIGKILL is the kernel's second warning, for a program that ignores SIGXCPU; threads use CPU time faster than time.
+    killed_by_clock = outcome.exit_code == _SIGKILL_CODE and outcome.seconds * (os.cpu_count() or 1) >= allowed
+    return outcome.stopped_by == "time" or outcome.exit_code == _SIGXCPU_CODE or killed_by_clock
+
+
+def _result(status: Status, stage: Literal["compile", "run"], program: Program, outcome: Outcome) -> ExecutionResult:
+    stdout = outcome.stdout.decode("utf-8", "replace")
+    if program.marker:
+        stdout = stdout.replace(f"\n{program.marker}\n", "", 1)
+    detail = ""
+    if outcome.stopped_by:
+        detail = f"stopped: over the limit of {outcome.stopped_by}"
+    elif status is Status.WRONG and outcome.exit_code == 0:
+        detail = "ended before its tests did"
+    elif status is not Status.PASSED:
+        detail = reason(outcome) or f"exit code {outcome.exit_code}"
+    return ExecutionResult(
+        status=status,
+        stage=stage,
+        stdout=stdout,
+        stderr=outcome.stderr.decode("utf-8", "replace"),
+        exit_code=outcome.exit_code,
+        seconds=outcome.seconds,
+        peak_memory_bytes=outcome.peak_memory_bytes,
+        detail=detail,
+    )

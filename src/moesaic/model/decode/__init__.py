@@ -1,0 +1,1 @@
+"""Generation: slots, caches, captured steps and kernels."""

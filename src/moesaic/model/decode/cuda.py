@@ -1,0 +1,76 @@
+"""Decoding steps replayed as CUDA graphs: one launch a step instead of a thousand.
+
+A graph has fixed shapes, so rows and cache columns are rounded up to buckets, and one graph is captured for each pair
+of buckets when it is first needed. Rows that are not active are computed and ignored; columns beyond a
+row's position are masked. All graphs share the batch's tensors and one memory pool.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from moesaic.model.decode.slots import SlotBatch
+
+COLUMNS = 256
+"""Smallest bucket of cache columns; each next one is twice as large."""
+
+ROWS = 4
+"""Smallest bucket of rows; each next one is four times as large. A step is bound by the number of its kernels and by
+the weights that they read, much more than by its rows, and every bucket costs a capture."""
+
+_STATIC_ROPE = ("default", "linear", "llama3", "yarn")
+"""Rotary embeddings whose frequencies do not depend on the positions, which a graph would freeze."""
+
+
+class GraphedStep:
+    """A batch's step with the sizes rounded up, and replayed where the device is a GPU.
+
+    Args:
+        batch: The slots; its tensors are the graphs' inputs and outputs.
+    """
+
+    def __init__(self, batch: SlotBatch) -> None:
+        self._batch = batch
+        rope = getattr(batch.decoder.config, "rope_parameters", None) or {}
+        self._captures = batch.device.type == "cuda" and rope.get("rope_type", "default") in _STATIC_ROPE
+        self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
+
+    def __call__(self, num_rows: int, num_columns: int) -> None:
+        """Runs one step over at least these rows and columns."""
+        batch = self._batch
+        sizes = bucket(num_rows, ROWS, 4, batch.num_slots), bucket(num_columns, COLUMNS, 2, batch.capacity)
+        if not self._captures:
+            batch.step(*sizes)
+            return
+        if sizes not in self._graphs:
+            self._graphs[sizes] = self._capture(*sizes)
+        self._graphs[sizes].replay()
+
+    def _capture(self, num_rows: int, num_columns: int) -> torch.cuda.CUDAGraph:
+        batch = self._batch
+        # The warm-up is a real step. What it writes into the cache, the replay writes again; the rest is put back.
+        state = (batch.ids_B, batch.positions_B, batch.logprobs_B)
+        before = [tensor.clone() for tensor in state]
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            batch.step(num_rows, num_columns)
+        torch.cuda.current_stream().wait_stream(stream)
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+        graph = torch.cuda.CUDAGraph()
+        pool = next(iter(self._graphs.values())).pool() if self._graphs else None
+        with torch.cuda.graph(graph, pool=pool):
+            batch.step(num_rows, num_columns)
+        return graph
+
+
+def bucket(size: int, smallest: int, factor: int, largest: int) -> int:
+    """The next power of ``factor`` times ``smallest``, at most ``largest``."""
+    rounded = smallest
+    while rounded < size:
+        rounded *= factor
+    return min(rounded, largest)

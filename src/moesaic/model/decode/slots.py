@@ -1,0 +1,214 @@
+"""The slots of batched decoding: cache, prefill of new rows, and one decoding step over the first rows.
+
+A sequence's keys and values fill its slot from column 0, so rows of one batch may have any lengths and any age. A step
+has fixed tensors as inputs and outputs, so that on CUDA it is replayed as a graph (``generate_cuda``).
+
+    slot 0   p p p p p p g g g .        p prompt, g generated, . free
+    slot 1   p p g g g g g . . .
+    slot 2   p p p p g . . . . .
+
+Shapes: B slots, C cache columns, G key-value heads, A head size, V vocabulary, T tokens of the prompts, N prompts.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import DynamicCache
+
+from moesaic.errors import ModelError
+from moesaic.model.attention import packed_attention
+from moesaic.model.decode.routed import fits
+from moesaic.model.decode.sampling import sample
+from moesaic.model.decode.step import after_attention, attend, before_attention
+from moesaic.model.stacks import LayerStacks, stack_layer
+
+_MOST_VARIANTS = 64
+"""Compiled forms of one function: two for each of 30 systems in a process."""
+
+_ALIGNMENT = 8
+"""Cache columns come in multiples of this: fused attention wants rows of the mask to start at 16 bytes."""
+
+
+class SlotBatch:
+    """The slots' tensors and what is done with them.
+
+    Args:
+        model: The model, in evaluation mode; on a GPU its projections are stacked (``stacks``).
+        num_slots: Most rows.
+        capacity: Most tokens a row; rounded up a little.
+        temperature: See ``generate``.
+        top_p: See ``generate``.
+        compile: Compile what lies between the matrix products of a step, once for all layers, rows and lengths.
+
+    Attributes:
+        kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
+    """
+
+    def __init__(
+        self, model: Any, num_slots: int, capacity: int, temperature: float, top_p: float, compile: bool = False
+    ) -> None:
+        self.model, self.decoder, self.head = model, model.get_decoder(), model.get_output_embeddings()
+        self.num_slots, self.capacity = num_slots, -(-capacity // _ALIGNMENT) * _ALIGNMENT
+        self.temperature, self.top_p = temperature, top_p
+        self.device: torch.device = self.head.weight.device
+        self.dtype: torch.dtype = self.decoder.embed_tokens.weight.dtype
+        self.ids_B = torch.zeros(num_slots, dtype=torch.long, device=self.device)
+        self.rows_B = torch.arange(num_slots, device=self.device)
+        self.positions_B = torch.zeros_like(self.ids_B)
+        self.logprobs_B = torch.zeros(num_slots, device=self.device)
+        self.uniforms_B = torch.zeros(num_slots, dtype=torch.double, device=self.device)
+        self.cache: list[tuple[Tensor, Tensor]] = []
+        self._cache_argument = cache_argument(self.decoder)
+        self._window = sliding_window(model.config)
+        # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
+        is_gpu = self.device.type == "cuda"
+        self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
+        self.kernels = [fits(layer) for layer in self.decoder.layers]
+        self._compiles = compile and self.device.type == "cuda"
+        self._before, self._after = before_attention, after_attention
+        if self._compiles:
+            allow_variants()
+            self._before, self._after = torch.compile(before_attention), torch.compile(after_attention)
+
+    def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
+        """Runs prompts as one packed row, fills the slots with their keys and values, samples their first tokens.
+
+        Returns:
+            Place of each prompt's last token in the row.
+        """
+        lengths = [len(prompt) for prompt in prompts]
+        ends_N = torch.tensor(lengths).cumsum(0)
+        positions_T = torch.cat([torch.arange(length) for length in lengths]).to(self.device)
+        slots_T = torch.arange(slots.start, slots.stop).repeat_interleave(torch.tensor(lengths)).to(self.device)
+        filled = DynamicCache()
+        with packed_attention(self.model):
+            hidden_1TD = self.decoder(
+                input_ids=torch.tensor([[token for prompt in prompts for token in prompt]], device=self.device),
+                position_ids=positions_T[None],
+                cu_seqlens=F.pad(ends_N, (1, 0)).int().to(self.device),
+                max_seqlen=max(lengths),
+                use_cache=True,
+                **{self._cache_argument: filled},
+            ).last_hidden_state
+        if not self.cache:
+            self.cache = [(self._new(layer.keys), self._new(layer.values)) for layer in filled.layers]
+        for (keys_BGCA, values_BGCA), new in zip(self.cache, filled.layers, strict=True):
+            keys_BGCA[slots_T, :, positions_T] = new.keys[0].transpose(0, 1)
+            values_BGCA[slots_T, :, positions_T] = new.values[0].transpose(0, 1)
+        rows = slice(slots.start, slots.stop)
+        self.positions_B[rows] = torch.tensor(lengths, device=self.device)
+        last_N = ends_N - 1
+        self._sample(hidden_1TD[0, last_N.to(self.device)], rows)
+        return last_N.tolist()
+
+    def step(self, num_rows: int, num_columns: int) -> None:
+        """Feeds the last token of the first rows and puts the next one in its place.
+
+        Args:
+            num_rows: Rows; more than are active does no harm.
+            num_columns: Columns of the cache that are read: at least the greatest position + 1.
+        """
+        rows = slice(0, num_rows)
+        positions_B, rows_B = self.positions_B[rows], self.rows_B[rows]
+        columns_C = torch.arange(num_columns, device=self.device)
+        seen_BC = columns_C <= positions_B[:, None]
+        if self._window is not None:
+            seen_BC = seen_BC & (columns_C > positions_B[:, None] - self._window)
+        # Added to the scores: made once here, where a mask of truth values is converted anew in every layer.
+        mask_BC = torch.zeros_like(seen_BC, dtype=self.dtype).masked_fill_(~seen_BC, float("-inf"))
+        hidden_BD = self.decoder.embed_tokens(self.ids_B[rows])
+        cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
+        cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
+        self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
+        layers = zip(self.decoder.layers, self._stacks, self.kernels, self.cache, strict=True)
+        for layer, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
+            self._mark((0,), hidden_BD)
+            self._mark((0, 2), keys_BGCA, values_BGCA)
+            query_BGNA = self._before(
+                layer, hidden_BD, cos_BA, sin_BA, keys_BGCA, values_BGCA, rows_B, positions_B, stacks.query_key_value
+            )
+            mixed_BGNA = attend(
+                query_BGNA,
+                keys_BGCA[rows, :, :num_columns],
+                values_BGCA[rows, :, :num_columns],
+                mask_BC,
+                layer.self_attn.scaling,
+            )
+            self._mark((0,), mixed_BGNA)
+            hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up, kernels)
+        # Rows that are not active stay inside the cache, however often they are run.
+        self.positions_B[rows] = (positions_B + 1).clamp(max=self.capacity - 1)
+        self._sample(self.decoder.norm(hidden_BD), rows)
+
+    def tokens(self, slots: range) -> tuple[list[int], list[float]]:
+        """The last sampled tokens of some slots and their log probabilities."""
+        rows = slice(slots.start, slots.stop)
+        return self.ids_B[rows].tolist(), self.logprobs_B[rows].tolist()
+
+    def set_uniforms(self, slots: range, uniforms: Sequence[float]) -> None:
+        """Sets the random numbers of the next sampling."""
+        self.uniforms_B[slots.start : slots.stop] = torch.tensor(uniforms, dtype=torch.double)
+
+    def move(self, source: int, target: int, num_columns: int) -> None:
+        """Copies the first columns of a row, and its state, to another slot."""
+        if source == target:
+            return
+        for layer in self.cache:
+            for part_BGCA in layer:
+                part_BGCA[target, :, :num_columns] = part_BGCA[source, :, :num_columns]
+        for row_state in (self.ids_B, self.positions_B):
+            row_state[target] = row_state[source]
+
+    def _new(self, filled_1GTA: Tensor) -> Tensor:
+        # Zeros, not whatever lies in memory: a masked value still meets a weight of 0, and 0 * NaN is NaN.
+        _, num_groups, _, size = filled_1GTA.shape
+        return filled_1GTA.new_zeros(self.num_slots, num_groups, self.capacity, size)
+
+    def _mark(self, dims: tuple[int, ...], *tensors: Tensor) -> None:
+        """Tells the compiler which sizes vary, so that it compiles once and not for each."""
+        if self._compiles:
+            for tensor in tensors:
+                for dim in dims:
+                    if tensor.shape[dim] > 1:  # a size of 1 is always compiled apart
+                        torch._dynamo.mark_dynamic(tensor, dim)
+
+    def _sample(self, hidden_BD: Tensor, rows: slice) -> None:
+        logits_BV = self.head(hidden_BD).float()
+        self.ids_B[rows], self.logprobs_B[rows] = sample(logits_BV, self.uniforms_B[rows], self.temperature, self.top_p)
+
+
+def allow_variants() -> None:
+    """Lets the compiler keep a form of the two functions for every system that a process decodes.
+
+    The base, each forced expert and the routed model need one each for a single row and for several. Beyond its limit,
+    8, the compiler gives a function up, and everything decoded after that runs uncompiled.
+    """
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, _MOST_VARIANTS)
+
+
+def cache_argument(decoder: Any) -> str:
+    """Name under which a decoder takes its cache: ``cache`` in newer transformers, ``past_key_values`` before."""
+    names = inspect.signature(type(decoder).forward).parameters
+    return "cache" if "cache" in names else "past_key_values"
+
+
+def sliding_window(config: Any) -> int | None:
+    """The sliding window that all layers share, in tokens, or None.
+
+    Raises:
+        ModelError: Layers with and without a window in one model.
+    """
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if len(kinds) > 1:
+        raise ModelError(
+            f"layers of several kinds ({', '.join(sorted(kinds))}) cannot be decoded here: use another base"
+        )
+    window: int | None = getattr(config, "sliding_window", None)
+    return None if kinds == {"full_attention"} else window

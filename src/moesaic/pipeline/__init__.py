@@ -1,0 +1,1 @@
+"""A run: its stages in order, what they share, and what a run will do."""

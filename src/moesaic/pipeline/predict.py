@@ -1,0 +1,261 @@
+"""The predict stage: losses on the test split and generated programs, one file per system and language.
+
+Files appear by rename, so a killed stage goes on with the first file that is missing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from moesaic.data.examples import Example
+from moesaic.data.packing import PackedBatch
+from moesaic.data.prompts import EncodedExample, PromptFormat
+from moesaic.evaluate.benchmarks import completion_row, problem_ids
+from moesaic.evaluate.routing import RoutingSums
+from moesaic.evaluate.table import system_folder
+from moesaic.execution.problems import Problem
+from moesaic.files import write_json, write_json_lines
+from moesaic.model.attention import packed_attention
+from moesaic.model.decode.generate import Generation, generate
+from moesaic.model.loss import example_losses
+from moesaic.model.moe import expert_names, force_base, force_expert, record_routing
+from moesaic.pipeline.session import Session
+from moesaic.progress import Bar
+from moesaic.recipe import PredictRecipe
+
+
+def measure_systems(session: Session, folder: Path) -> None:
+    """Writes losses, routing and generated programs of every system of a recipe, unless they are there.
+
+    Args:
+        session: The recipe's session; its model stages are finished.
+        folder: The stage's folder.
+    """
+    options, languages = session.recipe.predict, session.recipe.data.languages
+    examples = {name: session.examples(name, options.split) for name in languages}
+    encoded = {name: [session.prompt.encode(example) for example in examples[name]] for name in languages}
+
+    benchmarks = session.benchmarks()
+
+    def measure(
+        system: str,
+        model: Any,
+        losses_on: tuple[str, ...],
+        programs_in: tuple[str, ...],
+        routing_path: Path | None = None,
+    ) -> None:
+        write_losses(
+            folder / "losses" / f"{system_folder(system)}.jsonl",
+            system,
+            model,
+            [example for name in losses_on for example in examples[name]],
+            [example for name in losses_on for example in encoded[name]],
+            languages,
+            options,
+            routing_path,
+        )
+        write_predictions(
+            folder / "predictions" / system_folder(system),
+            system,
+            model,
+            session.prompt,
+            {name: examples[name][: options.limit] for name in programs_in},
+            options,
+            session.recipe.seed,
+        )
+        for benchmark, problems in benchmarks.items():
+            write_completions(
+                folder / "benchmarks" / benchmark / system_folder(system),
+                system,
+                model,
+                session.prompt,
+                {name: problems[name] for name in programs_in if name in problems},
+                options,
+                session.recipe.seed,
+            )
+
+    dtype = session.base.model.dtype
+    with session.loaded(session.workspace.path("compose") / "model", dtype) as model:
+        with force_base(model):
+            measure("base", model, languages, languages)
+        for name in languages:
+            with force_expert(model, name):
+                measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
+    del model  # the next one may have a base of its own, and the device no room for both
+    if session.recipe.reward.rounds > 0:
+        with session.loaded(session.workspace.path("gate") / "model", dtype) as model:
+            measure("moe:likelihood", model, languages, languages)
+        del model
+    with session.loaded(session.final_model, dtype) as model:
+        measure("moe", model, languages, languages, folder / "routing.json")
+    del model
+    for name in session.recipe.compare:
+        from moesaic.train.baselines import baseline_model
+
+        with baseline_model(session.base, session.workspace.path(f"baselines/{name}")) as model:
+            measure(name, model, languages, languages)
+
+
+def write_losses(
+    path: Path,
+    system: str,
+    model: nn.Module,
+    examples: Sequence[Example],
+    encoded: Sequence[EncodedExample],
+    languages: Sequence[str],
+    options: PredictRecipe,
+    routing_path: Path | None = None,
+) -> None:
+    """Writes the loss of every example under one system, with the routing in it if wanted, unless they are there.
+
+    Losses and routing come out of the same forward passes: if either file is missing, both are made again.
+
+    Args:
+        path: JSON Lines file: id, language, loss_sum (nats), code_tokens.
+        system: Name shown.
+        model: The model, already set to be that system.
+        examples: The examples.
+        encoded: The same, encoded.
+        languages: All languages of the run.
+        options: Row length.
+        routing_path: JSON file for the :class:`RoutingStatistics` of a composed model and its ``own_expert()``.
+    """
+    if path.exists() and (routing_path is None or routing_path.exists()):
+        return
+    routing = None if routing_path is None else RoutingSums(expert_names(model), languages)
+    recording: Any = nullcontext({}) if routing is None else record_routing(model)
+    title = f"loss of {system}" if routing is None else f"loss and routing of {system}"
+    with Bar(title, len(examples), "programs") as bar, packed_attention(model), recording as routings:
+
+        def finish(row: PackedBatch) -> None:
+            if routing is not None:
+                routing.add(routings, row)
+            bar.advance(len(row.example_ids_D))
+
+        sums_N2 = example_losses(model, encoded, languages, options.row_tokens, on_row=finish)
+    write_json_lines(
+        path,
+        (
+            {"id": example.id, "language": example.language, "loss_sum": loss, "code_tokens": int(tokens)}
+            for example, (loss, tokens) in zip(examples, sums_N2.tolist(), strict=True)
+        ),
+    )
+    if routing is not None and routing_path is not None:
+        statistics = routing.statistics()
+        write_json(routing_path, statistics.to_dict() | {"own_expert": statistics.own_expert()})
+
+
+def write_predictions(
+    folder: Path,
+    system: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    examples: Mapping[str, Sequence[Example]],
+    options: PredictRecipe,
+    seed: int,
+) -> None:
+    """Writes one generated program per example, a file per language, unless the file is there.
+
+    Args:
+        folder: Gets ``<language>.jsonl``: id, language, text, reference, prediction, num_tokens, stopped.
+        system: Name shown.
+        model: The model, already set to be that system.
+        prompt: Prompts and stop tokens.
+        examples: Tasks per language; decoded together, so that batches stay full.
+        options: Length, batch size, sampling.
+        seed: Seed of sampling.
+    """
+    missing = {name: items for name, items in examples.items() if items and not (folder / f"{name}.jsonl").exists()}
+    tasks = [example for items in missing.values() for example in items]
+    if not tasks:
+        return
+    prompts = [prompt.prompt_ids(example.text, example.language) for example in tasks]
+    generations = _generate(f"programs of {system}", model, prompt, prompts, options, seed)
+    rows = iter(zip(tasks, generations, strict=True))
+    for name, items in missing.items():
+        predictions = [_prediction(prompt, *row) for row in itertools.islice(rows, len(items))]
+        write_json_lines(folder / f"{name}.jsonl", predictions)
+
+
+def write_completions(
+    folder: Path,
+    system: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    problems: Mapping[str, Sequence[Problem]],
+    options: PredictRecipe,
+    seed: int,
+) -> None:
+    """Writes one completion per benchmark problem, a file per language, unless the file is there.
+
+    Args:
+        folder: Gets ``<language>.jsonl``, which ``moesaic execute`` reads as it is.
+        system: Name shown.
+        model: The model, already set to be that system.
+        prompt: Prompts and stop tokens.
+        problems: Problems per language.
+        options: Length, batch size, sampling.
+        seed: Seed of sampling.
+    """
+    missing = {name: items for name, items in problems.items() if not (folder / f"{name}.jsonl").exists()}
+    tasks = [problem for items in missing.values() for problem in items]
+    if not tasks:
+        return
+    prompts = [problem_ids(prompt, problem) for problem in tasks]
+    generations = iter(_generate(f"{folder.parent.name} of {system}", model, prompt, prompts, options, seed))
+    for name, items in missing.items():
+        rows = []
+        for problem, generation in zip(items, itertools.islice(generations, len(items)), strict=True):
+            text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            rows.append(completion_row(problem, text, len(generation.ids), generation.stopped))
+        write_json_lines(folder / f"{name}.jsonl", rows)
+
+
+def _generate(
+    title: str,
+    model: nn.Module,
+    prompt: PromptFormat,
+    prompts: Sequence[Sequence[int]],
+    options: PredictRecipe,
+    seed: int,
+) -> list[Generation]:
+    num_tokens = 0
+    with Bar(title, len(prompts), "programs") as bar:
+
+        def count(new: int) -> None:
+            nonlocal num_tokens
+            num_tokens += new
+            bar.advance(0, tokens=num_tokens)
+
+        return generate(
+            model,
+            prompts,
+            max_new_tokens=options.max_new_tokens,
+            stop_ids=prompt.stop_ids,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            seed=seed,
+            batch_size=options.batch_size,
+            compile=options.compile,
+            on_progress=bar.advance,
+            on_step=count,
+        )
+
+
+def _prediction(prompt: PromptFormat, example: Example, generation: Generation) -> dict[str, Any]:
+    text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+    return {
+        "id": example.id,
+        "language": example.language,
+        "text": example.text,
+        "reference": example.code,
+        "prediction": prompt.extract_code(text),
+        "num_tokens": len(generation.ids),
+        "stopped": generation.stopped,
+    }

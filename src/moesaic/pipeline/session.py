@@ -1,0 +1,236 @@
+"""What the stages of a run share: recipe, workspace, device, base model, prompts and examples.
+
+Everything heavy is made when a stage first asks for it, so that a run whose stages are all finished imports no torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moesaic.data.examples import Example, read_examples
+from moesaic.errors import DataError, ModelError, RecipeError
+from moesaic.files import digest_of, file_digest, read_json
+from moesaic.languages import suggest
+from moesaic.progress import say
+from moesaic.recipe import Recipe
+from moesaic.workspace import Stage, Workspace
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from moesaic.data.prompts import EncodedExample, PromptFormat
+    from moesaic.execution.problems import Problem
+    from moesaic.model.backbone import Base
+
+
+class Session:
+    """One recipe's workspace, and the base model once something needs it.
+
+    Args:
+        recipe: The recipe.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.workspace = Workspace(recipe.workspace)
+
+    @functools.cached_property
+    def accelerator(self) -> Accelerator:
+        """Device, precision and processes."""
+        import torch
+        from accelerate import Accelerator
+
+        dtype = self.recipe.base.dtype
+        half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+        trackers = _installed_trackers(self.recipe.trackers)
+        accelerator = Accelerator(
+            mixed_precision="bf16" if half else "no",
+            cpu=not torch.cuda.is_available(),
+            log_with=trackers or None,
+            project_dir=self.workspace.root / "trackers" if trackers else None,
+        )
+        if trackers:
+            accelerator.init_trackers("moesaic", config={"recipe": self.recipe.name, "digest": self.recipe.digest()})
+        return accelerator
+
+    @functools.cached_property
+    def base(self) -> Base:
+        """The base model, loaded once; whoever changes it puts it back."""
+        from moesaic.model.backbone import load_base
+
+        started = time.monotonic()
+        spec = self.recipe.base
+        base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize)
+        say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
+        return base
+
+    def drop_base(self) -> None:
+        """Lets go of the base, if it is loaded: the next who asks for it gets it from the disk."""
+        self.__dict__.pop("base", None)
+
+    @functools.cached_property
+    def prompt(self) -> PromptFormat:
+        """Prompts of the base's tokenizer."""
+        from moesaic.data.prompts import PromptFormat
+        from moesaic.model.backbone import load_tokenizer
+        from moesaic.model.base_files import resolve_base
+
+        if "base" in self.__dict__:
+            return PromptFormat(self.base.tokenizer)
+        return PromptFormat(load_tokenizer(resolve_base(self.recipe.base.model)))
+
+    def close(self) -> None:
+        """Lets the experiment trackers write what they hold back."""
+        if "accelerator" in self.__dict__:
+            self.accelerator.end_training()
+
+    def check_context(self, max_tokens: int) -> None:
+        """Refuses examples longer than the base can read.
+
+        Raises:
+            RecipeError: ``data.max_tokens`` is above the base's context.
+        """
+        from moesaic.model.base_files import resolve_base
+
+        config = read_json(resolve_base(self.recipe.base.model).path / "config.json")
+        context = int(config["max_position_embeddings"])
+        if max_tokens > context:
+            raise RecipeError(
+                [
+                    f"data.max_tokens: {max_tokens:,} is more than the context of {self.recipe.base.model}: "
+                    f"use at most {context:,}"
+                ]
+            )
+
+    def examples(self, language: str, split: str) -> list[Example]:
+        """Returns one language's examples of a split.
+
+        Raises:
+            DataError: The data stage has not run, or the split is empty.
+        """
+        return read_examples(self.workspace.path("data") / language / f"{split}.jsonl")
+
+    def encoded(self, split: str, languages: tuple[str, ...] | None = None) -> list[EncodedExample]:
+        """Returns the encoded examples of some or all languages."""
+        chosen = languages or self.recipe.data.languages
+        return [self.prompt.encode(example) for name in chosen for example in self.examples(name, split)]
+
+    @contextmanager
+    def stage(self, name: str, digest: str) -> Iterator[Stage | None]:
+        """Opens a stage, or yields None when it is finished."""
+        if self.workspace.is_done(name, digest):
+            say(f"{name}: finished earlier, skipped")
+            yield None
+            return
+        with self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
+            yield stage
+        manifest = self.workspace.manifest(name)
+        say(f"{name}: done in {manifest['seconds'] if manifest else 0:,.0f} s -> {self.workspace.path(name)}")
+
+    def data_digest(self, *languages: str, splits: tuple[str, ...] = ("train", "validation", "test")) -> str:
+        """Returns a digest of the examples that a stage reads.
+
+        Raises:
+            DataError: The data stage has not run, or not for these languages.
+        """
+        folder = self.workspace.path("data")
+        names = languages or self.recipe.data.languages
+        if self.workspace.manifest("data") is None:
+            raise DataError(f"there is no data in {folder}: run moesaic data RECIPE first")
+        missing = [name for name in names if not (folder / name).is_dir()]
+        if missing:
+            raise DataError(
+                f"there is no {', '.join(missing)} in {folder}, which was made before it came to data.languages: "
+                "run moesaic data RECIPE first"
+            )
+        return digest_of(
+            [[name, split, file_digest(folder / name / f"{split}.jsonl")] for name in names for split in splits]
+        )
+
+    def section(self, *names: str) -> dict[str, Any]:
+        """Returns recipe sections and the seed, for a digest."""
+        return self.recipe.model_dump(mode="json", include={*names, "seed"})
+
+    def benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
+        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
+        from moesaic.evaluate.benchmarks import held_out
+        from moesaic.execution.problems import read_problems
+
+        if self.recipe.predict.limit == 0:
+            return {}
+        found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
+        if "mbxp" in found and self.recipe.data.trains_on_mbxp:
+            found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)
+        return {
+            name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
+            for name, problems in found.items()
+        }
+
+    @property
+    def final_model(self) -> Path:
+        """Model folder that the last of the recipe's training stages leaves."""
+        return self.workspace.path("reward" if self.recipe.reward.rounds > 0 else "gate") / "model"
+
+    def trained_experts(self) -> dict[str, Path]:
+        """Returns the adapter folder of each language's expert.
+
+        Raises:
+            ModelError: An expert was trained on another base than the recipe's.
+        """
+        folders = {name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages}
+        for name, folder in folders.items():
+            trained_on = read_json(folder / "training.json")["base_digest"]
+            if trained_on != self.base.digest:
+                raise ModelError(
+                    f"{folder} was trained on another base (digest {trained_on[:12]}) than what is at "
+                    f"{self.recipe.base.model} now ({self.base.digest[:12]}): give base.model the earlier one, or "
+                    f"train it again with moesaic experts RECIPE only={name}"
+                )
+        return folders
+
+    @contextmanager
+    def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
+        """The base composed as a model folder says, taken apart afterwards; or the folder's own base, in its place."""
+        import torch
+
+        from moesaic.checkpoint.native import load_moe, read_model_folder
+        from moesaic.model.moe import decompose
+
+        own_base = read_model_folder(folder).has_own_base
+        if own_base:
+            self.drop_base()  # a device that has room for one base need not have it for two
+        model, _, _ = load_moe(
+            folder,
+            device=self.accelerator.device,
+            base=None if own_base else self.base,
+            factor_dtype=torch.float32 if dtype is None else dtype,
+        )
+        try:
+            yield model
+        finally:
+            decompose(model)
+
+
+def _installed_trackers(names: Sequence[str]) -> list[str]:
+    """The names, checked: accelerate passes over a tracker that is not installed."""
+    if not names:
+        return []
+    from accelerate.tracking import get_available_trackers
+    from accelerate.utils import LoggerType
+
+    known = sorted(str(kind) for kind in LoggerType.list() if str(kind) != "all")
+    installed = {str(kind) for kind in get_available_trackers()}
+    problems = [f"trackers: unknown {name!r}: {suggest(name, known)}" for name in names if name not in known]
+    problems += [
+        f"trackers: the package of {name!r} is not installed: install it or leave it out"
+        for name in names
+        if name in known and name not in installed
+    ]
+    if problems:
+        raise RecipeError(problems)
+    return list(names)

@@ -1,0 +1,203 @@
+"""The recipe: one frozen, typed tree that says everything about a run.
+
+A recipe is a YAML file; ``key.subkey=value`` on the command line replaces single values. The schema is closed: an
+unknown key is refused with the nearest known one, and one error lists every problem. Nothing here touches the disk
+beyond the YAML file, the network or a device. The text under each field is its documentation: ``docs/recipe.md`` is
+made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import field_validator, model_validator
+
+from moesaic.errors import RecipeError
+from moesaic.files import digest_of
+from moesaic.languages import LANGUAGES
+from moesaic.recipe.problems import StandIns, check
+from moesaic.recipe.sections import (
+    ATTENTION_TARGETS,
+    MBXP_PREFIX,
+    MLP_TARGETS,
+    BaseRecipe,
+    DataRecipe,
+    EvaluateRecipe,
+    ExpertsRecipe,
+    GateRecipe,
+    Optimisation,
+    PredictRecipe,
+    RewardRecipe,
+    Section,
+)
+
+__all__ = [
+    "ATTENTION_TARGETS",
+    "MBXP_PREFIX",
+    "MLP_TARGETS",
+    "BaseRecipe",
+    "Baseline",
+    "DataRecipe",
+    "EvaluateRecipe",
+    "ExpertsRecipe",
+    "GateRecipe",
+    "Optimisation",
+    "PredictRecipe",
+    "Recipe",
+    "RewardRecipe",
+    "load_recipe",
+    "read_tree",
+]
+
+Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow"]
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    name: str = ""
+    """Folder name below the runs folder; the file's name by default."""
+    seed: int = 0
+    """Seed of everything random."""
+    output: Path = Path("runs")
+    """Folder that holds the workspaces."""
+    base: BaseRecipe
+    """The base model."""
+    data: DataRecipe
+    """The data."""
+    experts: ExpertsRecipe = ExpertsRecipe()
+    """The experts."""
+    gate: GateRecipe = GateRecipe()
+    """The gating network."""
+    reward: RewardRecipe = RewardRecipe()
+    """Training on the model's own programs; left out by default."""
+    predict: PredictRecipe = PredictRecipe()
+    """What runs the models."""
+    evaluate: EvaluateRecipe = EvaluateRecipe()
+    """What judges their output."""
+    compare: tuple[Baseline, ...] = ()
+    """Baselines that join the table, each made in a stage of its own; see docs/baselines.md."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers known to accelerate (``tensorboard``, ``wandb``, ...)."""
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if "/" in value or value.startswith("."):
+            raise ValueError(f"{value!r} is not a folder name: no slash, no leading dot")
+        return value
+
+    @model_validator(mode="after")
+    def _top_k_fits(self) -> Self:
+        if self.gate.kind != "softmax" and self.gate.top_k > len(self.data.languages):
+            raise ValueError(
+                f"gate.top_k is {self.gate.top_k} but there are {len(self.data.languages)} experts (data.languages): "
+                f"use 1 to {len(self.data.languages)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shared_delta_folds(self) -> Self:
+        if self.gate.shared_rank > 0 and self.base.quantize != "none":
+            raise ValueError(
+                f"gate.shared_rank is {self.gate.shared_rank}, but base.quantize is {self.base.quantize}: a delta "
+                "cannot be folded into 4-bit weights; set gate.shared_rank: 0 or base.quantize: none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sampled_programs_fit(self) -> Self:
+        longest, options = self.data.max_tokens, self.reward
+        if options.rounds > 0 and options.max_new_tokens >= longest:
+            raise ValueError(
+                f"reward.max_new_tokens is {options.max_new_tokens:,}, which leaves no room for a prompt in "
+                f"data.max_tokens, {longest:,}: lower the one or raise the other"
+            )
+        if options.rounds > 0 and options.row_tokens < longest:
+            raise ValueError(
+                f"reward.row_tokens is {options.row_tokens:,}, but a prompt and its program may have {longest:,} "
+                "tokens (data.max_tokens): use at least as many"
+            )
+        return self
+
+    @property
+    def workspace(self) -> Path:
+        """Folder of this run."""
+        return self.output / self.name
+
+    def digest(self) -> str:
+        """Returns a digest of everything that influences results (not where they are written)."""
+        return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers"}))
+
+
+_STAND_INS: StandIns = {
+    ("base",): lambda _: {"model": ""},
+    ("base", "model"): lambda _: "",
+    ("data",): lambda _: {"source": ""},
+    ("data", "source"): lambda _: "",
+    # as many as were meant: gate.top_k is compared with their number
+    ("data", "languages"): lambda found: list(LANGUAGES)[: len(found) if isinstance(found, list) and found else None],
+}
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe file and applies ``a.b=value`` overrides (values are YAML).
+
+    Raises:
+        RecipeError: Lists every problem of the file and the overrides.
+    """
+    tree, problems = read_tree(path, overrides)
+    recipe, found = check(Recipe, tree, _STAND_INS)
+    problems += found
+    if problems or recipe is None:
+        raise RecipeError(problems, str(path))
+    return recipe
+
+
+def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Reads a recipe file and its overrides as they stand, unchecked; returns the tree and the overrides' problems.
+
+    Raises:
+        RecipeError: The file is missing or holds no tree.
+    """
+    tree = _read_yaml(path)
+    problems: list[str] = []
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            problems.append(f"override {override!r}: write key.subkey=value")
+            continue
+        try:
+            _set(tree, key.split("."), yaml.safe_load(text))
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            problems.append(f"override {override!r}: {' '.join(str(error).split())}")
+    if tree.get("name") in (None, ""):
+        tree["name"] = path.stem
+    return tree, problems
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
+    except IsADirectoryError:
+        raise RecipeError(["is a folder; a recipe is a YAML file"], str(path)) from None
+    except OSError as error:
+        raise RecipeError([f"cannot be read: {error.strerror}"], str(path)) from error
+    except (yaml.YAMLError, ValueError) as error:  # also bytes that are no text, and dates that do not exist
+        raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
+    if not isinstance(tree, dict):
+        raise RecipeError(["must hold keys and values (base:, data:, ...)"], str(path))
+    return tree
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+    for position, key in enumerate(keys[:-1]):
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise TypeError(f"{'.'.join(keys[: position + 1])} is a value, not a section")
+    tree[keys[-1]] = value

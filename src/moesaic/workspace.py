@@ -1,0 +1,185 @@
+"""Workspaces: a folder per stage, each published by rename with a manifest, or not there at all.
+
+    runs/<recipe>/
+        experts/.python.partial/     being made; kept after a kill, so that the stage can resume
+        experts/python/              finished: all its files and manifest.json
+
+A stage counts as finished when its manifest is there and carries the digest of what went into it (recipe sections,
+input manifests). The manifest is written last and the folder renamed after that, so a kill at any moment leaves either
+the old result, or the new one, or a partial folder that nothing takes for finished. A kill between the manifest and the
+rename loses nothing: the next look at the stage publishes what is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from moesaic.errors import CheckpointError, RecipeError
+from moesaic.files import digest_of, file_digest, read_json, space_errors, write_json
+
+MANIFEST = "manifest.json"
+_MARK = ".digest"
+_PACKAGES = ("moesaic", "torch", "transformers", "peft", "accelerate", "tree-sitter", "sacrebleu", "numpy")
+
+
+class Stage:
+    """A stage that is being made: write its files below ``folder``.
+
+    Attributes:
+        folder: Where to write; renamed to its final name on success.
+        resumed: True when an earlier, killed attempt with the same digest left its files here.
+        notes: Facts to store in the manifest beside the standard ones.
+    """
+
+    def __init__(self, folder: Path, resumed: bool) -> None:
+        self.folder = folder
+        self.resumed = resumed
+        self.notes: dict[str, Any] = {}
+
+
+class Workspace:
+    """The folder of one recipe's run.
+
+    Args:
+        root: Created when missing.
+
+    Raises:
+        RecipeError: The folder cannot be made there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            with space_errors(root):
+                root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError([f"output: cannot make the folder {root} ({error.strerror}); name another"]) from error
+
+    def path(self, name: str) -> Path:
+        """Returns the folder of a finished stage, whether or not it is there."""
+        return self.root / name
+
+    def manifest(self, name: str) -> dict[str, Any] | None:
+        """Returns a finished stage's manifest, or None when it is not finished or a file is gone."""
+        return _whole_manifest(self.path(name))
+
+    def is_done(self, name: str, digest: str) -> bool:
+        """True when the stage was finished from exactly these inputs and its files are whole."""
+        partial = _partial(self.path(name))
+        made = _whole_manifest(partial)
+        if made is not None and made.get("digest") == digest:
+            _publish(partial, self.path(name))  # killed between the manifest and the rename
+        manifest = self.manifest(name)
+        return manifest is not None and manifest.get("digest") == digest
+
+    def output_digest(self, name: str) -> str:
+        """Returns a digest of a finished stage's files, for the stages built on it.
+
+        Raises:
+            CheckpointError: The stage is not finished.
+        """
+        manifest = self.manifest(name)
+        if manifest is None:
+            raise CheckpointError(f"stage {name!r} is not finished in {self.root}: run it first (moesaic run RECIPE)")
+        return str(manifest["output_digest"])
+
+    @contextlib.contextmanager
+    def stage(self, name: str, digest: str, *, seed: int | None = None, resumable: bool = True) -> Iterator[Stage]:
+        """Makes a stage: yields its partial folder, publishes it with a manifest when the block ends without error.
+
+        Args:
+            name: Stage name; may hold a slash (``experts/python``).
+            digest: Digest of all that goes into it.
+            seed: Seed to note in the manifest.
+            resumable: Keep an earlier partial folder of the same digest; otherwise start empty.
+
+        Raises:
+            SpaceError: The disk is full; the partial folder stays, nothing is published.
+        """
+        final = self.path(name)
+        partial = _partial(final)
+        mark = partial / _MARK
+        resumed = resumable and mark.exists() and mark.read_text() == digest
+        with space_errors(partial):
+            if not resumed:
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
+                mark.write_text(digest)
+            (partial / MANIFEST).unlink(missing_ok=True)
+            stage, started = Stage(partial, resumed), time.monotonic()
+            yield stage
+            write_json(partial / MANIFEST, self._describe(stage, digest, seed, time.monotonic() - started))
+            _publish(partial, final)
+
+    def _describe(self, stage: Stage, digest: str, seed: int | None, seconds: float) -> dict[str, Any]:
+        partial = stage.folder
+        own = {partial / MANIFEST, partial / _MARK}
+        files = sorted(path for path in partial.rglob("*") if path.is_file() and path not in own)
+        digests = {str(path.relative_to(partial)): file_digest(path) for path in files}
+        return {
+            **stage.notes,
+            "digest": digest,
+            "output_digest": digest_of(digests),
+            "files": {str(path.relative_to(partial)): path.stat().st_size for path in files},
+            "seed": seed,
+            "seconds": round(seconds, 3),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "versions": versions(),
+            "hardware": hardware(),
+        }
+
+
+def _partial(final: Path) -> Path:
+    return final.with_name(f".{final.name}.partial")
+
+
+def _whole_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder, or None when it is missing or a file that it names is not there in full."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
+    files = manifest["files"].items()
+    whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
+    return manifest if whole else None
+
+
+def _publish(partial: Path, final: Path) -> None:
+    """Puts a whole partial folder in its final place."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    partial.rename(final)
+    (final / _MARK).unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Returns processor, cores and, when torch is loaded and sees one, the GPU."""
+    facts: dict[str, Any] = {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        facts["gpu"] = torch.cuda.get_device_name(0)
+        facts["gpu_memory_gib"] = round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1)
+    return facts

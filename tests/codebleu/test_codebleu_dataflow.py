@@ -1,0 +1,121 @@
+"""Edges of the strict data flow, construct by construct, against edges written down by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from moesaic.codebleu.dataflow_rules import _Visitor, data_flow
+from moesaic.codebleu.tree import FlatTree
+
+
+def definitions(source: str, language: str) -> set[str]:
+    """Every ``target<source`` pair of variable names."""
+    events = _Visitor(FlatTree(source, language), language).run()
+    variables = events.resolve()
+    return {
+        f"{occurrence.name}<{events.occurrences[origin].name}"
+        for index, occurrence in enumerate(events.occurrences)
+        for origin in occurrence.sources or ()
+        if variables[index] and variables[origin]
+    }
+
+
+def reads(source: str, language: str) -> int:
+    """Read-from edges of the whole program: one for every definition that may reach a read."""
+    flow = data_flow(FlatTree(source, language), language)
+    return sum(count for (_, relation, _), count in flow.items() if relation == "comesFrom")
+
+
+JAVA = "class A {{ int n; void f(int a, int b, int[] xs) {{ {} }} }}"
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "expected"),
+    [
+        ("python", "a = 1\nb = c = a", "c<a b<c"),
+        ("python", "a, b = b, a", "a<b b<a"),
+        ("python", "a, (b, c) = x, y", "a<x b<y c<y"),
+        ("python", "a, *b = x", "a<x b<x"),
+        ("python", "a += b", "a<a a<b"),
+        ("python", "a[i] = b", "a<a a<i a<b"),
+        ("python", "a.b.c = d", "a<a a<d"),
+        ("python", "for i, (j, k) in enumerate(x): a = j", "i<x j<x k<x a<j"),
+        ("python", "a = [i * j for i in x if i]", "i<x a<i a<j"),
+        ("python", "a = {k: v for k, v in x}", "k<x v<x a<k a<v"),
+        ("python", "if (a := b): pass", "a<b"),
+        ("python", "with open(x) as a: pass", "a<x"),
+        ("python", "a = f(b, c=d)", "a<b a<d"),
+        ("python", "def f(a, b=c): d = a", "b<c d<a"),
+        ("python", "f = lambda a: a + b", ""),
+        ("python", "class A:\n    def f(self, n):\n        self.n = n\n        m = self.n", "n<n m<n"),
+        ("python", 'a = f"{b}"', "a<b"),
+        ("java", JAVA.format("int c = a; c += b; c++; b = c = a;"), "c<a c<c c<b b<c"),
+        ("java", JAVA.format("for (int x : xs) a = x;"), "x<xs a<x"),
+        ("java", JAVA.format("this.n = a; b = n;"), "n<a b<n"),
+        ("java", JAVA.format("xs[a] = b; a = xs[b].length;"), "xs<xs xs<a xs<b a<xs a<b"),
+        ("java", JAVA.format("a = Math.max(a, b);"), "a<a a<b"),
+        ("java", JAVA.format("try (R r = g(a)) { b = r; } catch (E e) { }"), "r<a b<r"),
+        ("javascript", "let a = b, c; c = a;", "a<b c<a"),
+        ("javascript", "for (const [k, v] of xs) { a = v; }", "k<xs v<xs a<v"),
+        ("javascript", "for (k in xs) a = k;", "k<xs a<k"),
+        ("javascript", "const {a, b: c, d = e, ...f} = o;", "a<o c<o d<o d<e f<o"),
+        ("javascript", "[a, b] = [b, a];", "a<b b<a"),
+        ("javascript", "a ??= b; --c; o.p = d;", "a<a a<b c<c o<o o<d"),
+        ("javascript", "x = (p, q = r) => p + q;", "q<r"),
+        ("cpp", "int f(int a) { int b = a, *p = &a, c[2] = {a, b}; *p = b; }",
+         "b<a p<a c<a c<b p<p p<b"),
+        ("cpp", "void f(V &xs) { for (auto &x : xs) y = x; for (int i = 0; i < 3; i++) y += i; }",
+         "x<xs y<x i<i y<y y<i"),
+        ("cpp", "void f(P q) { auto [a, b] = q; q->x = a; q.y[b] = a; }", "a<q b<q q<q q<a q<b"),
+        ("cpp", "struct S { int n = 1; void f(int a) { this->n = a; int b = n; } };", "n<a b<n"),
+        ("c", "int f(int a) { int b; b = a; a <<= b; return b; }", "b<a a<a a<b"),
+        ("csharp", "class A { void F(int a) { var b = a; foreach (var x in b) a += x; (a, b) = (b, a); } }",
+         "b<a x<b a<a a<x a<b"),
+        ("php", "<?php $a = $b; foreach ($a as $k => $v) { $c .= $v; } [$a, $b] = [$b, $a]; $c[$a] = 1;",
+         "$a<$b $k<$a $v<$a $c<$c $c<$v $b<$a $c<$a"),
+    ],
+)  # fmt: skip
+def test_definitions(language, source, expected):
+    assert definitions(source, language) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "expected"),
+    [
+        ("python", "a = 1\na = 2\nf(a)", 1),
+        ("python", "a = 1\nif f(): a = 2\nf(a)", 2),
+        ("python", "if f(): a = 1\nelif g(): a = 2\nelse: a = 3\nf(a)", 3),
+        ("python", "a = 1\nwhile f(): a = 2\nf(a)", 2),
+        ("python", "a = 1\nwhile True:\n    f(a)\n    a = 2", 2),
+        ("python", "a = 1\nfor _ in f():\n    a = 2\n    break\nelse:\n    a = 3\nf(a)", 2),
+        ("python", "def f():\n    a = 1\n    return a\n    a = 2\ndef g(a): return a", 2),
+        ("python", "try: a = 1\nexcept E: a = 2\nf(a)", 2),
+        ("python", "match f():\n    case 1: a = 1\n    case _: a = 2\nf(a)", 2),
+        ("java", JAVA.format("a = 1; switch (g()) { case 1: a = 2; break; case 2: a = 3; } g(a);"), 3),
+        ("java", JAVA.format("a = 1; switch (g()) { case 1 -> a = 2; default -> a = 3; } g(a);"), 2),
+        ("java", JAVA.format("do { a = 1; } while (g()); g(a);"), 1),
+        ("java", JAVA.format("while (g()) { if (h()) continue; a = 1; } g(a);"), 2),
+        ("javascript", "let a = 1; { let a = 2; f(a); } f(a);", 2),
+        ("cpp", "void f() { int a; cin >> a; g(a); }", 1),
+    ],
+)
+def test_reads_see_every_definition_that_may_reach_them(language, source, expected):
+    assert reads(source, language) == expected
+
+
+def test_variables_of_two_scopes_are_two():
+    one = "def f(a): return a\ndef g(a): return a"
+    two = "def f(a): return a\ndef g(b): return b"
+    assert data_flow(FlatTree(one, "python"), "python") == data_flow(FlatTree(two, "python"), "python")
+
+
+def test_global_statement_makes_a_name_the_programs():
+    own = "a = 1\ndef f():\n    a = 2\nb = a"
+    shared = "a = 1\ndef f():\n    global a\n    a = a + 1\nb = a"
+    assert "a<a" in definitions(shared, "python")
+    assert "a<a" not in definitions(own, "python")
+
+
+def test_functions_modules_and_types_are_no_variables():
+    assert not data_flow(FlatTree("import os\nprint(os.path, len)\nf()", "python"), "python")
+    assert not data_flow(FlatTree('class A { void f() { System.out.println("x"); } }', "java"), "java")

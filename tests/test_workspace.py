@@ -1,0 +1,248 @@
+import errno
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moesaic import workspace as artifacts
+from moesaic.errors import CheckpointError, RecipeError, SpaceError
+from moesaic.files import digest_of, file_digest, read_json, require_space, space_errors, write_json
+from moesaic.workspace import MANIFEST, Workspace, hardware, versions
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def make(workspace, digest="d1", text="hello", *, error=None, seen=None, **options):
+    """Makes the stage ``data``; fails with ``error`` and notes in ``seen`` what it found there."""
+    with workspace.stage("data", digest, **options) as stage:
+        if seen is not None:
+            seen.append((stage.resumed, (stage.folder / "file.txt").exists()))
+        (stage.folder / "file.txt").write_text(text)
+        if error is not None:
+            raise error
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_digest_ignores_the_order_of_keys(value):
+    assert digest_of(value) == digest_of(dict(reversed(value.items())))
+
+
+def test_digest_sees_every_change():
+    assert len({digest_of(value) for value in ({"a": 1}, {"a": 2}, {"b": 1}, {"a": "1"}, [1], {})}) == 6
+
+
+def test_file_digest_is_sha256(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    assert file_digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_json_round_trip_leaves_no_partial(tmp_path):
+    value = {"ü": [1, 2.5, None], "b": {"c": "\u2028"}}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": math.inf, "b": [math.nan, (1.0, -math.inf)]})
+    assert "Infinity" not in path.read_text()
+    assert read_json(path) == {"a": None, "b": [None, [1.0, None]]}
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"new": object()})
+    assert read_json(path) == {"old": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
+def test_broken_json_is_named(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"x\.json cannot be read as JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_missing_json_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"), RuntimeError("No space left on device")]
+)
+def test_a_full_disk_is_named(tmp_path, error):
+    with pytest.raises(SpaceError, match="no space left on the device"), space_errors(tmp_path):
+        raise error
+
+
+def test_other_errors_pass(tmp_path):
+    with pytest.raises(PermissionError), space_errors(tmp_path):
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_stage_is_published_with_its_manifest(tmp_path):
+    workspace = Workspace(tmp_path / "run")
+    with workspace.stage("experts/java", "d1", seed=3) as stage:
+        stage.notes["tokens"] = 7
+        stage.notes["digest"] = "forged"
+        (stage.folder / "sub").mkdir()
+        (stage.folder / "sub" / "file.txt").write_text("hello")
+        assert not workspace.path("experts/java").exists()
+    manifest = workspace.manifest("experts/java")
+    assert manifest["digest"] == "d1"  # a note cannot replace a fact
+    assert manifest["files"] == {"sub/file.txt": 5}
+    assert (manifest["seed"], manifest["tokens"]) == (3, 7)
+    assert manifest["seconds"] >= 0
+    assert "python" in manifest["versions"]
+    assert workspace.is_done("experts/java", "d1")
+    assert not workspace.is_done("experts/java", "d2")
+    assert not workspace.is_done("experts/python", "d1")
+    left = sorted(path.name for path in workspace.path("experts/java").rglob("*"))
+    assert left == ["file.txt", "manifest.json", "sub"]
+    assert [path.name for path in (tmp_path / "run" / "experts").iterdir()] == ["java"]
+
+
+def test_error_leaves_nothing_that_counts_as_finished(tmp_path):
+    workspace = Workspace(tmp_path)
+    with pytest.raises(RuntimeError):
+        make(workspace, error=RuntimeError())
+    assert not workspace.is_done("data", "d1")
+    assert workspace.manifest("data") is None
+    with pytest.raises(CheckpointError, match="stage 'data' is not finished"):
+        workspace.output_digest("data")
+
+
+def test_killed_stage_resumes_only_on_the_same_inputs(tmp_path):
+    workspace = Workspace(tmp_path)
+
+    def attempt(digest, **options):
+        seen = []
+        with pytest.raises(KeyboardInterrupt):
+            make(workspace, digest=digest, error=KeyboardInterrupt(), seen=seen, **options)
+        return seen[0]
+
+    assert attempt("d1") == (False, False)
+    assert attempt("d1") == (True, True)
+    assert attempt("d1", resumable=False) == (False, False)
+    assert attempt("d2") == (False, False)
+
+
+def test_a_failing_new_attempt_keeps_the_old_result(tmp_path):
+    workspace = Workspace(tmp_path)
+    make(workspace, text="old")
+    with pytest.raises(RuntimeError), workspace.stage("data", "d2"):
+        raise RuntimeError
+    assert workspace.is_done("data", "d1")
+    assert (workspace.path("data") / "file.txt").read_text() == "old"
+    make(workspace, digest="d2", text="new")
+    assert (workspace.path("data") / "file.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("calls_before_kill", [0, 1])
+def test_kill_between_manifest_and_rename_loses_nothing(tmp_path, monkeypatch, calls_before_kill):
+    workspace = Workspace(tmp_path)
+    make(workspace, text="old")
+    rename, calls = Path.rename, []
+
+    def killed(self, target):
+        calls.append(self)
+        if len(calls) > calls_before_kill:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(workspace, digest="d2", text="new")
+    monkeypatch.undo()
+    assert workspace.is_done("data", "d2")
+    assert (workspace.path("data") / "file.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    assert not (workspace.path("data") / ".digest").exists()
+
+
+def test_kill_before_the_manifest_resumes(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+
+    def killed(path, value):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(artifacts, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(workspace)
+    monkeypatch.undo()
+    assert not workspace.is_done("data", "d1")
+    with workspace.stage("data", "d1") as stage:
+        assert stage.resumed
+        assert (stage.folder / "file.txt").exists()
+
+
+@pytest.mark.parametrize("damage", ["delete", "cut"])
+def test_a_stage_whose_file_is_gone_or_short_is_not_finished(tmp_path, damage):
+    workspace = Workspace(tmp_path)
+    make(workspace)
+    path = workspace.path("data") / "file.txt"
+    path.unlink() if damage == "delete" else path.write_text("hel")
+    assert not workspace.is_done("data", "d1")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"files": 3}'])
+def test_a_corrupt_manifest_is_named(tmp_path, content):
+    workspace = Workspace(tmp_path)
+    make(workspace)
+    (workspace.path("data") / MANIFEST).write_text(content)
+    with pytest.raises(CheckpointError, match=r"manifest\.json"):
+        workspace.is_done("data", "d1")
+
+
+def test_output_digest_is_about_bytes_and_names(tmp_path):
+    digests = []
+    for index, text in enumerate(["same", "same", "other"]):
+        workspace = Workspace(tmp_path / str(index))
+        make(workspace, text=text)
+        digests.append(workspace.output_digest("data"))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_full_disk_inside_a_stage(tmp_path):
+    workspace = Workspace(tmp_path)
+    with pytest.raises(SpaceError), workspace.stage("data", "d1"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not workspace.is_done("data", "d1")
+
+
+def test_workspace_on_a_file_is_a_user_error(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(RecipeError, match="output: cannot make the folder"):
+        Workspace(tmp_path / "runs" / "x")
+    with pytest.raises(RecipeError, match="output"):
+        Workspace(tmp_path / "runs")
+
+
+def test_require_space(tmp_path, monkeypatch):
+    require_space(tmp_path / "not" / "there", 1, "the export")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 2**30))
+    with pytest.raises(SpaceError, match=r"the export needs 2\.0 GiB .* free are 1\.0 GiB"):
+        require_space(tmp_path / "not" / "there", 2**31, "the export")
+
+
+def test_facts_are_serialisable():
+    assert json.loads(json.dumps([versions(), hardware()]))[0]["moesaic"]
+    assert hardware()["cores"] >= 1
