@@ -11,9 +11,9 @@ from transformers import MixtralConfig, MixtralForCausalLM
 
 from moesaic.errors import ModelError
 from moesaic.model.backbone import mlp_blocks
+from moesaic.model.block import FactoredMoE
 from moesaic.model.lora import LoraExpert, LowRank, read_adapter
 from moesaic.model.moe import (
-    FactoredMoE,
     compose,
     decompose,
     expert_names,

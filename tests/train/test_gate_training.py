@@ -14,9 +14,9 @@ from training_data import LANGUAGES, toy_examples
 from moesaic.errors import MoesaicError
 from moesaic.evaluate.routing import RoutingSums
 from moesaic.model.attention import packed_attention
+from moesaic.model.block import FactoredMoE
 from moesaic.model.loss import example_losses, validation_loss
 from moesaic.model.moe import (
-    FactoredMoE,
     compose,
     expert_names,
     extract_experts,

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from moesaic.model.moe import FactoredMoE
+from moesaic.model.block import FactoredMoE
 from moesaic.model.router import Router
 from moesaic.model.stacks import Stack, is_hooked, products
 

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from moesaic.model.block import FactoredMoE
 from moesaic.model.decode.routed import add_routed
-from moesaic.model.moe import FactoredMoE
 from moesaic.model.stacks import Stack, products
 
 
