@@ -39,7 +39,9 @@ def test_help_answers_fast():
 
 def test_foundation_and_leaves_that_only_read_files_need_no_torch():
     foundation = ("errors", "languages", "progress", "files", "recipe", "workspace", "parsing", "statistics")
-    modules = [f"moesaic.{name}" for name in (*foundation, "report", "codebleu", "execution.grading", "evaluate.guards")]
+    modules = [
+        f"moesaic.{name}" for name in (*foundation, "report", "codebleu", "execution.grading", "evaluate.guards")
+    ]
     result = python(f"import {', '.join(modules)}, sys; print('torch' in sys.modules)")
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "False"

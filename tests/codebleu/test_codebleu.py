@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from codebleu_programs import PROGRAMS, RENAMED
-from generated_programs import programs, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codebleu_programs import PROGRAMS, RENAMED
+from generated_programs import programs, write
 from moesaic.codebleu import CodeBLEU, codebleu
 from moesaic.codebleu.dataflow_rules import data_flow
 from moesaic.codebleu.syntax import Subtrees

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from codebleu_programs import PROGRAMS
 
+from codebleu_programs import PROGRAMS
 from moesaic.data.detokenize import restore
 from moesaic.evaluate.guards import detect_language, echoes_label, guards, has_code, in_wrong_language
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES

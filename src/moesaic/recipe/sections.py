@@ -34,11 +34,30 @@ class BaseRecipe(Section):
     """The base language model that every expert shares."""
 
     model: str
-    """A hub id, a local folder, a .gguf file, or ``pypi:<package>`` for a GGUF inside a PyPI package."""
+    """A hub id, a local folder, a .gguf file, ``pypi:<package>`` for a GGUF inside a PyPI package, or
+    ``pypi:<package>[1-6]`` for one in parts."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of the base. ``auto``: bfloat16 on a GPU that has it, else the faster one on this processor."""
     quantize: Literal["none", "nf4"] = "none"
     """``nf4`` keeps the base in 4 bits (QLoRA, double quantisation); needs the extra ``quant``."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """What the base must be: SHA-256 of the .gguf file, of the only weights file of a checkpoint, or the digest that
+    manifests give for a folder. Another base is refused before anything is trained. Required for a base in parts."""
+    revision: str | None = None
+    """Commit, branch or tag of a hub model; the commit that was used is kept with the model."""
+
+    @model_validator(mode="after")
+    def _pins_fit(self) -> Self:
+        if self.sha256 is None and self.model.startswith("pypi:") and "[" in self.model:
+            raise ValueError(
+                f"sha256: required, because {self.model} is joined from several packages, which can change under their "
+                "names: set it to the SHA-256 of the joined file"
+            )
+        if self.revision is not None and (self.model.startswith("pypi:") or self.model.endswith(".gguf")):
+            raise ValueError(
+                f"revision: only a hub model has one, {self.model} is none; leave it out, or pin by sha256"
+            )
+        return self
 
 
 class DataRecipe(Section):

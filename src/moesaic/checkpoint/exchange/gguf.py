@@ -98,14 +98,14 @@ def export_gguf(
         ModelError: llama.cpp has no exact form of the model, or ``out`` exists; lists the reasons.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.base_files import resolve_base
+    from moesaic.model.base_files import resolve_base, resolve_recorded
 
     started = time.monotonic()
     if out.suffix != ".gguf" or out.exists():
         what = "exists already" if out.exists() else "does not end in .gguf"
         raise ModelError(f"{out} {what}: give the name of a new .gguf file")
     folder = read_model_folder(model)
-    source = resolve_base(base or str(folder.base["model"]))
+    source = resolve_base(base) if base else resolve_recorded(folder.base)
     check_base(folder, source)
     with contextlib.ExitStack() as stack, space_errors(out):
         merge = Merge.open(stack, folder, source.path, "auto", merge_onto, attention)

@@ -151,7 +151,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     Raises:
         ModelError: It is no export of ours, or its weights were changed.
     """
-    from moesaic.model.base_files import resolve_base
+    from moesaic.model.base_files import resolve_base, resolve_recorded
 
     _refuse_existing(out)
     if not is_export(export):
@@ -160,7 +160,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
             "'moesaic import --checkpoint ... --base ...'"
         )
     folder = read_model_folder(export / NATIVE)
-    source = resolve_base(base or str(folder.base["model"]))
+    source = resolve_base(base) if base else resolve_recorded(folder.base)
     check_base(folder, source)
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, **read_json(export / NATIVE / OPTIONS))

@@ -96,11 +96,11 @@ def export_mixtral(
         CheckpointError: A file is corrupt, or verification failed.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.base_files import resolve_base
+    from moesaic.model.base_files import resolve_base, resolve_recorded
 
     started = time.monotonic()
     folder = read_model_folder(model)
-    source = resolve_base(base or str(folder.base["model"]))
+    source = resolve_base(base) if base else resolve_recorded(folder.base)
     check_base(folder, source)
     num_verified = 0
     with contextlib.ExitStack() as stack:
