@@ -1,4 +1,4 @@
-"""The kernels against float64, on a GPU, or with ``TRITON_INTERPRET=1`` on a CPU where Triton is installed."""
+"""The kernels against float64, on a GPU, or interpreted on a CPU (``conftest`` at the root of the tests)."""
 
 import os
 
@@ -13,13 +13,9 @@ DEVICE = "cpu" if INTERPRETED else "cuda"
 # Triton's interpreter takes the bits of bfloat16 operands of a product for integers. Decoding uses no float32 kernels.
 DTYPES = [torch.float16, torch.float32 if INTERPRETED else torch.bfloat16]
 
-pytest.importorskip("triton", reason="needs Triton, which comes with torch for CUDA")
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(
-        not (INTERPRETED or torch.cuda.is_available()), reason="needs a CUDA device or TRITON_INTERPRET=1"
-    ),
-]
+pytest.importorskip("triton", reason="needs Triton: moesaic[dev] on Linux, or torch for CUDA")
+if not INTERPRETED:
+    pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
 SHAPES = [  # tokens, experts, rank, top_k, F
     (1, 4, 16, 2, 300),
