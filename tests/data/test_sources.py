@@ -1,17 +1,20 @@
 import json
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 from moesaic.data.examples import SPLITS
 from moesaic.data.sources import read_source, source_digest
-from moesaic.errors import DataError, DependencyError
+from moesaic.errors import DataError
 
 
 def options(source, languages=("python",), validation_fraction=0.1, test_fraction=0.2):
     return SimpleNamespace(
-        source=str(source), languages=languages, validation_fraction=validation_fraction, test_fraction=test_fraction
+        source=str(source),
+        revision=None,
+        languages=languages,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
     )
 
 
@@ -112,48 +115,6 @@ def test_missing_files_of_the_release_are_named(tmp_path):
     write_xlcost(tmp_path, "Python", "py")
     with pytest.raises(DataError, match=r"no Java-desc.*9 of 9 files of Java"):
         read_source(options(tmp_path, ("java",)))
-
-
-def fake_datasets(monkeypatch, load):
-    module = ModuleType("datasets")
-    module.load_dataset = load
-    monkeypatch.setitem(sys.modules, "datasets", module)
-
-
-def test_the_hub(monkeypatch):
-    asked = []
-
-    def load(name, configuration):
-        asked.append((name, configuration))
-        return {split: [{"text": f"T | {split}", "code": "x = 1"}] for split in SPLITS}
-
-    fake_datasets(monkeypatch, load)
-    pairs = read_source(options("hub:some/pairs", ("cpp",)))
-    assert asked == [("some/pairs", "C++-program-level")]
-    assert pairs["cpp"]["train"][0].text == "T | train"
-    # Without ids the title says what is the same problem.
-    assert pairs["cpp"]["train"][0].id == pairs["cpp"]["test"][0].id
-
-
-def test_a_hub_data_set_without_the_library(monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(DependencyError, match=r"moesaic\[hub\]"):
-        read_source(options("hub:some/pairs"))
-
-
-def test_a_hub_data_set_that_cannot_be_loaded(monkeypatch):
-    def load(name, configuration):
-        raise ConnectionError("no route\nto the hub")
-
-    fake_datasets(monkeypatch, load)
-    with pytest.raises(DataError, match=r"cannot load 'some/pairs' \(Python-program-level\) from the hub: no route;"):
-        read_source(options("hub:some/pairs"))
-
-
-def test_a_hub_data_set_without_test_split(monkeypatch):
-    fake_datasets(monkeypatch, lambda *_: {"train": [{"text": "t", "code": "c"}]})
-    with pytest.raises(DataError, match="no split validation, test"):
-        read_source(options("hub:some/pairs"))
 
 
 @pytest.mark.parametrize(

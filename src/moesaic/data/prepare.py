@@ -22,7 +22,7 @@ from moesaic.data.examples import SPLITS, Example, write_examples
 from moesaic.data.extras import ExtraOptions, read_extras
 from moesaic.data.leakage import DUPLICATE, LEAKED, find_repeats
 from moesaic.data.openings import find_opening
-from moesaic.data.sources import read_source
+from moesaic.data.sources import read_source, resolve_revision
 from moesaic.errors import DataError
 from moesaic.files import write_json
 from moesaic.progress import Bar
@@ -88,11 +88,13 @@ class DataReport:
         source: The main source.
         languages: Language -> split -> what happened to the main source's examples.
         extra: Further source -> language -> what happened to its examples; they went to the training split.
+        revision: Commit of a hub data set; None for every other source.
     """
 
     source: str
     languages: dict[str, dict[str, SplitReport]]
     extra: dict[str, dict[str, SplitReport]] = field(default_factory=dict)
+    revision: str | None = None
 
     def summary(self) -> str:
         """Returns a line per language and source: how many examples were kept of how many, and why not the others."""
@@ -157,7 +159,8 @@ def prepare(
         ToolchainError: A formatter is not installed.
     """
     workers = workers or min(8, os.cpu_count() or 1)
-    pairs, extras = read_source(options), read_extras(options)
+    revision = resolve_revision(options)
+    pairs, extras = read_source(options, revision), read_extras(options)
     # The main source comes first: what a further one repeats of it goes, not the other way round.
     parts = [_Part(None, language, split, splits[split]) for language, splits in pairs.items() for split in SPLITS]
     for name, found in extras.items():
@@ -170,7 +173,7 @@ def prepare(
     if count_tokens is not None:
         _measure(parts, options.max_tokens, count_tokens)
     limits = {"train": options.train_limit, "validation": options.validation_limit, "test": options.test_limit}
-    report = DataReport(options.source, {language: {} for language in pairs}, {name: {} for name in extras})
+    report = DataReport(options.source, {language: {} for language in pairs}, {name: {} for name in extras}, revision)
     kept: dict[tuple[str, str], list[Example]] = {}
     for part in parts:
         rows = [row for row in part.rows if row.reason is None]

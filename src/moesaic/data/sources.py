@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from moesaic.data.corpus import load_tasks
 from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
-from moesaic.errors import DataError, DependencyError
+from moesaic.data.hub import commit_of, read_hub
+from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest
 from moesaic.languages import Language, get_language
 
@@ -41,6 +42,10 @@ class SourceOptions(Protocol):
         """``corpus``, ``hub:NAME`` or a folder."""
 
     @property
+    def revision(self) -> str | None:
+        """Commit, branch or tag of a hub data set."""
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """Names of languages."""
 
@@ -53,8 +58,23 @@ class SourceOptions(Protocol):
         """Share for test where the source has no splits."""
 
 
-def read_source(options: SourceOptions) -> Pairs:
+def resolve_revision(options: SourceOptions) -> str | None:
+    """Returns the commit that a hub data set is read at; None for every other source.
+
+    Raises:
+        DataError: The data set or its revision cannot be found.
+    """
+    if not options.source.startswith(HUB_PREFIX):
+        return None
+    return commit_of(options.source.removeprefix(HUB_PREFIX), options.revision)
+
+
+def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
     """Reads every split of every language.
+
+    Args:
+        options: What to read.
+        commit: The commit of a hub data set, from ``resolve_revision``; looked up when None.
 
     Raises:
         DataError: The source is missing, malformed, or has no example for a language and split.
@@ -64,7 +84,9 @@ def read_source(options: SourceOptions) -> Pairs:
     if options.source == CORPUS:
         pairs = {row.name: _read_corpus(row) for row in rows}
     elif options.source.startswith(HUB_PREFIX):
-        pairs = {row.name: _read_hub(options.source.removeprefix(HUB_PREFIX), row) for row in rows}
+        name = options.source.removeprefix(HUB_PREFIX)
+        at = commit or commit_of(name, options.revision)
+        pairs = {row.name: _read_hub(name, row, at) for row in rows}
     else:
         folder = _folder(options.source)
         xlcost = _xlcost_folder(folder)
@@ -82,7 +104,9 @@ def read_source(options: SourceOptions) -> Pairs:
 
 
 def source_digest(options: SourceOptions) -> str:
-    """Returns a digest that changes when the source's files do; of a hub data set, its name is all that is looked at.
+    """Returns a digest that changes when the source's files do.
+
+    Of a hub data set, its name and ``data.revision`` are all that is looked at.
 
     Raises:
         DataError: The source is missing.
@@ -95,7 +119,7 @@ def source_digest(options: SourceOptions) -> str:
         ]
         return digest_of(tasks)
     if options.source.startswith(HUB_PREFIX):
-        return digest_of(options.source)
+        return digest_of([options.source, options.revision])
     folder = _folder(options.source)
     xlcost = _xlcost_folder(folder)
     files = [path for row in rows for path in (_xlcost_files(xlcost, row) if xlcost else _jsonl_files(folder, row))]
@@ -130,28 +154,13 @@ def _read_corpus(row: Language) -> dict[str, list[Example]]:
 # ---- the hub ---------------------------------------------------------------------------------------------------------
 
 
-def _read_hub(name: str, row: Language) -> dict[str, list[Example]]:
-    try:
-        import datasets
-    except ImportError as error:
-        raise DependencyError("datasets", "hub", f"the data set {name!r}") from error
-    try:
-        loaded = datasets.load_dataset(name, row.hub_config)
-    except Exception as error:  # the library raises dozens of kinds: network, disk, unknown name, unknown configuration
-        first_line = str(error).strip().split("\n")[0]
-        raise DataError(
-            f"cannot load {name!r} ({row.hub_config}) from the hub: {first_line}; check the name and the network, or "
-            "set data.source to a local copy"
-        ) from error
-    missing = [split for split in SPLITS if split not in loaded]
-    if missing:
-        raise DataError(f"the hub data set {name!r} ({row.hub_config}) has no split {', '.join(missing)}")
+def _read_hub(name: str, row: Language, commit: str) -> dict[str, list[Example]]:
     return {
         split: [
             read_pair(record, f"{name}/{row.hub_config}/{split}:{number}", row)
-            for number, record in enumerate(loaded[split])
+            for number, record in enumerate(records, start=1)
         ]
-        for split in SPLITS
+        for split, records in read_hub(name, row, commit).items()
     }
 
 

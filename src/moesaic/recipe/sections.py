@@ -65,6 +65,8 @@ class DataRecipe(Section):
 
     source: str
     """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
+    revision: str | None = None
+    """Commit, branch or tag of a hub data set; the commit that was read is in the data stage's report."""
     extra: tuple[str, ...] = ()
     """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
@@ -108,6 +110,12 @@ class DataRecipe(Section):
         if len(set(names)) < len(names):
             raise ValueError("a language is named twice")
         return names
+
+    @model_validator(mode="after")
+    def _revision_of_a_hub_source(self) -> Self:
+        if self.revision is not None and not self.source.startswith("hub:"):
+            raise ValueError(f"revision: only a hub data set has one, not {self.source}; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> Self:
