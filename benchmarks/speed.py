@@ -5,6 +5,8 @@
 Random weights, since speed does not depend on them. Parts, in the order they run:
 
     train-small     SmolLM2-135M's shape, packed rows of 16,384 tokens: LoRA and joint training, eager and compiled
+    train-coder     Qwen2.5-Coder-0.5B's shape (vocabulary 151,936), the same
+    sample          Qwen2.5-Coder-0.5B's shape, batch 512: decoding greedily and at temperature 0.8
     generate        Mistral-7B's shape, batch 1 and 32: dense, and 4 experts top-2 with kernels of their own and without
     train           Mistral-7B's shape, 2 x 1,024 tokens: stock PEFT LoRA, factored training, eager and compiled
     cost            Mistral-7B's shape, 8 of its 32 layers: how cost grows with the number and the rank of the experts
@@ -28,6 +30,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,7 @@ from typing import Any
 import torch
 import transformers
 from speed_models import (
+    CODER,
     LANGUAGES,
     LARGE,
     RANK,
@@ -212,13 +216,14 @@ def expert_training(model: Any, config: Any, lengths: list[int], options: Optimi
         return training(model, config, lengths, options)
 
 
-def decoding(model: Any, batch_size: int, kernels: bool = True) -> dict[str, float]:
+def decoding(model: Any, batch_size: int, kernels: bool = True, temperature: float = 0.0) -> dict[str, float]:
     """Steps of the engine over full slots; ``kernels``: routed blocks with kernels of their own, where they fit."""
     prompts = [torch.randint(3, 32000, (64,)).tolist() for _ in range(batch_size)]
     with torch.inference_mode():
-        batch = SlotBatch(model, batch_size, 256, 0.0, 1.0, compile=True)
+        batch = SlotBatch(model, batch_size, 256, temperature, 1.0, compile=True)
         if not kernels:
             batch.kernels = [False] * len(batch.kernels)
+        batch.set_uniforms(range(batch_size), torch.rand(batch_size, dtype=torch.double).tolist())
         batch.admit(range(batch_size), prompts)
         step = fastest_step(batch)
         seconds = timed_steps(lambda: step(batch_size, 200), 5, 50)
@@ -232,13 +237,34 @@ def rows_of(row_tokens: int, compile_: bool, selective: bool = False) -> GateRec
 
 def train_small(results: Results, _: argparse.Namespace) -> None:
     """SmolLM2-135M's shape; program lengths as in XLCoST."""
+    train_packed(results, "train-small", SMALL)
+
+
+def train_coder(results: Results, _: argparse.Namespace) -> None:
+    """Qwen2.5-Coder-0.5B's shape; program lengths as in XLCoST."""
+    train_packed(results, "train-coder", CODER)
+
+
+def train_packed(results: Results, part: str, config: Any) -> None:
+    """Rows for one LoRA and for joint training on packed rows, eager and compiled."""
     lengths = program_lengths(420, 1024)
-    model = random_model(SMALL)
+    model = random_model(config)
     for compile_ in (False, True):
         mode = "compiled" if compile_ else "eager"
         options = rows_of(16384, compile_)
         for name, work in (("LoRA", expert_training), ("4 experts top-2, joint", joint_training)):
-            results.measure("train-small", f"{name}, {mode}", partial(work, model, SMALL, lengths, options))
+            results.measure(part, f"{name}, {mode}", partial(work, model, config, lengths, options))
+
+
+def sample_coder(results: Results, _: argparse.Namespace) -> None:
+    """Qwen2.5-Coder-0.5B's shape: what drawing a token costs beside taking the likeliest."""
+    model = random_model(CODER)
+    for name, context in (("dense", nullcontext(model)), ("4 experts top-2", routed(model, torch.bfloat16))):
+        with context:
+            for temperature in (0.0, 0.8):
+                how = "greedy" if temperature == 0 else f"temperature {temperature}"
+                work = partial(decoding, model, 512, temperature=temperature)
+                results.measure("sample", f"{name}, batch 512, {how}", work)
 
 
 def generate_large(results: Results, _: argparse.Namespace) -> None:
@@ -297,7 +323,14 @@ def cost(results: Results, _: argparse.Namespace) -> None:
         joint(results, "cost", f"{name}, joint", model, config, number=number, rank=rank)
 
 
-PARTS: dict[str, Part] = {"train-small": train_small, "generate": generate_large, "train": train_large, "cost": cost}
+PARTS: dict[str, Part] = {
+    "train-small": train_small,
+    "train-coder": train_coder,
+    "sample": sample_coder,
+    "generate": generate_large,
+    "train": train_large,
+    "cost": cost,
+}
 
 
 def main() -> None:

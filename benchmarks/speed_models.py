@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config
 
 from moesaic.data.prompts import EncodedExample
 from moesaic.model.lora import LoraExpert, LowRank
@@ -28,6 +28,16 @@ SMALL = LlamaConfig(
     num_key_value_heads=3,
     vocab_size=49152,
     max_position_embeddings=8192,
+    tie_word_embeddings=True,
+)
+CODER = Qwen2Config(
+    hidden_size=896,
+    intermediate_size=4864,
+    num_hidden_layers=24,
+    num_attention_heads=14,
+    num_key_value_heads=2,
+    vocab_size=151936,
+    max_position_embeddings=32768,
     tie_word_embeddings=True,
 )
 LARGE = MistralConfig(sliding_window=None)  # the defaults are Mistral-7B's

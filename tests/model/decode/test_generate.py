@@ -97,6 +97,26 @@ def test_samples_follow_the_distribution():
     assert int(sample(logits[None], torch.tensor([0.999999999999]).double(), 1.0, 1.0)[0]) == 4
 
 
+@pytest.mark.parametrize("size", [511, 512, 513, 5000])
+def test_drawing_by_blocks_is_drawing_from_the_whole_distribution(size):
+    torch.manual_seed(size)
+    logits_BV = 3 * torch.randn(300, size)
+    uniforms_B = torch.rand(300, dtype=torch.double)
+    ids, _ = sample(logits_BV, uniforms_B, temperature=0.8, top_p=1.0)
+    cumulative_BV = (logits_BV / 0.8).double().softmax(-1).cumsum(-1)
+    plain = torch.searchsorted(cumulative_BV, uniforms_B[:, None], right=True).squeeze(1)
+    assert int((ids != plain).sum()) <= 1  # a number at the very edge between two tokens may fall to either
+
+
+@pytest.mark.parametrize("place", [0, 511, 512, 700, 999])
+@pytest.mark.parametrize("top_p", [1.0, 0.5])
+def test_a_token_without_probability_is_never_drawn(place, top_p):
+    logits_BV = torch.full((3, 1000), -math.inf)
+    logits_BV[:, place] = 0.0
+    uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.double)
+    assert sample(logits_BV, uniforms_B, 1.0, top_p)[0].tolist() == [place] * 3
+
+
 def test_trace_names_the_experts_that_produced_each_token():
     model = build("composed")
     tokenizer = pico_tokenizer()

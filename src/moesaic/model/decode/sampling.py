@@ -1,12 +1,20 @@
 """Choosing a token from logits.
 
-Shapes: B rows, V vocabulary.
+A token is drawn by inverting the cumulative distribution in two levels: first the block of the vocabulary, from the
+blocks' sums, then the token in it. With V = 151,936 and hundreds of rows, a running sum over the whole vocabulary in
+float64 reads and writes more than all layers of a small model.
+
+Shapes: B rows, V vocabulary, N blocks, C tokens of a block.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+_BLOCK = 512
+"""Tokens of a block."""
 
 
 def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
@@ -24,16 +32,38 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
     if temperature == 0:
         ids_B = logits_BV.argmax(dim=-1)
     else:
-        probs_BV, order_BV = (logits_BV / temperature).double().softmax(dim=-1), None
+        weights_BV, order_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / temperature).exp(), None
         if top_p < 1:
-            probs_BV, order_BV = probs_BV.sort(dim=-1, descending=True, stable=True)
-            probs_BV = torch.where(probs_BV.cumsum(dim=-1) - probs_BV < top_p, probs_BV, 0.0)
-        cumulative_BV = probs_BV.cumsum(dim=-1)
-        # right: the first whose cumulative sum is greater, so that a token of probability 0 is never taken.
-        places_B1 = torch.searchsorted(cumulative_BV, uniforms_B[:, None] * cumulative_BV[:, -1:], right=True)
-        places_B1 = places_B1.clamp(max=logits_BV.shape[-1] - 1)
+            weights_BV, order_BV = weights_BV.sort(dim=-1, descending=True, stable=True)
+            before_BV = weights_BV.cumsum(dim=-1, dtype=torch.double) - weights_BV
+            weights_BV = torch.where(before_BV < top_p * weights_BV.sum(dim=-1, keepdim=True), weights_BV, 0.0)
+        places_B1 = _drawn(weights_BV, uniforms_B[:, None])
         ids_B = (places_B1 if order_BV is None else order_BV.gather(1, places_B1)).squeeze(1)
     return ids_B, logits_BV.gather(1, ids_B[:, None]).squeeze(1) - logits_BV.logsumexp(dim=-1)
+
+
+def _drawn(weights_BV: Tensor, uniforms_B1: Tensor) -> Tensor:
+    """Places, ``(B, 1)``, drawn with probabilities in proportion to the weights."""
+    blocks_BNC = F.pad(weights_BV, (0, -weights_BV.shape[-1] % _BLOCK)).view(len(weights_BV), -1, _BLOCK)
+    sums_BN = blocks_BNC.sum(dim=-1, dtype=torch.double)
+    cumulative_BN = sums_BN.cumsum(dim=-1)
+    block_B1, start_B1 = _first_above(cumulative_BN, uniforms_B1 * cumulative_BN[:, -1:])
+    block_BC = blocks_BNC.gather(1, block_B1[:, :, None].expand(-1, -1, _BLOCK)).squeeze(1)
+    place_B1, _ = _first_above(block_BC.cumsum(dim=-1, dtype=torch.double), start_B1)
+    return block_B1 * _BLOCK + place_B1
+
+
+def _first_above(cumulative_BN: Tensor, wanted_B1: Tensor) -> tuple[Tensor, Tensor]:
+    """The first place whose running sum is above what is wanted, and how far into it that lies.
+
+    Above, not at least: a token of weight 0 is never taken. Rounding may leave the last sum at what is wanted, which is
+    therefore kept below it.
+    """
+    last_B1 = cumulative_BN[:, -1:]
+    wanted_B1 = torch.minimum(wanted_B1, torch.nextafter(last_B1, torch.zeros_like(last_B1)))
+    place_B1 = torch.searchsorted(cumulative_BN, wanted_B1, right=True)
+    before_BN = F.pad(cumulative_BN, (1, 0))
+    return place_B1, wanted_B1 - before_BN.gather(1, place_B1)
 
 
 def uniform_numbers(seed: int, index: int, length: int) -> list[float]:
