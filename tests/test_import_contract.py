@@ -38,7 +38,7 @@ def test_help_answers_fast():
 
 
 def test_foundation_and_leaves_that_only_read_files_need_no_torch():
-    foundation = ("errors", "languages", "progress", "files", "recipe", "workspace", "parsing", "statistics")
+    foundation = ("errors", "languages", "gates", "progress", "files", "recipe", "workspace", "parsing", "statistics")
     modules = [
         f"moesaic.{name}" for name in (*foundation, "report", "codebleu", "execution.grading", "evaluate.guards")
     ]

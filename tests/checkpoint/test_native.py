@@ -141,8 +141,8 @@ def test_kill_before_the_rename_leaves_nothing_that_opens(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "hash"}, "router kind 'hash'"),
-        ({"top_k": 3}, "top_k 3 with 2 experts"),
+        ({"kind": "hash"}, "unknown kind of gate 'hash'"),
+        ({"top_k": 3}, "top_k is 3, but there are 2 experts"),
         ({"router_tensors": {}}, "missing or extra"),
         ({"router_tensors": gates(noisy=True)}, "missing or extra"),
         ({"router_tensors": gates(num_experts=3)}, "gate shapes"),

@@ -340,7 +340,7 @@ def test_compose_refuses():
         compose(model, [experts[0], experts[0]])
     with pytest.raises(ModelError, match="top_k is 4, but there are 3 experts"):
         compose(model, experts, "top_k", 4)
-    with pytest.raises(ModelError, match="unknown router kind 'hard'"):
+    with pytest.raises(ModelError, match="unknown kind of gate 'hard'"):
         compose(model, experts, "hard")
     with pytest.raises(
         ModelError, match=r"does not fit model.layers.0.mlp.gate_proj: its delta is 64 x 32.*the base has 48 x 32"

@@ -145,7 +145,7 @@ def test_routing_is_a_distribution(seed, top_k, training):
 
 
 def test_refuses():
-    with pytest.raises(ModelError, match="unknown router kind 'argmax': allowed: softmax, top_k, noisy_top_k"):
+    with pytest.raises(ModelError, match="unknown kind of gate 'argmax': allowed: softmax, top_k, noisy_top_k"):
         Router(8, 4, "argmax")
     with pytest.raises(ModelError, match="top_k is 0, but there are 4 experts: allowed: 1 to 4"):
         Router(8, 4, "top_k", 0)

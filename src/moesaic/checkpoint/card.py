@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from moesaic.gates import GATES
+
 if TYPE_CHECKING:
     from moesaic.checkpoint.native import ModelFolder
 
@@ -26,7 +28,9 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         lines.append(f"base_model: {base}")
     title = folder.path.name.removeprefix(".").removesuffix(".partial")
     lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
-    mixing = "all experts" if folder.kind == "softmax" else f"the best {folder.top_k} of {len(folder.experts)} experts"
+    mixing = (
+        "all experts" if GATES[folder.kind].mixes_all else f"the best {folder.top_k} of {num_experts} experts"
+    )
     lines += [
         f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
         f"mix {mixing} per token.",

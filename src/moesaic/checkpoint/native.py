@@ -28,6 +28,7 @@ from moesaic.checkpoint.card import CARD, write_card
 from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import link_or_copy, read_json, space_errors, write_json
+from moesaic.gates import GATES, GateKind, experts_per_token
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from moesaic.model.backbone import Base, DType
     from moesaic.model.base_files import BaseSource
     from moesaic.model.lora import LoraExpert
-    from moesaic.model.router import RouterKind
 
 FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "moesaic.json"
@@ -46,7 +46,6 @@ BASE: Final = "base"
 
 _MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
 _EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
-_KINDS = ("softmax", "top_k", "noisy_top_k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class ModelFolder:
             where that is, and ``origin`` what it was made from.
         base_digest: Digest of the base's weights, as ``model.base_files`` computes it.
         experts: In the order of the gates' rows.
-        kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
+        kind: See ``moesaic.gates``.
         top_k: Experts per token.
         languages: Languages the experts were trained on, one per expert.
     """
@@ -83,7 +82,7 @@ class ModelFolder:
     base: Mapping[str, Any]
     base_digest: str
     experts: tuple[ExpertEntry, ...]
-    kind: RouterKind
+    kind: GateKind
     top_k: int
     languages: tuple[str, ...]
 
@@ -141,7 +140,7 @@ def save_model_folder(
     base_digest: str,
     experts: Sequence[LoraExpert],
     router_tensors: Mapping[str, Tensor],
-    kind: RouterKind,
+    kind: GateKind,
     top_k: int,
     languages: Sequence[str] | None = None,
     reuse: Mapping[str, Path] | None = None,
@@ -156,7 +155,7 @@ def save_model_folder(
         experts: In the order of the gates' rows.
         router_tensors: As ``model.moe.extract_router`` gives them, or by their names on disk: ``layers.<i>.weight``
             [E, D] and, when noisy, ``layers.<i>.noise`` [E, D].
-        kind: ``softmax``, ``top_k`` or ``noisy_top_k``.
+        kind: See ``moesaic.gates``.
         top_k: Experts per token; ``softmax`` uses all of them.
         languages: One per expert; the experts' names by default.
         reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
@@ -174,7 +173,7 @@ def save_model_folder(
 
     names = [expert.name for expert in experts]
     _check_names(names)
-    _check_gate(kind, top_k, len(names))
+    top_k = experts_per_token(kind, top_k, len(names))
     router_tensors = {_disk_key(name): tensor for name, tensor in router_tensors.items()}
     _check_router(router_tensors, len(names), kind, "the gates", ModelError)
     partial = path.with_name(f".{path.name}.partial")
@@ -205,7 +204,7 @@ def save_model_folder(
             "moesaic": __version__,
             "base": {**base_spec, "digest": base_digest},
             "experts": [{"name": e.name, "rank": e.rank, "scale": e.scale} for e in experts],
-            "router": {"kind": kind, "top_k": len(names) if kind == "softmax" else top_k},
+            "router": {"kind": kind, "top_k": top_k},
             "languages": list(languages or names),
             "files": {str(f.relative_to(partial)): f.stat().st_size for f in _weight_files(partial)},
         }
@@ -244,7 +243,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         folder = _parse(path, description)
         files = dict(description["files"])
         _check_names(folder.names)
-        _check_gate(folder.kind, folder.top_k, len(folder.experts))
+        experts_per_token(folder.kind, folder.top_k, len(folder.experts))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path / DESCRIPTION}: missing or malformed entry ({error})") from error
     for name, size in files.items():
@@ -363,21 +362,14 @@ def _check_names(names: Sequence[str]) -> None:
         raise ModelError(f"expert names {list(names)}: at least one is needed and none may appear twice")
 
 
-def _check_gate(kind: str, top_k: int, num_experts: int) -> None:
-    if kind not in _KINDS:
-        raise ModelError(f"router kind {kind!r}: use one of {', '.join(_KINDS)} (gate.kind)")
-    if not 1 <= top_k <= num_experts and kind != "softmax":
-        raise ModelError(f"top_k {top_k} with {num_experts} experts: use 1 to {num_experts} (gate.top_k)")
-
-
 def _check_router(
     tensors: Mapping[str, Tensor],
     num_experts: int,
-    kind: str,
+    kind: GateKind,
     source: str,
     error: type[CheckpointError | ModelError] = CheckpointError,
 ) -> None:
-    parts = ("weight", "noise") if kind == "noisy_top_k" else ("weight",)
+    parts = GATES[kind].tensors
     num_layers = sum(name.endswith(".weight") for name in tensors)
     wanted = {f"layers.{layer}.{part}" for layer in range(num_layers) for part in parts}
     if not num_layers or set(tensors) != wanted:

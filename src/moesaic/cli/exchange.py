@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moesaic.errors import ModelError
+from moesaic.gates import GateKind
 from moesaic.progress import say
 
 if TYPE_CHECKING:
@@ -60,14 +61,6 @@ class ImportFormat(StrEnum):
 
     native = "native"
     mixtral = "mixtral"
-
-
-class GateKind(StrEnum):
-    """Gates that can be chosen."""
-
-    softmax = "softmax"
-    top_k = "top_k"
-    noisy_top_k = "noisy_top_k"
 
 
 ModelPath = Annotated[Path, typer.Argument(help="A model folder, or a run's folder.", metavar="MODEL")]
@@ -166,7 +159,7 @@ def _import(
     format_: Annotated[
         ImportFormat, typer.Option("--format", help="Checkpoints: factor them, or keep them in a Mixtral checkpoint.")
     ] = ImportFormat.native,
-    kind: Annotated[GateKind, typer.Option(help="Gate.")] = GateKind.top_k,
+    kind: Annotated[GateKind, typer.Option(help="Gate.")] = "top_k",
     top_k: Annotated[int, typer.Option(min=1, help="Experts per token.")] = 2,
     gates: Annotated[Path | None, typer.Option(help="File or checkpoint with the gates; zero gates without.")] = None,
     error: Annotated[float, typer.Option(min=0, max=1, help="Factoring: greatest relative error of a module.")] = 0.1,
@@ -189,7 +182,7 @@ def _import(
     elif all((folder / "adapter_config.json").is_file() for folder in named.values()) and named:
         from moesaic.checkpoint.exchange.importing import import_adapters
 
-        import_adapters(base, named, out, kind=kind.value, top_k=top_k, gates=gates, attention=attention.value)
+        import_adapters(base, named, out, kind=kind, top_k=top_k, gates=gates, attention=attention.value)
         _say_gates(gates)
     elif any((folder / "adapter_config.json").is_file() for folder in named.values()):
         raise ModelError("--expert: adapters and full checkpoints cannot be mixed; factor the checkpoints first")
@@ -204,7 +197,7 @@ def _import(
 
         models = named or {"expert": Path(str(checkpoint))}
         _, losses = import_factored(
-            base, models, out, error=error, max_rank=max_rank, kind=kind.value, top_k=top_k, gates=gates
+            base, models, out, error=error, max_rank=max_rank, kind=kind, top_k=top_k, gates=gates
         )
         for loss in losses:
             say(

@@ -18,16 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from moesaic.errors import ModelError
+from moesaic.gates import GateKind
 from moesaic.model.backbone import mlp_blocks
 from moesaic.model.block import BASE, FactoredMoE
 from moesaic.model.lora import LoraExpert, check_expert
-from moesaic.model.router import Router, RouterKind, Routing
+from moesaic.model.router import Router, Routing
 
 
 def compose(
     model: Any,
     experts: Sequence[LoraExpert],
-    kind: RouterKind = "top_k",
+    kind: GateKind = "top_k",
     top_k: int | None = None,
     *,
     dtype: torch.dtype | None = None,

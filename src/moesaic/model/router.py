@@ -3,9 +3,7 @@
 A ``Router`` is pure: it keeps no counters and no losses. Everything that anyone wants to know about a forward pass is
 in the ``Routing`` it returns; balance losses, statistics and traces are functions of that and of a token mask.
 
-    softmax       every expert, weights softmax(x W^T)
-    top_k         the k largest logits, softmax over them alone (as Mixtral's softmax over all, renormalised)
-    noisy_top_k   as top_k, with trainable Gaussian noise on the logits in training (Shazeer et al. 2017, section 2.1)
+``moesaic.gates`` lists the kinds; here each has its rule.
 
 Source: Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1 and appendix A (arXiv:1701.06538);
 Jiang et al. 2024, "Mixtral of Experts", section 2.1 (arXiv:2401.04088).
@@ -15,16 +13,15 @@ Shapes: T tokens, D model, E experts (F: the experts an expert is compared with)
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, cast, get_args
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moesaic.errors import ModelError
-
-RouterKind = Literal["softmax", "top_k", "noisy_top_k"]
-"""The gates that can be chosen."""
+from moesaic.gates import GATES, GateKind, experts_per_token
 
 
 class Routing(NamedTuple):
@@ -58,7 +55,7 @@ class Router(nn.Module):
     Args:
         hidden: Size D of the token vectors.
         num_experts: Number E of experts.
-        kind: See the module.
+        kind: See ``moesaic.gates``.
         top_k: Experts a token goes to; for ``softmax`` it is E and may be left out.
 
     Raises:
@@ -68,22 +65,17 @@ class Router(nn.Module):
     weight_ED: nn.Parameter
     noise_ED: nn.Parameter | None
 
-    def __init__(self, hidden: int, num_experts: int, kind: RouterKind = "top_k", top_k: int | None = None) -> None:
+    def __init__(self, hidden: int, num_experts: int, kind: GateKind = "top_k", top_k: int | None = None) -> None:
         super().__init__()
-        if kind not in get_args(RouterKind):
-            raise ModelError(f"unknown router kind {kind!r}: allowed: {', '.join(get_args(RouterKind))}")
-        top_k = num_experts if top_k is None else top_k
-        if not 1 <= top_k <= num_experts:
-            raise ModelError(f"top_k is {top_k}, but there are {num_experts} experts: allowed: 1 to {num_experts}")
-        if kind == "softmax" and top_k != num_experts:
-            raise ModelError(
-                f"a softmax router uses all {num_experts} experts, but top_k is {top_k}: drop top_k or use kind top_k"
-            )
-        self.kind: RouterKind = kind
+        self.kind: GateKind = kind
         self.num_experts = num_experts
-        self.top_k = top_k
+        self.top_k = experts_per_token(kind, top_k, num_experts)
+        if top_k not in (None, self.top_k):
+            raise ModelError(
+                f"a {kind} router uses all {num_experts} experts, but top_k is {top_k}: drop top_k or use kind top_k"
+            )
         self.weight_ED = nn.Parameter(torch.zeros(num_experts, hidden))
-        noise = nn.Parameter(torch.zeros(num_experts, hidden)) if kind == "noisy_top_k" else None
+        noise = nn.Parameter(torch.zeros(num_experts, hidden)) if GATES[kind].is_noisy else None
         self.register_parameter("noise_ED", noise)
 
     def extra_repr(self) -> str:
@@ -95,22 +87,41 @@ class Router(nn.Module):
         with torch.autocast(x_TD.device.type, enabled=False):
             x_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
             logits_TE = F.linear(x_TD, self.weight_ED.to(x_TD.dtype))
-            probs_TE = logits_TE.softmax(dim=-1)
-            if self.kind == "softmax":
-                experts_TK = torch.arange(self.num_experts, device=x_TD.device).expand_as(logits_TE)
-                return Routing(probs_TE, experts_TK, probs_TE, logits_TE)
-            if self.noise_ED is None or not self.training:
-                if logits_TE.device.type == "cpu" and not torch.is_grad_enabled():
-                    weights_TK, experts_TK, chosen_TKE = sorted_experts(logits_TE, self.top_k)
-                    return Routing(weights_TK, experts_TK, probs_TE, logits_TE, None, chosen_TKE)
-                weights_TK, chosen_TKE = top_experts(logits_TE, self.top_k)
-                return Routing(weights_TK, _indices(chosen_TKE), probs_TE, logits_TE, None, chosen_TKE)
-            # Equation 4: the noise's standard deviation is itself a trained function of the token.
-            std_TE = F.softplus(F.linear(x_TD, self.noise_ED.to(x_TD.dtype)))
-            noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
-            weights_TK, chosen_TKE = top_experts(noisy_TE, self.top_k)
-            load_TE = smooth_load(logits_TE, noisy_TE, std_TE, self.top_k)
-            return Routing(weights_TK, _indices(chosen_TKE), probs_TE, logits_TE, load_TE, chosen_TKE)
+            return RULES[self.kind](self, x_TD, logits_TE)
+
+
+def _route_to_all(_router: Router, x_TD: Tensor, logits_TE: Tensor) -> Routing:
+    probs_TE = logits_TE.softmax(dim=-1)
+    experts_TK = torch.arange(logits_TE.shape[-1], device=x_TD.device).expand_as(logits_TE)
+    return Routing(probs_TE, experts_TK, probs_TE, logits_TE)
+
+
+def _route_to_top(router: Router, _x_TD: Tensor, logits_TE: Tensor) -> Routing:
+    probs_TE = logits_TE.softmax(dim=-1)
+    if logits_TE.device.type == "cpu" and not torch.is_grad_enabled():
+        weights_TK, experts_TK, chosen_TKE = sorted_experts(logits_TE, router.top_k)
+        return Routing(weights_TK, experts_TK, probs_TE, logits_TE, None, chosen_TKE)
+    weights_TK, chosen_TKE = top_experts(logits_TE, router.top_k)
+    return Routing(weights_TK, _indices(chosen_TKE), probs_TE, logits_TE, None, chosen_TKE)
+
+
+def _route_with_noise(router: Router, x_TD: Tensor, logits_TE: Tensor) -> Routing:
+    if router.noise_ED is None or not router.training:
+        return _route_to_top(router, x_TD, logits_TE)
+    # Equation 4: the noise's standard deviation is itself a trained function of the token.
+    std_TE = F.softplus(F.linear(x_TD, router.noise_ED.to(x_TD.dtype)))
+    noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
+    weights_TK, chosen_TKE = top_experts(noisy_TE, router.top_k)
+    load_TE = smooth_load(logits_TE, noisy_TE, std_TE, router.top_k)
+    return Routing(weights_TK, _indices(chosen_TKE), logits_TE.softmax(dim=-1), logits_TE, load_TE, chosen_TKE)
+
+
+RULES: Final[dict[GateKind, Callable[[Router, Tensor, Tensor], Routing]]] = {
+    "softmax": _route_to_all,
+    "top_k": _route_to_top,
+    "noisy_top_k": _route_with_noise,
+}
+"""How each kind routes tokens, given the router, the tokens and the logits without noise."""
 
 
 def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from pydantic import field_validator, model_validator
 
 from moesaic.errors import RecipeError
 from moesaic.files import digest_of
+from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES
 from moesaic.recipe.problems import StandIns, check
 from moesaic.recipe.sections import (
@@ -92,7 +93,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _top_k_fits(self) -> Self:
-        if self.gate.kind != "softmax" and self.gate.top_k > len(self.data.languages):
+        if not GATES[self.gate.kind].mixes_all and self.gate.top_k > len(self.data.languages):
             raise ValueError(
                 f"gate.top_k is {self.gate.top_k} but there are {len(self.data.languages)} experts (data.languages): "
                 f"use 1 to {len(self.data.languages)}"

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from moesaic.errors import DataError
+from moesaic.gates import GATES, GateKind
 from moesaic.languages import LANGUAGES, get_language
 
 Positive = Annotated[int, Field(gt=0)]
@@ -190,7 +191,7 @@ class ExpertsRecipe(Optimisation):
 class GateRecipe(Optimisation):
     """The gating network: kind, initial state, training."""
 
-    kind: Literal["softmax", "top_k", "noisy_top_k"] = "top_k"
+    kind: GateKind = "top_k"
     """``softmax`` mixes all experts, ``top_k`` the best k; ``noisy_top_k``: Shazeer et al. 2017, equations 3-5."""
     top_k: Positive = 2
     """Experts per token (not used by ``softmax``)."""
@@ -224,8 +225,9 @@ class GateRecipe(Optimisation):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        if self.load > 0 and self.kind != "noisy_top_k":
-            raise ValueError("load: the load loss needs the noise of kind: noisy_top_k; set load: 0 or change kind")
+        if self.load > 0 and not GATES[self.kind].is_noisy:
+            noisy = " or ".join(kind for kind, gate in GATES.items() if gate.is_noisy)
+            raise ValueError(f"load: the load loss needs the noise of kind: {noisy}; set load: 0 or change kind")
         if self.shared_rank > 0 and self.joint_epochs == 0:
             raise ValueError("shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs above 0")
         if self.selective_checkpointing and self.gradient_checkpointing:

@@ -24,6 +24,7 @@ from moesaic.checkpoint.native import load_moe
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError
 from moesaic.files import read_json, write_json
+from moesaic.gates import experts_per_token
 from moesaic.model.backbone import Base
 from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE
 from moesaic.model.moe import decompose
@@ -87,7 +88,7 @@ def make_baseline(
             facts = compose_hidden_gates(accelerator, base, adapters, training, recipe, folder)
         case "arrow":
             kind = "arrow"
-            top_k = len(adapters) if recipe.gate.kind == "softmax" else recipe.gate.top_k
+            top_k = experts_per_token(recipe.gate.kind, recipe.gate.top_k, len(adapters))
             facts = copy_arrow(adapters, top_k, seed, folder)
     note = {"baseline": name, "kind": kind, **facts}
     write_json(folder / NOTE, note)

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from moesaic.checkpoint.native import save_model_folder
 from moesaic.data.prompts import EncodedExample
+from moesaic.gates import experts_per_token
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
 from moesaic.model.lora import read_adapter
@@ -48,7 +49,7 @@ def compose_folder(
         ModelError: An adapter does not fit the base.
     """
     experts = [read_adapter(path, name) for name, path in adapters.items()]
-    top_k = None if options.kind == "softmax" else options.top_k
+    top_k = experts_per_token(options.kind, options.top_k, len(experts))
     model = compose(base.model, experts, options.kind, top_k, dtype=torch.float32, attention="base")
     try:
         with packed_attention(model):
@@ -60,7 +61,7 @@ def compose_folder(
             experts=extract_experts(model),
             router_tensors=extract_router(model),
             kind=options.kind,
-            top_k=options.top_k,
+            top_k=top_k,
             reuse=adapters,
         )
     finally:

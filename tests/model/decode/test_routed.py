@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from moesaic.gates import GATES, Gate
 from moesaic.model.decode import routed
 from moesaic.model.decode.cuda import GraphedStep
 from moesaic.model.decode.slots import SlotBatch
@@ -69,10 +70,12 @@ def ready(monkeypatch):
         lambda layer: layer.mlp.router.register_forward_hook(lambda *_: None),
         lambda layer: setattr(layer.mlp, "down_A_ERF", nn.Parameter(layer.mlp.down_A_ERF.float())),
         lambda layer: setattr(layer, "mlp", layer.mlp.base[0]),
+        lambda layer: setattr(layer.mlp.router, "kind", "least"),
     ],
-    ids=["float32", "training", "forced", "hooked block", "hooked router", "float32 masters", "dense"],
+    ids=["float32", "training", "forced", "hooked block", "hooked router", "float32 masters", "dense", "new gate"],
 )
-def test_layers_that_do_not_fit(ready, change):
+def test_layers_that_do_not_fit(ready, change, monkeypatch):
+    monkeypatch.setitem(GATES, "least", Gate())
     change(ready)
     assert not routed.fits(ready)
 
@@ -119,7 +122,8 @@ def test_logits_of_a_compiled_step_are_the_routers(experts):
 @needs_kernels
 @pytest.mark.parametrize("dtype", [torch.float16] if INTERPRETED else [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("kind", "top_k"), [("top_k", 1), ("top_k", 2), ("top_k", 3), ("noisy_top_k", 2), ("softmax", None)]
+    ("kind", "top_k"),
+    [(kind, k) for kind, gate in GATES.items() for k in ((None,) if gate.mixes_all else (1, 2, 3))],
 )
 @pytest.mark.parametrize("is_stacked", [True, False])
 def test_block_with_kernels_is_as_exact_as_without(interpreted, kind, top_k, dtype, is_stacked):

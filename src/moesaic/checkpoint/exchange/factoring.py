@@ -28,6 +28,7 @@ from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_
 from moesaic.checkpoint.native import ModelFolder, save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
+from moesaic.gates import GateKind
 from moesaic.model.base_files import resolve_base
 from moesaic.model.lora import LoraExpert, LowRank
 from moesaic.progress import track
@@ -35,7 +36,6 @@ from moesaic.progress import track
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from moesaic.model.router import RouterKind
 
 _MOE_SHAPE_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
 
@@ -68,7 +68,7 @@ def import_factored(
     *,
     error: float = 0.1,
     max_rank: int = 256,
-    kind: RouterKind = "top_k",
+    kind: GateKind = "top_k",
     top_k: int = 2,
     gates: Path | None = None,
 ) -> tuple[ModelFolder, list[FactoringLoss]]:

@@ -49,11 +49,11 @@ from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, space_errors, write_json
+from moesaic.gates import GATES, GateKind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from moesaic.model.router import RouterKind
 
 _SHAPE_KEYS: Final = (
     "model_type",
@@ -73,7 +73,7 @@ def import_adapters(
     adapters: Mapping[str, Path],
     out: Path,
     *,
-    kind: RouterKind = "top_k",
+    kind: GateKind = "top_k",
     top_k: int = 2,
     gates: Path | None = None,
     attention: AttentionPolicy = "error",
@@ -287,7 +287,7 @@ def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, An
     return [f"{name}: rotary settings are {theirs}, the base has {ours}; take fine-tunes of one base"]
 
 
-def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: RouterKind) -> dict[str, Tensor]:
+def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: GateKind) -> dict[str, Tensor]:
     """Reads gates, or makes zero ones.
 
     Args:
@@ -303,9 +303,10 @@ def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, k
     import torch
 
     shape = (num_experts, config["hidden_size"])
-    parts = ("weight", "noise") if kind == "noisy_top_k" else ("weight",)
     gates = {
-        f"layers.{layer}.{part}": torch.zeros(shape) for layer in range(config["num_hidden_layers"]) for part in parts
+        f"layers.{layer}.{part}": torch.zeros(shape)
+        for layer in range(config["num_hidden_layers"])
+        for part in GATES[kind].tensors
     }
     if file is None:
         return gates

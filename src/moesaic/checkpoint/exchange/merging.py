@@ -29,6 +29,7 @@ from moesaic.checkpoint.native import ROUTER, ModelFolder
 from moesaic.checkpoint.sharding import Sink, Step
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import DependencyError
+from moesaic.gates import GATES
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +109,10 @@ class Merge:
         adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name, e.scale) for e in folder.experts]
         for adapter in adapters:
             stack.enter_context(adapter.reader)
-        require(preflight(base, reader, config, adapters, attention), f"the export of {folder.path}")
+        reasons = preflight(base, reader, config, adapters, attention)
+        if not GATES[folder.kind].is_mixtral:
+            reasons.append(f"gates of kind {folder.kind} have no Mixtral form; export the adapters (--format peft)")
+        require(reasons, f"the export of {folder.path}")
         stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
         chosen = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
         stack.enter_context(_one_thread_per_operation())

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from moesaic.gates import GATES
 from moesaic.model.block import FactoredMoE
 from moesaic.model.router import Router
 from moesaic.model.stacks import Stack, is_hooked, products
@@ -36,13 +37,16 @@ _MOST_ROW_SUMS = 8
 def fits(layer: Any) -> bool:
     """Whether a layer's block can be decoded here; where not, its own forward pass does. Loads the kernels if so.
 
-    Not on a CPU, not in float32, not as a forced expert, and not while someone listens to the router or the block.
+    Not on a CPU, not in float32, not as a forced expert, not with a kind of gate that routes otherwise than Mixtral's,
+    and not while someone listens to the router or the block.
 
     Args:
         layer: A decoder layer, composed or not.
     """
     block = layer.mlp
     if not isinstance(block, FactoredMoE) or not _has_kernels(block.scale_E.device):
+        return False
+    if not GATES[block.router.kind].is_mixtral:  # the kernels choose experts themselves, in one way
         return False
     factors = (block.gate_up_A_PERD, block.gate_up_B_PERF, block.down_A_ERF, block.down_B_ERD)
     dtype = layer.post_attention_layernorm.weight.dtype
