@@ -28,9 +28,8 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         lines.append(f"base_model: {base}")
     title = folder.path.name.removeprefix(".").removesuffix(".partial")
     lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
-    mixing = (
-        "all experts" if GATES[folder.kind].mixes_all else f"the best {folder.top_k} of {num_experts} experts"
-    )
+    best = f"the best {folder.top_k} of {len(folder.experts)} experts"
+    mixing = "all experts" if GATES[folder.kind].mixes_all else best
     lines += [
         f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
         f"mix {mixing} per token.",
