@@ -21,7 +21,7 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
     """Chooses a token a row by inverting the cumulative distribution; the likeliest when the temperature is 0.
 
     Args:
-        logits_BV: Logits in float32.
+        logits_BV: Logits; computed with in float32.
         uniforms_B: Uniform numbers in [0, 1), float64.
         temperature: Divides the logits.
         top_p: Share of probability kept, in (0, 1].
@@ -29,6 +29,7 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
     Returns:
         Tokens and their log probabilities before temperature and ``top_p``, both ``(B,)``.
     """
+    logits_BV = logits_BV.float()
     if temperature == 0:
         ids_B = logits_BV.argmax(dim=-1)
     else:

@@ -71,10 +71,11 @@ class SlotBatch:
         self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
         self.kernels = [fits(layer) for layer in self.decoder.layers]
         self._compiles = compile and self.device.type == "cuda"
-        self._before, self._after = before_attention, after_attention
+        self._before, self._after, self._choose = before_attention, after_attention, sample
         if self._compiles:
             allow_variants()
             self._before, self._after = torch.compile(before_attention), torch.compile(after_attention)
+            self._choose = torch.compile(sample)
 
     def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
         """Runs prompts as one packed row, fills the slots with their keys and values, samples their first tokens.
@@ -179,8 +180,9 @@ class SlotBatch:
                         torch._dynamo.mark_dynamic(tensor, dim)
 
     def _sample(self, hidden_BD: Tensor, rows: slice) -> None:
-        logits_BV = self.head(hidden_BD).float()
-        self.ids_B[rows], self.logprobs_B[rows] = sample(logits_BV, self.uniforms_B[rows], self.temperature, self.top_p)
+        logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
+        self._mark((0,), logits_BV, uniforms_B)
+        self.ids_B[rows], self.logprobs_B[rows] = self._choose(logits_BV, uniforms_B, self.temperature, self.top_p)
 
 
 def allow_variants() -> None:
