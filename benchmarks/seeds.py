@@ -1,0 +1,216 @@
+"""Puts runs of one recipe with different seeds together: means, spreads, and differences that include the seeds.
+
+    python benchmarks/seeds.py WORKSPACE WORKSPACE ... [--reference moe] [--out FILE.json]
+
+Each WORKSPACE is a finished run (``predict/losses``, ``evaluate/rows``) of the same recipe; only ``seed`` may differ.
+An interval of one run says what other test programs would give. Whether training again would turn a difference round it
+cannot say, so the interval here adds both: the difference, averaged over seeds, is resampled over problems, and each
+resample is moved by ``s / sqrt(S) * t`` with ``s`` the standard deviation of the difference over the S seeds and ``t``
+drawn from Student's distribution with S - 1 degrees of freedom. A system that only some of the runs have is compared on
+those; with one seed the interval is that of the programs alone and says so (``seeds``).
+
+Shapes: S seeds, R resamples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from moesaic.errors import DataError, MoesaicError
+from moesaic.files import read_json_lines, write_json
+from moesaic.statistics import estimate_over_problems
+
+MEAN = "mean"
+RESAMPLES = 2000
+_FREE = ("seed", "name", "output", "trackers", "compare", "predict", "evaluate")
+"""Keys of a recipe in which the runs may differ: none changes what is trained, but the seed."""
+
+Values = dict[str, dict[str, dict[str, dict[str, tuple[float, float]]]]]
+"""System -> metric -> language -> program -> numerator and denominator."""
+
+
+def read_run(workspace: Path) -> Values:
+    """Reads every program's values of one run.
+
+    Raises:
+        DataError: The run is not finished.
+    """
+    values: Values = {}
+    losses, rows = workspace / "predict" / "losses", workspace / "evaluate" / "rows"
+    if not losses.is_dir() or not rows.is_dir():
+        raise DataError(f"{workspace} is no finished run: it has no predict/losses and evaluate/rows")
+    for path in sorted(losses.glob("*.jsonl")):
+        for _, row in read_json_lines(path):
+            pair = float(row["loss_sum"]), float(row["code_tokens"])
+            _put(values, path.stem, "loss", row["language"], str(row["id"]), pair)
+    for path in sorted(rows.glob("*/*.jsonl")):
+        for _, row in read_json_lines(path):
+            if "status" in row:  # a benchmark's verdicts
+                passed = (float(row["status"] == "passed"), 1.0)
+                _put(values, path.parent.name, f"pass@1 {path.stem}", row["language"], _problem(row), passed)
+                continue
+            for metric, value in row.items():
+                if metric != "id":
+                    _put(values, path.parent.name, metric, path.stem, str(row["id"]), (float(value), 1.0))
+    return _with_own_experts(values)
+
+
+def _put(values: Values, system: str, metric: str, language: str, program: str, pair: tuple[float, float]) -> None:
+    table = values.setdefault(system, {}).setdefault(metric, {}).setdefault(language, {})
+    copies = sum(1 for name in (program, f"{program} (2)", f"{program} (3)") if name in table)
+    table[program if copies == 0 else f"{program} ({copies + 1})"] = pair
+
+
+def _problem(row: Mapping[str, Any]) -> str:
+    """A benchmark's problem without the language that its id names: ``Java/12`` is ``12``."""
+    return str(row["id"]).rpartition("/")[2]
+
+
+def _with_own_experts(values: Values) -> Values:
+    own: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
+    for system, metrics in values.items():
+        language = system.removeprefix("expert-")
+        if language != system:
+            for metric, by_language in metrics.items():
+                if language in by_language:
+                    own.setdefault(metric, {})[language] = by_language[language]
+    shared = {name: metrics for name, metrics in values.items() if not name.startswith("expert-")}
+    return shared | ({"experts": own} if own else {})
+
+
+def combine(runs: Sequence[Values], reference: str, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Means and spreads of every system, and the reference system minus every other.
+
+    Args:
+        runs: One a seed.
+        reference: The system that the others are subtracted from.
+        resamples: Resamples behind an interval.
+
+    Returns:
+        ``systems``: system -> metric -> language or ``mean`` -> ``value``, ``seeds`` (a value each), ``n``.
+        ``differences``: the same of reference minus system, with ``low`` and ``high``.
+    """
+    systems: dict[str, Any] = {}
+    differences: dict[str, Any] = {}
+    for system in _ordered(name for run in runs for name in run):
+        own = [run[system] for run in runs if system in run]
+        for metric in _ordered(name for metrics in own for name in metrics):
+            with_metric = [metrics[metric] for metrics in own if metric in metrics]
+            for place, languages in _places(with_metric).items():
+                seeds = [_mean(table, languages) for table in with_metric]
+                count = sum(len(with_metric[0][name]) for name in languages)
+                entry = {"value": float(np.mean(seeds)), "seeds": seeds, "n": count}
+                systems.setdefault(system, {}).setdefault(metric, {})[place] = entry
+            pairs = [
+                (run[reference][metric], run[system][metric])
+                for run in runs
+                if metric in run.get(reference, {}) and metric in run.get(system, {})
+            ]
+            if system != reference and pairs:
+                differences.setdefault(system, {})[metric] = {
+                    place: difference(pairs, languages, resamples)
+                    for place, languages in _places(own_of(pairs)).items()
+                }
+    return {"systems": systems, "differences": differences}
+
+
+def difference(
+    pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], languages: Sequence[str], resamples: int
+) -> dict[str, Any]:
+    """Ours minus theirs, averaged over seeds, with an interval over problems and seeds."""
+    per_seed, summed = [], {name: {} for name in languages}
+    for ours, theirs in pairs:
+        values = []
+        for name in languages:
+            common = ours[name].keys() & theirs[name].keys()
+            rows = {key: (ours[name][key][0] - theirs[name][key][0], ours[name][key][1]) for key in sorted(common)}
+            values.append(sum(top for top, _ in rows.values()) / sum(bottom for _, bottom in rows.values()))
+            for key, (top, bottom) in rows.items():
+                before = summed[name].get(key, (0.0, 0.0))
+                summed[name][key] = (before[0] + top, before[1] + bottom)
+        per_seed.append(float(np.mean(values)))
+    samples = [[(key.split(" (")[0], *pair) for key, pair in summed[name].items()] for name in languages]
+    estimate = estimate_over_problems(samples, samples=resamples)
+    low, high, count = float(estimate.low or 0.0), float(estimate.high or 0.0), len(per_seed)
+    center = float(np.mean(per_seed))
+    if count > 1:
+        generator = np.random.default_rng(0)
+        deviation = (high - low) / (2 * 1.96)  # of the problems: their bootstrap is close to normal at hundreds of them
+        moves_R = generator.normal(0.0, deviation, 100_000)
+        moves_R += np.std(per_seed, ddof=1) / count**0.5 * generator.standard_t(count - 1, 100_000)
+        low, high = (float(center + end) for end in np.quantile(moves_R, [0.025, 0.975]))
+    return {"value": center, "low": low, "high": high, "seeds": per_seed, "n": sum(map(len, samples))}
+
+
+def _places(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Each language that all tables have, and their mean."""
+    common = [name for name in tables[0] if all(name in table for table in tables)]
+    return {name: [name] for name in common} | ({MEAN: common} if common else {})
+
+
+def _mean(table: Mapping[str, Mapping[str, tuple[float, float]]], languages: Sequence[str]) -> float:
+    ratios = [
+        sum(top for top, _ in table[n].values()) / sum(bottom for _, bottom in table[n].values()) for n in languages
+    ]
+    return float(np.mean(ratios))
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def check_same_recipe(workspaces: Sequence[Path]) -> list[int]:
+    """Returns the seeds of the runs.
+
+    Raises:
+        DataError: The runs differ in more than their seeds, or two have the same.
+    """
+    recipes = [yaml.safe_load((folder / "recipe.yaml").read_text()) for folder in workspaces]
+    first = {key: value for key, value in recipes[0].items() if key not in _FREE}
+    for folder, recipe in zip(workspaces, recipes, strict=True):
+        differs = [
+            key for key in first if recipe.get(key) != first[key] and key not in ("compare", "predict", "evaluate")
+        ]
+        if differs:
+            raise DataError(f"{folder} is a run of another recipe than {workspaces[0]}: {', '.join(differs)} differ")
+    seeds = [int(recipe["seed"]) for recipe in recipes]
+    if len(set(seeds)) < len(seeds):
+        raise DataError(f"the runs have the seeds {seeds}: each must have its own")
+    return seeds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workspaces", nargs="+", type=Path, help="finished runs of one recipe, each with its own seed")
+    parser.add_argument("--reference", default="moe", help="system that the others are subtracted from")
+    parser.add_argument("--out", type=Path, help="file for everything (JSON)")
+    options = parser.parse_args()
+    try:
+        seeds = check_same_recipe(options.workspaces)
+        result = {"seeds": seeds, **combine([read_run(folder) for folder in options.workspaces], options.reference)}
+    except MoesaicError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.out is not None:
+        write_json(options.out, result)
+    for system, metrics in result["systems"].items():
+        shown = {metric: f"{places[MEAN]['value']:.4f}" for metric, places in metrics.items() if MEAN in places}
+        print(system, json.dumps(shown))
+    for system, metrics in result["differences"].items():
+        for metric, places in metrics.items():
+            entry = places[MEAN]
+            interval = f"[{entry['low']:+.4f}, {entry['high']:+.4f}], {len(entry['seeds'])} seeds"
+            print(f"{options.reference} - {system}, {metric}: {entry['value']:+.4f} {interval}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
