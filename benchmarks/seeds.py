@@ -117,7 +117,7 @@ def combine(runs: Sequence[Values], reference: str, resamples: int = RESAMPLES) 
             if system != reference and pairs:
                 differences.setdefault(system, {})[metric] = {
                     place: difference(pairs, languages, resamples)
-                    for place, languages in _places(own_of(pairs)).items()
+                    for place, languages in _places([table for pair in pairs for table in pair]).items()
                 }
     return {"systems": systems, "differences": differences}
 
@@ -157,10 +157,8 @@ def _places(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def _mean(table: Mapping[str, Mapping[str, tuple[float, float]]], languages: Sequence[str]) -> float:
-    ratios = [
-        sum(top for top, _ in table[n].values()) / sum(bottom for _, bottom in table[n].values()) for n in languages
-    ]
-    return float(np.mean(ratios))
+    sums = [np.sum(list(table[name].values()), axis=0) for name in languages]
+    return float(np.mean([top / bottom for top, bottom in sums]))
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
@@ -176,9 +174,7 @@ def check_same_recipe(workspaces: Sequence[Path]) -> list[int]:
     recipes = [yaml.safe_load((folder / "recipe.yaml").read_text()) for folder in workspaces]
     first = {key: value for key, value in recipes[0].items() if key not in _FREE}
     for folder, recipe in zip(workspaces, recipes, strict=True):
-        differs = [
-            key for key in first if recipe.get(key) != first[key] and key not in ("compare", "predict", "evaluate")
-        ]
+        differs = [key for key in first if recipe.get(key) != first[key]]
         if differs:
             raise DataError(f"{folder} is a run of another recipe than {workspaces[0]}: {', '.join(differs)} differ")
     seeds = [int(recipe["seed"]) for recipe in recipes]
