@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from moesaic.errors import ModelError
+
 try:
     from torch.nn.attention import varlen
 except ImportError:  # torch before 2.10
@@ -29,6 +31,12 @@ except ImportError:  # torch before 2.10
 
 IMPLEMENTATION = "moesaic_packed"
 """Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
+
+_WITHOUT_EFFECT = frozenset(
+    {"position_ids", "cache_position", "use_cache", "is_causal", "num_items_in_batch", "output_attentions"}
+    | {"output_hidden_states", "output_router_logits", "return_dict"}
+)
+"""Other arguments of an attention in transformers, which say nothing that matters here."""
 
 # The first releases of the kernel had neither windows nor grouped queries.
 _PARAMETERS = inspect.signature(varlen.varlen_attn).parameters if varlen is not None else {}
@@ -48,7 +56,7 @@ def attend_packed(
     sliding_window: int | None = None,
     cu_seqlens: Tensor | None = None,
     max_seqlen: int | None = None,
-    **_kwargs: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention inside each document of one row; the signature is transformers'.
 
@@ -59,21 +67,31 @@ def attend_packed(
         value_1GTA: Values.
         attention_mask: None: a packed row has no padding.
         scaling: Factor on the scores.
-        dropout: Probability; only 0 is supported.
+        dropout: Probability; only 0 is possible.
         sliding_window: Tokens that a token sees, itself included; None for all before it.
         cu_seqlens: Document boundaries, shape ``(D + 1,)``, int32, from 0 to T, on the device of the queries.
         max_seqlen: Length of the longest document.
+        others: What else transformers passes; what changes the result is refused.
 
     Returns:
         Mixed values, shape ``(1, T, H, A)``, and None for the weights.
 
     Raises:
-        ValueError: A call without document boundaries, with several rows, a mask or dropout.
+        ValueError: A call without document boundaries, with several rows or a mask.
+        ModelError: The base's attention does what packed attention does not.
     """
     if cu_seqlens is None or max_seqlen is None or query_1HTA.shape[0] != 1:
         raise ValueError("packed attention takes one row and its cu_seqlens and max_seqlen")
-    if attention_mask is not None or dropout:
-        raise ValueError("packed attention supports neither an attention mask nor dropout")
+    if attention_mask is not None:
+        raise ValueError("packed attention takes no attention mask: the row has no padding")
+    if dropout:
+        raise ModelError(
+            f"the base's attention_dropout is {dropout}, which packed attention does not have: set it to 0 in its "
+            "config.json"
+        )
+    unknown = [name for name, value in others.items() if value is not None and name not in _WITHOUT_EFFECT]
+    if unknown:
+        raise ModelError(f"the base's attention has {', '.join(unknown)}, which packed attention does not: use another")
     window = sliding_window if sliding_window is not None and sliding_window < max_seqlen else None
     if query_1HTA.device.type == "cpu":
         return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None

@@ -1,7 +1,7 @@
 """The base model: loading it, and the MLP blocks that can carry routed experts.
 
-Routed experts need a gated SiLU MLP without biases (``gate_proj``, ``up_proj``, ``down_proj``): the Llama, Mistral,
-Qwen2 and Qwen3 families. Where a base's files come from is the matter of ``base_files``.
+Routed experts need a gated SiLU MLP without biases (``gate_proj``, ``up_proj``, ``down_proj``); see ``families``.
+Where a base's files come from is the matter of ``base_files``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from moesaic.errors import CheckpointError, DependencyError, ModelError
-from moesaic.model.base_files import BaseSource, check_architecture, first_line, quiet_transformers, resolve_base
+from moesaic.model.base_files import BaseSource, first_line, quiet_transformers, resolve_base
+from moesaic.model.families import check_equations
 
 DType = Literal["auto", "float32", "bfloat16"]
 Quantization = Literal["none", "nf4"]
@@ -132,7 +133,7 @@ def mlp_blocks(model: Any) -> dict[str, nn.Module]:
     Raises:
         ModelError: The architecture has no MLP that can be routed.
     """
-    check_architecture(model.config.to_dict(), "model")
+    check_equations(model.config.to_dict(), "model")
     layers = model.get_decoder().layers
     prefix = next(name for name, module in model.named_modules() if module is layers)
     blocks = {f"{prefix}.{index}.mlp": layer.mlp for index, layer in enumerate(layers)}

@@ -32,10 +32,8 @@ import torch
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import file_digest, read_json, space_errors, write_json
 from moesaic.model import packages
+from moesaic.model.families import check_equations
 from moesaic.progress import say
-
-ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
-"""Values of ``model_type`` whose MLP can be routed."""
 
 _CONFIG = "config.json"
 _INDEX = "model.safetensors.index.json"
@@ -146,29 +144,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MOESAIC_CACHE") or Path.home() / ".cache" / "moesaic").expanduser()
 
 
-def check_architecture(config: dict[str, Any], where: object) -> None:
-    """Refuses architectures without a gated SiLU MLP free of biases.
-
-    Args:
-        config: The content of a ``config.json``.
-        where: What the error names.
-
-    Raises:
-        ModelError: Its MLP cannot be routed.
-    """
-    architecture = config.get("model_type")
-    if architecture not in ARCHITECTURES:
-        raise ModelError(
-            f"{where}: architecture {architecture!r} cannot carry routed experts: allowed: {', '.join(ARCHITECTURES)}"
-        )
-    if config.get("hidden_act", "silu") != "silu":
-        raise ModelError(
-            f"{where}: hidden_act is {config['hidden_act']!r}, a routed MLP needs 'silu': use another base"
-        )
-    if config.get("mlp_bias"):
-        raise ModelError(f"{where}: mlp_bias is set, which a routed MLP cannot carry: use another base")
-
-
 def first_line(error: BaseException) -> str:
     """What an error of a library says, without the pages that follow."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -270,7 +245,7 @@ def _convert(file: Path, folder: Path) -> None:
             raise CheckpointError(
                 f"{file} cannot be read as GGUF ({first_line(error)}): corrupt, or an unknown architecture"
             ) from error
-        check_architecture(model.config.to_dict(), file)
+        check_equations(model.config.to_dict(), file)
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
         model.save_pretrained(folder)
@@ -288,7 +263,7 @@ def _check_folder(folder: Path) -> None:
     config_file = folder / _CONFIG
     if not config_file.is_file():
         raise ModelError(f"{folder} is not a checkpoint folder: {_CONFIG} is missing (base.model)")
-    check_architecture(read_json(config_file), folder)
+    check_equations(read_json(config_file), folder)
     files = _weight_files(folder)
     if not files:
         raise ModelError(

@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache
 
-from moesaic.errors import ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.decode.routed import fits
 from moesaic.model.decode.sampling import sample
 from moesaic.model.decode.step import after_attention, attend, before_attention
+from moesaic.model.families import check_modules, windows
 from moesaic.model.stacks import LayerStacks, stack_layer
 
 _MOST_VARIANTS = 64
@@ -65,7 +65,8 @@ class SlotBatch:
         self.uniforms_B = torch.zeros(num_slots, dtype=torch.double, device=self.device)
         self.cache: list[tuple[Tensor, Tensor]] = []
         self._cache_argument = cache_argument(self.decoder)
-        self._window = sliding_window(model.config)
+        check_modules(model)
+        self._windows = windows(model)
         # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
         is_gpu = self.device.type == "cuda"
         self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
@@ -117,18 +118,13 @@ class SlotBatch:
         """
         rows = slice(0, num_rows)
         positions_B, rows_B = self.positions_B[rows], self.rows_B[rows]
-        columns_C = torch.arange(num_columns, device=self.device)
-        seen_BC = columns_C <= positions_B[:, None]
-        if self._window is not None:
-            seen_BC = seen_BC & (columns_C > positions_B[:, None] - self._window)
-        # Added to the scores: made once here, where a mask of truth values is converted anew in every layer.
-        mask_BC = torch.zeros_like(seen_BC, dtype=self.dtype).masked_fill_(~seen_BC, float("-inf"))
+        masks_BC = {window: self._mask(positions_B, num_columns, window) for window in set(self._windows)}
         hidden_BD = self.decoder.embed_tokens(self.ids_B[rows])
         cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
         cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
         self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
-        layers = zip(self.decoder.layers, self._stacks, self.kernels, self.cache, strict=True)
-        for layer, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
+        layers = zip(self.decoder.layers, self._windows, self._stacks, self.kernels, self.cache, strict=True)
+        for layer, window, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
             self._mark((0,), hidden_BD)
             self._mark((0, 2), keys_BGCA, values_BGCA)
             query_BGNA = self._before(
@@ -138,7 +134,7 @@ class SlotBatch:
                 query_BGNA,
                 keys_BGCA[rows, :, :num_columns],
                 values_BGCA[rows, :, :num_columns],
-                mask_BC,
+                masks_BC[window],
                 layer.self_attn.scaling,
             )
             self._mark((0,), mixed_BGNA)
@@ -171,6 +167,17 @@ class SlotBatch:
         _, num_groups, _, size = filled_1GTA.shape
         return filled_1GTA.new_zeros(self.num_slots, num_groups, self.capacity, size)
 
+    def _mask(self, positions_B: Tensor, num_columns: int, window: int | None) -> Tensor:
+        """What is added to the scores, ``(B, C)``: 0 or minus infinity.
+
+        It is made once a step, where a mask of truth values is converted anew in every layer.
+        """
+        columns_C = torch.arange(num_columns, device=self.device)
+        seen_BC = columns_C <= positions_B[:, None]
+        if window is not None:
+            seen_BC = seen_BC & (columns_C > positions_B[:, None] - window)
+        return torch.zeros_like(seen_BC, dtype=self.dtype).masked_fill_(~seen_BC, float("-inf"))
+
     def _mark(self, dims: tuple[int, ...], *tensors: Tensor) -> None:
         """Tells the compiler which sizes vary, so that it compiles once and not for each."""
         if self._compiles:
@@ -199,18 +206,3 @@ def cache_argument(decoder: Any) -> str:
     """Name under which a decoder takes its cache: ``cache`` in newer transformers, ``past_key_values`` before."""
     names = inspect.signature(type(decoder).forward).parameters
     return "cache" if "cache" in names else "past_key_values"
-
-
-def sliding_window(config: Any) -> int | None:
-    """The sliding window that all layers share, in tokens, or None.
-
-    Raises:
-        ModelError: Layers with and without a window in one model.
-    """
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if len(kinds) > 1:
-        raise ModelError(
-            f"layers of several kinds ({', '.join(sorted(kinds))}) cannot be decoded here: use another base"
-        )
-    window: int | None = getattr(config, "sliding_window", None)
-    return None if kinds == {"full_attention"} else window

@@ -36,7 +36,7 @@ def before_attention(
     """Norm, projections and rotary embedding; writes the token's key and value into the cache.
 
     Args:
-        layer: A decoder layer of the Llama, Mistral, Qwen2 or Qwen3 families, composed or not.
+        layer: A decoder layer of one of ``families.FAMILIES``, composed or not.
         hidden_BD: Hidden states.
         cos_BA: Cosines of the rotary embedding at the rows' positions (Su et al. 2021, "RoFormer", section 3.4.2).
         sin_BA: Sines.
@@ -55,7 +55,7 @@ def before_attention(
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     query, key, value = products(projections, stack, x_BD)
     query_BHA, key_BGA = query.view(num_rows, -1, size), key.view(num_rows, num_groups, size)
-    if hasattr(attention, "q_norm"):  # Qwen3
+    if hasattr(attention, "q_norm"):  # see families.Family
         query_BHA, key_BGA = attention.q_norm(query_BHA), attention.k_norm(key_BGA)
     keys_BGCA[rows_B, :, positions_B] = rotated(key_BGA, cos_BA, sin_BA)
     values_BGCA[rows_B, :, positions_B] = value.view(num_rows, num_groups, size)
