@@ -60,7 +60,7 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.loss import targets
 from moesaic.recipe import ExpertsRecipe, GateRecipe, Optimisation
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
-from moesaic.train.loop import PackedLoss
+from moesaic.train.rows import PackedLoss
 
 SHALLOW_LAYERS = 8
 
@@ -139,7 +139,7 @@ def seconds_in_a_row(step: Callable[[], Any], warmup: int, count: int) -> float:
 
 
 def training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
-    """Steps of what is trainable in the model on packed rows, as ``train.loop`` takes them; a row a step."""
+    """Steps of what is trainable in the model on packed rows, as ``train.rows`` takes them; a row a step."""
     loss_module = PackedLoss(model, options).train()
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=1e-5, fused=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,9 @@ from moesaic.errors import CheckpointError, MoesaicError
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, targets, token_losses, validation_loss
 from moesaic.recipe import Optimisation
-from moesaic.train import loop
-from moesaic.train.loop import PackedLoss, learning_rate_at, train
+from moesaic.train.loop import learning_rate_at, train
 from moesaic.train.resume import CHECKPOINT
+from moesaic.train.rows import PackedLoss, PackedSteps
 from pico import pico_llama
 
 
@@ -40,15 +42,21 @@ def run(folder: Path, *, steps: int = 6, validate=None, model=None, accelerator=
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     with packed_attention(model):
+        accelerator = accelerator or Accelerator(cpu=True)
         result = train(
-            accelerator or Accelerator(cpu=True),
-            PackedLoss(model, settings),
+            accelerator,
+            PackedSteps(
+                accelerator,
+                PackedLoss(model, settings),
+                PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
+                validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)),
+                settings,
+            ),
             parameters,
-            PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
-            validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)),
             settings,
             total_steps=steps,
             learning_rate=settings.learning_rate,
+            rate_key="toy.learning_rate",
             folder=folder,
             name="toy",
         )
@@ -79,21 +87,17 @@ def test_metrics_have_a_line_a_step_and_every_validation(tmp_path):
 
 def test_a_steps_speed_is_of_its_own_time(tmp_path, monkeypatch):
     now = 0.0
-    original = loop._step
 
-    def step(*arguments):
+    def passes(seconds, value=None):
         nonlocal now
-        now += 2.0
-        return original(*arguments)
+        now += seconds
+        return value
 
-    def validate():
-        nonlocal now
-        now += 100.0
-        return 1.0
-
-    monkeypatch.setattr(loop, "_step", step)
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now)
-    run(tmp_path / "a", steps=5, validate=validate, evaluations=2, checkpoint_minutes=1000)
+    model = pico_llama()
+    model.model.register_forward_pre_hook(lambda *_: passes(2.0))
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    validate = functools.partial(passes, 100.0, 1.0)
+    run(tmp_path / "a", steps=5, model=model, validate=validate, evaluations=2, checkpoint_minutes=1000)
     lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
     batches = PackedBatches(toy_examples(12), LANGUAGES, 400, seed=3)
     tokens = [row.num_tokens for row in itertools.islice(itertools.chain(batches, batches), 5)]
@@ -117,7 +121,9 @@ def test_early_stopping_counts_validations_without_a_new_best(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_names_the_key(tmp_path):
-    with pytest.raises(MoesaicError, match="learning rate"):
+    with pytest.raises(
+        MoesaicError, match=r"toy: validation_loss is nan at step 0; lower toy\.learning_rate \(now 0\.01\)"
+    ):
         run(tmp_path / "a", validate=lambda: math.nan)
 
 

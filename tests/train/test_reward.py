@@ -22,17 +22,14 @@ from training_data import LANGUAGES
 from moesaic.codebleu import codebleu
 from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.data.examples import Example
-from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import MoesaicError, RecipeError
-from moesaic.model.attention import packed_attention
 from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose
 from moesaic.progress import read_metrics
 from moesaic.recipe import RewardRecipe, load_recipe
-from moesaic.train import reward
 from moesaic.train.resume import CHECKPOINT
-from moesaic.train.reward import WeightedSteps, train_reward
+from moesaic.train.reward import RewardRounds, train_reward
 from moesaic.train.samples import (
     Sample,
     Sampler,
@@ -87,12 +84,12 @@ def state(model):
 
 def all_end(monkeypatch):
     """Lets every text count as one that ended: a pico model hardly ever writes the one token that ends it."""
-    original = reward.Sampler._judged
+    original = Sampler._judged
 
     def judged(self, tasks, generations):
         return original(self, tasks, [replace(generation, stopped=True) for generation in generations])
 
-    monkeypatch.setattr(reward.Sampler, "_judged", judged)
+    monkeypatch.setattr(Sampler, "_judged", judged)
 
 
 REWARDS = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5)
@@ -133,6 +130,12 @@ def test_each_task_comes_once_before_any_comes_twice():
     assert drawn(7, 5, seed=4, number=1) != places[:5]
 
 
+def reward_rounds(accelerator, model, options):
+    sampler = Sampler(model, PROMPT, letters, options)
+    tasks = tasks_of(examples(), PROMPT)
+    return RewardRounds(accelerator, model, sampler, tasks, tasks, PROMPT.stop_ids[0], LANGUAGES, options, seed=0)
+
+
 def sampled(model, options, count=4):
     sampler = Sampler(model, PROMPT, letters, options)
     tasks = tasks_of(examples()[:count], PROMPT)
@@ -154,13 +157,10 @@ def test_the_gradient_is_that_of_each_document_by_itself(temperature):
     for parameter in parameters.values():
         parameter.requires_grad_(True)
     stop = PROMPT.stop_ids[0]
-    documents, weights, temperatures = weighted_documents(samples, tasks, options, stop)
-    rows = list(PackedBatches(documents, LANGUAGES, options.row_tokens, seed=1))
+    rounds = reward_rounds(Accelerator(cpu=True), model, options)
+    rows = rounds.rows(samples, tasks, number=1)
     assert len(rows) > 1
-    optimizer = torch.optim.SGD(list(parameters.values()), lr=0.0)
-    steps = WeightedSteps(Accelerator(cpu=True), model, list(parameters.values()), optimizer, LANGUAGES, options)
-    with packed_attention(model):
-        loss = steps.backward(rows, weights, temperatures)
+    loss = rounds.add_gradients(rows)
     found = {name: parameter.grad.clone() for name, parameter in parameters.items()}
     model.zero_grad()
 
@@ -191,25 +191,19 @@ def test_captured_training_passes_survive_the_sampling_in_between():
     for parameter in parameters.values():
         parameter.requires_grad_(True)
     sampler, tasks = Sampler(model, PROMPT, letters, OPTIONS), tasks_of(examples(), PROMPT)
-    optimizer = torch.optim.SGD(list(parameters.values()), lr=0.0)
     eager, captured = (
-        WeightedSteps(
-            Accelerator(), model, list(parameters.values()), optimizer, LANGUAGES,
-            OPTIONS.model_copy(update={"compile": wanted}),
-        )
-        for wanted in (False, True)
-    )  # fmt: skip
+        reward_rounds(Accelerator(), model, OPTIONS.model_copy(update={"compile": wanted})) for wanted in (False, True)
+    )
     for number in (1, 2, 3):
         samples = sampler.write(tasks, OPTIONS.samples, 1.0, seed=number)
-        documents, _, temperatures = weighted_documents(samples, tasks, OPTIONS, PROMPT.stop_ids[0])
-        weights = torch.linspace(-1, 1, len(documents))  # hardly any of these programs ends and has a reward
-        rows = list(PackedBatches(documents, LANGUAGES, OPTIONS.row_tokens, seed=number))
+        # Hardly any of these programs ends and has a reward of its own.
+        programs = [replace(sample, reward=(7 * i % 5) / 5) for i, sample in enumerate(samples.programs)]
         gradients = []
-        for steps in (eager, captured):
-            with packed_attention(model):
-                steps.backward(rows, weights, temperatures)
+        for rounds in (eager, captured):
+            rounds.add_gradients(rounds.rows(replace(samples, programs=programs), tasks, number))
             gradients.append([parameter.grad.clone() for parameter in parameters.values()])
-            optimizer.zero_grad(set_to_none=False)
+            for parameter in parameters.values():
+                parameter.grad.zero_()
         for one, other in zip(*gradients, strict=True):
             assert torch.allclose(one, other, atol=1e-3, rtol=1e-3)
         with torch.no_grad():
@@ -310,7 +304,7 @@ def test_training_that_makes_it_worse_leaves_the_state_of_before(tmp_path, monke
     all_end(monkeypatch)
     # The validation rewards what the training does not.
     values = iter([0.5, 0.4, 0.3])
-    monkeypatch.setattr(reward._Judge, "_mean_reward", lambda *_: next(values))
+    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
     model = composed()
     before = state(model)
     result = train_toy(model, tmp_path / "a", evaluations=2)
@@ -343,14 +337,14 @@ _KILLED = """
     torch.set_num_threads(1)
     from pathlib import Path
     import test_reward
-    from moesaic.train import reward
-    original, saved = reward.save_checkpoint, []
+    from moesaic.train import loop
+    original, saved = loop.save_checkpoint, []
     def killing(*arguments):
         original(*arguments)
         saved.append(1)
         if len(saved) == {kill_after}:
             os.kill(os.getpid(), signal.SIGKILL)
-    reward.save_checkpoint = killing
+    loop.save_checkpoint = killing
     model = test_reward.composed()
     result = test_reward.train_toy(model, Path({folder!r}), rounds=4, evaluations=2)
     torch.save((test_reward.state(model), vars(result)), {folder!r} + ".pt")

@@ -27,7 +27,8 @@ from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
 from moesaic.train.checkpointing import checkpointed_activations
 from moesaic.train.injection import quiet_peft, take_out
-from moesaic.train.loop import PackedLoss, TrainingResult, train
+from moesaic.train.loop import TrainingResult, train
+from moesaic.train.rows import PackedLoss, PackedSteps
 
 
 def train_adapter(
@@ -88,13 +89,20 @@ def train_adapter(
         with packed_attention(base.model), checkpointed_activations(base.model, options.gradient_checkpointing):
             result = train(
                 accelerator,
-                PackedLoss(base.model, options),
+                PackedSteps(
+                    accelerator,
+                    PackedLoss(base.model, options),
+                    batches,
+                    lambda: validation_loss(
+                        base.model, validation, languages, options.row_tokens, accelerator.autocast
+                    ),
+                    options,
+                ),
                 parameters,
-                batches,
-                lambda: validation_loss(base.model, validation, languages, options.row_tokens, accelerator.autocast),
                 options,
                 total_steps=total_steps,
                 learning_rate=options.learning_rate,
+                rate_key="experts.learning_rate" if name in languages else "the learning rate",
                 folder=folder,
                 name=name,
             )

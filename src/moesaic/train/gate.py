@@ -33,7 +33,8 @@ from moesaic.recipe import GateRecipe
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from moesaic.train.experts import seed_of
 from moesaic.train.injection import fold_in, put_in, take_out
-from moesaic.train.loop import PackedLoss, TrainingResult, train
+from moesaic.train.loop import TrainingResult, train
+from moesaic.train.rows import PackedLoss, PackedSteps
 from moesaic.train.trainable import factor_parameters, gate_parameters
 
 _GATES_DONE = "gates-trained"
@@ -88,7 +89,7 @@ def train_gate(
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
 
     def stretch(
-        name: str, parameters: dict[str, nn.Parameter], steps: int, rate: float, known_loss: float | None = None
+        name: str, parameters: dict[str, nn.Parameter], steps: int, rate_key: str, known_loss: float | None = None
     ) -> TrainingResult:
         for parameter in model.parameters():
             parameter.requires_grad_(False)
@@ -103,16 +104,21 @@ def train_gate(
         ):
             return train(
                 accelerator,
-                PackedLoss(model, options, _routing_loss(options)),
+                PackedSteps(
+                    accelerator,
+                    PackedLoss(model, options, _routing_loss(options)),
+                    PackedBatches(training, languages, options.row_tokens, seed=seed_of(seed, name) % 2**31),
+                    lambda: validation_loss(model, validation, languages, options.row_tokens, accelerator.autocast),
+                    options,
+                    known_loss,
+                ),
                 parameters,
-                PackedBatches(training, languages, options.row_tokens, seed=seed_of(seed, name) % 2**31),
-                lambda: validation_loss(model, validation, languages, options.row_tokens, accelerator.autocast),
                 options,
                 total_steps=steps,
-                learning_rate=rate,
+                learning_rate=getattr(options, rate_key),
+                rate_key=f"gate.{rate_key}",
                 folder=folder / name,
                 name=name,
-                known_loss=known_loss,
             )
 
     done = folder / _GATES_DONE
@@ -120,7 +126,7 @@ def train_gate(
         load_router(model, load_file(done / "router.safetensors"))
         gates = TrainingResult(**json.loads((done / "result.json").read_text()))
     else:
-        gates = stretch("gates", routers, options.gate_steps, options.learning_rate)
+        gates = stretch("gates", routers, options.gate_steps, "learning_rate")
         done.mkdir(exist_ok=True)
         save_file(extract_router(model), done / "router.safetensors")
         partial = done / ".result.partial"
@@ -131,7 +137,7 @@ def train_gate(
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}
         # It starts from the gates' best state: a shared delta is nothing at first.
         joint = stretch(
-            "joint", routers | factors | shared, joint_steps, options.joint_learning_rate, known_loss=gates.best_loss
+            "joint", routers | factors | shared, joint_steps, "joint_learning_rate", known_loss=gates.best_loss
         )
         if shared and joint.best_step > 0:
             fold_in(model)

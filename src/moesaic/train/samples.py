@@ -96,6 +96,14 @@ class Samples:
         """Mean reward."""
         return self.share(lambda sample: sample.reward)
 
+    def mean_reward(self) -> float:
+        """Mean over languages of the mean reward."""
+        means = []
+        for language in dict.fromkeys(sample.task.example.language for sample in self.programs):
+            own = [sample.reward for sample in self.programs if sample.task.example.language == language]
+            means.append(sum(own) / len(own))
+        return sum(means) / len(means)
+
     @property
     def ended(self) -> float:
         """Share of programs that ended by themselves."""

@@ -1,0 +1,243 @@
+"""Steps on packed rows, and the loss of a row.
+
+    rows -> loss -> backward, over the rows of a step; then the optimiser
+
+A step's loss is read when the next step is under way, so that a GPU never waits for the one who reads it.
+
+Several processes (``accelerate launch``) take the rows of one step in turn and average gradients; one process with
+``accumulation`` 2 and two processes with 1 take the same step, up to the order of summation.
+
+Shapes: T tokens of a row, N trained tokens of it, D model.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from moesaic.data.packing import PackedBatch, PackedBatches
+from moesaic.model.compiled import CompiledDecoder
+from moesaic.model.loss import hidden_states, targets, token_losses
+from moesaic.model.moe import record_routing
+from moesaic.model.router import Routing
+from moesaic.progress import say
+from moesaic.recipe import Optimisation
+from moesaic.train.loop import Facts, Update
+from moesaic.train.resume import Progress
+
+RoutingLoss = Callable[[dict[int, Routing], PackedBatch], Tensor]
+
+
+class PackedLoss(nn.Module):
+    """Loss of a causal language model on one packed row.
+
+    Args:
+        model: The ``...ForCausalLM`` module; adapters or MoE blocks are already inside it.
+        options: ``compile`` and ``row_tokens`` say whether layers run compiled, and at which length of rows.
+        routing_loss: Adds a scalar computed from every layer's ``Routing``; the layers are not compiled then, since
+            what is recorded in one layer would make its graph differ from the next one's.
+    """
+
+    def __init__(self, model: nn.Module, options: Optimisation, routing_loss: RoutingLoss | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self._routing_loss = routing_loss
+        self._compiled: CompiledDecoder | None = None
+        if options.compile:
+            if next(model.parameters()).is_cuda and routing_loss is None:
+                alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+                graphs = alone and not options.gradient_checkpointing
+                self._compiled = CompiledDecoder(model, options.row_tokens, graphs)
+            else:
+                reason = "this is not a GPU" if routing_loss is None else "routing losses need every layer's gates"
+                say(f"note: compile: true has no effect here: {reason}")
+
+    def forward(
+        self,
+        batch: PackedBatch,
+        positions_N: Tensor,
+        labels_N: Tensor,
+        weights_N: Tensor | None = None,
+        temperatures_N: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the summed token loss and the routing loss of the row.
+
+        Args:
+            batch: The row, on the model's device.
+            positions_N: Positions that predict a trained token.
+            labels_N: The tokens they predict.
+            weights_N: Weight of each token's loss; 1 if None.
+            temperatures_N: Divides the logits of each token; 1 if None.
+        """
+        if self._routing_loss is None:
+            hidden_TD = hidden_states(self.model, batch) if self._compiled is None else self._compiled(batch)
+            extra = hidden_TD.new_zeros((), dtype=torch.float)
+        else:
+            with record_routing(self.model) as routings:
+                hidden_TD = hidden_states(self.model, batch)
+            extra = self._routing_loss(routings, batch)
+        hidden_ND = hidden_TD[positions_N]
+        if temperatures_N is not None:  # the head is linear, so this divides the logits
+            hidden_ND = hidden_ND * (1 / temperatures_N)[:, None].to(hidden_ND.dtype)
+        head: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
+        losses_N = token_losses(hidden_ND, head, labels_N, compiled=self._compiled is not None)
+        if weights_N is not None:
+            losses_N = losses_N * weights_N
+        return losses_N.sum(), extra
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """A row on the CPU, and what is trained in it.
+
+    Attributes:
+        batch: The row.
+        tensors_N: Further arguments of ``PackedLoss``, in its order.
+    """
+
+    batch: PackedBatch
+    tensors_N: tuple[Tensor, ...]
+
+    @property
+    def num_labels(self) -> int:
+        """Trained tokens."""
+        return len(self.tensors_N[0])
+
+    def pin_memory(self) -> PreparedRow:
+        """Returns the row in page-locked memory: from other memory a copy would wait for all that the GPU has to do."""
+        return PreparedRow(self.batch.pin_memory(), tuple(tensor.pin_memory() for tensor in self.tensors_N))
+
+
+def add_gradients(accelerator: Accelerator, module: nn.Module, rows: Sequence[PreparedRow]) -> Tensor:
+    """Adds the gradients of one step: of the mean over the trained tokens of all rows, and over the rows' own losses.
+
+    Args:
+        accelerator: Device, precision and processes.
+        module: ``PackedLoss``, wrapped where there are several processes.
+        rows: The rows of all processes; each takes its share.
+
+    Returns:
+        The mean token loss of this process.
+    """
+    total_labels = sum(row.num_labels for row in rows)
+    loss_sum = torch.zeros((), device=accelerator.device)
+    own_labels = 0
+    for row in rows[accelerator.process_index :: accelerator.num_processes]:
+        tensors_N = [tensor.to(accelerator.device, non_blocking=True) for tensor in row.tensors_N]
+        with accelerator.autocast():
+            summed, extra = module(row.batch.to(accelerator.device), *tensors_N)
+        # DDP averages over processes: the factor makes it the sum over all rows of the step.
+        objective = (summed / total_labels + extra / len(rows)) * accelerator.num_processes
+        accelerator.backward(objective)
+        loss_sum += summed.detach()
+        own_labels += row.num_labels
+    return loss_sum.double() / max(1, own_labels)
+
+
+class PackedSteps:
+    """Steps of the training loop on rows of data.
+
+    Args:
+        accelerator: Device, precision and processes.
+        loss_module: Loss of one row.
+        batches: Rows of the training data.
+        validate: Returns the loss that decides, in nats a token.
+        options: ``accumulation``.
+        known_loss: What ``validate`` would return before the first step, if that is known.
+    """
+
+    unit = "step"
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        loss_module: PackedLoss,
+        batches: PackedBatches,
+        validate: Callable[[], float],
+        options: Optimisation,
+        known_loss: float | None = None,
+    ) -> None:
+        self._accelerator = accelerator
+        self._module = accelerator.prepare_model(loss_module) if accelerator.num_processes > 1 else loss_module
+        self._batches, self._validate, self._known_loss = batches, validate, known_loss
+        self._rows = _endless(batches)
+        self._rows_a_step = options.accumulation * accelerator.num_processes
+        self._upcoming: list[PreparedRow] = []
+        self._cursor = batches.state_dict()
+        self._last_end = time.monotonic()
+        self.overlap = accelerator.device.type == "cuda"
+
+    def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:
+        """See ``Steps``."""
+        rows = self._upcoming or self._next_rows()
+        self._module.train()
+        loss = add_gradients(self._accelerator, self._module, rows)
+        outcome = _copied(torch.stack([loss, update().double()]))
+        self._cursor = self._batches.state_dict()
+        # A GPU is still at work on this step: the next one's rows cost no time now.
+        self._upcoming = [] if is_last else self._next_rows()
+        rate, tokens = update.rate, sum(row.batch.num_tokens for row in rows)
+
+        def read() -> Facts:
+            (loss, norm), end = outcome()
+            speed = round(tokens / max(1e-9, end - self._last_end))
+            self._last_end = end
+            return {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": speed}
+
+        return read
+
+    def validate(self, number: int) -> tuple[float, Facts]:
+        """See ``Steps``."""
+        loss = self._validate() if number > 0 or self._known_loss is None else self._known_loss
+        self._last_end = time.monotonic()  # a validation is no part of the next step
+        return loss, {"loss": loss}
+
+    def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
+        """See ``Steps``."""
+        validation = {"val": progress.history[-1][1], "best": progress.best_loss}
+        return {"loss": facts["loss"], **validation, "tok_s": facts["tokens_per_second"]}
+
+    def state_dict(self) -> dict[str, Any]:
+        """See ``Steps``."""
+        return self._cursor
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See ``Steps``."""
+        self._batches.load_state_dict(state)
+        self._cursor = state
+
+    def _next_rows(self) -> list[PreparedRow]:
+        rows = [PreparedRow(row, targets(row)) for row in itertools.islice(self._rows, self._rows_a_step)]
+        return [row.pin_memory() for row in rows] if self.overlap else rows
+
+
+def _copied(values: Tensor) -> Callable[[], tuple[list[float], float]]:
+    """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it.
+
+    It gives the values and the time when they were there.
+    """
+    if values.device.type != "cuda":
+        there = cast("list[float]", values.tolist()), time.monotonic()
+        return lambda: there
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    host.copy_(values, non_blocking=True)
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
+
+    def wait() -> tuple[list[float], float]:
+        event.synchronize()
+        return cast("list[float]", host.tolist()), time.monotonic()
+
+    return wait
+
+
+def _endless(batches: PackedBatches) -> Iterator[PackedBatch]:
+    while True:
+        yield from batches
