@@ -13,7 +13,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from moesaic.model.lora import LoraExpert, LowRank
+from moesaic.model.lora import LoraExpert, LowRank, anchor_expert
 
 VOCABULARY = 260
 MLP = ("gate_proj", "up_proj", "down_proj")
@@ -90,6 +90,11 @@ def random_experts(
         random_expert(model, name, rank, seed=10 + i, scale=[2.0, 0.5, 1.0][i % 3])
         for i, (name, rank) in enumerate(zip(names, ranks, strict=True))
     ]
+
+
+def with_anchor(experts: list[LoraExpert]) -> list[LoraExpert]:
+    """The experts and the base itself."""
+    return [*experts, anchor_expert()]
 
 
 def random_peft_adapter(

@@ -49,6 +49,19 @@ def test_parameters_are_those_of_the_loaded_models(tmp_path: Path) -> None:
     assert all(1 <= condition < 100 for condition in facts.gate_conditions)
 
 
+def test_the_anchor_is_shown_and_costs_its_gates_alone(tmp_path: Path) -> None:
+    plain = inspect_model(make_folder(tmp_path, pico_base(tmp_path / "base"), top_k=2).path)
+    folder = make_folder(tmp_path, tmp_path / "base", top_k=2, anchor=True)
+    facts = inspect_model(folder.path)
+    assert facts.experts["base"] == {"rank": 0, "parameters": 0, "bytes": 0}
+    assert facts.total_parameters == plain.total_parameters + 2 * 32
+    export_mixtral(folder.path, tmp_path / "out")
+    assert facts.mixtral_parameters == load_strictly(tmp_path / "out").num_parameters()
+    export = export_peft(folder.path, tmp_path / "peft")
+    assert sorted(path.name for path in export.path.iterdir()) == sorted(NAMES)
+    assert "base=" not in export.launch
+
+
 @pytest.mark.parametrize("gate", ["zero", "equal rows"])
 def test_degenerate_gates_are_named(tmp_path: Path, gate: str) -> None:
     base = pico_base(tmp_path / "base")

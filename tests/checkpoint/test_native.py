@@ -10,7 +10,7 @@ import torch
 from moesaic.checkpoint import native
 from moesaic.checkpoint.card import write_card
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.model.lora import LoraExpert, LowRank
+from moesaic.model.lora import LoraExpert, LowRank, anchor_expert
 
 HIDDEN, LAYERS = 8, 2
 BASE = {"model": "org/pico", "dtype": "float32", "quantize": "none"}
@@ -64,6 +64,25 @@ def test_reads_back_what_was_written(tmp_path: Path) -> None:
     original = expert("java", 2)
     assert (back.name, back.rank, back.scale) == ("java", 2, 2.0)
     assert all(torch.equal(back.deltas[path].A_RI, pair.A_RI) for path, pair in original.deltas.items())
+
+
+def test_the_anchor_is_an_entry_without_files(tmp_path: Path) -> None:
+    experts = [expert("python", 1), expert("java", 2), anchor_expert()]
+    save(tmp_path / "moe", experts=experts, router_tensors=gates(3), top_k=3)
+    folder = native.read_model_folder(tmp_path / "moe")
+    assert folder.names == ("python", "java", "base")
+    assert folder.languages == ("python", "java")
+    assert folder.has_anchor
+    assert [(e.name, e.rank, dict(e.deltas)) for e in folder.read_experts()][-1] == ("base", 0, {})
+    assert sorted(path.name for path in (tmp_path / "moe" / "experts").iterdir()) == ["java", "python"]
+    assert "| base | (none: the frozen base itself) | 0 | |" in (tmp_path / "moe" / "README.md").read_text()
+
+
+def test_only_a_folder_with_an_anchor_needs_a_new_moesaic(tmp_path: Path) -> None:
+    save(tmp_path / "old")
+    save(tmp_path / "new", experts=[expert("python", 1), anchor_expert()])
+    versions = [json.loads((tmp_path / name / "moesaic.json").read_text())["format_version"] for name in ("old", "new")]
+    assert versions == [1, 2]
 
 
 def test_names_of_the_model_are_translated(tmp_path: Path) -> None:

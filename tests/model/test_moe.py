@@ -26,7 +26,7 @@ from moesaic.model.moe import (
     record_routing,
 )
 from moesaic.model.router import Routing
-from pico import pico_llama, pico_mistral, random_expert, random_experts, random_gates, random_peft_adapter
+from pico import pico_llama, pico_mistral, random_expert, random_experts, random_gates, random_peft_adapter, with_anchor
 
 
 def naive_moe(block: FactoredMoE, x_TD: torch.Tensor) -> torch.Tensor:
@@ -37,6 +37,10 @@ def naive_moe(block: FactoredMoE, x_TD: torch.Tensor) -> torch.Tensor:
         y_D = torch.zeros_like(x_D)
         for k in range(routing.experts_TK.shape[1]):
             e = int(routing.experts_TK[t, k])
+            if block.ranks[e] == 0:  # the anchor
+                gate, up, down = (p.weight for p in (block.gate_proj, block.up_proj, block.down_proj))
+                y_D = y_D + routing.weights_TK[t, k] * (down @ (F.silu(gate @ x_D) * (up @ x_D)))
+                continue
             scale = block.scales[e]
             gate = block.gate_proj.weight + scale * block.gate_up_B_PERF[0, e].T @ block.gate_up_A_PERD[0, e]
             up = block.up_proj.weight + scale * block.gate_up_B_PERF[1, e].T @ block.gate_up_A_PERD[1, e]
@@ -50,13 +54,15 @@ def naive_moe(block: FactoredMoE, x_TD: torch.Tensor) -> torch.Tensor:
     ("kind", "top_k"),
     [("softmax", None), ("top_k", 1), ("top_k", 2), ("top_k", 4), ("noisy_top_k", 1), ("noisy_top_k", 2)],
 )
-@pytest.mark.parametrize("ranks", [(3, 3, 3, 3), (4, 1, 2, 3)])
+@pytest.mark.parametrize("ranks", [(3, 3, 3, 3), (4, 1, 2, 3), (4, 1, 2, 0)])
 def test_equals_naive_loop_with_all_gradients(kind, top_k, ranks):
     model = pico_llama(num_hidden_layers=1).double()
     experts = [
-        random_expert(model, f"e{i}", rank, seed=i, scale=[2.0, 0.5, 1.0, 4.0][i]) for i, rank in enumerate(ranks)
+        random_expert(model, f"e{i}", rank, seed=i, scale=[2.0, 0.5, 1.0, 4.0][i])
+        for i, rank in enumerate(ranks)
+        if rank
     ]
-    compose(model, experts, kind, top_k)
+    compose(model, experts if all(ranks) else with_anchor(experts), kind, top_k)
     random_gates(model)
     (block,) = moe_blocks(model).values()
     if kind == "noisy_top_k":
@@ -121,8 +127,9 @@ def mixtral_of(model, experts, top_k):
             block = mixtral.get_submodule(path)
             block.gate.weight.copy_(composed.get_submodule(path).router.weight_ED)
             for e, expert in enumerate(experts):
+                delta = expert.delta if expert.deltas else lambda _: 0.0
                 gate, up, down = (
-                    (getattr(mlp, p).weight.float() + expert.delta(f"{path}.{p}")).to(model.dtype)
+                    (getattr(mlp, p).weight.float() + delta(f"{path}.{p}")).to(model.dtype)
                     for p in ("gate_proj", "up_proj", "down_proj")
                 )
                 block.experts.gate_up_proj[e].copy_(torch.cat([gate, up]))
@@ -131,10 +138,11 @@ def mixtral_of(model, experts, top_k):
 
 
 @pytest.mark.parametrize("build", [pico_llama, pico_mistral])
-@pytest.mark.parametrize("top_k", [1, 2, 3])
-def test_equals_transformers_mixtral(build, top_k):
+@pytest.mark.parametrize(("top_k", "anchor"), [(1, False), (2, False), (3, False), (1, True), (2, True), (4, True)])
+def test_equals_transformers_mixtral(build, top_k, anchor):
     model = build(tie_word_embeddings=False)
-    mixtral, composed = mixtral_of(model, random_experts(model), top_k)
+    experts = random_experts(model)
+    mixtral, composed = mixtral_of(model, with_anchor(experts) if anchor else experts, top_k)
     input_ids = torch.randint(0, 256, (2, 17), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         ours, theirs = composed(input_ids).logits, mixtral(input_ids).logits
@@ -331,11 +339,61 @@ def test_recorded_routing_is_each_layers_own_and_differentiable():
     assert all(routing[layer] is kept[layer] for layer in kept)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("kind", "top_k"), [("top_k", 1), ("top_k", 2), ("top_k", 4), ("softmax", None)])
+def test_all_weight_on_the_anchor_is_the_base(kind, top_k, dtype):
+    model = pico_llama().to(dtype)
+    input_ids = torch.randint(0, 256, (2, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain = model(input_ids).logits
+        composed = compose(model, with_anchor(random_experts(model)), kind, top_k)
+        for block in moe_blocks(composed).values():
+            block.router = FixedLogits(block.router, torch.tensor([0.0, 0.0, 0.0, 200.0]))
+        routed = composed(input_ids).logits
+        with force_expert(composed, "base"):
+            assert torch.equal(composed(input_ids).logits, plain)
+    # exp(-200) is 0 in float32, so that the other slots add exact zeros.
+    assert torch.equal(routed, plain)
+
+
+class FixedLogits(torch.nn.Module):
+    """A router that says the same for every token, through the rule of the one it stands for."""
+
+    def __init__(self, router, logits_E):
+        super().__init__()
+        self.router, self.logits_E = router, logits_E
+        self.top_k, self.num_experts = router.top_k, router.num_experts
+
+    def forward(self, x_TD):
+        # One more input that is always 1 carries the logits.
+        fixed = copy.deepcopy(self.router)
+        fixed.weight_ED = torch.nn.Parameter(self.logits_E[:, None])
+        return fixed(torch.ones(len(x_TD), 1))
+
+
+def test_the_anchor_has_no_parameters_and_is_extracted_as_it_is():
+    model = pico_llama()
+    experts = random_experts(model)
+    factors = {n: p.shape for n, p in compose(copy.deepcopy(model), experts).named_parameters() if "router" not in n}
+    compose(model, with_anchor(experts))
+    assert {n: p.shape for n, p in model.named_parameters() if "router" not in n} == factors
+    assert expert_names(model) == ("python", "java", "cpp", "base")
+    assert all(router.shape == (4, 32) for router in extract_router(model).values())
+    anchor = extract_experts(model)[-1]
+    assert (anchor.name, anchor.rank, anchor.deltas) == ("base", 0, {})
+
+
 def test_compose_refuses():
     model = pico_llama()
     experts = random_experts(model)
     with pytest.raises(ModelError, match="no experts"):
         compose(model, [])
+    with pytest.raises(ModelError, match="no experts"):
+        compose(model, with_anchor([]))
+    with pytest.raises(ModelError, match="must be the last one, but the order is base, python"):
+        compose(model, [*with_anchor([]), experts[0]])
+    with pytest.raises(ModelError, match="must differ, but are python, java, cpp, base, base"):
+        compose(model, with_anchor(with_anchor(experts)))
     with pytest.raises(ModelError, match="must differ, but are python, python"):
         compose(model, [experts[0], experts[0]])
     with pytest.raises(ModelError, match="top_k is 4, but there are 3 experts"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from moesaic.recipe import GateRecipe
 from moesaic.train import gate
 from moesaic.train.gate import train_gate
 from moesaic.train.gate_init import calibrated_scale, initial_gates, ridge_weights
-from pico import pico_llama, random_experts
+from pico import pico_llama, random_experts, with_anchor
 
 
 def composed(kind="top_k", top_k=1):
@@ -81,6 +82,25 @@ def test_initial_gates_tell_unseen_programs_apart(init):
     set_gates(model, init)
     shares = [row["top1"] for row in own_experts(model).values()]
     assert sum(shares) / len(shares) > (0.75 if init == "ridge" else 0.5)
+
+
+@pytest.mark.parametrize("init", ["ridge", "prompts"])
+def test_an_anchor_is_fitted_on_programs_of_its_own_or_starts_at_zero(init):
+    model = pico_llama().requires_grad_(False)
+    compose(model, with_anchor(random_experts(model, LANGUAGES, (4, 2))), "top_k", 1, dtype=torch.float32)
+    kept = [
+        replace(example, ids=[(3 * i + 100) % 250 for i in example.ids])
+        for example in toy_examples(8, 5, LANGUAGES[:1])
+    ]
+    with packed_attention(model):
+        initial_gates(model, programs(), init, 400, contextlib.nullcontext)
+        assert all(gate[2].abs().sum() == 0 and gate[:2].abs().sum() > 0 for gate in extract_router(model).values())
+        initial_gates(model, programs() | {"base": kept}, init, 400, contextlib.nullcontext)
+    assert all(gate.abs().sum(1).min() > 0 for gate in extract_router(model).values())
+    with packed_attention(model), record_routing(model) as routings:
+        example_losses(model, kept, LANGUAGES, 4000)
+    first = torch.stack([routing.experts_TK[:, 0] for routing in routings.values()])
+    assert (first == 2).float().mean() > (0.75 if init == "ridge" else 0.4)  # of three experts
 
 
 def test_initial_gates_are_deterministic_and_zero_is_zero():

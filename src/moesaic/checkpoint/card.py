@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from moesaic.checkpoint.native import ModelFolder
 
 CARD: Final = "README.md"
+_ANCHOR: Final = ("| base | (none: the frozen base itself) | 0 | |",)
 _OWN_BASE: Final = ("A delta that all experts share is folded into the base's weights, which are in `base/`.", "")
 
 
@@ -39,8 +40,9 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         "|---|---|---|---|",
         *(
             f"| {expert.name} | {language} | {expert.rank} | {expert.scale:g} |"
-            for expert, language in zip(folder.experts, folder.languages, strict=True)
+            for expert, language in zip(folder.adapters, folder.languages, strict=True)
         ),
+        *(_ANCHOR if folder.has_anchor else ()),
         "",
         "```",
         f'moesaic generate {title} "..." --language {folder.languages[0]}',

@@ -3,6 +3,7 @@
     MODEL/
         moesaic.json             format version, base and its digest, experts, router kind, top_k, file sizes
         experts/<name>/          a standard PEFT adapter: adapter_config.json, adapter_model.safetensors
+                                 (none for the anchor, which is the base: an entry of rank 0 in moesaic.json)
         router.safetensors       layers.<i>.weight [E, D], for noisy gates layers.<i>.noise [E, D]
         base/                    only where training changed the base: a Hugging Face checkpoint of it
         README.md                the model card, with scores once they are known
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from moesaic.model.base_files import BaseSource
     from moesaic.model.lora import LoraExpert
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSIONS: Final = (1, 2)
+"""Versions that are read. 2 has an anchor, which a moesaic that knows only 1 would look for on the disk; a folder
+without one is written as 1, so that every moesaic reads it."""
 DESCRIPTION: Final = "moesaic.json"
 ROUTER: Final = "router.safetensors"
 EXPERTS: Final = "experts"
@@ -54,7 +57,7 @@ class ExpertEntry:
 
     Attributes:
         name: Usually its language; also its folder's name.
-        rank: Largest LoRA rank of its modules.
+        rank: Largest LoRA rank of its modules; 0 for the anchor, which has no adapter.
         scale: alpha / rank.
     """
 
@@ -75,7 +78,7 @@ class ModelFolder:
         experts: In the order of the gates' rows.
         kind: See ``moesaic.gates``.
         top_k: Experts per token.
-        languages: Languages the experts were trained on, one per expert.
+        languages: Languages the experts were trained on, one per adapter.
     """
 
     path: Path
@@ -90,6 +93,16 @@ class ModelFolder:
     def names(self) -> tuple[str, ...]:
         """Names of the experts, in the order of the gates' rows."""
         return tuple(expert.name for expert in self.experts)
+
+    @property
+    def adapters(self) -> tuple[ExpertEntry, ...]:
+        """The experts that have an adapter: all but the anchor."""
+        return tuple(expert for expert in self.experts if expert.rank)
+
+    @property
+    def has_anchor(self) -> bool:
+        """Whether one of the experts is the base itself."""
+        return len(self.adapters) < len(self.experts)
 
     @property
     def has_own_base(self) -> bool:
@@ -111,9 +124,10 @@ class ModelFolder:
         Raises:
             CheckpointError: An adapter's files are corrupt.
         """
-        from moesaic.model.lora import read_adapter
+        from moesaic.model.lora import anchor_expert, read_adapter
 
-        return [read_adapter(self.expert_path(expert.name), expert.name) for expert in self.experts]
+        experts = [read_adapter(self.expert_path(expert.name), expert.name) for expert in self.adapters]
+        return [*experts, anchor_expert()] if self.has_anchor else experts
 
     def read_router(self) -> dict[str, Tensor]:
         """Reads the gates: ``layers.<i>.weight`` [E, D] and, when noisy, ``layers.<i>.noise`` [E, D]; fp32.
@@ -152,12 +166,12 @@ def save_model_folder(
         path: The folder.
         base_spec: The recipe's ``base`` section (model, dtype, quantize).
         base_digest: Digest of the base's weights.
-        experts: In the order of the gates' rows.
+        experts: In the order of the gates' rows, an anchor last.
         router_tensors: As ``model.moe.extract_router`` gives them, or by their names on disk: ``layers.<i>.weight``
             [E, D] and, when noisy, ``layers.<i>.noise`` [E, D].
         kind: See ``moesaic.gates``.
         top_k: Experts per token; ``softmax`` uses all of them.
-        languages: One per expert; the experts' names by default.
+        languages: One per adapter; the experts' names by default.
         reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
         own_base: A base whose weights are no longer those of ``base_spec``: it is written into the folder, and
             ``base_digest`` is replaced by its digest. A path is a folder that holds it, whose files are linked.
@@ -190,7 +204,8 @@ def save_model_folder(
             pins = ("sha256", "revision")  # of the base that this one was made from
             kept = {key: value for key, value in base_spec.items() if key not in pins}
             base_spec = {**kept, "model": BASE, "origin": base_spec["model"]}
-        for expert in experts:
+        adapters = [expert for expert in experts if not expert.is_anchor]
+        for expert in adapters:
             if reuse and expert.name in reuse:
                 (partial / EXPERTS / expert.name).mkdir()
                 for file in (CONFIG_FILE, WEIGHTS_FILE):
@@ -200,12 +215,12 @@ def save_model_folder(
         tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in router_tensors.items()}
         save_file(tensors, partial / ROUTER, metadata={"format": "pt"})
         description = {
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSIONS[len(adapters) < len(experts)],
             "moesaic": __version__,
             "base": {**base_spec, "digest": base_digest},
             "experts": [{"name": e.name, "rank": e.rank, "scale": e.scale} for e in experts],
             "router": {"kind": kind, "top_k": top_k},
-            "languages": list(languages or names),
+            "languages": list(languages or (expert.name for expert in adapters)),
             "files": {str(f.relative_to(partial)): f.stat().st_size for f in _weight_files(partial)},
         }
         write_json(partial / DESCRIPTION, description)
@@ -234,9 +249,10 @@ def read_model_folder(path: Path) -> ModelFolder:
         )
     description = read_json(path / DESCRIPTION)
     version = description.get("format_version") if isinstance(description, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in FORMAT_VERSIONS:
+        known = " and ".join(map(str, FORMAT_VERSIONS))
         raise CheckpointError(
-            f"{path / DESCRIPTION}: format_version is {version!r}, moesaic {__version__} reads {FORMAT_VERSION}; "
+            f"{path / DESCRIPTION}: format_version is {version!r}, moesaic {__version__} reads {known}; "
             "install the moesaic that wrote it, or make the folder again"
         )
     try:

@@ -18,6 +18,7 @@ from torch.nn.functional import one_hot
 
 from moesaic.data.packing import PackedBatch
 from moesaic.model.balance import chosen, gates
+from moesaic.model.lora import ANCHOR
 from moesaic.model.router import Routing
 
 DEAD_SHARE = 0.01
@@ -36,7 +37,7 @@ class RoutingStatistics:
         chosen_GLE: Share of tokens that run expert e at all.
         weight_GLE: Mean gate weight of expert e.
         entropy_GL: Mean entropy of the router's probabilities, in bits (at most log2 E).
-        dead: ``layer/expert`` pairs that no language uses.
+        dead: ``layer/expert`` pairs that no language uses, the anchor apart.
     """
 
     experts: list[str]
@@ -117,7 +118,11 @@ class RoutingSums:
         """Returns the shares and means over all rows added, of which there is at least one."""
         mean = {key: total / self._tokens_G.clamp(min=1)[:, None, None] for key, total in self._sums.items()}
         busiest_LE = mean["chosen"].amax(0)
-        dead = [f"{layer}/{self.experts[expert]}" for layer, expert in (busiest_LE < DEAD_SHARE).nonzero().tolist()]
+        dead = [
+            f"{layer}/{self.experts[expert]}"
+            for layer, expert in (busiest_LE < DEAD_SHARE).nonzero().tolist()
+            if self.experts[expert] != ANCHOR  # it is there for other prompts than these
+        ]
         return RoutingStatistics(
             experts=self.experts,
             languages=self.languages,

@@ -10,8 +10,11 @@ multiplied once for all experts, quantised or not. Routing is a mask over the co
 ``((x A^T) * mask) B``: dense small matrix products, no sorting, no gathering, no host synchronisation. The cost of that
 choice: low-rank products are done for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
 
+The last expert may be the anchor, the base without any delta. It has a row in the router and nothing else: a slot that
+goes to it has all ranks masked, so that it costs no parameter and no product.
+
 Shapes: T tokens, D model, F hidden, E experts, K top-k, S = T K slots, R greatest rank, N = E R, P = 2 (gate and up
-projection).
+projection). In factors and what is multiplied with them, E does not count the anchor.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ class FactoredMoE(nn.Module):
     Args:
         mlp: The base block; its ``gate_proj``, ``up_proj`` and ``down_proj`` are kept as they are (plain or quantised).
         path: Path of ``mlp`` in the model.
-        experts: The experts in order; modules of this block without a delta get a zero one.
+        experts: The experts in order, an anchor last; modules of this block without a delta get a zero one.
         router: A router over as many experts.
         dtype: Type of the factors.
         device: Where the factors go.
@@ -67,6 +70,7 @@ class FactoredMoE(nn.Module):
         self.router = router
         self.base = (mlp,)  # a tuple, so that it is not registered a second time; decompose puts it back
         self.path = path
+        adapted = [expert for expert in experts if not expert.is_anchor]
         self.names = tuple(expert.name for expert in experts)
         self.ranks = tuple(expert.rank for expert in experts)
         self.scales = tuple(expert.scale for expert in experts)
@@ -74,11 +78,11 @@ class FactoredMoE(nn.Module):
         self.recompute = False  # see train.checkpointing
 
         def stacked(factor: int, *projections: str) -> nn.Parameter:
-            """The factors of all experts, ``(E, P, R, size)`` or ``(E, R, size)``; B is kept input-first."""
+            """The factors of all experts, ``(P, E, R, size)`` or ``(E, R, size)``; B is kept input-first."""
             size = getattr(getattr(mlp, projections[0]), "in_features" if factor == 0 else "out_features")
-            stack = torch.zeros(len(projections), len(experts), max(self.ranks), size, dtype=dtype, device=device)
+            stack = torch.zeros(len(projections), len(adapted), max(self.ranks), size, dtype=dtype, device=device)
             for p, projection in enumerate(projections):
-                for e, expert in enumerate(experts):
+                for e, expert in enumerate(adapted):
                     pair = expert.deltas.get(f"{path}.{projection}")
                     if pair is not None:
                         stack[p, e, : expert.rank] = pair[factor] if factor == 0 else pair[factor].T
@@ -88,7 +92,9 @@ class FactoredMoE(nn.Module):
         self.gate_up_B_PERF = stacked(1, "gate_proj", "up_proj")
         self.down_A_ERF = stacked(0, "down_proj")
         self.down_B_ERD = stacked(1, "down_proj")
-        self.register_buffer("scale_E", torch.tensor(self.scales, device=device), persistent=False)
+        self.register_buffer(
+            "scale_E", torch.tensor([expert.scale for expert in adapted], device=device), persistent=False
+        )
 
     def extra_repr(self) -> str:
         """Shown by ``print(model)``."""
@@ -115,8 +121,10 @@ class FactoredMoE(nn.Module):
         return y_TD.reshape(x.shape)
 
     def expert(self, index: int) -> dict[str, LowRank]:
-        """Copies of one expert's factors in this block by module path, without padding."""
+        """Copies of one expert's factors in this block by module path, without padding; none of the anchor."""
         rank = self.ranks[index]
+        if rank == 0:
+            return {}
         stacks = {
             "gate_proj": (self.gate_up_A_PERD[0], self.gate_up_B_PERF[0]),
             "up_proj": (self.gate_up_A_PERD[1], self.gate_up_B_PERF[1]),
@@ -132,14 +140,15 @@ class FactoredMoE(nn.Module):
     def _top_experts(self, low_TPN: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
         """The K slots side by side, each with one expert a token, chosen by masking the ranks of the others."""
         (num_tokens, top_k), dtype = routing.experts_TK.shape, low_TPN.dtype
-        low_TPER = low_TPN.view(num_tokens, 2, len(self.names), -1)
+        num_adapted = len(self.scale_E)
+        low_TPER = low_TPN.view(num_tokens, 2, num_adapted, -1)
         assert routing.chosen_TKE is not None
-        mask_TKE = (routing.chosen_TKE * self.scale_E).to(dtype)
+        mask_TKE = (routing.chosen_TKE[:, :, :num_adapted] * self.scale_E).to(dtype)
         low_SPN = (low_TPER[:, None] * mask_TKE[:, :, None, :, None]).flatten(3).flatten(0, 1)
         weights_TK1 = routing.weights_TK[:, :, None].to(dtype)
         slots = self._slots if torch.is_grad_enabled() else self._at_once
         h_TF, low_TKN = self._again(slots, low_SPN, gate_TF, up_TF, weights_TK1)
-        low_TKER = low_TKN.view(num_tokens, top_k, len(self.names), -1)
+        low_TKER = low_TKN.view(num_tokens, top_k, num_adapted, -1)
         down_TN = (low_TKER * mask_TKE[:, :, :, None]).sum(1).flatten(1)
         return torch.addmm(self.down_proj(h_TF), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
 
@@ -174,12 +183,14 @@ class FactoredMoE(nn.Module):
         weights_ET1 = weights_TE.T[:, :, None].to(gate_TF.dtype)
         slots = [self._again(self._slot, x_TD, gate_TF, up_TF, weights_ET1[e], e) for e in range(len(self.names))]
         y_TD: Tensor = self.down_proj(torch.stack([h_TF for h_TF, _ in slots]).sum(0))
-        for e, (_, low_TR) in enumerate(slots):
+        for e, (_, low_TR) in enumerate(slots[: len(self.scale_E)]):
             y_TD = self._add_down(y_TD, low_TR, e)
         return y_TD
 
     def _slot(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, weight_T1: Tensor, e: int) -> tuple[Tensor, Tensor]:
-        """One expert's weighted activations, and their product with its A of down."""
+        """One expert's weighted activations, and their product with its A of down; nothing of the anchor's."""
+        if self.ranks[e] == 0:
+            return F.silu(gate_TF) * up_TF * weight_T1, weight_T1.new_empty(0)
         h_TF = self._hidden(x_TD, gate_TF, up_TF, e) * weight_T1
         return h_TF, F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
 
@@ -191,9 +202,10 @@ class FactoredMoE(nn.Module):
         return function(*args)
 
     def _one_expert(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, index: int) -> Tensor:
-        h_TF = F.silu(gate_TF) * up_TF if index == BASE else self._hidden(x_TD, gate_TF, up_TF, index)
+        is_base = index == BASE or self.ranks[index] == 0
+        h_TF = F.silu(gate_TF) * up_TF if is_base else self._hidden(x_TD, gate_TF, up_TF, index)
         y_TD: Tensor = self.down_proj(h_TF)
-        if index == BASE:
+        if is_base:
             return y_TD
         return self._add_down(y_TD, F.linear(h_TF, self.down_A_ERF[index].to(h_TF.dtype)), index)
 

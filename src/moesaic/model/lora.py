@@ -26,6 +26,8 @@ from moesaic.files import read_json, space_errors, write_json
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+ANCHOR = "base"
+"""Name of the anchor: the expert without deltas, which computes what the base computes."""
 _PREFIX = "base_model.model."
 _UNSUPPORTED = {
     "use_dora": "DoRA rescales the whole weight, which is not a low-rank delta",
@@ -52,7 +54,7 @@ class LoraExpert:
 
     Attributes:
         name: Name of the expert, usually a language.
-        rank: Rank R of every delta.
+        rank: Rank R of every delta; 0 for the anchor, which has none.
         scale: Factor on ``B A`` (``lora_alpha / r`` in PEFT's terms).
         deltas: Factors by module path in the base model, e.g. ``model.layers.0.mlp.gate_proj``.
     """
@@ -68,9 +70,22 @@ class LoraExpert:
         return self.scale * (B_OR.float() @ A_RI.float())
 
     @property
+    def is_anchor(self) -> bool:
+        """Whether this is the base itself, without any delta."""
+        return self.rank == 0
+
+    @property
     def paths_outside_mlp(self) -> list[str]:
         """Modules with a delta that the MoE cannot route, in order."""
         return [path for path in self.deltas if ".mlp." not in path]
+
+
+def anchor_expert() -> LoraExpert:
+    """The anchor: an expert without deltas, as every expert of Branch-Adapt-Route is trained beside.
+
+    Source: Branch-Adapt-Route, arXiv:2604.18473.
+    """
+    return LoraExpert(ANCHOR, 0, 1.0, {})
 
 
 def read_adapter(folder: str | os.PathLike[str], name: str | None = None) -> LoraExpert:

@@ -38,7 +38,8 @@ def compose(
 
     Args:
         model: A base model of a supported architecture.
-        experts: One or more experts with different names, trained on this base; ranks may differ.
+        experts: One or more experts with different names, trained on this base; ranks may differ. The anchor
+            (``lora.anchor_expert``) may be one more, the last.
         kind: Gate; see ``router``.
         top_k: Experts a token; for ``softmax`` all.
         dtype: Type of the experts' parameters: float32 for training, None for the model's own type.
@@ -49,14 +50,16 @@ def compose(
         The same model.
 
     Raises:
-        ModelError: No experts, equal names, an expert that does not fit the base, deltas outside the MLP, a wrong
-            top_k, or a model that is already composed.
+        ModelError: No experts but the anchor, equal names, an anchor that is not the last, an expert that does not fit
+            the base, deltas outside the MLP, a wrong top_k, or a model that is already composed.
     """
-    if not experts:
+    if all(expert.is_anchor for expert in experts):
         raise ModelError("there are no experts to compose: name at least one")
     names = [expert.name for expert in experts]
     if len(set(names)) < len(names):
         raise ModelError(f"expert names must differ, but are {', '.join(names)}")
+    if any(expert.is_anchor for expert in experts[:-1]):
+        raise ModelError(f"an expert without deltas must be the last one, but the order is {', '.join(names)}")
     blocks = mlp_blocks(model)
     if any(isinstance(mlp, FactoredMoE) for mlp in blocks.values()):
         raise ModelError("the model is composed already: decompose it first")

@@ -117,7 +117,7 @@ class Run(Session):
         options = self.recipe.gate
         digest = digest_of(
             [
-                {key: getattr(options, key) for key in ("kind", "top_k", "init", "init_programs")},
+                {key: getattr(options, key) for key in ("kind", "top_k", "anchor", "init", "init_programs")},
                 [self.workspace.output_digest(f"experts/{name}") for name in self.recipe.data.languages],
                 self.data_digest(splits=("train",)),
             ]

@@ -93,10 +93,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _top_k_fits(self) -> Self:
-        if not GATES[self.gate.kind].mixes_all and self.gate.top_k > len(self.data.languages):
+        num_experts = len(self.data.languages) + self.gate.anchor
+        if not GATES[self.gate.kind].mixes_all and self.gate.top_k > num_experts:
+            which = "data.languages and gate.anchor" if self.gate.anchor else "data.languages"
             raise ValueError(
-                f"gate.top_k is {self.gate.top_k} but there are {len(self.data.languages)} experts (data.languages): "
-                f"use 1 to {len(self.data.languages)}"
+                f"gate.top_k is {self.gate.top_k} but there are {num_experts} experts ({which}): use 1 to {num_experts}"
             )
         return self
 

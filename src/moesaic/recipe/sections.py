@@ -195,6 +195,9 @@ class GateRecipe(Optimisation):
     """``softmax`` mixes all experts, ``top_k`` the best k; ``noisy_top_k``: Shazeer et al. 2017, equations 3-5."""
     top_k: Positive = 2
     """Experts per token (not used by ``softmax``)."""
+    anchor: bool = False
+    """One more expert, the frozen base itself: named ``base``, the last row of the gates, without parameters. It learns
+    what it is for from ``data.keep``."""
     init: Literal["ridge", "prompts", "zero"] = "ridge"
     """``ridge``: closed form on router inputs; ``prompts``: mean hidden states (mergekit's ``hidden``); ``zero``."""
     init_programs: Positive = 60

@@ -14,7 +14,7 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.gates import experts_per_token
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
-from moesaic.model.lora import read_adapter
+from moesaic.model.lora import anchor_expert, read_adapter
 from moesaic.model.moe import compose, decompose, extract_experts, extract_router
 from moesaic.recipe import GateRecipe
 from moesaic.train.gate_init import initial_gates
@@ -38,8 +38,9 @@ def compose_folder(
         base: The base model; the same object, unchanged, afterwards.
         base_spec: The recipe's ``base`` section.
         adapters: Expert name -> adapter folder, in the order of the gates' rows.
-        programs: Encoded training programs per expert that the gates are fitted on.
-        options: Kind of gate and experts per token.
+        programs: Encoded training programs per expert that the gates are fitted on; with ``gate.anchor`` those of the
+            anchor may be missing, so that its gates start at zero.
+        options: Kind of gate, experts per token, anchor.
         init: How the gates are fitted; see ``gate_init``.
         row_tokens: Tokens of a forward pass.
         folder: The model folder.
@@ -49,6 +50,8 @@ def compose_folder(
         ModelError: An adapter does not fit the base.
     """
     experts = [read_adapter(path, name) for name, path in adapters.items()]
+    if options.anchor:
+        experts.append(anchor_expert())
     top_k = experts_per_token(options.kind, options.top_k, len(experts))
     model = compose(base.model, experts, options.kind, top_k, dtype=torch.float32, attention="base")
     try:

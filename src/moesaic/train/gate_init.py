@@ -7,7 +7,8 @@
 The router inputs of a language are captured while that language's own expert runs, at the MLP itself: these are the
 vectors the router sees when it routes rightly. (Fitted on the base's activations the gates recognise the language less
 well once experts run below them.) Every token of a document counts and no padding exists in packed rows; each language
-has the same weight whatever its number of tokens.
+has the same weight whatever its number of tokens. The anchor is fitted like a language of its own, on the programs that
+the base is kept for; without any, its logits start at zero.
 
 T tokens, D model, E experts, L layers.
 """
@@ -48,20 +49,22 @@ def initial_gates(
 
     Args:
         model: A composed model with packed attention enabled.
-        programs: Encoded training programs per expert name.
+        programs: Encoded training programs per expert name; experts without any keep logits of zero.
         init: See the module.
         row_tokens: Tokens of a forward pass.
         autocast: Returns the context of a forward pass.
     """
     if init == "zero":
         return
-    if init == "prompts":
-        weights_LED = _prompt_gates(model, programs, row_tokens, autocast)
-    else:
-        weights_LED = _ridge_gates(model, programs, row_tokens, autocast)
+    fitted = _prompt_gates if init == "prompts" else _ridge_gates
+    known = [index for index, name in enumerate(expert_names(model)) if programs.get(name)]
+    names = [expert_names(model)[index] for index in known]
     with torch.no_grad():
-        for block, weight_ED in zip(moe_blocks(model).values(), weights_LED, strict=True):
-            block.router.weight_ED.copy_(weight_ED)
+        for block, weight_ED in zip(
+            moe_blocks(model).values(), fitted(model, names, programs, row_tokens, autocast), strict=True
+        ):
+            block.router.weight_ED.zero_()
+            block.router.weight_ED[known] = weight_ED.to(block.router.weight_ED)
 
 
 def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
@@ -97,11 +100,11 @@ def calibrated_scale(logits_TE: Tensor, labels_T: Tensor) -> float:
 
 def _ridge_gates(
     model: nn.Module,
+    names: Sequence[str],
     programs: dict[str, list[EncodedExample]],
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]],
 ) -> list[Tensor]:
-    names = expert_names(model)
     grams: list[Tensor] = []
     means: list[list[Tensor]] = []
     rows = sum(len(programs[name]) for name in names)
@@ -151,11 +154,11 @@ def _ridge_gates(
 
 def _prompt_gates(
     model: nn.Module,
+    names: Sequence[str],
     programs: dict[str, list[EncodedExample]],
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]],
 ) -> list[Tensor]:
-    names = expert_names(model)
     means_EL: list[list[Tensor]] = []
     for name in names:
         prompts = [

@@ -70,8 +70,9 @@ def qwen3_base(folder: Path, **changes: int) -> Path:
 
 
 @pytest.mark.parametrize(("quantize", "bound"), [("f16", 2**-11), ("q8_0", 1 / 254 + 2**-11)])
-def test_weights_are_those_of_the_mixtral_export(tmp_path: Path, quantize: str, bound: float) -> None:
-    folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES))
+@pytest.mark.parametrize("anchor", [False, True])
+def test_weights_are_those_of_the_mixtral_export(tmp_path: Path, quantize: str, bound: float, anchor: bool) -> None:
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES), anchor=anchor)
     export_mixtral(folder.path, tmp_path / "out")
     report = export_gguf(folder.path, tmp_path / "out.gguf", quantize=quantize)  # type: ignore[arg-type]
     assert report.num_bytes == (tmp_path / "out.gguf").stat().st_size
@@ -87,7 +88,7 @@ def test_weights_are_those_of_the_mixtral_export(tmp_path: Path, quantize: str, 
     for layer in range(2):
         block = f"model.layers.{layer}.block_sparse_moe"
         for name, ours in {"w1": "gate", "w3": "up", "w2": "down"}.items():
-            stacked = torch.stack([expected[f"{block}.experts.{expert}.{name}.weight"] for expert in range(4)])
+            stacked = torch.stack([expected[f"{block}.experts.{expert}.{name}.weight"] for expert in range(4 + anchor)])
             close(f"blk.{layer}.ffn_{ours}_exps.weight", stacked)
         close(f"blk.{layer}.ffn_gate_inp.weight", expected[f"{block}.gate.weight"])
         close(f"blk.{layer}.attn_v.weight", expected[f"model.layers.{layer}.self_attn.v_proj.weight"])
@@ -99,11 +100,11 @@ def test_weights_are_those_of_the_mixtral_export(tmp_path: Path, quantize: str, 
 
 
 def test_header(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES), top_k=3)
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES), top_k=3, anchor=True)
     export_gguf(folder.path, tmp_path / "out.gguf")
     fields = gguf.GGUFReader(tmp_path / "out.gguf").fields
     assert fields["general.architecture"].contents() == "llama"
-    assert fields["llama.expert_count"].contents() == 4
+    assert fields["llama.expert_count"].contents() == 5
     assert fields["llama.expert_used_count"].contents() == 3
     assert fields["tokenizer.ggml.model"].contents() == "gpt2"
     assert fields["tokenizer.ggml.pre"].contents() == "gpt-2"

@@ -25,6 +25,7 @@ from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.base_files import resolve_base
+from moesaic.model.lora import anchor_expert
 from pico import ATTENTION, MLP, pico_base, pico_tokenizer, random_expert
 
 NAMES = ("python", "java", "javascript", "cpp")
@@ -42,6 +43,7 @@ def make_folder(
     kind: str = "top_k",
     top_k: int = 2,
     targets: tuple[str, ...] = MLP,
+    anchor: bool = False,
     **spec: str,
 ) -> ModelFolder:
     model = transformers.AutoModelForCausalLM.from_pretrained(base)
@@ -50,10 +52,11 @@ def make_folder(
         random_expert(model, name, rank=2 + i, seed=i, scale=[2.0, 0.5, 1.0, 1.5][i], targets=targets)
         for i, name in enumerate(NAMES)
     ]
+    experts += [anchor_expert()] * anchor
     generator = torch.Generator().manual_seed(3)
     parts = ("weight", "noise") if kind == "noisy_top_k" else ("weight",)
     gates = {
-        f"layers.{layer}.{part}": torch.randn(len(NAMES), config.hidden_size, generator=generator)
+        f"layers.{layer}.{part}": torch.randn(len(experts), config.hidden_size, generator=generator)
         for layer in range(config.num_hidden_layers)
         for part in parts
     }
@@ -95,6 +98,23 @@ def test_same_logits_as_the_factored_model_and_after_import(tmp_path: Path, kind
     torch.testing.assert_close(logits(exported), logits(ours), atol=1e-5, rtol=1e-5)
     back, _, _ = load_moe(import_export(tmp_path / "out", tmp_path / "back").path)
     torch.testing.assert_close(logits(exported), logits(back), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 5])
+def test_the_anchor_is_exported_as_an_expert_equal_to_the_base(tmp_path: Path, top_k: int) -> None:
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base"), top_k=top_k, anchor=True)
+    export_mixtral(folder.path, tmp_path / "out", verify=True)
+    exported = load_strictly(tmp_path / "out")
+    assert (exported.config.num_experts_per_tok, exported.config.num_local_experts) == (top_k, 5)
+    torch.testing.assert_close(logits(exported), logits(load_moe(folder.path)[0]), atol=1e-5, rtol=1e-5)
+    stored = load_file(tmp_path / "out" / "model.safetensors")
+    base = load_file(tmp_path / "base" / "model.safetensors")
+    for name, ours in {"w1": "gate", "w3": "up", "w2": "down"}.items():
+        written = stored[f"model.layers.1.block_sparse_moe.experts.4.{name}.weight"]
+        assert torch.equal(written, base[f"model.layers.1.mlp.{ours}_proj.weight"])
+    back = import_export(tmp_path / "out", tmp_path / "back")
+    assert back.names == (*NAMES, "base")
+    torch.testing.assert_close(logits(exported), logits(load_moe(back.path)[0]), atol=1e-5, rtol=1e-5)
 
 
 def test_softmax_gates_use_all_experts(tmp_path: Path) -> None:

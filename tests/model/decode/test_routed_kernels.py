@@ -17,7 +17,7 @@ pytest.importorskip("triton", reason="needs Triton: moesaic[dev] on Linux, or to
 if not INTERPRETED:
     pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
-SHAPES = [  # tokens, experts, rank, top_k, F
+SHAPES = [  # tokens, experts with factors, rank, top_k, F
     (1, 4, 16, 2, 300),
     (2, 4, 16, 2, 128),
     (5, 3, 4, 2, 48),
@@ -28,10 +28,16 @@ SHAPES = [  # tokens, experts, rank, top_k, F
     (7, 9, 20, 2, 140),
     (3, 1, 4, 1, 32),
     (18, 16, 3, 8, 32),
+    (1, 4, 16, 2, 300, True),
+    (5, 4, 3, 2, 48, True),
+    (40, 3, 16, 1, 64, True),
+    (7, 2, 20, 3, 140, True),
 ]
+"""... and whether one expert more is the anchor, which has no ranks. With few ranks those that only fill a block up are
+next to the last expert's."""
 
 
-def inputs(num_tokens, num_experts, rank, top_k, size, dtype, seed=0):
+def inputs(num_tokens, num_experts, rank, top_k, size, anchor=False, dtype=torch.float16, seed=0):
     """Arguments of ``routed_hidden``: slices of one product, as in a step; logits with ties."""
     generator = torch.Generator().manual_seed(seed)
     size_n = num_experts * rank
@@ -39,8 +45,13 @@ def inputs(num_tokens, num_experts, rank, top_k, size, dtype, seed=0):
     def random(*sizes, scale=1.0):
         return (torch.randn(*sizes, generator=generator) * scale).to(DEVICE, dtype)
 
-    gate, up, low = torch.split(random(num_tokens, 2 * size + 2 * size_n), [size, size, 2 * size_n], dim=1)
-    logits = torch.randn(num_tokens, num_experts, generator=generator).round().to(DEVICE)
+    # What lies behind the last rank must not be read.
+    gate, up, low, _ = torch.split(
+        torch.cat([random(num_tokens, 2 * size + 2 * size_n), random(num_tokens, 64) * float("nan")], dim=1),
+        [size, size, 2 * size_n, 64],
+        dim=1,
+    )
+    logits = torch.randn(num_tokens, num_experts + anchor, generator=generator).round().to(DEVICE)
     scales = (torch.rand(num_experts, generator=generator) + 0.5).to(DEVICE)
     B_PNF, A_NF = random(2, size_n, size, scale=0.2), random(size_n, size, scale=0.1)
     return gate, up, low, logits, scales, B_PNF, A_NF, top_k
@@ -49,8 +60,8 @@ def inputs(num_tokens, num_experts, rank, top_k, size, dtype, seed=0):
 def exact(gate, up, low, logits, scales, B_PNF, A_NF, top_k):
     """The same in float64, from the routing of ``top_experts``; scales and weights rounded as the block rounds them."""
     weights, chosen = top_experts(logits, top_k)
-    num_tokens, num_experts = logits.shape
-    mask = (chosen * scales).to(low.dtype).double()[..., None]
+    num_tokens, num_experts = len(logits), len(scales)
+    mask = (chosen[..., :num_experts] * scales).to(low.dtype).double()[..., None]
     low = (low.double().view(num_tokens, 2, 1, num_experts, -1) * mask[:, None]).flatten(3)
     gate, up = (base.double()[:, None] + low[:, p] @ B_PNF[p].double() for p, base in enumerate((gate, up)))
     h = F.silu(gate) * up * weights.to(A_NF.dtype).double()[..., None]
@@ -63,7 +74,7 @@ def exact(gate, up, low, logits, scales, B_PNF, A_NF, top_k):
 def test_hidden_activations_and_their_shares(shape, dtype):
     from moesaic.model.decode.routed_kernels import routed_hidden
 
-    arguments = inputs(*shape, dtype)
+    arguments = inputs(*shape, dtype=dtype)
     found, shares = routed_hidden(*arguments)
     expected, down = exact(*arguments)
     assert (found.dtype, shares.dtype) == (dtype, torch.float32)
@@ -75,7 +86,7 @@ def test_hidden_activations_and_their_shares(shape, dtype):
 def test_of_equal_logits_the_lower_index_is_chosen():
     from moesaic.model.decode.routed_kernels import routed_hidden
 
-    gate, up, low, logits, scales, B_PNF, A_NF, top_k = inputs(3, 5, 4, 2, 32, torch.float16)
+    gate, up, low, logits, scales, B_PNF, A_NF, top_k = inputs(3, 5, 4, 2, 32)
     logits = torch.tensor([[0.0, 0, 0, 0, 0], [1, 2, 1, 2, 2], [3, 1, 2, 2, 2]], device=DEVICE)
     _, shares = routed_hidden(gate, up, low, logits, scales, B_PNF, A_NF, top_k)
     chosen = shares.sum(0).view(3, 5, 4).abs().sum(-1) > 0
@@ -103,7 +114,7 @@ def test_output(num_tokens, num_tiles, size_n, dtype):
 def test_operators_are_what_the_compiler_is_told(num_tokens):
     from moesaic.model.decode.routed_kernels import routed_hidden, routed_output
 
-    arguments = inputs(num_tokens, 4, 4, 2, 300, torch.float16)
+    arguments = inputs(num_tokens, 4, 4, 2, 300)
     torch.library.opcheck(routed_hidden, arguments)
     _, shares = routed_hidden(*arguments)
     shares = shares if num_tokens == 1 else shares.sum(0, keepdim=True)
@@ -115,7 +126,7 @@ def test_operators_are_what_the_compiler_is_told(num_tokens):
 def test_every_run_has_the_same_bits():
     from moesaic.model.decode.routed_kernels import routed_hidden
 
-    arguments = inputs(32, 4, 16, 2, 3000, torch.bfloat16)
+    arguments = inputs(32, 4, 16, 2, 3000, dtype=torch.bfloat16)
     first = routed_hidden(*arguments)
     for _ in range(20):
         assert all(torch.equal(one, other) for one, other in zip(routed_hidden(*arguments), first, strict=True))

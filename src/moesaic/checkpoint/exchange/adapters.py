@@ -27,7 +27,8 @@ class AdapterExport:
 def export_peft(model: Path, out: Path) -> AdapterExport:
     """Copies the adapters of a model folder byte by byte, and its base if it has one of its own.
 
-    The gates stay behind: each adapter is one expert. With a copied base, the configurations name where it is now.
+    The gates stay behind: each adapter is one expert, and the base without any is the anchor. With a copied base, the
+    configurations name where it is now.
 
     Args:
         model: The model folder.
@@ -45,18 +46,19 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
     partial = out.with_name(f".{out.name}.partial")
     with space_errors(out):
         shutil.rmtree(partial, ignore_errors=True)
-        for name in folder.names:
+        names = [expert.name for expert in folder.adapters]
+        for name in names:
             shutil.copytree(folder.expert_path(name), partial / name)
         if folder.has_own_base:
             shutil.copytree(folder.path / BASE, partial / BASE)
-            for name in folder.names:
+            for name in names:
                 config = read_json(partial / name / CONFIG_FILE)
                 # PEFT takes a relative path for a name on the hub.
                 write_json(
                     partial / name / CONFIG_FILE, {**config, "base_model_name_or_path": str(out.absolute() / BASE)}
                 )
         partial.rename(out)
-    modules = " ".join(f"{name}={out / name}" for name in folder.names)
+    modules = " ".join(f"{name}={out / name}" for name in names)
     rank = max(expert.rank for expert in folder.experts)
     base = out / BASE if folder.has_own_base else folder.base["model"]
     launch = f"vllm serve {base} --enable-lora --max-lora-rank {_vllm_rank(rank)} --lora-modules {modules}"

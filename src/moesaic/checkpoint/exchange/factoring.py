@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from moesaic.checkpoint.companions import check_same_tokenizer
-from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, rotary_problems
+from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, refuse_anchor_name, rotary_problems
 from moesaic.checkpoint.exchange.preflight import require
 from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_layer_key
 from moesaic.checkpoint.native import ModelFolder, save_model_folder
@@ -96,6 +96,7 @@ def import_factored(
         reader = stack.enter_context(TensorReader(source.path))
         config = read_config(source.path)
         experts, gates = _experts(stack, source.path, models, gates)
+        refuse_anchor_name(experts)
         factored = [_factor(name, reader, weights, error, max_rank) for name, weights in experts.items()]
         folder = save_model_folder(
             out,

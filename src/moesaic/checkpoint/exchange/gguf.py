@@ -159,9 +159,9 @@ def _entries(merge: Merge, quantize: GgufType) -> list[_Entry]:
             entries.append(
                 _Entry(
                     f"blk.{layer}.{_EXPERTS[projection]}.weight",
-                    (len(merge.adapters), *shape),
+                    (merge.num_experts, *shape),
                     matrix,
-                    len(merge.adapters),
+                    merge.num_experts,
                     lambda name=name: merge.expert_rows(name),  # type: ignore[misc]
                 )
             )

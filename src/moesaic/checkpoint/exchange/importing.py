@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,7 +90,7 @@ def import_adapters(
         attention: ``base`` accepts deltas on attention, which are then left out.
 
     Raises:
-        ModelError: An adapter does not fit the base; lists all reasons.
+        ModelError: An expert is called ``base``, or an adapter does not fit the base; lists all reasons.
         CheckpointError: A file is corrupt.
     """
     from moesaic.model.base_files import resolve_base
@@ -99,6 +99,7 @@ def import_adapters(
     _refuse_existing(out)
     source = resolve_base(base)
     config = read_config(source.path)
+    refuse_anchor_name(adapters)
     experts = [read_adapter(folder, name) for name, folder in adapters.items()]
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(TensorReader(source.path))
@@ -118,6 +119,18 @@ def import_adapters(
         top_k=min(top_k, len(experts)),
         reuse=adapters,
     )
+
+
+def refuse_anchor_name(names: Iterable[str]) -> None:
+    """Refuses an expert with the anchor's name.
+
+    Raises:
+        ModelError: One of the experts would be called ``base``.
+    """
+    from moesaic.model.lora import ANCHOR
+
+    if ANCHOR in names:
+        raise ModelError(f"an expert cannot be called {ANCHOR!r}, which is the name of the base itself: rename it")
 
 
 def _other_base(name: str, folder: Path, digest: str) -> list[str]:

@@ -69,7 +69,7 @@ class Merge:
         folder: The model folder.
         config: The base's configuration.
         reader: The base's tensors.
-        adapters: The experts' factors, in the order of the gates' rows.
+        adapters: The experts' factors, in the order of the gates' rows; the anchor, the last row, has none.
         target: The output architecture.
         dtype: Output type.
         merge_onto: ``trained`` or ``original``.
@@ -106,7 +106,7 @@ class Merge:
         """
         config = read_config(base)
         reader = stack.enter_context(TensorReader(base))
-        adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name, e.scale) for e in folder.experts]
+        adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name, e.scale) for e in folder.adapters]
         for adapter in adapters:
             stack.enter_context(adapter.reader)
         reasons = preflight(base, reader, config, adapters, attention)
@@ -125,8 +125,13 @@ class Merge:
             dtype=chosen if dtype == "auto" else dtype,
             merge_onto=merge_onto,
             attention=attention,
-            workers=stack.enter_context(ThreadPoolExecutor(min(len(adapters), os.cpu_count() or 1))),
+            workers=stack.enter_context(ThreadPoolExecutor(min(len(folder.experts), os.cpu_count() or 1))),
         )
+
+    @property
+    def num_experts(self) -> int:
+        """Number of experts, the anchor counted."""
+        return len(self.folder.experts)
 
     @property
     def out_type(self) -> torch.dtype:
@@ -175,7 +180,9 @@ class Merge:
         import torch
 
         module = name.removesuffix(".weight")
+        factors: list[tuple[tuple[Tensor, Tensor] | None, float]]
         factors = [(adapter.read(module), adapter.scale) for adapter in self.adapters]
+        factors += [(None, 1.0)] * self.folder.has_anchor
         first = 0
         for piece_RI in self.base_rows(name):
             W_RI, rows = piece_RI.float(), slice(first, first + len(piece_RI))
@@ -196,7 +203,7 @@ class Merge:
             yield self.reader.read(name)
             return
         module = name.removesuffix(".weight")
-        pairs = [(adapter.read(module), adapter.scale / len(self.adapters)) for adapter in self.adapters]
+        pairs = [(adapter.read(module), adapter.scale / self.num_experts) for adapter in self.adapters]
         found = [(pair, weight) for pair, weight in pairs if pair is not None] if self.attention == "average" else []
         first = 0
         for piece_RI in self.base_rows(name):
@@ -261,7 +268,7 @@ class Merge:
 
     def _expert_step(self, name: str, layer: int, projection: str) -> Step:
         shape = self.reader.spec(name).shape
-        names = [self.target.expert(layer, expert, projection) for expert in range(len(self.adapters))]
+        names = [self.target.expert(layer, expert, projection) for expert in range(self.num_experts)]
 
         def write(sink: Sink, expert: int, merged: Callable[[], Tensor]) -> None:
             sink.write(expert, merged().to(self.out_type))

@@ -154,7 +154,7 @@ def verify_export(export: Path, merge: Merge, num_tensors: int = _SAMPLED_TENSOR
     with TensorReader(export) as written:
         for name in choice.sample(routed, min(num_tensors // 2, len(routed))):
             layer, projection = merge.routed(name)
-            stored = [merge.target.expert(layer, expert, projection) for expert in range(len(merge.adapters))]
+            stored = [merge.target.expert(layer, expert, projection) for expert in range(merge.num_experts)]
             first = 0
             for pieces in merge.expert_rows(name):
                 for expert, expected_RI in zip(stored, pieces, strict=True):

@@ -113,6 +113,7 @@ def _hidden_kernel(
     up_stride,
     low_stride,
     size_F,
+    size_N: tl.constexpr,
     E: tl.constexpr,
     RANK: tl.constexpr,
     TOP_K: tl.constexpr,
@@ -122,7 +123,6 @@ def _hidden_kernel(
     BLOCK_F: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    size_N: tl.constexpr = E * RANK
     dtype = h_TF_ptr.dtype.element_ty
     tile, first_t = tl.program_id(0), tl.program_id(1) * BLOCK_T
     f_F = tile * BLOCK_F + tl.arange(0, BLOCK_F)
@@ -138,8 +138,9 @@ def _hidden_kernel(
     gate_SF = tl.load(gate_TF_ptr + t_S[:, None] * gate_stride + f_F, mask=is_in_SF, other=0.0).to(tl.float32)
     up_SF = tl.load(up_TF_ptr + t_S[:, None] * up_stride + f_F, mask=is_in_SF, other=0.0).to(tl.float32)
     expert_S, weight_S = _chosen(logits_TE_ptr, t_S, k_S, is_token_S, E, TOP_K, BLOCK_E)
-    # No expert for the slots that fill the block, nor where a logit that is no number left none to choose.
-    expert_S = tl.where(is_token_S & (expert_S < E), expert_S, -1)
+    # No ranks for the slots that fill the block, for those of the anchor, which has none, nor where a logit that is no
+    # number left no expert to choose.
+    expert_S = tl.where(is_token_S & (expert_S < size_N // RANK), expert_S, -1)
     # Rounded to the factors' type where the block without kernels rounds them.
     scale_S = tl.load(scale_E_ptr + expert_S, mask=expert_S >= 0, other=0.0).to(dtype).to(tl.float32)
     weight_S = weight_S.to(dtype).to(tl.float32)
@@ -256,8 +257,8 @@ def routed_hidden(
         gate_TF: The base's gate projection; rows may lie apart, as in the slices of a stacked product.
         up_TF: The base's up projection, likewise.
         low_TPN: Product of the tokens with all experts' A of gate and up, ``(T, 2 N)``, likewise.
-        logits_TE: The router's logits, float32.
-        scale_E: The experts' scales.
+        logits_TE: The router's logits, float32; of one expert more than have factors where the last is the anchor.
+        scale_E: The scales of the experts that have factors.
         B_PNF: All experts' B of gate and up, in the activations' type.
         A_NF: All experts' A of down.
         top_k: Experts a token.
@@ -287,8 +288,9 @@ def routed_hidden(
             up_TF.stride(0),
             low_TPN.stride(0),
             size_F,
+            size_N=size_N,
             E=num_experts,
-            RANK=size_N // num_experts,
+            RANK=size_N // scale_E.shape[0],
             TOP_K=top_k,
             BLOCK_E=max(2, triton.next_power_of_2(num_experts)),
             BLOCK_K=block_K,
