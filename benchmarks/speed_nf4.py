@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from speed import (
+from speed_models import LANGUAGES, LARGE, TOP_K, program_lengths, random_documents, random_model, routed
+from speed_steps import (
     Part,
     Results,
     decoding,
@@ -38,7 +39,6 @@ from speed import (
     stock_training,
     timed_steps,
 )
-from speed_models import LANGUAGES, LARGE, TOP_K, program_lengths, random_documents, random_model, routed
 from torch import nn
 
 from moesaic.data.packing import PackedBatches

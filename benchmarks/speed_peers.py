@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from speed import Part, Results
 from speed_models import LARGE, random_model
+from speed_steps import Part, Results
 from torch import Tensor
 from transformers import MixtralConfig, StoppingCriteria, StoppingCriteriaList
 
