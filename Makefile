@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test unit check fmt docs clean
+.PHONY: help setup tools quickstart test unit check fmt docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,10 +19,13 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP)  ## Make the virtual environment
 
-quickstart: $(STAMP)  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
+tools:  ## Install the sandbox of programs where apt and root are at hand; else say what is left out
+	@scripts/install-tools
+
+quickstart: $(STAMP) tools  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
 	$(BIN)/moesaic run recipes/quickstart.yaml
 
-test: $(STAMP)  ## Run the test suite (all that needs no network)
+test: $(STAMP) tools  ## Run the test suite (all that needs no network)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not network"
 
 unit: $(STAMP)  ## Run the fast tests only

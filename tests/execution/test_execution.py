@@ -16,7 +16,7 @@ from moesaic.execution.grading import Completion, execute, grade, grade_programs
 from moesaic.execution.problems import Case, Problem, read_problems
 from moesaic.execution.sandbox import Limits, Sandbox, Status
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing: .ci/install-tools")
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing: scripts/install-tools")
 
 TWICE = Problem(
     "twice", "python", "def twice(x):\n", "    return 2 * x\n", "assert twice(2) == 4\nassert twice(-1) == -2"

@@ -17,7 +17,7 @@ from moesaic.execution.sandbox import ExecutionResult, Limits, Program, Sandbox,
 from moesaic.execution.supervise import Launch, supervise
 
 MARKER = "0123456789abcdef"
-needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing: .ci/install-tools")
+needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools")
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:

@@ -34,7 +34,7 @@ MODES = ["bubblewrap", "rlimit"]
 @pytest.fixture(scope="module")
 def boxes() -> Iterator[dict[str, Sandbox]]:
     if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed: .ci/install-tools")
+        pytest.skip("bubblewrap is not installed: scripts/install-tools")
     with contextlib.ExitStack() as stack:
         yield {
             "bubblewrap": stack.enter_context(Sandbox("bubblewrap", allow_code_execution=True, limits=LIMITS)),
