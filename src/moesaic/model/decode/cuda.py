@@ -36,7 +36,7 @@ class GraphedStep:
         self._batch = batch
         rope = getattr(batch.decoder.config, "rope_parameters", None) or {}
         self._captures = batch.device.type == "cuda" and rope.get("rope_type", "default") in _STATIC_ROPE
-        self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
+        self._graphs: dict[tuple[int, int, str], torch.cuda.CUDAGraph] = {}
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
         """Runs one step over at least these rows and columns."""
@@ -45,9 +45,10 @@ class GraphedStep:
         if not self._captures:
             batch.step(*sizes)
             return
-        if sizes not in self._graphs:
-            self._graphs[sizes] = self._capture(*sizes)
-        self._graphs[sizes].replay()
+        key = (*sizes, batch.kind)
+        if key not in self._graphs:
+            self._graphs[key] = self._capture(*sizes)
+        self._graphs[key].replay()
 
     def _capture(self, num_rows: int, num_columns: int) -> torch.cuda.CUDAGraph:
         batch = self._batch

@@ -142,7 +142,7 @@ def generate(
                 step(len(active), max(len(prompts[index]) + len(results[index].ids) for index in active))
                 positions = list(slots)
             ids, logprobs = batch.tokens(slots)
-            routes = _routes(routing, positions) if trace else None
+            routes = routes_of(routing, positions) if trace else None
             num_active = len(active)
             for row in reversed(range(len(slots))):
                 slot, result = slots[row], results[active[slots[row]]]
@@ -184,7 +184,7 @@ def _take(queue: list[int], free: int, prompts: Sequence[Sequence[int]]) -> list
     return new
 
 
-def _routes(routing: dict[int, Routing], positions: Sequence[int]) -> list[tuple[list[list[int]], list[list[float]]]]:
+def routes_of(routing: dict[int, Routing], positions: Sequence[int]) -> list[tuple[list[list[int]], list[list[float]]]]:
     """Experts and weights, each by layer and slot, of some tokens of the last forward pass."""
     if not routing:
         return [([], []) for _ in positions]

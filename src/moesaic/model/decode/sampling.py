@@ -33,14 +33,50 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
     if temperature == 0:
         ids_B = logits_BV.argmax(dim=-1)
     else:
-        weights_BV, order_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / temperature).exp(), None
+        weights_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / temperature).exp()
         if top_p < 1:
-            weights_BV, order_BV = weights_BV.sort(dim=-1, descending=True, stable=True)
-            before_BV = weights_BV.cumsum(dim=-1, dtype=torch.double) - weights_BV
-            weights_BV = torch.where(before_BV < top_p * weights_BV.sum(dim=-1, keepdim=True), weights_BV, 0.0)
-        places_B1 = _drawn(weights_BV, uniforms_B[:, None])
-        ids_B = (places_B1 if order_BV is None else order_BV.gather(1, places_B1)).squeeze(1)
+            weights_BV = _nucleus(weights_BV, top_p)
+        ids_B = _drawn(weights_BV, uniforms_B[:, None]).squeeze(1)
     return ids_B, logits_BV.gather(1, ids_B[:, None]).squeeze(1) - logits_BV.logsumexp(dim=-1)
+
+
+def sample_rows(
+    logits_BV: Tensor, uniforms_B: Tensor, temperature_B: Tensor, top_p_B: Tensor, kind: str
+) -> tuple[Tensor, Tensor]:
+    """Chooses a token for each row as ``sample`` does, every row with settings of its own.
+
+    Args:
+        logits_BV: Logits; computed with in float32.
+        uniforms_B: Uniform numbers in [0, 1), float64.
+        temperature_B: Divides the logits; 0 takes the likeliest token.
+        top_p_B: Share of probability kept, in (0, 1].
+        kind: What the rows need at most: ``greedy``, ``plain`` (a temperature) or ``nucleus`` (a ``top_p`` below 1,
+            which sorts the vocabulary).
+
+    Returns:
+        Tokens and their log probabilities before temperature and ``top_p``, both ``(B,)``.
+    """
+    logits_BV = logits_BV.float()
+    ids_B = logits_BV.argmax(dim=-1)
+    if kind != "greedy":
+        divisor_B1 = temperature_B.masked_fill(temperature_B == 0, 1.0)[:, None]
+        weights_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / divisor_B1).exp()
+        if kind == "nucleus":
+            weights_BV = _nucleus(weights_BV, top_p_B[:, None])
+        drawn_B = _drawn(weights_BV, uniforms_B[:, None]).squeeze(1)
+        ids_B = torch.where(temperature_B == 0, ids_B, drawn_B)
+    return ids_B, logits_BV.gather(1, ids_B[:, None]).squeeze(1) - logits_BV.logsumexp(dim=-1)
+
+
+def _nucleus(weights_BV: Tensor, top_p: float | Tensor) -> Tensor:
+    """The weights, 0 outside of the fewest tokens that hold ``top_p`` of them.
+
+    They stay in the order of the vocabulary, so that a row draws the same token whether or not this was done for it.
+    """
+    sorted_BV, order_BV = weights_BV.sort(dim=-1, descending=True, stable=True)
+    before_BV = sorted_BV.cumsum(dim=-1, dtype=torch.double) - sorted_BV
+    kept_BV = before_BV < top_p * sorted_BV.sum(dim=-1, keepdim=True)
+    return weights_BV * torch.zeros_like(kept_BV).scatter(1, order_BV, kept_BV)
 
 
 def _drawn(weights_BV: Tensor, uniforms_B1: Tensor) -> Tensor:

@@ -48,7 +48,10 @@ class SlotBatch:
 
     Attributes:
         kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
+        kind: What a captured step depends on besides its sizes; constant here.
     """
+
+    kind = ""
 
     def __init__(
         self, model: Any, num_slots: int, capacity: int, temperature: float, top_p: float, compile: bool = False

@@ -1,0 +1,174 @@
+"""Continuous batching: what a request is answered is what it would be answered alone; slots come and go."""
+
+import threading
+
+import pytest
+
+from moesaic.errors import ModelError
+from moesaic.model.decode.generate import generate
+from moesaic.model.moe import compose
+from moesaic.serve.engine import Engine, EngineFullError, Sampling
+from pico import pico_llama, random_experts, random_gates
+
+PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14], [15, 16], [17, 18, 19, 20], [21]]
+
+
+@pytest.fixture
+def model():
+    base = pico_llama()
+    compose(base, random_experts(base), "top_k", 2)
+    random_gates(base)
+    return base
+
+
+class Listener:
+    """Collects what the engine says of one request."""
+
+    def __init__(self):
+        self.tokens, self.reason = [], None
+        self.first, self.ended = threading.Event(), threading.Event()
+
+    def on_token(self, token):
+        self.tokens.append(token)
+        self.first.set()
+
+    def on_end(self, reason):
+        self.reason = reason
+        self.ended.set()
+
+    def wait(self):
+        assert self.ended.wait(60), "the request was not answered"
+        return [token.id for token in self.tokens]
+
+
+def submit(engine, prompt, **options):
+    listener = Listener()
+    listener.ticket = engine.submit(prompt, Sampling(**options), listener.on_token, listener.on_end)
+    return listener
+
+
+@pytest.mark.parametrize("num_slots", [1, 2, 8])
+@pytest.mark.parametrize("temperature", [0.0, 1.1])
+def test_answers_are_those_of_each_prompt_alone(model, num_slots, temperature):
+    stop = 33
+    alone = [  # first, since the engine then owns the model
+        generate(model, [prompt], 4 + 5 * index, [stop], temperature=temperature, seed=index)[0]
+        for index, prompt in enumerate(PROMPTS)
+    ]
+    engine = Engine(model, [stop], num_slots=num_slots)
+    listeners = [
+        submit(engine, prompt, max_new_tokens=4 + 5 * index, temperature=temperature, seed=index)
+        for index, prompt in enumerate(PROMPTS)
+    ]
+    for expected, listener in zip(alone, listeners, strict=True):
+        assert listener.wait() == expected.ids
+        assert [token.logprob for token in listener.tokens] == pytest.approx(expected.logprobs, abs=1e-4)
+        assert listener.reason == ("stop" if expected.stopped else "length")
+    engine.close()
+    assert engine.statistics.tokens == sum(len(listener.tokens) for listener in listeners)
+    assert sum(engine.statistics.ended.values()) == len(PROMPTS)
+
+
+def test_greedy_and_sampled_requests_share_a_batch(model):
+    asked = [{"temperature": 0.0}, {"temperature": 0.9, "seed": 3}, {"temperature": 1.2, "top_p": 0.5, "seed": 4}]
+    alone = [generate(model, [PROMPTS[0]], 20, [], **options)[0] for options in asked]
+    engine = Engine(model, [], num_slots=4)
+    listeners = [submit(engine, PROMPTS[0], max_new_tokens=20, **options) for options in asked]
+    for expected, listener in zip(alone, listeners, strict=True):
+        assert listener.wait() == expected.ids
+    engine.close()
+
+
+def test_a_trace_names_experts_of_every_layer(model):
+    (alone,) = generate(model, [PROMPTS[0]], 5, [], trace=True)
+    engine = Engine(model, [])
+    traced = submit(engine, PROMPTS[0], max_new_tokens=5, trace=True)
+    plain = submit(engine, PROMPTS[1], max_new_tokens=5)
+    traced.wait(), plain.wait()
+    for token, expected in zip(traced.tokens, alone.trace, strict=True):
+        assert token.route[0] == expected.experts_LK
+        assert token.route[1] == [pytest.approx(weights, abs=1e-5) for weights in expected.weights_LK]
+    assert all(token.route is None for token in plain.tokens)
+    engine.close()
+
+
+def test_a_cancelled_request_frees_its_slot(model):
+    engine = Engine(model, [], num_slots=1, capacity=120)
+    long = submit(engine, PROMPTS[0], max_new_tokens=10_000)
+    waiting = submit(engine, PROMPTS[1], max_new_tokens=3)
+    dropped = submit(engine, PROMPTS[2], max_new_tokens=3)
+    assert long.first.wait(60)
+    dropped.ticket.cancel()
+    long.ticket.cancel()
+    assert len(waiting.wait()) == 3
+    assert long.wait() is not None
+    assert dropped.wait() == []
+    assert (waiting.reason, dropped.reason) == ("length", "cancelled")
+    assert long.reason in ("cancelled", "length")  # it may have reached its end first
+    engine.close()
+
+
+def test_the_queue_is_bounded(model):
+    engine = Engine(model, [], num_slots=1, queue_size=2)
+    hold = threading.Event()
+    first = Listener()
+
+    def on_token(token):
+        first.on_token(token)
+        hold.wait(60)
+
+    engine.submit(PROMPTS[0], Sampling(max_new_tokens=2), on_token, first.on_end)
+    assert first.first.wait(60)
+    others = [submit(engine, PROMPTS[1], max_new_tokens=1) for _ in range(2)]
+    with pytest.raises(EngineFullError, match="2 requests are waiting"):
+        submit(engine, PROMPTS[1])
+    hold.set()
+    assert all(len(listener.wait()) == 1 for listener in others)
+    engine.close()
+
+
+def test_prompts_that_leave_no_room(model):
+    engine = Engine(model, [], capacity=16)
+    for prompt in ([], [5] * 16):
+        with pytest.raises(ModelError, match="1 to 15 are allowed"):
+            submit(engine, prompt)
+    filled = submit(engine, [5] * 10, max_new_tokens=100)
+    assert len(filled.wait()) == 6
+    assert filled.reason == "length"
+    engine.close()
+
+
+def test_closing_answers_what_was_accepted_and_takes_no_more(model):
+    engine = Engine(model, [], num_slots=2)
+    listeners = [submit(engine, prompt, max_new_tokens=8) for prompt in PROMPTS]
+    engine.close()
+    assert all(len(listener.tokens) == 8 for listener in listeners)
+    assert not engine.is_alive
+    with pytest.raises(EngineFullError, match="shutting down"):
+        submit(engine, PROMPTS[0])
+
+
+def test_closing_in_a_hurry_cancels(model):
+    engine = Engine(model, [], num_slots=1, capacity=100)
+    listeners = [submit(engine, prompt, max_new_tokens=10_000) for prompt in PROMPTS]
+    engine.close(timeout=0.0)
+    assert all(listener.ended.is_set() for listener in listeners)
+    assert "cancelled" in {listener.reason for listener in listeners}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_failing_model_tells_everybody(model):
+    engine = Engine(model, [], num_slots=1)
+
+    def broken(_token):
+        raise RuntimeError("a listener broke")
+
+    ended = Listener()
+    engine.submit(PROMPTS[0], Sampling(), broken, ended.on_end)
+    waiting = submit(engine, PROMPTS[1])
+    assert ended.wait() == []
+    waiting.wait()
+    assert (ended.reason, waiting.reason) == ("error", "error")
+    with pytest.raises(EngineFullError):
+        submit(engine, PROMPTS[0])
+    engine.close()
