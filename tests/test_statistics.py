@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,10 +14,19 @@ from moesaic.statistics import (
     estimate_mean,
     estimate_over_problems,
     estimate_ratio,
+    sign_test,
 )
 
 PROGRAMS = st.lists(st.tuples(st.sampled_from("abcdefg"), st.floats(-5, 5), st.integers(1, 9)), min_size=1, max_size=9)
 LANGUAGES = st.lists(PROGRAMS, min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (1, 0), (0, 5), (3, 3), (2, 7), (9, 1)])
+def test_sign_test_counts_the_splits_that_are_as_uneven(wins, losses):
+    total = wins + losses
+    splits = [sum(flips) for flips in itertools.product((0, 1), repeat=total)]
+    as_uneven = [split for split in splits if abs(2 * split - total) >= abs(wins - losses)]
+    assert sign_test(wins, losses) == pytest.approx(len(as_uneven) / len(splits))
 
 
 def test_interval_covers_the_mean_about_as_often_as_it_says():

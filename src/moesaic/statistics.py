@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Estimate", "Sample", "bootstrap_interval", "estimate_mean", "estimate_over_problems", "estimate_ratio"]
+__all__ = [
+    "Estimate",
+    "Sample",
+    "bootstrap_interval",
+    "estimate_mean",
+    "estimate_over_problems",
+    "estimate_ratio",
+    "sign_test",
+]
 
 Sample = tuple[str, float, float]
 """Problem, numerator and denominator of one program: nats and tokens of a loss, score and 1 of a plain mean."""
@@ -69,6 +78,20 @@ def bootstrap_interval(
     )
     low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """Exact two-sided probability of a split at least as uneven, if either side were equally likely.
+
+    On pairs of verdicts of which only those that differ count, this is McNemar's exact test (McNemar 1947).
+
+    Args:
+        wins: Pairs that differ one way.
+        losses: Pairs that differ the other way.
+    """
+    total, fewer = wins + losses, min(wins, losses)
+    tail = sum(math.comb(total, count) for count in range(fewer + 1))
+    return min(1.0, 2 * tail / (1 << total))
 
 
 def estimate_mean(values: Sequence[float], seed: int = 0) -> Estimate:

@@ -10,6 +10,7 @@ import pytest
 
 from moesaic.data.examples import Example
 from moesaic.evaluate import table
+from moesaic.evaluate.paired import kept_abilities
 from moesaic.execution.problems import Problem
 from moesaic.recipe import EvaluateRecipe
 from moesaic.statistics import estimate_mean
@@ -189,7 +190,8 @@ def test_verdicts_of_a_benchmark_are_paired(predictions, monkeypatch):
 
     monkeypatch.setattr(table, "pass_at_1", grade)
     options = OPTIONS.model_copy(update={"allow_code_execution": True})
-    paired = judge(predictions, options, {"own": problems})["paired"]
+    results = judge(predictions, options, {"own": problems})
+    paired = results["paired"]
     parts = paired["base"]["pass@1 own"]
     assert {name: (found["value"], found["n"]) for name, found in parts.items()} == {
         "python": (0.5, 4),
@@ -198,3 +200,43 @@ def test_verdicts_of_a_benchmark_are_paired(predictions, monkeypatch):
     }
     assert parts["mean"] == parts["python"] | {"n": 8}, "a problem is drawn with both of its languages"
     assert "pass@1 own" not in paired["experts"]
+    kept = results["kept"]["own"]
+    assert list(kept) == [*LANGUAGES, "mean"]
+    assert {key: kept["java"][key] for key in ("both", "lost", "won", "neither")} == {
+        "both": 1,
+        "lost": 0,
+        "won": 2,
+        "neither": 1,
+    }
+    assert [kept["java"][key] for key in ("difference", "low", "high")] == [
+        parts["java"][key] for key in ("value", "low", "high")
+    ]
+    assert kept["java"]["p"] == 0.5  # two of two: 2 * 1/4
+    assert (kept["mean"]["won"], kept["mean"]["difference"]) == (4, 0.5)
+    assert kept["mean"]["p"] == 0.5, "two problems in two languages are not four"
+
+
+def verdicts(*solved):
+    return [(f"q{index}", float(value), 1.0) for index, value in enumerate(solved)]
+
+
+def test_kept_counts_problems_both_ways_and_its_p_is_the_binomial_one():
+    base = {"python": verdicts(*[1] * 9, *[0] * 3), "java": verdicts(*[0] * 12)}
+    moe = {"python": verdicts(0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0), "java": verdicts(*[0] * 12)}
+    kept = kept_abilities({"base": {"pass@1 mbxp": base}, "moe": {"pass@1 mbxp": moe}}, LANGUAGES, 500)["mbxp"]
+    assert [kept["python"][key] for key in ("both", "lost", "won", "neither")] == [3, 6, 1, 2]
+    assert kept["python"]["p"] == pytest.approx(2 * (1 + 7) / 2**7)
+    assert kept["python"]["difference"] == pytest.approx(-5 / 12)
+    assert kept["python"]["low"] < -5 / 12 < kept["python"]["high"]
+    assert (kept["java"]["neither"], kept["java"]["p"], kept["java"]["difference"]) == (12, 1.0, 0.0)
+    assert kept["mean"]["difference"] == pytest.approx(-5 / 24)
+
+
+def test_kept_is_of_what_both_have_and_of_benchmarks_alone():
+    base = {"pass@1 own": {"python": verdicts(1, 1, 1)}, "codebleu": {"python": verdicts(1)}}
+    moe = {"pass@1 own": {"python": verdicts(1, 0)}, "codebleu": {"python": verdicts(0)}, "pass@1 mbxp": {"java": []}}
+    kept = kept_abilities({"base": base, "moe": moe}, LANGUAGES, 50)
+    assert list(kept) == ["own"]
+    assert list(kept["own"]) == ["python"], "a benchmark without some language has no mean"
+    assert (kept["own"]["python"]["both"], kept["own"]["python"]["lost"]) == (1, 1)
+    assert kept_abilities({"base": base}, LANGUAGES, 50) == {}

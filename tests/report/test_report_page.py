@@ -325,6 +325,37 @@ def test_duration(seconds, said):
     assert duration(seconds) == said
 
 
+def test_gain_and_loss_stand_side_by_side_first_after_the_table(tmp_path):
+    results = build_results()
+    leaf = {
+        "both": 60,
+        "lost": 30,
+        "won": 5,
+        "neither": 69,
+        "difference": -0.15,
+        "low": -0.22,
+        "high": -0.09,
+        "p": 3e-5,
+    }
+    mean = leaf | {"lost": 120, "p": 0.25, "low": -0.22, "high": 0.09}
+    results["kept"] = {"humaneval-x": {**dict.fromkeys(LANGUAGES, leaf), "mean": mean}}
+    page = Page(render_report(build_workspace(tmp_path / "run", results=results)))
+    headings = [
+        text for text in page.texts if text in ("Gain and loss against the base", "The MoE less every other system")
+    ]
+    assert headings[0] == "Gain and loss against the base"
+    assert (
+        "CodeBLEU, gain humaneval-x: both solve humaneval-x: lost humaneval-x: won humaneval-x: pass@1, points"
+        in page.text
+    )
+    assert "Python better +0.240 [+0.230, +0.250] 60 30 5 worse -15.0 [-22.0, -9.0], p < 0.001" in page.text
+    assert "All languages better +0.240 [+0.230, +0.250] 60 120 5 -15.0 [-22.0, +9.0], p 0.250" in page.text
+
+
+def test_a_run_without_a_benchmark_says_that_loss_was_not_measured(page):
+    assert "Loss of ability was not measured: the recipe names no benchmark (predict.benchmarks)." in page.text
+
+
 def test_report_imports_no_torch():
     code = "import sys, moesaic.report; print('torch' in sys.modules or 'transformers' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

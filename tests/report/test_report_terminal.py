@@ -7,7 +7,7 @@ from synthetic_workspace import build_results, estimate
 
 from moesaic.cli.stages import _show_table
 from moesaic.errors import CheckpointError
-from moesaic.report import language_table, paired_line, ratio_line, terminal_table
+from moesaic.report import kept_line, language_table, paired_line, ratio_line, terminal_table
 from moesaic.report.summary import Summary, language_title, metric_of, system_title
 
 
@@ -104,7 +104,11 @@ def test_a_run_ends_with_where_the_moe_stands(tmp_path, capsys):
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
     _show_table(tmp_path)
-    assert capsys.readouterr().out.splitlines()[-2:] == [ratio_line(results), paired_line(results)]
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        ratio_line(results),
+        paired_line(results),
+        kept_line(results),
+    ]
     del results["paired"]  # a run made before there were comparisons
     path.write_text(json.dumps(results))
     _show_table(tmp_path)
@@ -151,3 +155,41 @@ def test_results_without_systems_are_refused():
 def test_empty_table_draws():
     assert "System" in shown(terminal_table({"systems": {}}))
     assert "System" in shown(language_table({"systems": {"moe": {"loss": {"java": {"value": None}}}}}))
+
+
+def kept_results():
+    results = build_results(("python", "java"))
+    leaf = {
+        "both": 60,
+        "lost": 30,
+        "won": 5,
+        "neither": 69,
+        "difference": -0.15,
+        "low": -0.22,
+        "high": -0.09,
+        "p": 3e-5,
+    }
+    mean = leaf | {"both": 120, "lost": 60, "won": 10, "neither": 138}
+    results["kept"] = {"humaneval-x": {"python": leaf, "java": leaf, "mean": mean}}
+    return results
+
+
+def test_kept_line_says_what_was_lost_or_that_nobody_looked(tmp_path):
+    results = kept_results()
+    line = "MoE against its base, humaneval-x: 60 of 180 problems lost, 10 won, -15.0 [-22.0, -9.0]"
+    assert kept_line(results) == line
+    del results["kept"]["humaneval-x"]["mean"]
+    assert kept_line(results) == line.partition(", -15")[0]
+    del results["kept"]
+    unmeasured = "Loss of ability was not measured: "
+    assert kept_line(results) == f"{unmeasured}the recipe names no benchmark (predict.benchmarks)"
+    results["recipe"]["predict"]["benchmarks"] = {"mbxp": "x"}
+    assert kept_line(results).startswith(f"{unmeasured}mbxp was not judged (evaluate.allow_code_execution")
+    del results["systems"]["moe"]
+    assert kept_line(results) == ""
+
+
+def test_the_summary_of_a_run_ends_with_what_was_lost(tmp_path, capsys):
+    (tmp_path / "results.json").write_text(json.dumps(kept_results()))
+    _show_table(tmp_path)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("MoE against its base, humaneval-x: 60 of 180")

@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from moesaic.statistics import Sample, estimate_over_problems
+from moesaic.statistics import Sample, estimate_over_problems, sign_test
 
 Samples = dict[str, dict[str, dict[str, list[Sample]]]]
 """System -> metric -> language -> its programs, in the order of the files."""
 
 MEAN = "mean"
+VERDICTS = "pass@1 "
+"""Metrics that begin so are the verdicts on a benchmark, by its name."""
 
 
 def paired_differences(systems: Samples, languages: Sequence[str], resamples: int) -> dict[str, dict[str, Any]]:
@@ -46,6 +48,58 @@ def paired_differences(systems: Samples, languages: Sequence[str], resamples: in
                     name: estimate_over_problems(rows, samples=resamples).to_dict() for name, rows in parts.items()
                 }
     return table
+
+
+def kept_abilities(systems: Samples, languages: Sequence[str], resamples: int) -> dict[str, dict[str, Any]]:
+    """What the MoE still solves of what its base solved, on every benchmark, problem by problem.
+
+    Args:
+        systems: What was measured.
+        languages: Languages of the run; a benchmark that lacks one of them has no mean.
+        resamples: Number of resamples behind each interval.
+
+    Returns:
+        Benchmark -> language and ``mean`` -> problems that both solve, that were lost, that were won, and that neither
+        solves; the difference of the shares solved, MoE minus base, with its interval; and the exact p of that
+        difference. Counts of ``mean`` are sums. Its p is that of problems on which the MoE solves more, or fewer,
+        languages than the base, since one problem in several languages is not several independent ones.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    base, moe = systems.get("base", {}), systems.get("moe", {})
+    for metric in [metric for metric in moe if metric.startswith(VERDICTS) and metric in base]:
+        parts = {name: _pairs(moe[metric].get(name, []), base[metric].get(name, [])) for name in languages}
+        found = {name: [pairs] for name, pairs in parts.items() if pairs}
+        if found and len(found) == len(languages):
+            found[MEAN] = list(parts.values())
+        if found:
+            table[metric.removeprefix(VERDICTS)] = {name: _kept(groups, resamples) for name, groups in found.items()}
+    return table
+
+
+def _pairs(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[tuple[str, bool, bool]]:
+    """Problem, whether we solved it, whether they did; for the programs that both have."""
+    known = dict(_numbered(theirs))
+    return [(key[0], sample[1] > 0, known[key][1] > 0) for key, sample in _numbered(ours) if key in known]
+
+
+def _kept(groups: Sequence[Sequence[tuple[str, bool, bool]]], resamples: int) -> dict[str, Any]:
+    counts = Counter((ours, theirs) for group in groups for _, ours, theirs in group)
+    change: Counter[str] = Counter()
+    for group in groups:
+        for problem, ours, theirs in group:
+            change[problem] += ours - theirs
+    differences = [[(problem, float(ours - theirs), 1.0) for problem, ours, theirs in group] for group in groups]
+    estimate = estimate_over_problems(differences, samples=resamples)
+    return {
+        "both": counts[True, True],
+        "lost": counts[False, True],
+        "won": counts[True, False],
+        "neither": counts[False, False],
+        "difference": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "p": sign_test(sum(net > 0 for net in change.values()), sum(net < 0 for net in change.values())),
+    }
 
 
 def _differences(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[Sample]:

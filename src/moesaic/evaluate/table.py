@@ -19,7 +19,7 @@ from moesaic.data.examples import Example
 from moesaic.errors import CheckpointError, ToolchainError
 from moesaic.evaluate.benchmarks import pass_at_1
 from moesaic.evaluate.guards import guards
-from moesaic.evaluate.paired import Samples, paired_differences
+from moesaic.evaluate.paired import Samples, kept_abilities, paired_differences
 from moesaic.evaluate.score import sentence_bleu
 from moesaic.execution.problems import Problem
 from moesaic.files import read_json, write_json_lines
@@ -57,7 +57,8 @@ def build_results(
         benchmarks: Benchmark -> language -> problems, for the completions that ``predict`` wrote.
 
     Returns:
-        ``systems``, ``guards``, ``routing``, ``skipped`` and, where there is a MoE, ``paired`` of results.json.
+        ``systems``, ``guards``, ``routing``, ``skipped`` and, where there is a MoE, ``paired`` of results.json; where a
+        benchmark was judged, ``kept``.
 
     Raises:
         CheckpointError: The predictions are missing or malformed.
@@ -114,7 +115,8 @@ def build_results(
         "skipped": skipped,
     }
     paired = paired_differences(_with_own_experts(samples, languages), languages, options.bootstrap_samples)
-    return results | ({"paired": paired} if paired else {})
+    kept = kept_abilities(samples, languages, options.bootstrap_samples)
+    return results | ({"paired": paired} if paired else {}) | ({"kept": kept} if kept else {})
 
 
 def _executed(

@@ -5,8 +5,17 @@ Nothing here loads a model or imports torch: every figure is read from ``results
 
 from __future__ import annotations
 
+from moesaic.report.kept import kept_line
 from moesaic.report.page import render_report, write_report
 from moesaic.report.summary import paired_line, ratio_line
 from moesaic.report.terminal import language_table, terminal_table
 
-__all__ = ["language_table", "paired_line", "ratio_line", "render_report", "terminal_table", "write_report"]
+__all__ = [
+    "kept_line",
+    "language_table",
+    "paired_line",
+    "ratio_line",
+    "render_report",
+    "terminal_table",
+    "write_report",
+]

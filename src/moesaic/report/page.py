@@ -23,6 +23,7 @@ from moesaic.files import read_json, space_errors
 from moesaic.progress import read_metrics
 from moesaic.report import tables
 from moesaic.report.charts import Bar, Curve, bar_chart, heat_map, line_chart
+from moesaic.report.kept import kept_grid, kept_line
 from moesaic.report.samples import choose_samples
 from moesaic.report.summary import (
     Summary,
@@ -91,6 +92,8 @@ def render_report(workspace: Path) -> str:
         facts=_facts(results, recipe, summary, seconds),
         skipped=[str(reason) for reason in results.get("skipped") or []],
         systems=tables.systems_grid(summary),
+        kept=kept_grid(results),
+        kept_line=kept_line(results),
         less=tables.less_grid(summary),
         by_language=tables.languages_grid(summary),
         legend=[(system_title(system), css_class) for system, css_class in _colours(summary).items()],

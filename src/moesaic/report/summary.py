@@ -150,12 +150,12 @@ class Summary:
             system = EXPERT_PREFIX + language
         return _score(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
 
-    def less(self, system: str, metric: str) -> Score:
-        """Returns MoE minus a system, paired by program, mean over languages.
+    def less(self, system: str, metric: str, language: str = "mean") -> Score:
+        """Returns MoE minus a system, paired by program, in a language or as the mean over languages.
 
         Undefined when the run has no such comparison; runs made before there was one have none.
         """
-        return _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get("mean"))
+        return _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get(language))
 
     def mean(self, system: str, metric: str, languages: Iterable[str] | None = None) -> Score:
         """Returns the mean over languages.

@@ -100,7 +100,9 @@ def less_grid(summary: Summary) -> Grid | None:
     for system in summary.rows:
         scores = [(metric, summary.less(system, metric.key)) for metric in shown]
         if any(score.value is not None for _, score in scores):
-            rows.append((system_title(system), [_less_cell(metric, score) for metric, score in scores]))
+            rows.append(
+                (system_title(system), [difference_cell(metric, score, f"n {score.n:,}") for metric, score in scores])
+            )
     caption = (
         "MoE less each other system, on the programs that both have, mean over languages; below each difference its "
         "95% interval and n. Where the interval excludes 0, it says whether the MoE is better or worse."
@@ -241,14 +243,15 @@ def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Ce
     return Cell(metric.format(score.value), f"{interval}{extra}n {score.n:,}", "best" if best else "")
 
 
-def _less_cell(metric: Metric, score: Score) -> Cell:
+def difference_cell(metric: Metric, score: Score, note: str = "") -> Cell:
+    """A difference with its interval, called better or worse where that excludes 0; and a note."""
     if score.value is None:
         return Cell(MISSING)
     verdict = ""
     if score.low is not None and score.high is not None and not score.low <= 0 <= score.high:
         verdict = "better" if (score.high < 0) == metric.lower_is_better else "worse"
     text = f"{verdict} {metric.format_change(score.value)}".strip()
-    notes = [change_interval(metric, score), f"n {score.n:,}"]
+    notes = [change_interval(metric, score), note]
     return Cell(text, ", ".join(filter(None, notes)), verdict)
 
 

@@ -1,0 +1,96 @@
+"""Gain and loss against the base, side by side: how much closer the programs come, and what is no longer solved.
+
+A metric that compares programs with references rises when a model learns how the references are written; whether it can
+still do what its base could do is another question, which a benchmark with tests answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moesaic.report.summary import (
+    MISSING,
+    Score,
+    Summary,
+    as_mapping,
+    as_number,
+    change_interval,
+    language_title,
+    metric_of,
+)
+from moesaic.report.tables import Cell, Grid, difference_cell
+
+_GAIN = "codebleu"
+_COUNTS = {"both": "Both solve", "lost": "Lost", "won": "Won"}
+
+
+def kept_grid(results: Mapping[str, Any]) -> Grid | None:
+    """Languages by gain (CodeBLEU) and loss (every benchmark), MoE less base; None where no benchmark was judged."""
+    kept = {str(name): as_mapping(parts) for name, parts in as_mapping(results.get("kept")).items()}
+    if not kept:
+        return None
+    summary, gain = Summary(results), metric_of(_GAIN)
+    names = [name for name in [*summary.languages, "mean"] if any(name in parts for parts in kept.values())]
+    gains = {name: summary.less("base", _GAIN, name) for name in names}
+    has_gain = any(score.value is not None for score in gains.values())
+    rows = []
+    for name in names:
+        cells = [difference_cell(gain, gains[name])] if has_gain else []
+        for benchmark, parts in kept.items():
+            found = as_mapping(parts.get(name))
+            cells += [Cell(_count(found.get(key))) for key in _COUNTS]
+            cells.append(_change_cell(benchmark, found))
+        rows.append(("All languages" if name == "mean" else language_title(name), cells))
+    columns = [f"{gain.title}, gain"] if has_gain else []
+    for benchmark in kept:
+        columns += [f"{benchmark}: {title.lower()}" for title in _COUNTS.values()] + [f"{benchmark}: pass@1, points"]
+    caption = (
+        "MoE less base. Lost: problems that the base solves and the MoE does not; won: the other way round. Below a "
+        "difference its 95% interval, and the exact p of McNemar's test on lost and won."
+    )
+    return Grid(caption, columns, rows, "Language")
+
+
+def kept_line(results: Mapping[str, Any]) -> str:
+    """Says in one line what was lost of the base's abilities, or that this was not measured, and why.
+
+    Empty for a run without a MoE or a base, which has nothing to compare.
+    """
+    if not {"base", "moe"} <= as_mapping(results.get("systems")).keys():
+        return ""
+    parts = []
+    for benchmark, languages in as_mapping(results.get("kept")).items():
+        found = [as_mapping(leaf) for name, leaf in as_mapping(languages).items() if name != "mean"]
+        lost, won, both = (sum(int(as_number(leaf.get(key)) or 0) for leaf in found) for key in ("lost", "won", "both"))
+        change = _change(as_mapping(as_mapping(languages).get("mean")))
+        metric = metric_of(f"pass@1 {benchmark}")
+        difference = (
+            "" if change.value is None else f", {metric.format_change(change.value)} {change_interval(metric, change)}"
+        )
+        parts.append(f"{benchmark}: {lost:,} of {lost + both:,} problems lost, {won:,} won{difference}")
+    if parts:
+        return f"MoE against its base, {'; '.join(parts)}"
+    named = as_mapping(as_mapping(as_mapping(results.get("recipe")).get("predict")).get("benchmarks"))
+    reason = (
+        f"{', '.join(map(str, named))} was not judged (evaluate.allow_code_execution, predict.limit)"
+        if named
+        else "the recipe names no benchmark (predict.benchmarks)"
+    )
+    return f"Loss of ability was not measured: {reason}"
+
+
+def _change(found: Mapping[str, Any]) -> Score:
+    value = as_number(found.get("difference"))
+    return Score(value, 0, as_number(found.get("low")), as_number(found.get("high")))
+
+
+def _change_cell(benchmark: str, found: Mapping[str, Any]) -> Cell:
+    p = as_number(found.get("p"))
+    note = "" if p is None else "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+    return difference_cell(metric_of(f"pass@1 {benchmark}"), _change(found), note)
+
+
+def _count(value: Any) -> str:
+    number = as_number(value)
+    return MISSING if number is None else f"{number:,.0f}"
