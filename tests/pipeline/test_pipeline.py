@@ -481,10 +481,10 @@ def test_a_plan_counts_the_programs_that_training_samples(tmp_path, capsys, monk
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_run_with_rewards_ends_with_the_model_that_they_made(tmp_path, finished, monkeypatch, capfd, kept):
-    from moesaic.train.reward import _Judge
+    from moesaic.train.samples import Samples
 
     values = iter([0.1, 0.2 if kept else 0.0])
-    monkeypatch.setattr(_Judge, "_mean_reward", lambda *_: next(values))
+    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
     shutil.copytree(finished / "runs", tmp_path / "runs")
     root = tmp_path / "runs" / "toy"
     before = stage_seconds(root)

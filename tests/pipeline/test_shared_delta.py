@@ -110,10 +110,10 @@ def test_the_model_of_a_run_needs_nothing_else(finished, tmp_path):
 
 
 def test_a_reward_after_a_shared_delta_keeps_the_base_without_a_second_copy(finished, tmp_path, monkeypatch):
-    from moesaic.train.reward import _Judge
+    from moesaic.train.samples import Samples
 
     values = iter([0.1, 0.2])
-    monkeypatch.setattr(_Judge, "_mean_reward", lambda *_: next(values))
+    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
     shutil.copytree(finished / "runs", tmp_path / "runs")
     root = tmp_path / "runs" / "toy"
     Run(load_recipe(finished / "toy.yaml", [*OPTIONS, *REWARD, f"output={tmp_path / 'runs'}"]))()
