@@ -7,7 +7,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausa
 
 from moesaic.errors import CheckpointError, DependencyError, ModelError
 from moesaic.model import backbone
-from moesaic.model.backbone import context_length, load_base, mlp_paths
+from moesaic.model.backbone import context_length, load_base, mlp_blocks
 from pico import pico_llama
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -21,7 +21,7 @@ def test_loads_a_folder(folder):
     assert not any(parameter.requires_grad for parameter in base.model.parameters())
     ids = torch.tensor([base.tokenizer("Sum of é")["input_ids"]])
     assert torch.equal(base.model(ids).logits, pico_llama()(ids).logits)
-    assert mlp_paths(base.model) == ["model.layers.0.mlp", "model.layers.1.mlp"]
+    assert list(mlp_blocks(base.model)) == ["model.layers.0.mlp", "model.layers.1.mlp"]
     assert context_length(base.model) == 256
     assert load_base(str(folder), dtype="bfloat16").model.dtype == torch.bfloat16
 
@@ -39,9 +39,9 @@ def test_qwen_fits_and_gpt2_does_not():
     sizes = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
              "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}  # fmt: skip
     for model in (Qwen2ForCausalLM(Qwen2Config(**sizes)), Qwen3ForCausalLM(Qwen3Config(**sizes))):
-        assert len(mlp_paths(model)) == 2
+        assert len(mlp_blocks(model)) == 2
     with pytest.raises(ModelError, match="architecture 'gpt2'"):
-        mlp_paths(GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=1, n_head=2)))
+        mlp_blocks(GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=1, n_head=2)))
 
 
 def test_nf4_names_the_extra(folder, monkeypatch):

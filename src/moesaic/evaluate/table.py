@@ -62,7 +62,6 @@ def build_results(
 
     Raises:
         CheckpointError: The predictions are missing or malformed.
-        ToolchainError: The sandbox that was asked for does not work here.
     """
     languages = list(examples)
     systems: dict[str, dict[str, dict[str, Any]]] = {}

@@ -27,8 +27,8 @@ __all__ = ["Toolchain", "find_toolchain", "find_toolchains"]
 class Toolchain:
     """How one language is compiled and run on this machine.
 
-    In the commands ``{folder}`` is the program's folder, ``{cache}`` the folder of what is prepared once, ``{marker}``
-    the text that shows a program came to its end, ``{heap_mb}`` half the memory limit in MiB.
+    In the commands ``{folder}`` is the program's folder, ``{cache}`` the folder of what is prepared once, ``{heap_mb}``
+    half the memory limit in MiB.
 
     Attributes:
         language: Name of the language.

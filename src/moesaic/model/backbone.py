@@ -144,11 +144,6 @@ def mlp_blocks(model: Any) -> dict[str, nn.Module]:
     return blocks
 
 
-def mlp_paths(model: Any) -> list[str]:
-    """Module path of each decoder layer's MLP, e.g. ``model.layers.0.mlp``."""
-    return list(mlp_blocks(model))
-
-
 def context_length(model: Any) -> int:
     """Longest sequence that the model was made for, in tokens."""
     return int(model.config.max_position_embeddings)
