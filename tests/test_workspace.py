@@ -1,28 +1,13 @@
 import errno
 import json
-import math
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from moesaic import workspace as artifacts
 from moesaic.errors import CheckpointError, RecipeError, SpaceError
-from moesaic.files import digest_of, file_digest, read_json, require_space, space_errors, write_json
 from moesaic.workspace import MANIFEST, Workspace, hardware, versions
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 
 
 def make(workspace, digest="d1", text="hello", *, error=None, seen=None, **options):
@@ -33,68 +18,6 @@ def make(workspace, digest="d1", text="hello", *, error=None, seen=None, **optio
         (stage.folder / "file.txt").write_text(text)
         if error is not None:
             raise error
-
-
-@given(st.dictionaries(st.text(), JSON, max_size=5))
-def test_digest_ignores_the_order_of_keys(value):
-    assert digest_of(value) == digest_of(dict(reversed(value.items())))
-
-
-def test_digest_sees_every_change():
-    assert len({digest_of(value) for value in ({"a": 1}, {"a": 2}, {"b": 1}, {"a": "1"}, [1], {})}) == 6
-
-
-def test_file_digest_is_sha256(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"abc")
-    assert file_digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-def test_json_round_trip_leaves_no_partial(tmp_path):
-    value = {"ü": [1, 2.5, None], "b": {"c": "\u2028"}}
-    write_json(tmp_path / "x.json", value)
-    assert read_json(tmp_path / "x.json") == value
-    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
-
-
-def test_numbers_that_are_not_finite_become_null(tmp_path):
-    path = tmp_path / "x.json"
-    write_json(path, {"a": math.inf, "b": [math.nan, (1.0, -math.inf)]})
-    assert "Infinity" not in path.read_text()
-    assert read_json(path) == {"a": None, "b": [None, [1.0, None]]}
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path):
-    path = tmp_path / "x.json"
-    write_json(path, {"old": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"new": object()})
-    assert read_json(path) == {"old": 1}
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
-def test_broken_json_is_named(tmp_path, content):
-    (tmp_path / "x.json").write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"x\.json cannot be read as JSON"):
-        read_json(tmp_path / "x.json")
-
-
-def test_missing_json_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match="does not exist"):
-        read_json(tmp_path / "x.json")
-
-
-@pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"), RuntimeError("No space left on device")]
-)
-def test_a_full_disk_is_named(tmp_path, error):
-    with pytest.raises(SpaceError, match="no space left on the device"), space_errors(tmp_path):
-        raise error
-
-
-def test_other_errors_pass(tmp_path):
-    with pytest.raises(PermissionError), space_errors(tmp_path):
-        raise PermissionError(errno.EACCES, "no")
 
 
 def test_stage_is_published_with_its_manifest(tmp_path):
@@ -234,13 +157,6 @@ def test_workspace_on_a_file_is_a_user_error(tmp_path):
         Workspace(tmp_path / "runs" / "x")
     with pytest.raises(RecipeError, match="output"):
         Workspace(tmp_path / "runs")
-
-
-def test_require_space(tmp_path, monkeypatch):
-    require_space(tmp_path / "not" / "there", 1, "the export")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 2**30))
-    with pytest.raises(SpaceError, match=r"the export needs 2\.0 GiB .* free are 1\.0 GiB"):
-        require_space(tmp_path / "not" / "there", 2**31, "the export")
 
 
 def test_facts_are_serialisable():

@@ -1,4 +1,10 @@
-"""Files: read and written so that a reader finds the old one or the whole new one, never a part."""
+"""Files: one reader that trusts nothing, one writer that leaves the old file or the whole new one, never a part.
+
+Whatever comes from outside is read through ``read_json``, ``read_json_lines`` or ``read_text``. They take regular files
+only, bound the size of files and lines, the number of lines and the depth of nesting, and refuse JSON that other
+readers would take in several ways: a key that is there twice, NaN, a number that no float holds. Every failure is one
+line of text.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +12,35 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import itertools
 import json
 import math
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from moesaic.errors import CheckpointError, DataError, SpaceError
+
+LARGEST_FILE: Final = 2**26
+"""Bytes of a JSON or text document; the tokenizers with the largest vocabularies have half of it."""
+
+LONGEST_LINE: Final = 2**24
+"""Bytes of a line of JSON Lines."""
+
+MOST_LINES: Final = 10**7
+"""Lines of JSON Lines in one file."""
+
+DEEPEST: Final = 100
+"""Objects and lists of JSON inside each other."""
+
+_LONGEST_NUMBER: Final = 300  # digits: a float holds every such integer
+_UNPACKED: Final = 2**24  # bytes that a .gz may become, whatever its size ...
+_MOST_TIMES: Final = 100  # ... and how many times its size beyond that; programs become five to twenty times
+_HANDED_OVER: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # pipes of the shell; another could block for ever
 
 
 def digest_of(value: Any) -> str:
@@ -23,42 +48,260 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """Returns the SHA-256 of a text; lone surrogates, which UTF-8 cannot hold, count as question marks."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
 def file_digest(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    """Returns the SHA-256 of a regular file's bytes."""
+    with _open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that a reader finds the old file or the whole new one, never a part.
+def parse_json(text: str | bytes) -> Any:
+    """Parses JSON from outside.
 
-    A number that is not finite becomes null: JSON has no other word for it, and other programs read these files.
+    Args:
+        text: The document, as text or as UTF-8 with or without a byte order mark.
 
     Raises:
-        SpaceError: The disk is full.
+        ValueError: It is not UTF-8, not JSON, nested deeper than ``DEEPEST``, or holds something that JSON leaves open:
+            a key twice in one object, NaN or Infinity, a number beyond the range of floats.
     """
-    temporary = path.with_name(f".{path.name}.partial")
-    with space_errors(path):
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(_finite(value), file, indent=2, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    try:
+        text = _decode(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError(f"nested deeper than {DEEPEST}") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        raise ValueError(f"{error.msg} at {place}") from None
+    if text.count("[") + text.count("{") > DEEPEST:
+        level = [value]
+        for _ in range(DEEPEST):
+            level = [
+                child
+                for item in level
+                for child in (item.values() if isinstance(item, dict) else item)
+                if isinstance(child, (dict, list))
+            ]
+            if not level:
+                return value
+        raise ValueError(f"nested deeper than {DEEPEST}")
+    return value
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("UTF-16 text: save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte {error.start} is 0x{data[error.start]:02x}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in found if names.count(name) > 1)!r:.60} is there twice")
+    return found
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text:.20} is beyond the range of floats")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"the number {text:.20}... has {len(text):,} digits, at most {_LONGEST_NUMBER} are read")
+    return int(text)
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON: write null")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant)
 
 
 def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-        CheckpointError: It is missing or not JSON.
+        CheckpointError: It is missing, no regular file, larger than ``LARGEST_FILE``, or not JSON (``parse_json``).
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(_read(path))
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON ({error}); bring it back, or make it again") from error
+        raise CheckpointError(
+            f"{path} cannot be read as JSON ({_reason(error)}); bring it back, or make it again"
+        ) from error
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON file that must hold an object.
+
+    Raises:
+        CheckpointError: As for ``read_json``, or it holds something else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, found {_kind(value)}; bring it back, or make it again")
+    return value
+
+
+def read_text(path: Path) -> str:
+    """Reads a UTF-8 text file, with or without a byte order mark; line ends stay as they are.
+
+    Raises:
+        DataError: It is missing, no regular file, larger than ``LARGEST_FILE``, or not UTF-8.
+    """
+    try:
+        return _decode(_read(path))
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: cannot be read: {_reason(error)}") from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields each object of a JSON Lines file, gzipped or not, with the number of its line; blank lines are skipped.
+
+    Raises:
+        DataError: The file cannot be read, a line is longer than ``LONGEST_LINE`` or not a JSON object
+            (``parse_json``), or a .gz unpacks to far more than programs do.
+    """
+    try:
+        with _open(path) as file:
+            for number, line in enumerate(_lines(path, file), 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = parse_json(line)
+                except ValueError as error:
+                    raise DataError(f"{path}:{number}: not JSON that can be read: {error}") from None
+                if not isinstance(record, dict):
+                    raise DataError(f"{path}:{number}: a JSON object is needed, found {_kind(record)}")
+                yield number, record
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {_reason(error)}") from None
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    packed = path.suffix == ".gz"
+    most = max(_UNPACKED, _MOST_TIMES * os.fstat(file.fileno()).st_size)
+    total = 0
+    with gzip.GzipFile(fileobj=file) if packed else contextlib.nullcontext(file) as stream:
+        for number in itertools.count(1):
+            line = stream.readline(LONGEST_LINE + 1)
+            total += len(line)
+            if len(line) > LONGEST_LINE:
+                raise DataError(f"{path}:{number}: longer than {LONGEST_LINE >> 20} MiB, the most that a line may have")
+            if packed and total > most:
+                raise DataError(f"{path}: unpacks to more than {most >> 20} MiB, {_MOST_TIMES} times its size")
+            if number > MOST_LINES and line:
+                raise DataError(f"{path}: more than {MOST_LINES:,} lines, the most that a file may have")
+            if not line:
+                return
+            yield line
+
+
+def _read(path: Path) -> bytes:
+    with _open(path) as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError(f"larger than {LARGEST_FILE >> 20} MiB, the most that is read")
+    return data
+
+
+def _open(path: Path) -> BinaryIO:
+    """Opens a file to be read; never blocks on a pipe that nobody writes to, nor reads a device without end."""
+    handed_over = str(path).startswith(_HANDED_OVER)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if handed_over else os.O_NONBLOCK))
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or (handed_over and stat.S_ISFIFO(mode))):
+        os.close(descriptor)
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, f"is {what}, a file is needed", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary name to write to, which replaces ``path`` once its bytes are on the disk.
+
+    If the block fails, what it wrote is removed and ``path`` stays as it was.
+
+    Raises:
+        SpaceError: The disk is full.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with space_errors(path):
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text as UTF-8 and replaces the file; lone surrogates, which UTF-8 cannot hold, become question marks.
+
+    Raises:
+        SpaceError: The disk is full.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(text.encode("utf-8", "replace"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file and replaces the old one.
+
+    A number that is not finite becomes null: JSON has no other word for it, and other programs read these files.
+
+    Raises:
+        SpaceError: The disk is full.
+    """
+    write_text(path, _dump(value, indent=2) + "\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes JSON Lines and replaces the old file; its folder is made. Numbers are written as by ``write_json``.
+
+    Raises:
+        SpaceError: The disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_dump(row) + "\n" for row in rows)
+
+
+def _dump(value: Any, indent: int | None = None) -> str:
+    """Returns JSON that UTF-8 can hold: a lone surrogate is written as its escape."""
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(_finite(value), indent=indent, allow_nan=False)
+    return text
 
 
 def _finite(value: Any) -> Any:
@@ -105,42 +348,3 @@ def require_space(folder: Path, needed_bytes: int, purpose: str) -> None:
             f"{purpose} needs {needed_bytes / 2**30:.1f} GiB in {existing}, free are {free / 2**30:.1f} GiB: "
             "free some space or choose another folder"
         )
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields each object of a JSON Lines file, gzipped or not, with the number of its line.
-
-    Raises:
-        DataError: The file cannot be read, or a line is not a JSON object.
-    """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except ValueError as error:
-                    raise DataError(f"{path}:{number}: not JSON: {error}") from None
-                except RecursionError:
-                    raise DataError(f"{path}:{number}: not JSON that can be read: nested too deeply") from None
-                if not isinstance(record, dict):
-                    raise DataError(f"{path}:{number}: a JSON object is needed, found {type(record).__name__}")
-                yield number, record
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes JSON Lines under a temporary name and renames.
-
-    Raises:
-        SpaceError: The disk is full.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with space_errors(path):
-        with partial.open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        partial.replace(path)
