@@ -20,8 +20,9 @@ import shutil
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from moesaic.errors import CheckpointError, DataError, SpaceError
 
@@ -192,7 +193,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
-def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _lines(path: Path, file: BufferedReader) -> Iterator[bytes]:
     packed = path.suffix == ".gz"
     most = max(_UNPACKED, _MOST_TIMES * os.fstat(file.fileno()).st_size)
     total = 0
@@ -219,7 +220,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     """Opens a file to be read; never blocks on a pipe that nobody writes to, nor reads a device without end."""
     handed_over = str(path).startswith(_HANDED_OVER)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if handed_over else os.O_NONBLOCK))

@@ -138,7 +138,7 @@ def test_an_id_is_unique_in_its_language(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[" * 100_000, ":1: not JSON that can be read: nested too deeply"),
+        (b"[" * 100_000, ":1: not JSON that can be read: nested deeper than 100"),
         (b"\xff\xfe\x00", ":1: not JSON"),
         (json.dumps({**OWN, "language": "pyhton"}).encode(), ":1: unknown language 'pyhton'"),
     ],

@@ -1,7 +1,6 @@
 import base64
 import hashlib
 import json
-import math
 import re
 import subprocess
 import sys
@@ -287,14 +286,15 @@ def test_bare_results_of_one_language_without_anything_else(tmp_path):
 
 def test_values_that_are_no_numbers_are_dashes(tmp_path):
     results = build_results()
-    results["systems"]["moe"]["loss"]["java"]["value"] = math.nan
-    results["routing"]["own_expert"]["java"]["enrichment"] = math.inf
+    results["systems"]["moe"]["loss"]["java"]["value"] = None
+    results["systems"]["moe"]["codebleu"]["java"] |= {"value": "nan", "n": [3], "low": {}, "high": True}
+    results["routing"]["own_expert"]["java"]["enrichment"] = "inf"
     text = Page(render_report(build_workspace(tmp_path / "run", results=results))).text
     assert "nan" not in text.lower().split()
     assert "inf" not in text.lower().split()
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"systems": 3}', "{"])
+@pytest.mark.parametrize("content", ["[]", "{}", '{"systems": 3}', "{", '{"systems": {"moe": {"loss": NaN}}}'])
 def test_unusable_results_are_a_clear_error(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(CheckpointError, match=r"results\.json"):
