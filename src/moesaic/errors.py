@@ -11,7 +11,7 @@
     └── DependencyError          an optional package (an extra) is not installed
 
 Each message says what is wrong, the value found, what is allowed, and which key or flag to change. The command line
-prints the message alone and exits with code 2; a traceback means a defect of moesaic.
+prints the message alone and exits with code 2; exit code 1 and a traceback mean a defect of moesaic.
 """
 
 from __future__ import annotations

@@ -162,12 +162,10 @@ def read_text(path: Path) -> str:
     """Reads a UTF-8 text file, with or without a byte order mark; line ends stay as they are.
 
     Raises:
-        DataError: It is missing, no regular file, larger than ``LARGEST_FILE``, or not UTF-8.
+        OSError: It is missing, no regular file, or may not be read.
+        ValueError: It is larger than ``LARGEST_FILE`` or not UTF-8, or no file can have this name.
     """
-    try:
-        return _decode(_read(path))
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read: {_reason(error)}") from error
+    return _decode(_read(path))
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

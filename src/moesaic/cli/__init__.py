@@ -2,17 +2,22 @@
 
 One file per group of commands; each adds its own to the app by ``register``. Nothing here imports torch before a
 command runs, so that ``moesaic --help`` answers at once. Results go to stdout, progress to stderr; a user's mistake
-ends with one message and exit code 2.
+ends with one message and exit code 2, a defect of moesaic with one line, exit code 1 and a traceback in a file (with
+``--debug``: shown).
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import gc
 import os
+import re
 import sys
+import tempfile
 import traceback
+from typing import NoReturn
 
 import typer
 
@@ -60,6 +65,8 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # The process ends and its memory with it: to look for cycles among all of torch's objects first is lost time.
     atexit.register(gc.freeze)
+    with contextlib.suppress(AttributeError):  # a stream that a test put in its place
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is no failure
     try:
         app()
     except MoesaicError as error:
@@ -67,16 +74,57 @@ def main() -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _fail(f"no space left on the device ({error.filename or 'unknown file'}): free some and run again")
-        if error.filename is None or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        _fail(f"{error.filename}: {error.strerror}; name a place that may be read and written")
+        if error.filename is None:
+            _bug(error)
+        _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; name a place that may be read and written")
     except KeyboardInterrupt:
         console.print("stopped; run the same command to go on where it stopped")
         sys.exit(130)
+    except Exception as error:
+        for argument in sys.argv[1:]:
+            if isinstance(error, UnicodeError) and not _is_text(argument):
+                _fail(f"the argument {argument!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")
+        _bug(error)
 
 
-def _fail(message: str) -> None:
+def _is_text(argument: str) -> bool:
+    """Says whether an argument was valid UTF-8; other bytes come as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
+def _fail(message: str) -> NoReturn:
     if os.environ.get("MOESAIC_DEBUG"):
         traceback.print_exc()
-    console.print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+    _show(message)
     sys.exit(2)
+
+
+def _bug(error: Exception) -> NoReturn:
+    """Ends with exit code 1, one line and the traceback in a file: a run of hours may not come to this point again."""
+    if os.environ.get("MOESAIC_DEBUG"):
+        traceback.print_exc()
+        sys.exit(1)
+    text = traceback.format_exc()
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", prefix="moesaic-", suffix=".txt", delete=False
+        ) as file,
+    ):
+        file.write(text)
+        _show(f"this is a bug of moesaic: {_first_line(error)}; please report it with {file.name}")
+        sys.exit(1)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    _show(f"this is a bug of moesaic: {_first_line(error)}; please report it with the traceback above")
+    sys.exit(1)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0][:300]
+
+
+def _show(message: str) -> None:
+    """Prints an error; control characters in names and values are shown, not obeyed."""
+    text = message.encode("utf-8", "backslashreplace").decode()
+    shown = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    console.print(f"error: {shown}", style="red", markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moesaic.errors import DataError
 from moesaic.languages import get_language
 from moesaic.progress import Bar
 
@@ -33,6 +34,8 @@ def _generate(
     trace: Annotated[bool, typer.Option("--trace", help="Colour each token by the expert that weighed most.")] = False,
 ) -> None:
     row = get_language(language)
+    if not text.isascii() and text != text.encode("utf-8", "replace").decode():
+        raise DataError(f"the task {text[:60]!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")
     from moesaic.api import load
 
     loaded = load(model)

@@ -16,7 +16,7 @@ import yaml
 from pydantic import field_validator, model_validator
 
 from moesaic.errors import RecipeError
-from moesaic.files import digest_of
+from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES
 from moesaic.recipe.problems import StandIns, check
@@ -183,7 +183,7 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
     except IsADirectoryError:
