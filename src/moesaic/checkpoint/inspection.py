@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.card import CARD
 from moesaic.checkpoint.exchange.preflight import AdapterFactors
 from moesaic.checkpoint.formats import PROJECTIONS, split_layer_key
-from moesaic.checkpoint.native import BASE, ModelFolder, check_base, read_model_folder
+from moesaic.checkpoint.native import BASE, ModelFolder, read_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 
 DEGENERATE_CONDITION: Final = 1e4
@@ -76,11 +77,8 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
         ModelError: No model folder, or the base does not fit.
         CheckpointError: A file is corrupt.
     """
-    from moesaic.model.base_files import resolve_base, resolve_recorded
-
     folder = read_model_folder(path)
-    source = resolve_base(base) if base else resolve_recorded(folder.base)
-    check_base(folder, source)
+    source = find_base(folder, base)
     with TensorReader(source.path) as reader:
         sizes = {name: _count(reader.spec(name).shape) for name in reader.names}
         base_bytes = reader.num_bytes

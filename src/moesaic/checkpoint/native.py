@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic import __version__
+from moesaic.checkpoint.bases import check_base, find_base
 from moesaic.checkpoint.card import CARD, write_card
 from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from moesaic.model.backbone import Base, DType
-    from moesaic.model.base_files import BaseSource
     from moesaic.model.lora import LoraExpert
 
 FORMAT_VERSIONS: Final = (1, 2)
@@ -46,6 +46,7 @@ DESCRIPTION: Final = "moesaic.json"
 ROUTER: Final = "router.safetensors"
 EXPERTS: Final = "experts"
 BASE: Final = "base"
+_IN_A_RUN: Final = ("model", "reward/model", "gate/model", "compose/model")
 
 _MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
 _EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
@@ -233,19 +234,19 @@ def read_model_folder(path: Path) -> ModelFolder:
     """Opens a model folder and checks that it is whole; reads no weights.
 
     Args:
-        path: The folder, or the folder of a run or of one of its stages, which hold one as ``model/``.
+        path: The folder, or the folder of a run or of one of its stages, which hold one as ``model/``. Of a run that
+            is not finished, the model of the last stage that is.
 
     Raises:
         ModelError: ``path`` is no model folder.
         CheckpointError: A file is missing, truncated or of an unknown format version.
     """
-    if not (path / DESCRIPTION).is_file() and (path / "model" / DESCRIPTION).is_file():
-        path = path / "model"
+    path = locate(path)
     if not (path / DESCRIPTION).is_file():
         what = "does not exist" if not path.exists() else f"holds no {DESCRIPTION}"
         raise ModelError(
-            f"{path} is no model folder: it {what}. Give the folder of a finished run, or a model folder made "
-            "by 'moesaic import'"
+            f"{path} is no model folder: it {what}. Give the folder of a run that has come to its stage compose, or a "
+            "model folder made by 'moesaic import'"
         )
     description = read_json(path / DESCRIPTION)
     version = description.get("format_version") if isinstance(description, dict) else None
@@ -274,25 +275,17 @@ def read_model_folder(path: Path) -> ModelFolder:
     return folder
 
 
-def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
-    """Refuses a base other than the one the experts were trained on.
-
-    Raises:
-        ModelError: The digests differ.
-    """
-    if base.digest != folder.base_digest:
-        remedy = f"Use the one in {folder.path / BASE} (no --base)" if folder.has_own_base else "Give the same base"
-        raise ModelError(
-            f"{folder.path} was made on {folder.base['model']} (digest {folder.base_digest[:12]}), but {base.path} has "
-            f"digest {base.digest[:12]}: the experts would be added to other weights. {remedy}"
-        )
+def locate(path: Path) -> Path:
+    """The model folder in a run's or a stage's folder; the path itself where there is none."""
+    places = (path, *(path / part for part in _IN_A_RUN))
+    return next((place for place in places if (place / DESCRIPTION).is_file()), path)
 
 
 def load_moe(
     path: Path,
     device: str | torch.device = "cpu",
     dtype: DType = "auto",
-    base: Base | None = None,
+    base: Base | str | Path | None = None,
     factor_dtype: torch.dtype | None = None,
 ) -> tuple[Any, Any, ModelFolder]:
     """Loads a model folder composed on its base, ready to generate or to train.
@@ -301,7 +294,8 @@ def load_moe(
         path: The model folder.
         device: Where the model goes.
         dtype: ``auto`` (as the folder's base section says), ``float32`` or ``bfloat16``.
-        base: A base that is loaded already; its model is composed in place.
+        base: A base that is loaded already, whose model is composed in place; or where the base is now, if that is not
+            where the folder says.
         factor_dtype: Type of the experts' factors: float32 for training, None for the base's own.
 
     Returns:
@@ -311,20 +305,15 @@ def load_moe(
         ModelError: The base is not the one the experts were trained on.
         CheckpointError: A file of the folder is corrupt.
     """
-    from moesaic.model.backbone import load_base
+    from moesaic.model.backbone import Base, load_base
     from moesaic.model.moe import compose, extract_router, load_router
 
     folder = read_model_folder(path)
-    if base is None:
+    if not isinstance(base, Base):
+        source = find_base(folder, base)
         wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
-        base = load_base(
-            folder.base["model"],
-            wanted,
-            device,
-            folder.base.get("quantize", "none"),
-            folder.base.get("sha256"),
-            folder.base.get("revision"),
-        )
+        quantize = folder.base.get("quantize", "none")
+        base = load_base(source.spec, wanted, device, quantize, folder.base.get("sha256"), source.revision)
     check_base(folder, base)
     model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, dtype=factor_dtype, attention="base")
     gates = folder.read_router()

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.exchange.gguf_vocabulary import add_vocabulary
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
 from moesaic.checkpoint.formats import PROJECTIONS, rotary
-from moesaic.checkpoint.native import ModelFolder, check_base, read_model_folder
+from moesaic.checkpoint.native import ModelFolder, read_model_folder
 from moesaic.checkpoint.sharding import Sink
 from moesaic.errors import ModelError
 from moesaic.files import require_space, space_errors
@@ -98,15 +99,12 @@ def export_gguf(
         ModelError: llama.cpp has no exact form of the model, or ``out`` exists; lists the reasons.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.base_files import resolve_base, resolve_recorded
-
     started = time.monotonic()
     if out.suffix != ".gguf" or out.exists():
         what = "exists already" if out.exists() else "does not end in .gguf"
         raise ModelError(f"{out} {what}: give the name of a new .gguf file")
     folder = read_model_folder(model)
-    source = resolve_base(base) if base else resolve_recorded(folder.base)
-    check_base(folder, source)
+    source = find_base(folder, base)
     with contextlib.ExitStack() as stack, space_errors(out):
         merge = Merge.open(stack, folder, source.path, "auto", merge_onto, attention)
         require(_reasons(merge.config), f"the GGUF export of {folder.path}")

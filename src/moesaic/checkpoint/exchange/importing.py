@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
 from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
@@ -41,7 +42,6 @@ from moesaic.checkpoint.native import (
     EXPERTS,
     ROUTER,
     ModelFolder,
-    check_base,
     read_model_folder,
     save_model_folder,
 )
@@ -164,8 +164,6 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     Raises:
         ModelError: It is no export of ours, or its weights were changed.
     """
-    from moesaic.model.base_files import resolve_base, resolve_recorded
-
     _refuse_existing(out)
     if not is_export(export):
         raise ModelError(
@@ -173,8 +171,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
             "'moesaic import --checkpoint ... --base ...'"
         )
     folder = read_model_folder(export / NATIVE)
-    source = resolve_base(base) if base else resolve_recorded(folder.base)
-    check_base(folder, source)
+    source = find_base(folder, base)
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, **read_json(export / NATIVE / OPTIONS))
         try:

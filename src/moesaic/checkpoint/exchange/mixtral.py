@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy
 from moesaic.checkpoint.formats import moe_config
-from moesaic.checkpoint.native import EXPERTS, ModelFolder, check_base, read_model_folder
+from moesaic.checkpoint.native import EXPERTS, ModelFolder, read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError
@@ -96,12 +97,9 @@ def export_mixtral(
         CheckpointError: A file is corrupt, or verification failed.
         SpaceError: Not enough disk space.
     """
-    from moesaic.model.base_files import resolve_base, resolve_recorded
-
     started = time.monotonic()
     folder = read_model_folder(model)
-    source = resolve_base(base) if base else resolve_recorded(folder.base)
-    check_base(folder, source)
+    source = find_base(folder, base)
     num_verified = 0
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, dtype, merge_onto, attention)

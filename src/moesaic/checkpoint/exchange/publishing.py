@@ -1,4 +1,4 @@
-"""Uploads a model folder or an export to the Hugging Face hub.
+"""Uploads a model folder or an export to the Hugging Face hub, and brings a model folder back.
 
 Only whole folders go up: a model folder is checked first, and an export must have its configuration and every shard its
 index names. Hidden files and partial results stay here. The token is huggingface_hub's own business
@@ -7,14 +7,18 @@ index names. Hidden files and partial results stay here. The token is huggingfac
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from moesaic.checkpoint.native import DESCRIPTION, read_model_folder
+from moesaic.checkpoint.card import CARD
+from moesaic.checkpoint.native import BASE, DESCRIPTION, EXPERTS, ROUTER, locate, read_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 
 _IGNORED: Final = [".*", "*.partial", "**/.*"]
+_FETCHED: Final = [DESCRIPTION, ROUTER, CARD, f"{EXPERTS}/*", f"{BASE}/*"]
+_REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 class HubApi(Protocol):
@@ -49,8 +53,7 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-    if (folder / "model" / DESCRIPTION).is_file():
-        folder = folder / "model"  # of a run
+    folder = locate(folder)
     if (folder / DESCRIPTION).is_file():
         read_model_folder(folder)
     elif (folder / "config.json").is_file():
@@ -74,3 +77,28 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
             "write access is needed: 'hf auth login', or HF_TOKEN"
         ) from error
     return str(getattr(commit, "commit_url", commit))
+
+
+def fetch(spec: str | Path, revision: str | None = None) -> Path:
+    """Returns the folder of a model: the one of that name, or else one that is downloaded from the hub.
+
+    Args:
+        spec: A folder, or ``owner/name`` on the hub.
+        revision: Commit, branch or tag on the hub; None for the newest.
+
+    Raises:
+        ModelError: The hub has no such model or cannot be reached, or a folder is asked for a revision.
+    """
+    path = Path(spec).expanduser()
+    if path.exists() or not _REPOSITORY.fullmatch(str(spec)):
+        if revision is not None:
+            raise ModelError(f"{path} is a folder here, which has no revision {revision!r}: leave revision out")
+        return path
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(spec), revision=revision, allow_patterns=_FETCHED))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{spec} is neither a folder nor a model on the hub that can be reached: {reason}") from error

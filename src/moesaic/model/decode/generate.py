@@ -102,12 +102,7 @@ def generate(
     Raises:
         ModelError: An empty prompt, or one that fills the context.
     """
-    limit = context_length(model)
-    for index, prompt in enumerate(prompts):
-        if not 0 < len(prompt) < limit:
-            raise ModelError(
-                f"prompt {index} has {len(prompt):,} tokens; the model's context allows 1 to {limit - 1:,}"
-            )
+    limit = check_prompts(model, prompts)
     results = [Generation(trace=[] if trace else None) for _ in prompts]
     if not prompts or max_new_tokens < 1:
         return results
@@ -163,6 +158,21 @@ def generate(
                 on_progress(num_active - len(active))
     model.train(was_training)
     return [_with_text(result, tokenizer) for result in results] if trace and tokenizer is not None else results
+
+
+def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
+    """Returns the model's context length in tokens.
+
+    Raises:
+        ModelError: An empty prompt, or one that fills the context.
+    """
+    limit = context_length(model)
+    for index, prompt in enumerate(prompts):
+        if not 0 < len(prompt) < limit:
+            raise ModelError(
+                f"prompt {index} has {len(prompt):,} tokens; the model's context allows 1 to {limit - 1:,}"
+            )
+    return limit
 
 
 def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
