@@ -176,6 +176,8 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
             _set(tree, key.split("."), yaml.safe_load(text))
         except (yaml.YAMLError, TypeError, ValueError) as error:
             problems.append(f"override {override!r}: {' '.join(str(error).split())}")
+        except RecursionError:
+            problems.append(f"override {override[:80]!r}: nested too deeply")
     if tree.get("name") in (None, ""):
         tree["name"] = path.stem
     return tree, problems
@@ -192,6 +194,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise RecipeError([f"cannot be read: {error.strerror}"], str(path)) from error
     except (yaml.YAMLError, ValueError) as error:  # also bytes that are no text, and dates that do not exist
         raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
+    except RecursionError:
+        raise RecipeError(["not YAML that can be read: nested too deeply"], str(path)) from None
     if not isinstance(tree, dict):
         raise RecipeError(["must hold keys and values (base:, data:, ...)"], str(path))
     return tree

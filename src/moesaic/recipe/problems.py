@@ -58,6 +58,8 @@ def _location(model: type[BaseModel], item: ErrorDetails) -> list[str]:
 
     A check that compares keys of a section says which to change in front: ``load: ... needs ...``.
     """
+    if item["type"] == "extra_forbidden":  # the last part is the user's own, whatever it looks like
+        return [*_location(model, {**item, "type": "value_error", "loc": item["loc"][:-1]}), str(item["loc"][-1])]
     location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
     named = re.match(r"Value error, (\w+): ", item["msg"])
     if named and isinstance(item["input"], dict) and named[1] in _keys_at(model, location):

@@ -1,0 +1,41 @@
+"""Recipes by strangers: read, or refused with one message."""
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostile import TEXTS, amounts, damaged_bytes, draws, dumps, mutated, soon
+from moesaic.recipe import load_recipe
+
+RECIPE = {
+    "name": "x",
+    "output": "runs/x",
+    "seed": 1,
+    "base": {"model": "nowhere", "dtype": "float32"},
+    "data": {"source": "corpus", "languages": ["python", "java"], "max_tokens": 512, "extra": ["rows.jsonl"]},
+    "experts": {"rank": 8, "targets": ["gate_proj"], "epochs": 1.5},
+    "gate": {"kind": "top_k", "top_k": 2},
+    "reward": {"rounds": 0},
+    "compare": ["linear"],
+    "predict": {"limit": 3, "benchmarks": {"own": "own.jsonl"}},
+    "evaluate": {"metrics": ["codebleu"], "workers": 1},
+}
+
+
+@amounts
+def test_any_recipe_is_read_or_refused(tmp_path, amount):
+    path = tmp_path / "recipe.yaml"
+    keys = st.sampled_from(["base.model", "data", "experts.rank", "seed", "a.b.c", "", "."])
+
+    @draws(amount)
+    @given(
+        mutated(RECIPE, 4).flatmap(lambda tree: damaged_bytes(dumps(tree).encode()))
+        | damaged_bytes(yaml.safe_dump(RECIPE).encode()),
+        st.lists(st.builds(lambda key, text: f"{key}={text}", keys, TEXTS), max_size=2),
+    )
+    def load(text, overrides):
+        path.write_bytes(text)
+        with soon():
+            load_recipe(path, overrides).digest()
+
+    load()
