@@ -18,6 +18,9 @@ from typing import Final, Literal
 
 from moesaic.errors import ModelError
 
+ANCHOR: Final = "base"
+"""Name of the anchor: the expert without deltas, which computes what the base computes."""
+
 GateKind = Literal["softmax", "top_k", "noisy_top_k"]
 """The kinds that can be chosen; ``GATES`` has a row for each."""
 

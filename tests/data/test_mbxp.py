@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moesaic.data.mbxp import REASONS, mbxp_digest, read_mbxp, split_of
+from moesaic.data.mbxp import REASONS, mbxp_files, read_mbxp, split_of
 from moesaic.errors import DataError
 
 LANGUAGES = ("python", "java", "javascript", "cpp")
@@ -96,7 +96,7 @@ def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"data.extra: '.*nowhere' does not exist: after mbxp: give MBXP's folder"):
         read_mbxp(tmp_path / "nowhere", LANGUAGES)
     with pytest.raises(DataError, match=r"has no .jsonl file"):
-        mbxp_digest(tmp_path)
+        mbxp_files(tmp_path)
 
 
 def test_the_published_tasks():

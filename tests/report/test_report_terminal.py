@@ -112,7 +112,7 @@ def test_a_run_ends_with_where_the_moe_stands(tmp_path, capsys):
     del results["paired"]  # a run made before there were comparisons
     path.write_text(json.dumps(results))
     _show_table(tmp_path)
-    assert capsys.readouterr().out.splitlines()[-1] == ratio_line(results)
+    assert capsys.readouterr().out.splitlines()[-2:] == [ratio_line(results), kept_line(results)]
 
 
 def test_own_experts_are_found_without_their_row():

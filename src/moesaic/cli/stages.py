@@ -26,6 +26,7 @@ Overrides = Annotated[
 
 _STAGE_HELP = {
     "data": "Read the text-to-code pairs, turn them into source, leave out what is damaged, check for leakage.",
+    "keep": "Let the base answer the prompts of data.keep, on which the model stays as it is; nothing without them.",
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
     "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
@@ -85,6 +86,8 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
             run(("predict", "evaluate"))
         else:
             run((name,))
+        if name == "keep" and run.recipe.data.keep is None:
+            say("keep: nothing to do, data.keep is not set")
         if name == "reward" and run.recipe.reward.rounds == 0:
             say("reward: nothing to do, reward.rounds is 0")
         if name == "report":
@@ -121,6 +124,11 @@ def _missing_files(tree: dict[str, Any]) -> list[str]:
         named.append(("base.model", model, "a folder, a .gguf file, pypi:<package> or a hub id"))
     for name, path in benchmarks.items() if isinstance(benchmarks, dict) else ():
         named.append((f"predict.benchmarks.{name}", str(path), "the problems' file or folder"))
+    from moesaic.recipe import MBXP_PREFIX
+
+    keep = data.get("keep")
+    if isinstance(keep, str) and keep:
+        named.append(("data.keep", keep.removeprefix(MBXP_PREFIX), "mbxp:PATH or a folder of JSON Lines"))
     return [
         f"{key}: {value!r} does not exist; give {allowed}"
         for key, value, allowed in named

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from moesaic.data.examples import Example, read_records
-from moesaic.data.mbxp import mbxp_digest, read_mbxp
+from moesaic.data.mbxp import mbxp_files, read_mbxp
 from moesaic.data.sources import SourceOptions, read_pair, source_digest
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest
@@ -58,10 +58,7 @@ def read_extras(options: ExtraOptions) -> dict[str, dict[str, Extra]]:
             path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
             found = {name: Extra(*read) for name, read in read_mbxp(path, options.languages).items()}
         else:
-            found = {
-                row.name: Extra([read_pair(record, where, row) for where, record in read_records(file)])
-                for row, file in _files(source, options.languages)
-            }
+            found = {name: Extra(pairs) for name, pairs in read_folder(source, options.languages).items()}
         if not found:
             wanted = ", ".join(options.languages)
             raise DataError(
@@ -72,26 +69,53 @@ def read_extras(options: ExtraOptions) -> dict[str, dict[str, Extra]]:
     return extras
 
 
+def read_folder(source: str, languages: tuple[str, ...], key: str = "data.extra") -> dict[str, list[Example]]:
+    """Reads the training examples of a folder of JSON Lines, as they are.
+
+    Args:
+        source: The folder.
+        languages: Names of languages.
+        key: Key of the recipe that names it.
+
+    Returns:
+        Language -> examples, for the languages that it has.
+
+    Raises:
+        DataError: It is no folder, or a line is malformed.
+    """
+    return {
+        row.name: [read_pair(record, where, row) for where, record in read_records(file)]
+        for row, file in _files(source, languages, key)
+    }
+
+
+def source_files(source: str, languages: tuple[str, ...], key: str = "data.extra") -> list[list[str]]:
+    """Returns what changes when the files of a further source do.
+
+    Raises:
+        DataError: The source is missing.
+    """
+    if source.startswith(MBXP_PREFIX):
+        path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
+        return [[file.name, file_digest(file)] for file in mbxp_files(path, key)]
+    return [[row.name, file_digest(file)] for row, file in _files(source, languages, key)]
+
+
 def input_digest(options: ExtraOptions) -> str:
     """Returns a digest that changes when the files of the source or of a further one do.
 
     Raises:
         DataError: A source is missing.
     """
-    digests: list[object] = [source_digest(options)]
-    for source in options.extra:
-        if source.startswith(MBXP_PREFIX):
-            digests.append(mbxp_digest(Path(source.removeprefix(MBXP_PREFIX)).expanduser()))
-        else:
-            digests.append([[row.name, file_digest(file)] for row, file in _files(source, options.languages)])
-    return digest_of(digests)
+    files = [source_files(source, options.languages) for source in options.extra]
+    return digest_of([source_digest(options), *files])
 
 
-def _files(source: str, languages: tuple[str, ...]) -> list[tuple[Language, Path]]:
+def _files(source: str, languages: tuple[str, ...], key: str = "data.extra") -> list[tuple[Language, Path]]:
     folder = Path(source).expanduser()
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise DataError(f"data.extra: {source!r} {what}: give {MBXP_PREFIX}PATH or a folder of JSON Lines")
+        raise DataError(f"{key}: {source!r} {what}: give {MBXP_PREFIX}PATH or a folder of JSON Lines")
     files = []
     for row in map(get_language, languages):
         names = (row.name, *row.aliases)

@@ -17,7 +17,6 @@ from typing import Any
 
 from moesaic.data.examples import Example, read_records, string_field
 from moesaic.errors import DataError
-from moesaic.files import file_digest
 from moesaic.languages import get_language
 from moesaic.parsing import encode, parse, walk
 
@@ -75,17 +74,12 @@ def read_mbxp(path: Path, languages: tuple[str, ...]) -> dict[str, tuple[list[Ex
     return {name: found[name] for name in languages if name in found}
 
 
-def mbxp_digest(path: Path) -> list[list[str]]:
-    """Returns what changes when the files do.
-
-    Raises:
-        DataError: Nothing is there.
-    """
-    return [[file.name, file_digest(file)] for file in mbxp_files(path)]
-
-
-def mbxp_files(path: Path) -> list[Path]:
+def mbxp_files(path: Path, key: str = "data.extra") -> list[Path]:
     """Returns the files to read, sorted.
+
+    Args:
+        path: One of MBXP's JSON Lines files, or a folder with such files at any depth.
+        key: Key of the recipe that names it.
 
     Raises:
         DataError: Nothing is there.
@@ -93,7 +87,7 @@ def mbxp_files(path: Path) -> list[Path]:
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path] if path.is_file() else []
     if not files:
         what = "has no .jsonl file" if path.is_dir() else "does not exist"
-        raise DataError(f"data.extra: {str(path)!r} {what}: after mbxp: give MBXP's folder or one of its .jsonl files")
+        raise DataError(f"{key}: {str(path)!r} {what}: after mbxp: give MBXP's folder or one of its .jsonl files")
     return files
 
 

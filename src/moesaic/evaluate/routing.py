@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from moesaic.data.packing import PackedBatch
+from moesaic.gates import ANCHOR
 from moesaic.model.balance import chosen, gates
-from moesaic.model.lora import ANCHOR
 from moesaic.model.router import Routing
 
 DEAD_SHARE = 0.01

@@ -23,11 +23,10 @@ from torch import Tensor, nn
 
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, space_errors, write_json
+from moesaic.gates import ANCHOR
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-ANCHOR = "base"
-"""Name of the anchor: the expert without deltas, which computes what the base computes."""
 _PREFIX = "base_model.model."
 _UNSUPPORTED = {
     "use_dora": "DoRA rescales the whole weight, which is not a low-rank delta",

@@ -83,6 +83,59 @@ def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor, *, compil
     return cast("Tensor", losses_T)
 
 
+class _FrozenHeadDivergence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden_TD: Tensor, teacher_TD: Tensor, head_VD: Tensor, compiled: bool) -> Tensor:
+        function = _fused_divergence if compiled else chunk_divergences
+        losses, gradients = [], []
+        for chunk in zip(torch.split(hidden_TD, CHUNK_TOKENS), torch.split(teacher_TD, CHUNK_TOKENS), strict=True):
+            losses_C, gradient_CD = function(*chunk, head_VD)
+            losses.append(losses_C)
+            if ctx.needs_input_grad[0]:
+                gradients.append(gradient_CD)
+        if gradients:
+            ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(losses)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient_TD,) = ctx.saved_tensors
+        return gradient_TD * grad_outputs[0][:, None].to(gradient_TD.dtype), None, None, None
+
+
+def chunk_divergences(hidden_CD: Tensor, teacher_CD: Tensor, head_VD: Tensor) -> tuple[Tensor, Tensor]:
+    """Divergences of a chunk and their gradient in its hidden states: (softmax - teacher's softmax) W."""
+    ours_CV = (hidden_CD @ head_VD.T).float().log_softmax(dim=-1)
+    theirs_CV = (teacher_CD @ head_VD.T).float().log_softmax(dim=-1)
+    probs_CV = theirs_CV.exp()
+    losses_C = (probs_CV * (theirs_CV - ours_CV)).sum(-1)
+    return losses_C, (ours_CV.exp() - probs_CV).to(hidden_CD.dtype) @ head_VD
+
+
+_fused_divergence = torch.compile(chunk_divergences)
+
+
+def divergences(hidden_TD: Tensor, teacher_TD: Tensor, head_VD: Tensor, *, compiled: bool = False) -> Tensor:
+    """Kullback-Leibler divergence of the next token's distribution from another model's with the same head.
+
+    Forward, as in distillation: KL(teacher || ours), which is 0 where both agree (Hinton et al. 2015, section 2).
+
+    Args:
+        hidden_TD: Final hidden states.
+        teacher_TD: The other model's, at the same positions.
+        head_VD: Weight of the language-model head, the same for both; treated as frozen.
+        compiled: Compile what lies between the products; for training on a GPU.
+
+    Returns:
+        Divergences in float32 nats, differentiable in ``hidden_TD``.
+    """
+    if torch.is_autocast_enabled(hidden_TD.device.type):
+        hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
+    hidden_TD, teacher_TD = hidden_TD.to(head_VD.dtype), teacher_TD.to(head_VD.dtype)
+    losses_T = _FrozenHeadDivergence.apply(hidden_TD, teacher_TD, head_VD.detach(), compiled)  # type: ignore[no-untyped-call]
+    return cast("Tensor", losses_T)
+
+
 def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
     """Runs the decoder on a packed row and returns its final hidden states, hidden_TD."""
     decoder: nn.Module = model.model  # type: ignore[assignment]
@@ -149,6 +202,33 @@ def example_losses(
                 on_row(batch)
     model.train(was_training)
     return sums_N2
+
+
+def answer_states(
+    model: nn.Module,
+    examples: Sequence[EncodedExample],
+    languages: Sequence[str],
+    row_tokens: int,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> list[Tensor]:
+    """Final hidden states of each example where it predicts its trained tokens, on the CPU.
+
+    Args: as :func:`example_losses`.
+    """
+    device = next(model.parameters()).device
+    row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
+    was_training = model.training
+    model.eval()
+    states: dict[int, Tensor] = {}
+    with torch.inference_mode():
+        for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
+            positions_N, _ = targets(batch)
+            with autocast():
+                hidden_ND = hidden_states(model, batch.to(device))[positions_N.to(device)].cpu()
+            owners_N = batch.examples_at(positions_N + 1)
+            states |= {index: hidden_ND[owners_N == index] for index in batch.example_ids_D.tolist()}
+    model.train(was_training)
+    return [states[index] for index in range(len(examples))]
 
 
 def validation_loss(

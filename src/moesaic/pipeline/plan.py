@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.stages import Run
 from moesaic.train.budget import (
     Stretch,
@@ -42,7 +43,12 @@ def print_plan(run: Run) -> None:
         table.add_row(name, f"{programs:,}", "", "", f"at most {longest:,} new")
 
     training = run.encoded("train")
-    for stretch in expert_stretches(training, recipe) + gate_stretches(training, recipe):
+    kept = run.kept() if run.workspace.manifest("keep") else None
+    if recipe.data.keep is not None:
+        prompts = sum(map(len, read_prompts(recipe.data.keep, languages).values()))
+        answers = prompts * recipe.keep.samples
+        add_programs("keep: answers of the base", answers, answers * recipe.keep.max_new_tokens)
+    for stretch in expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept):
         add(stretch)
     judged = sum(len(run.examples(name, "validation")[: recipe.reward.validation_programs]) for name in languages)
     for stretch in reward_stretches(training, judged, recipe):
@@ -51,9 +57,11 @@ def print_plan(run: Run) -> None:
         else:
             add(stretch)
     for name in recipe.compare:
-        if name == "dense_lora":
-            for schedule, options in dense_options(training, recipe).items():
-                add(adapter_stretch(f"baselines/{name}: {schedule}", training, recipe, options))
+        if name in ("dense_lora", "dense_lora_keep"):
+            keeps = name == "dense_lora_keep"
+            own = kept.mixed(training) if kept is not None and keeps else training
+            for schedule, options in dense_options(training, recipe, kept, keeps=keeps).items():
+                add(adapter_stretch(f"baselines/{name}: {schedule}", own, recipe, options))
         elif name in ("ties", "dare_ties"):
             validation = run.encoded("validation")
             tokens = sum(len(example.ids) for example in validation)

@@ -9,12 +9,14 @@ import functools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moesaic.data.examples import Example, read_examples
 from moesaic.errors import DataError, ModelError, RecipeError
 from moesaic.files import digest_of, file_digest, read_json
+from moesaic.gates import ANCHOR
 from moesaic.languages import suggest
 from moesaic.progress import say
 from moesaic.recipe import Recipe
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from moesaic.data.prompts import EncodedExample, PromptFormat
     from moesaic.execution.problems import Problem
     from moesaic.model.backbone import Base
+    from moesaic.train.objective import Kept
 
 
 class Session:
@@ -124,6 +127,42 @@ class Session:
         """Returns the encoded examples of some or all languages."""
         chosen = languages or self.recipe.data.languages
         return [self.prompt.encode(example) for name in chosen for example in self.examples(name, split)]
+
+    def kept_examples(self, split: str, languages: tuple[str, ...] | None = None) -> dict[str, list[Example]]:
+        """Returns the base's answers of the stage ``keep`` by language; a language may have none.
+
+        Args:
+            split: ``train`` or ``validation``.
+            languages: Some of the run's languages; all by default.
+
+        Raises:
+            DataError: The stage has not run.
+        """
+        folder = self.workspace.path("keep")
+        if self.workspace.manifest("keep") is None:
+            raise DataError(f"there are no answers of the base in {folder}: run moesaic keep RECIPE first")
+        files = {name: folder / name / f"{split}.jsonl" for name in languages or self.recipe.data.languages}
+        return {
+            name: read_examples(path) if path.is_file() and path.stat().st_size else [] for name, path in files.items()
+        }
+
+    def kept(self, languages: tuple[str, ...] | None = None) -> Kept | None:
+        """Returns the base's answers as training sees them; None where there are none to keep."""
+        from moesaic.train.objective import Kept
+
+        if self.recipe.data.keep is None:
+            return None
+        training, validation = (
+            [
+                replace(self.prompt.encode(example), language=ANCHOR)
+                for examples in self.kept_examples(split, languages).values()
+                for example in examples
+            ]
+            for split in ("train", "validation")
+        )
+        # A language of few answers may have none in one of the splits.
+        kept = Kept(training or validation, validation or training, self.recipe.keep)
+        return kept if kept.training else None
 
     @contextmanager
     def stage(self, name: str, digest: str) -> Iterator[Stage | None]:

@@ -1,11 +1,12 @@
 """The stages of a run, in order; the table of contents in code.
 
-    data -> experts -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
+    data -> keep -> experts -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (a digest of recipe sections and input files), and resumes when it was killed. ``reward`` and ``baselines`` make
-nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time, ``evaluate`` all that
-needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on another.
+things (a digest of recipe sections and input files), and resumes when it was killed. ``keep``, ``reward`` and
+``baselines`` make nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time,
+``evaluate`` all that needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on
+another.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import yaml
 
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import digest_of, link_or_copy, read_json, require_space, write_json
+from moesaic.gates import ANCHOR
 from moesaic.pipeline.session import Session
 from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.workspace import Stage
 
-STAGES = ("data", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
+STAGES = ("data", "keep", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
 """Names of the stages, in order."""
 
 
@@ -53,6 +55,7 @@ class Run(Session):
         )
         table: dict[str, Callable[[], None]] = {
             "data": self.data,
+            "keep": self.keep,
             "experts": self.experts,
             "compose": self.compose,
             "gate": self.gate,
@@ -79,6 +82,42 @@ class Run(Session):
                 report = prepare(options, stage.folder, count_tokens=self.prompt.count_tokens)
                 say(report.summary())
 
+    def keep(self) -> None:
+        """Lets the base answer the prompts of ``data.keep``, when the recipe names some."""
+        source = self.recipe.data.keep
+        if source is None:
+            return
+        from moesaic.data.extras import source_files
+
+        options, languages = self.recipe.keep, self.recipe.data.languages
+        digest = digest_of(
+            [
+                self.section("base"),
+                [options.samples, options.temperature, options.max_new_tokens],
+                [source, source_files(source, languages, "data.keep"), languages, self.recipe.data.max_tokens],
+                self.recipe.evaluate.allow_code_execution,
+            ]
+        )
+        with self.stage("keep", digest) as stage:
+            if stage is not None:
+                from moesaic.pipeline.keep import write_kept
+
+                for language, report in write_kept(self, source, stage.folder).items():
+                    left_out = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
+                    checked = "run" if report.verified else "not run"
+                    say(
+                        f"keep, {language}: {report.kept:,} of {report.answers:,} answers kept "
+                        f"({', '.join(filter(None, [f'{checked} against tests', left_out]))})"
+                    )
+
+    def _kept_digest(self, languages: tuple[str, ...] | None = None) -> list[object]:
+        """What a stage that trains on the base's answers depends on; nothing in a recipe without."""
+        if self.recipe.data.keep is None:
+            return []
+        options = self.recipe.keep
+        examples = [[split, self.kept_examples(split, languages)] for split in ("train", "validation")]
+        return [options.loss, options.weight, options.share, digest_of(repr(examples))]
+
     def experts(self) -> None:
         """Trains one LoRA expert per language."""
         for language in self.only or self.recipe.data.languages:
@@ -88,6 +127,7 @@ class Run(Session):
                     self.section("base", "experts"),
                     language,
                     self.data_digest(language, splits=("train", "validation")),
+                    *(self._kept_digest((language,)) if self.recipe.experts.keep else []),
                 ]
             )
             if self.only and self.workspace.is_done(name, digest):
@@ -109,6 +149,7 @@ class Run(Session):
             self.recipe.experts,
             self.recipe.seed,
             stage.folder,
+            self.kept((language,)) if self.recipe.experts.keep else None,
         )
         write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
 
@@ -120,6 +161,7 @@ class Run(Session):
                 {key: getattr(options, key) for key in ("kind", "top_k", "anchor", "init", "init_programs")},
                 [self.workspace.output_digest(f"experts/{name}") for name in self.recipe.data.languages],
                 self.data_digest(splits=("train",)),
+                *(self._kept_digest() if options.anchor else []),
             ]
         )
         with self.stage("compose", digest) as stage:
@@ -131,6 +173,11 @@ class Run(Session):
                 name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
                 for name in self.recipe.data.languages
             }
+            if options.anchor and self.recipe.data.keep is not None:
+                kept = self.kept_examples("train").values()
+                programs[ANCHOR] = [
+                    self.prompt.encode(example) for examples in kept for example in examples[: options.init_programs]
+                ]
             compose_folder(
                 self.accelerator,
                 self.base,
@@ -150,6 +197,7 @@ class Run(Session):
                 self.section("gate"),
                 self.workspace.output_digest("compose"),
                 self.data_digest(splits=("train", "validation")),
+                *self._kept_digest(),
             ]
         )
         with self.stage("gate", digest) as stage:
@@ -181,6 +229,7 @@ class Run(Session):
                 self.recipe.gate,
                 self.recipe.seed,
                 stage.folder,
+                self.kept(),
             )
             experts, gates = extract_experts(model), extract_router(model)
         save_model_folder(
@@ -250,14 +299,17 @@ class Run(Session):
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
         for name in self.recipe.compare:
-            trained = name == "dense_lora"  # from the data alone: a retrained expert changes nothing about it
-            used = () if trained else self.recipe.data.languages
+            # From the data alone: a retrained expert changes nothing about it.
+            trained = name in ("dense_lora", "dense_lora_keep")
+            used = [f"experts/{language}" for language in (() if trained else self.recipe.data.languages)]
+            used += ["gate"] if name == "moe_gates" else []
             digest = digest_of(
                 [
                     name,
                     self.section("base", "experts", "gate"),
-                    [self.workspace.output_digest(f"experts/{language}") for language in used],
+                    [self.workspace.output_digest(stage) for stage in used],
                     self.data_digest(splits=("train", "validation")),
+                    *(self._kept_digest() if trained else []),  # its budget counts them, too
                 ]
             )
             with self.stage(f"baselines/{name}", digest) as stage:
@@ -273,6 +325,8 @@ class Run(Session):
                         self.encoded("validation"),
                         self.recipe,
                         stage.folder,
+                        self.kept(),
+                        self.workspace.path("gate"),
                     )
 
     def predict(self) -> None:
@@ -357,6 +411,7 @@ class Run(Session):
         return [
             name
             for stage in STAGES[:-1]
-            if stage != "reward" or self.recipe.reward.rounds > 0
+            if not (stage == "reward" and self.recipe.reward.rounds == 0)
+            and not (stage == "keep" and self.recipe.data.keep is None)
             for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])
         ]

@@ -29,6 +29,7 @@ from moesaic.recipe.sections import (
     EvaluateRecipe,
     ExpertsRecipe,
     GateRecipe,
+    KeepRecipe,
     Optimisation,
     PredictRecipe,
     RewardRecipe,
@@ -45,6 +46,7 @@ __all__ = [
     "EvaluateRecipe",
     "ExpertsRecipe",
     "GateRecipe",
+    "KeepRecipe",
     "Optimisation",
     "PredictRecipe",
     "Recipe",
@@ -53,7 +55,7 @@ __all__ = [
     "read_tree",
 ]
 
-Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "hidden_gates", "arrow"]
+Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "dense_lora_keep", "hidden_gates", "moe_gates", "arrow"]
 
 
 class Recipe(Section):
@@ -69,6 +71,8 @@ class Recipe(Section):
     """The base model."""
     data: DataRecipe
     """The data."""
+    keep: KeepRecipe = KeepRecipe()
+    """What is done with ``data.keep``; without it, nothing."""
     experts: ExpertsRecipe = ExpertsRecipe()
     """The experts."""
     gate: GateRecipe = GateRecipe()
@@ -99,6 +103,14 @@ class Recipe(Section):
             raise ValueError(
                 f"gate.top_k is {self.gate.top_k} but there are {num_experts} experts ({which}): use 1 to {num_experts}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_keep(self) -> Self:
+        needs = ["experts.keep: true"] if self.experts.keep else []
+        needs += ["compare: dense_lora_keep"] if "dense_lora_keep" in self.compare else []
+        if needs and self.data.keep is None:
+            raise ValueError(f"{' and '.join(needs)} without data.keep: give it mbxp:PATH or a folder of JSON Lines")
         return self
 
     @model_validator(mode="after")

@@ -70,6 +70,9 @@ class DataRecipe(Section):
     """Commit, branch or tag of a hub data set; the commit that was read is in the data stage's report."""
     extra: tuple[str, ...] = ()
     """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
+    keep: str | None = None
+    """Prompts on which the model should stay as its base is: ``mbxp:PATH`` (MBXP's training tasks) or a folder of JSON
+    Lines; the base answers them in a stage of its own. See docs/data.md."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
     """One expert is trained per language, in this order."""
     max_tokens: Positive = 1024
@@ -88,7 +91,7 @@ class DataRecipe(Section):
     @property
     def trains_on_mbxp(self) -> bool:
         """Whether part of the benchmark MBXP is training data."""
-        return any(source.startswith(MBXP_PREFIX) for source in self.extra)
+        return any(source.startswith(MBXP_PREFIX) for source in (*self.extra, self.keep or ""))
 
     @field_validator("extra")
     @classmethod
@@ -97,6 +100,13 @@ class DataRecipe(Section):
             raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
         if len(set(value)) < len(value):
             raise ValueError("a source is named twice")
+        return value
+
+    @field_validator("keep")
+    @classmethod
+    def _named_keep(cls, value: str | None) -> str | None:
+        if value is not None and not value.removeprefix(MBXP_PREFIX).strip():
+            raise ValueError(f"the source is empty; allowed: {MBXP_PREFIX}PATH, a folder of JSON Lines, or null")
         return value
 
     @field_validator("languages")
@@ -124,6 +134,31 @@ class DataRecipe(Section):
             raise ValueError(
                 f"validation_fraction: {self.validation_fraction} and test_fraction {self.test_fraction} leave nothing "
                 "to train on: together they must stay below 1"
+            )
+        return self
+
+
+class KeepRecipe(Section):
+    """How the base's answers to the prompts of ``data.keep`` are made and kept."""
+
+    loss: Literal["likelihood", "kl"] = "likelihood"
+    """``likelihood`` of the answers, or ``kl``: divergence of the model's distribution from the base's on them."""
+    weight: Coefficient = 1.0
+    """Weight of a token of an answer beside a token of a program, also in the loss that decides."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of answers among the documents of gate and joint training; answers are repeated to reach it."""
+    samples: Positive = 1
+    """Answers to a prompt; more than one needs a temperature."""
+    temperature: Coefficient = 0.0
+    """Temperature of the answers; 0: greedy."""
+    max_new_tokens: Positive = 512
+    """Longest answer; one that does not end in it is not kept."""
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples: {self.samples} greedy answers to a prompt are the same; use 1, or set temperature above 0"
             )
         return self
 
@@ -170,6 +205,8 @@ class ExpertsRecipe(Optimisation):
     """Passes over a language's training examples."""
     max_steps: Positive | None = None
     """Upper limit of optimiser steps."""
+    keep: bool = False
+    """Train each expert on the base's answers in its language too (``data.keep``)."""
 
     def target_modules(self) -> tuple[str, ...]:
         """Returns the projection names that get an adapter."""

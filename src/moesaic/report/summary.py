@@ -69,6 +69,8 @@ _TITLES = {
     "ties": "TIES merge",
     "dare_ties": "DARE-TIES merge",
     "dense_lora": "Dense LoRA",
+    "dense_lora_keep": "Dense LoRA, base kept",
+    "moe_gates": "MoE before joint training",
     "hidden_gates": "MoE, hidden-state gates",
     "arrow": "Arrow",
 }

@@ -2,6 +2,8 @@
 
     linear, ties, dare_ties   the experts merged into one adapter                    ``merges``
     dense_lora                one adapter on all languages, no fewer parameters and tokens than the Mixture-of-Experts
+    dense_lora_keep           the same, trained on the base's answers that the Mixture-of-Experts keeps, too
+    moe_gates                 the Mixture-of-Experts as it was before gates and experts were trained together
     hidden_gates              the Mixture-of-Experts under mergekit's hidden-state gates, not trained
     arrow                     the experts routed by their own deltas                 ``arrow``
 
@@ -19,22 +21,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import Accelerator
+from safetensors.torch import load_file
 
-from moesaic.checkpoint.native import load_moe
+from moesaic.checkpoint.native import load_moe, save_model_folder
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError
 from moesaic.files import read_json, write_json
 from moesaic.gates import experts_per_token
 from moesaic.model.backbone import Base
-from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE
+from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, anchor_expert, read_adapter
 from moesaic.model.moe import decompose
 from moesaic.recipe import Baseline, ExpertsRecipe, Recipe
 from moesaic.train.arrow import arrow_model
 from moesaic.train.budget import dense_options
 from moesaic.train.composition import compose_folder
 from moesaic.train.experts import seed_of, train_adapter
+from moesaic.train.gate import GATES
 from moesaic.train.injection import adapted
 from moesaic.train.merges import merge_linear, merge_tuned
+from moesaic.train.objective import Kept
 
 NOTE = "baseline.json"
 """Says of a baseline's folder what it holds (``kind``) and how it came about."""
@@ -51,6 +56,8 @@ def make_baseline(
     validation: Sequence[EncodedExample],
     recipe: Recipe,
     folder: Path,
+    kept: Kept | None = None,
+    gate: Path | None = None,
 ) -> dict[str, Any]:
     """Makes a baseline by its name in the recipe.
 
@@ -63,6 +70,8 @@ def make_baseline(
         validation: Encoded validation examples of all languages.
         recipe: The recipe.
         folder: Where it goes; ``baseline_model`` reads it.
+        kept: The base's answers to be kept; None without ``data.keep``.
+        gate: Folder of the stage ``gate``; ``moe_gates`` needs it.
 
     Returns:
         What ``baseline.json`` says.
@@ -80,9 +89,15 @@ def make_baseline(
         case "ties" | "dare_ties":
             rows = recipe.gate.row_tokens
             facts = merge_tuned(name, accelerator, base, adapters, validation, languages, rows, seed, folder)
-        case "dense_lora":
-            schedules = dense_options(training, recipe)
-            facts = train_dense(accelerator, base, training, validation, languages, schedules, seed, folder)
+        case "dense_lora" | "dense_lora_keep":
+            keeps = name == "dense_lora_keep"
+            schedules = dense_options(training, recipe, kept, keeps=keeps)
+            own = kept if keeps else None
+            facts = train_dense(accelerator, base, training, validation, languages, schedules, seed, folder, own)
+        case "moe_gates":
+            assert gate is not None
+            kind = "model"
+            facts = copy_before_joint(base, adapters, gate, recipe, folder)
         case "hidden_gates":
             kind = "model"
             facts = compose_hidden_gates(accelerator, base, adapters, training, recipe, folder)
@@ -104,6 +119,7 @@ def train_dense(
     schedules: Mapping[str, ExpertsRecipe],
     seed: int,
     folder: Path,
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Trains an adapter on all languages by each schedule; the state with the lowest validation loss of all is kept.
 
@@ -117,6 +133,7 @@ def train_dense(
         seed: Seed of the run.
         folder: Gets the adapter, and ``<schedule>/`` with the metrics of each; a killed training goes on from its
             checkpoint there, and a finished one is not repeated.
+        kept: Answers of the base to be kept.
 
     Returns:
         Facts for ``baseline.json``: the hyperparameters, every schedule tried, and the one that was chosen.
@@ -128,7 +145,7 @@ def train_dense(
         if not finished.exists():
             own.mkdir(exist_ok=True)
             name = f"dense_lora/{schedule}"
-            result = train_adapter(accelerator, base, name, training, validation, languages, options, seed, own)
+            result = train_adapter(accelerator, base, name, training, validation, languages, options, seed, own, kept)
             write_json(finished, asdict(result))
         tried.append({"schedule": schedule, "epochs": options.epochs, "training": read_json(finished)})
     chosen = min(tried, key=lambda row: row["training"]["best_loss"])["schedule"]
@@ -178,6 +195,36 @@ def compose_hidden_gates(
         folder / "model",
     )
     return {"gates": "prompts", "programs": {name: len(items) for name, items in programs.items()}}
+
+
+def copy_before_joint(
+    base: Base, adapters: Mapping[str, Path], gate: Path, recipe: Recipe, folder: Path
+) -> dict[str, Any]:
+    """Writes the model as it was when its gates were trained and its experts not yet with them, to ``folder/model``.
+
+    Args:
+        base: The base model.
+        adapters: Expert name -> adapter folder.
+        gate: Folder of the stage ``gate``.
+        recipe: The recipe.
+        folder: The baseline's folder.
+
+    Returns:
+        Facts for ``baseline.json``.
+    """
+    experts = [read_adapter(path, name) for name, path in adapters.items()]
+    experts += [anchor_expert()] if recipe.gate.anchor else []
+    save_model_folder(
+        folder / "model",
+        base_spec=recipe.base.model_dump(mode="json", exclude_none=True),
+        base_digest=base.digest,
+        experts=experts,
+        router_tensors=load_file(gate / "gates" / GATES),
+        kind=recipe.gate.kind,
+        top_k=experts_per_token(recipe.gate.kind, recipe.gate.top_k, len(experts)),
+        reuse=adapters,
+    )
+    return {"gates": "trained alone"}
 
 
 def copy_arrow(adapters: Mapping[str, Path], top_k: int, seed: int, folder: Path) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
+from moesaic.gates import ANCHOR
 from moesaic.recipe import ExpertsRecipe, Optimisation, Recipe
+from moesaic.train.objective import Kept
 
 _WORTH_ANOTHER: Final = 1.05  # epochs of the budget from which a schedule of one epoch is another one
 
@@ -35,23 +37,26 @@ class Stretch:
 
 def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recipe, options: ExpertsRecipe) -> Stretch:
     """Training of one adapter by ``train_adapter``."""
-    batches = PackedBatches(training, recipe.data.languages, options.row_tokens, seed=recipe.seed)
+    batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
     per_epoch = len(batches) / options.accumulation
     steps = max(1, math.ceil(options.epochs * per_epoch))
     steps = min(steps, options.max_steps or steps)
     return Stretch(name, len(training), batches.num_tokens, steps, batches.num_tokens * steps / per_epoch)
 
 
-def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe) -> list[Stretch]:
-    """Training of every expert on its share of the examples."""
+def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
+    """Training of every expert on its share of the examples; with ``experts.keep`` on kept answers too."""
     own = {name: [example for example in training if example.language == name] for name in recipe.data.languages}
+    if kept is not None and recipe.experts.keep:
+        own = {name: kept.mixed(examples) for name, examples in own.items()}
     return [adapter_stretch(f"experts/{name}", examples, recipe, recipe.experts) for name, examples in own.items()]
 
 
-def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe) -> list[Stretch]:
-    """Training of the gates, then of gates and experts together."""
+def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
+    """Training of the gates, then of gates and experts together, on kept answers too where there are some."""
     options = recipe.gate
-    batches = PackedBatches(training, recipe.data.languages, options.row_tokens, seed=recipe.seed)
+    training = training if kept is None else kept.mixed(training)
+    batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
     per_step = options.accumulation * batches.num_tokens / len(batches)
     joint_steps = math.ceil(options.joint_epochs * len(batches) / options.accumulation)
     return [
@@ -86,7 +91,9 @@ def reward_stretches(training: Sequence[EncodedExample], num_validation: int, re
     ]
 
 
-def dense_options(training: Sequence[EncodedExample], recipe: Recipe) -> dict[str, ExpertsRecipe]:
+def dense_options(
+    training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None, *, keeps: bool = False
+) -> dict[str, ExpertsRecipe]:
     """Options of one adapter on all languages that is given no less than the whole Mixture-of-Experts, by schedule.
 
     Two schedules, of which the better one counts: the Mixture-of-Experts' whole token budget, and one epoch, whose rate
@@ -104,13 +111,18 @@ def dense_options(training: Sequence[EncodedExample], recipe: Recipe) -> dict[st
     Args:
         training: Encoded training examples of all languages.
         recipe: The recipe.
+        kept: Answers of the base that the Mixture-of-Experts is trained on; they count in its budget.
+        keeps: The adapter is trained on them too: its epochs are of programs and answers, at least one, so that it sees
+            every program.
 
     Returns:
         ``one_epoch``, where it is worth a training, and ``whole_budget``.
     """
     experts, gate = recipe.experts, recipe.gate
-    budget = sum(stretch.processed for stretch in expert_stretches(training, recipe) + gate_stretches(training, recipe))
-    epochs = budget / sum(len(example.ids) for example in training)
+    stretches = expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept)
+    own = kept.mixed(training) if kept is not None and keeps else training
+    epochs = sum(stretch.processed for stretch in stretches) / sum(len(example.ids) for example in own)
+    epochs = max(1.0, epochs) if keeps else epochs
     rank = experts.rank * len(recipe.data.languages) + gate.shared_rank
     changes: dict[str, Any] = {"rank": rank, "alpha": rank * experts.alpha / experts.rank, "max_steps": None}
     if gate.shared_rank:

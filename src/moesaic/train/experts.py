@@ -15,20 +15,19 @@ import torch
 from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 
-from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
 from moesaic.files import read_json, write_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
 from moesaic.model.lora import CONFIG_FILE
-from moesaic.model.loss import validation_loss
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
 from moesaic.train.checkpointing import checkpointed_activations
 from moesaic.train.injection import quiet_peft, take_out
 from moesaic.train.loop import TrainingResult, train
-from moesaic.train.rows import PackedLoss, PackedSteps
+from moesaic.train.objective import Kept, Objective
+from moesaic.train.rows import PackedSteps
 
 
 def train_adapter(
@@ -41,6 +40,7 @@ def train_adapter(
     options: ExpertsRecipe,
     seed: int,
     folder: Path,
+    kept: Kept | None = None,
 ) -> TrainingResult:
     """Trains one adapter and writes it to ``folder`` as a PEFT adapter.
 
@@ -54,6 +54,7 @@ def train_adapter(
         options: Hyperparameters.
         seed: Seed of the run.
         folder: Where the adapter, the metrics and the checkpoint go.
+        kept: Answers of the base to be kept.
 
     Raises:
         DataError: No training or validation example.
@@ -67,7 +68,8 @@ def train_adapter(
     beyond = sorted(set(modules) - set(MLP_TARGETS))
     if beyond and name in languages:  # a dense baseline is not routed
         say(f"note: experts.targets trains {', '.join(beyond)}, which a Mixtral export cannot route")
-    batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
+    objective = Objective(base.model, training, validation, languages, options, accelerator.autocast, kept)
+    batches = objective.batches(seed)
     total_steps = max(1, math.ceil(options.epochs * len(batches) / (options.accumulation * accelerator.num_processes)))
     if options.max_steps is not None:
         total_steps = min(total_steps, options.max_steps)
@@ -91,12 +93,11 @@ def train_adapter(
                 accelerator,
                 PackedSteps(
                     accelerator,
-                    PackedLoss(base.model, options),
+                    objective.loss(),
                     batches,
-                    lambda: validation_loss(
-                        base.model, validation, languages, options.row_tokens, accelerator.autocast
-                    ),
+                    objective.validate,
                     options,
+                    prepare=objective.prepare,
                 ),
                 parameters,
                 options,

@@ -22,11 +22,10 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from moesaic.data.packing import PackedBatch, PackedBatches
+from moesaic.data.packing import PackedBatch
 from moesaic.data.prompts import EncodedExample
 from moesaic.model.attention import packed_attention
 from moesaic.model.balance import importance_loss, language_loss, load_loss, switch_loss, z_loss
-from moesaic.model.loss import validation_loss
 from moesaic.model.moe import extract_router, load_router
 from moesaic.model.router import Routing
 from moesaic.recipe import GateRecipe
@@ -34,9 +33,11 @@ from moesaic.train.checkpointing import checkpointed_activations, checkpointed_s
 from moesaic.train.experts import seed_of
 from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import TrainingResult, train
-from moesaic.train.rows import PackedLoss, PackedSteps
+from moesaic.train.objective import Kept, Objective
+from moesaic.train.rows import PackedSteps
 from moesaic.train.trainable import factor_parameters, gate_parameters
 
+GATES = "router.safetensors"
 _GATES_DONE = "gates-trained"
 
 
@@ -70,6 +71,7 @@ def train_gate(
     options: GateRecipe,
     seed: int,
     folder: Path,
+    kept: Kept | None = None,
 ) -> GateResult:
     """Trains a composed model in place; its best state is left in it, a shared delta in the base's own weights.
 
@@ -81,10 +83,13 @@ def train_gate(
         languages: All languages, in the order of the experts.
         options: Gate options.
         seed: Seed of the run.
-        folder: Where metrics and checkpoints go, a folder a stretch.
+        folder: Where metrics and checkpoints go, a folder a stretch; and ``gates/router.safetensors``, the gates as
+            they were before the joint stretch.
+        kept: Answers of the base to be kept.
     """
     routers, factors = gate_parameters(model), factor_parameters(model)
-    batches = PackedBatches(training, languages, options.row_tokens, seed=seed)
+    objective = Objective(model, training, validation, languages, options, accelerator.autocast, kept)
+    batches = objective.batches(seed)
     per_step = options.accumulation * accelerator.num_processes
     joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
 
@@ -106,11 +111,12 @@ def train_gate(
                 accelerator,
                 PackedSteps(
                     accelerator,
-                    PackedLoss(model, options, _routing_loss(options)),
-                    PackedBatches(training, languages, options.row_tokens, seed=seed_of(seed, name) % 2**31),
-                    lambda: validation_loss(model, validation, languages, options.row_tokens, accelerator.autocast),
+                    objective.loss(_routing_loss(options)),
+                    objective.batches(seed_of(seed, name) % 2**31),
+                    objective.validate,
                     options,
                     known_loss,
+                    objective.prepare,
                 ),
                 parameters,
                 options,
@@ -123,12 +129,13 @@ def train_gate(
 
     done = folder / _GATES_DONE
     if (done / "result.json").exists():
-        load_router(model, load_file(done / "router.safetensors"))
+        load_router(model, load_file(done / GATES))
         gates = TrainingResult(**json.loads((done / "result.json").read_text()))
     else:
         gates = stretch("gates", routers, options.gate_steps, "learning_rate")
         done.mkdir(exist_ok=True)
-        save_file(extract_router(model), done / "router.safetensors")
+        for place in (done, folder / "gates"):
+            save_file(extract_router(model), place / GATES)
         partial = done / ".result.partial"
         partial.write_text(json.dumps(asdict(gates)))
         partial.rename(done / "result.json")
@@ -164,12 +171,14 @@ def _routing_loss(options: GateRecipe) -> Callable[[dict[int, Routing], PackedBa
     def loss(routings: dict[int, Routing], batch: PackedBatch) -> Tensor:
         language_ids_T = batch.language_ids_1T[0]
         mask_T = language_ids_T >= 0
+        last = next(iter(routings.values())).logits_TE.shape[1] - 1
+        has_expert_T = mask_T & (language_ids_T <= last)  # kept answers have none without an anchor
         total = torch.zeros((), device=mask_T.device)
         for routing in routings.values():
             for coefficient, function in active:
                 total = total + coefficient * function(routing, mask_T)
             if options.language > 0:
-                total = total + options.language * language_loss(routing, language_ids_T.clamp(min=0), mask_T)
+                total = total + options.language * language_loss(routing, language_ids_T.clamp(0, last), has_expert_T)
         return total / len(routings)
 
     return loss

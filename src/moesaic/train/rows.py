@@ -76,21 +76,34 @@ class PackedLoss(nn.Module):
             weights_N: Weight of each token's loss; 1 if None.
             temperatures_N: Divides the logits of each token; 1 if None.
         """
-        if self._routing_loss is None:
-            hidden_TD = hidden_states(self.model, batch) if self._compiled is None else self._compiled(batch)
-            extra = hidden_TD.new_zeros((), dtype=torch.float)
-        else:
-            with record_routing(self.model) as routings:
-                hidden_TD = hidden_states(self.model, batch)
-            extra = self._routing_loss(routings, batch)
+        hidden_TD, extra = self.run_layers(batch)
         hidden_ND = hidden_TD[positions_N]
         if temperatures_N is not None:  # the head is linear, so this divides the logits
             hidden_ND = hidden_ND * (1 / temperatures_N)[:, None].to(hidden_ND.dtype)
-        head: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
-        losses_N = token_losses(hidden_ND, head, labels_N, compiled=self._compiled is not None)
+        losses_N = token_losses(hidden_ND, self.head, labels_N, compiled=self.is_compiled)
         if weights_N is not None:
             losses_N = losses_N * weights_N
         return losses_N.sum(), extra
+
+    @property
+    def head(self) -> Tensor:
+        """The language-model head's weight."""
+        weight: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
+        return weight
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether what is computed of a row is compiled."""
+        return self._compiled is not None
+
+    def run_layers(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
+        """Returns the row's final hidden states and its routing loss."""
+        if self._routing_loss is None:
+            hidden_TD = hidden_states(self.model, batch) if self._compiled is None else self._compiled(batch)
+            return hidden_TD, hidden_TD.new_zeros((), dtype=torch.float)
+        with record_routing(self.model) as routings:
+            hidden_TD = hidden_states(self.model, batch)
+        return hidden_TD, self._routing_loss(routings, batch)
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,7 @@ class PreparedRow:
 
     Attributes:
         batch: The row.
-        tensors_N: Further arguments of ``PackedLoss``, in its order.
+        tensors_N: Further arguments of the loss, in its order; the first is as long as there are trained tokens.
     """
 
     batch: PackedBatch
@@ -151,6 +164,7 @@ class PackedSteps:
         validate: Returns the loss that decides, in nats a token.
         options: ``accumulation``.
         known_loss: What ``validate`` would return before the first step, if that is known.
+        prepare: Returns what the loss of a row needs beside it.
     """
 
     unit = "step"
@@ -163,11 +177,12 @@ class PackedSteps:
         validate: Callable[[], float],
         options: Optimisation,
         known_loss: float | None = None,
+        prepare: Callable[[PackedBatch], tuple[Tensor, ...]] = targets,
     ) -> None:
         self._accelerator = accelerator
         self._module = accelerator.prepare_model(loss_module) if accelerator.num_processes > 1 else loss_module
         self._batches, self._validate, self._known_loss = batches, validate, known_loss
-        self._rows = _endless(batches)
+        self._rows, self._prepare = _endless(batches), prepare
         self._rows_a_step = options.accumulation * accelerator.num_processes
         self._upcoming: list[PreparedRow] = []
         self._cursor = batches.state_dict()
@@ -214,7 +229,7 @@ class PackedSteps:
         self._cursor = state
 
     def _next_rows(self) -> list[PreparedRow]:
-        rows = [PreparedRow(row, targets(row)) for row in itertools.islice(self._rows, self._rows_a_step)]
+        rows = [PreparedRow(row, self._prepare(row)) for row in itertools.islice(self._rows, self._rows_a_step)]
         return [row.pin_memory() for row in rows] if self.overlap else rows
 
 

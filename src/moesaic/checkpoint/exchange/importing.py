@@ -49,7 +49,7 @@ from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, space_errors, write_json
-from moesaic.gates import GATES, GateKind
+from moesaic.gates import ANCHOR, GATES, GateKind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,8 +127,6 @@ def refuse_anchor_name(names: Iterable[str]) -> None:
     Raises:
         ModelError: One of the experts would be called ``base``.
     """
-    from moesaic.model.lora import ANCHOR
-
     if ANCHOR in names:
         raise ModelError(f"an expert cannot be called {ANCHOR!r}, which is the name of the base itself: rename it")
 

@@ -1,0 +1,261 @@
+"""The stage keep: the base answers the prompts of ``data.keep``, and what is worth keeping is written down.
+
+    prompts -> answers of the base -> cut where the definition ends -> parse? pass their tests?
+      -> <language>/{train,validation}.jsonl
+
+Tests are run where the source has some, ``evaluate.allow_code_execution`` allows it and the language's tools are there;
+of an answer that nobody ran, it is only known that it parses. Every tenth problem is kept for validation, in all
+languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage goes on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moesaic.data.examples import Example, read_records, write_examples
+from moesaic.data.extras import read_folder
+from moesaic.data.mbxp import mbxp_files, split_of
+from moesaic.data.prompts import COMPLETION_TASK, PromptFormat
+from moesaic.errors import DataError
+from moesaic.evaluate.benchmarks import completion_row, problem_ids, problem_name
+from moesaic.execution.grading import Completion, execute
+from moesaic.execution.problems import Problem, read_problems
+from moesaic.execution.sandbox import Sandbox
+from moesaic.files import write_json, write_json_lines
+from moesaic.model.decode.generate import generate
+from moesaic.parsing import parses
+from moesaic.pipeline.session import Session
+from moesaic.progress import Bar, say
+from moesaic.recipe import MBXP_PREFIX
+from moesaic.train.experts import seed_of
+
+SPLITS = ("train", "validation")
+LEFT_OUT = ("unfinished", "does_not_parse", "fails_tests", "too_long", "duplicate")
+"""Why an answer is not kept, in the order the reasons are looked at."""
+
+_HELD_OUT = 10
+"""One problem in so many is for validation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that the base answers.
+
+    Attributes:
+        text: The task in words, for a whole program; "" for a completion.
+        problem: Its name, language, beginning of the answer and tests.
+    """
+
+    text: str
+    problem: Problem
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether answers can be judged."""
+        return bool(self.problem.test or self.problem.cases)
+
+    def ids(self, prompt: PromptFormat) -> list[int]:
+        """Returns it as tokens."""
+        if self.text:
+            return prompt.prompt_ids(self.text, self.problem.language)
+        return problem_ids(prompt, self.problem)
+
+    def example(self, completion: str) -> Example:
+        """Returns prompt and answer as a training example."""
+        name, opening = self.problem.id, self.problem.prompt
+        code = f"{opening}{completion}".rstrip() + "\n"
+        return Example(name, self.problem.language, self.text or COMPLETION_TASK, code, opening=opening)
+
+
+@dataclass
+class AnswersReport:
+    """What became of one language's answers.
+
+    Attributes:
+        prompts: Prompts.
+        answers: Answers of the base.
+        kept: Answers that are kept.
+        verified: Whether they were run against tests.
+        left_out: Reason -> answers.
+    """
+
+    prompts: int
+    answers: int = 0
+    kept: int = 0
+    verified: bool = False
+    left_out: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEFT_OUT, 0))
+
+
+def read_prompts(source: str, languages: tuple[str, ...]) -> dict[str, list[Prompt]]:
+    """Reads the prompts of ``data.keep``.
+
+    Args:
+        source: ``mbxp:PATH``, whose training tasks are taken, or a folder of JSON Lines as for ``data.extra``.
+        languages: Languages of the run.
+
+    Raises:
+        DataError: The source is missing, malformed, or has nothing in any of the languages.
+    """
+    if source.startswith(MBXP_PREFIX):
+        path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
+        mbxp_files(path, "data.keep")  # says which key names it, if it is missing
+        problems = read_problems("mbxp", path)
+        found = {
+            name: [Prompt("", problem) for problem in problems.get(name, []) if split_of(problem.id) == "train"]
+            for name in languages
+        }
+    else:
+        pairs = read_folder(source, languages, "data.keep")
+        found = {name: [_prompt(example) for example in pairs.get(name, [])] for name in languages}
+    found = {name: prompts for name, prompts in found.items() if prompts}
+    if not found:
+        raise DataError(
+            f"data.keep: {source!r} has no prompt in {', '.join(languages)} (data.languages): a folder of JSON Lines "
+            "needs <language>/train.jsonl or <language>.jsonl; change it or leave it out"
+        )
+    return found
+
+
+def write_kept(session: Session, source: str, folder: Path) -> dict[str, AnswersReport]:
+    """Lets the base answer all prompts and writes ``<language>/{train,validation}.jsonl`` and ``report.json``.
+
+    Args:
+        session: The recipe's session; its base is as it was loaded.
+        source: ``data.keep``.
+        folder: The stage's folder.
+
+    Returns:
+        Language -> what became of its answers.
+
+    Raises:
+        DataError: No answer is left for training or for validation.
+    """
+    prompts = read_prompts(source, session.recipe.data.languages)
+    _write_answers(session, prompts, folder / "answers")
+    answers = {name: [row for _, row in read_records(folder / "answers" / f"{name}.jsonl")] for name in prompts}
+    passed = _passed(session, prompts, answers, folder / "verdicts.jsonl")
+    held_out = set(_names(prompts)[::_HELD_OUT])
+    reports, count = {}, Counter[str]()
+    for name, group in prompts.items():
+        reports[name] = AnswersReport(len(group), verified=name in passed)
+        kept = _kept(session, group, answers[name], passed.get(name), reports[name])
+        for split in SPLITS:
+            examples = [e for e in kept if (_problem(e.id) in held_out) == (split == "validation")]
+            write_examples(folder / name / f"{split}.jsonl", examples)
+            count[split] += len(examples)
+    write_json(folder / "report.json", {"source": source, "languages": {k: asdict(v) for k, v in reports.items()}})
+    if not all(count[split] for split in SPLITS):
+        left_out = sum((Counter(report.left_out) for report in reports.values()), Counter[str]())
+        raise DataError(
+            f"data.keep: of the base's answers to {source!r} {count['train']} are left for training and "
+            f"{count['validation']} for validation (left out: {dict(left_out)}): name a source with more prompts"
+        )
+    return reports
+
+
+def _write_answers(session: Session, prompts: Mapping[str, Sequence[Prompt]], folder: Path) -> None:
+    """Writes what the base says, a file per language, unless the file is there."""
+    options, predict, prompt = session.recipe.keep, session.recipe.predict, session.prompt
+    for name, group in prompts.items():
+        path = folder / f"{name}.jsonl"
+        if path.exists():
+            continue
+        wanted = [item for item in group for _ in range(options.samples)]
+        with Bar(f"answers of the base: {name}", len(wanted), "answers") as bar:
+            generations = generate(
+                session.base.model,
+                [item.ids(prompt) for item in wanted],
+                max_new_tokens=options.max_new_tokens,
+                stop_ids=prompt.stop_ids,
+                temperature=options.temperature,
+                seed=seed_of(session.recipe.seed, f"keep {name}"),
+                batch_size=predict.batch_size,
+                compile=predict.compile,
+                on_progress=bar.advance,
+            )
+        rows = []
+        for item, generation in zip(wanted, generations, strict=True):
+            text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            if item.text:
+                code = prompt.extract_code(text)
+                rows.append({"task_id": item.problem.id, "completion": code, "stopped": generation.stopped})
+            else:
+                rows.append(completion_row(item.problem, text, len(generation.ids), generation.stopped))
+        write_json_lines(path, rows)
+
+
+def _passed(
+    session: Session,
+    prompts: Mapping[str, Sequence[Prompt]],
+    answers: Mapping[str, Sequence[Mapping[str, Any]]],
+    rows: Path,
+) -> dict[str, list[bool]]:
+    """Language -> whether each answer passes its tests; no entry where that cannot be known."""
+    options = session.recipe.evaluate
+    judged = {name: group for name, group in prompts.items() if all(item.has_tests for item in group)}
+    if not judged or not options.allow_code_execution:
+        return {}
+    completions = [
+        Completion(row["task_id"], row["completion"], language=name) for name in judged for row in answers[name]
+    ]
+    problems = {name: [item.problem for item in group] for name, group in judged.items()}
+    with Sandbox(options.sandbox, allow_code_execution=True) as sandbox:
+        results = execute("keep", problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
+    for result in results:
+        if result.skipped:
+            say(f"keep, {result.language}: answers are not run against their tests: {result.skipped}")
+    return {result.language: [row.passed for row in result.rows] for result in results if not result.skipped}
+
+
+def _kept(
+    session: Session,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Mapping[str, Any]],
+    passed: Sequence[bool] | None,
+    report: AnswersReport,
+) -> list[Example]:
+    """The answers of one language that are kept; the others are counted."""
+    kept: list[Example] = []
+    known: set[tuple[str, str]] = set()
+    wanted = [item for item in prompts for _ in range(session.recipe.keep.samples)]
+    for index, (item, row) in enumerate(zip(wanted, answers, strict=True)):
+        report.answers += 1
+        example = item.example(row["completion"])
+        reason = None
+        if not row["stopped"] and item.text:  # a completion ends where its definition does, whatever follows
+            reason = "unfinished"
+        elif not row["completion"].strip() or not parses(example.code, example.language):
+            reason = "unfinished" if not row["stopped"] else "does_not_parse"
+        elif passed is not None and not passed[index]:
+            reason = "fails_tests"
+        elif session.prompt.count_tokens(example) > session.recipe.data.max_tokens:
+            reason = "too_long"
+        elif (example.id, example.code) in known:
+            reason = "duplicate"
+        if reason is None:
+            known.add((example.id, example.code))
+            kept.append(example)
+        else:
+            report.left_out[reason] += 1
+    report.kept = len(kept)
+    return kept
+
+
+def _prompt(example: Example) -> Prompt:
+    text = "" if example.opening else example.text
+    return Prompt(text, Problem(example.id, example.language, prompt=example.opening))
+
+
+def _problem(id_: str) -> str:
+    """A problem's name, the same in every language."""
+    return problem_name("mbxp", id_)
+
+
+def _names(prompts: Mapping[str, Sequence[Prompt]]) -> list[str]:
+    everything = itertools.chain.from_iterable(prompts.values())
+    return list(dict.fromkeys(_problem(item.problem.id) for item in everything))

@@ -1,0 +1,199 @@
+"""What a training is for: programs of the languages to be learnt, and answers of the base to be kept.
+
+    loss  =  (sum of -log p(program tokens)  +  weight * sum over tokens of answers) / number of tokens
+
+For a token of an answer it is its own negative log likelihood (``likelihood``), or the Kullback-Leibler divergence of
+the model's distribution from the base's (``kl``). The base's distribution is not stored: its final hidden states are,
+of the answers' tokens alone, which with the frozen head say the same and take D numbers a token instead of V. They are
+found once, before anything is trained, so that it does not matter what becomes of the base's weights.
+
+Answers count as programs of the anchor (``lora.ANCHOR``): gates learn from them what it is for.
+
+Shapes: T tokens of a row, N trained tokens of it, O of programs, M of answers, D model, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from moesaic.data.packing import PackedBatch, PackedBatches
+from moesaic.data.prompts import EncodedExample
+from moesaic.gates import ANCHOR
+from moesaic.model.attention import packed_attention
+from moesaic.model.loss import answer_states, divergences, hidden_states, targets, token_losses, validation_loss
+from moesaic.model.moe import force_base, is_composed
+from moesaic.recipe import KeepRecipe, Optimisation
+from moesaic.train.rows import PackedLoss, RoutingLoss
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Answers of the base to be kept.
+
+    Attributes:
+        training: Encoded answers to train on; their language is ``ANCHOR``.
+        validation: Encoded answers to validate on.
+        options: Loss, weight and share.
+    """
+
+    training: Sequence[EncodedExample]
+    validation: Sequence[EncodedExample]
+    options: KeepRecipe
+
+    def beside(self, num_programs: int) -> list[int]:
+        """Returns which answers go with so many programs: each comes once before any comes twice."""
+        share = self.options.share
+        order = list(range(len(self.training)))
+        random.Random("answers").shuffle(order)
+        return list(itertools.islice(itertools.cycle(order), max(1, round(num_programs * share / (1 - share)))))
+
+    def mixed(self, training: Sequence[EncodedExample]) -> list[EncodedExample]:
+        """Returns the programs and, behind them, the answers that go with them."""
+        return [*training, *(self.training[index] for index in self.beside(len(training)))]
+
+
+class Objective:
+    """Training data, loss and validation of one training.
+
+    Make it before the model is changed: with ``keep.loss: kl`` the base runs once over all answers.
+
+    Args:
+        model: The ``...ForCausalLM`` module, plain or composed.
+        training: Encoded programs to train on.
+        validation: Encoded programs that decide.
+        languages: All languages, in the order of the experts.
+        options: Length of rows, ``compile``.
+        autocast: Returns the context of a forward pass.
+        kept: Answers to be kept; None: programs alone.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        training: Sequence[EncodedExample],
+        validation: Sequence[EncodedExample],
+        languages: Sequence[str],
+        options: Optimisation,
+        autocast: Autocast,
+        kept: Kept | None = None,
+    ) -> None:
+        self._model, self._validation, self._options, self._autocast = model, validation, options, autocast
+        self._kept, self._first_answer = kept, len(training)
+        self._languages = languages if kept is None else (*languages, ANCHOR)
+        self._answers = [] if kept is None else kept.beside(len(training))
+        self._examples = training if kept is None else kept.mixed(training)
+        self._states: list[Tensor] = []
+        self._validation_states: list[Tensor] = []
+        if kept is not None and kept.options.loss == "kl":
+            with packed_attention(model), force_base(model) if is_composed(model) else nullcontext():
+                self._states, self._validation_states = (
+                    answer_states(model, answers, self._languages, options.row_tokens, autocast)
+                    for answers in (kept.training, kept.validation)
+                )
+
+    def batches(self, seed: int) -> PackedBatches:
+        """Returns the rows of the training data."""
+        return PackedBatches(self._examples, self._languages, self._options.row_tokens, seed=seed)
+
+    def loss(self, routing_loss: RoutingLoss | None = None) -> PackedLoss:
+        """Returns the loss of a row; the model's layers must not be replaced afterwards."""
+        if self._kept is not None and self._kept.options.loss == "kl":
+            return KeptLoss(self._model, self._options, routing_loss, self._kept.options.weight)
+        return PackedLoss(self._model, self._options, routing_loss)
+
+    def prepare(self, row: PackedBatch) -> tuple[Tensor, ...]:
+        """Returns what the loss of a row on the CPU needs beside it, of one length N first."""
+        positions_N, labels_N = targets(row)
+        if self._kept is None:
+            return positions_N, labels_N
+        is_kept_N = row.language_ids_1T[0][positions_N + 1] == len(self._languages) - 1
+        if self._kept.options.loss == "likelihood":
+            weights_N = torch.where(is_kept_N, self._kept.options.weight, 1.0)
+            return positions_N, labels_N, weights_N
+        answers = [index - self._first_answer for index in row.example_ids_D.tolist() if index >= self._first_answer]
+        states = [self._states[self._answers[index]] for index in answers]
+        size = self._states[0].shape[1]
+        states_MD = torch.cat(states) if states else self._states[0].new_zeros(0, size)
+        return positions_N, labels_N, (~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD
+
+    def validate(self) -> float:
+        """The number that decides: mean loss over languages, and the answers' with their weight; nats a token."""
+        loss = validation_loss(self._model, self._validation, self._languages, self._options.row_tokens, self._autocast)
+        return loss if self._kept is None else loss + self._kept.options.weight * self._kept_loss(self._kept)
+
+    def _kept_loss(self, kept: Kept) -> float:
+        if kept.options.loss == "likelihood":
+            return validation_loss(
+                self._model, kept.validation, self._languages, self._options.row_tokens, self._autocast
+            )
+        device = next(self._model.parameters()).device
+        was_training = self._model.training
+        self._model.eval()
+        total, count = 0.0, 0
+        with torch.inference_mode():
+            for batch in PackedBatches(kept.validation, self._languages, self._options.row_tokens, shuffle=False):
+                positions_M, _ = targets(batch)
+                states_MD = torch.cat([self._validation_states[index] for index in batch.example_ids_D.tolist()])
+                with self._autocast():
+                    hidden_MD = hidden_states(self._model, batch.to(device))[positions_M.to(device)]
+                    total += float(divergences(hidden_MD, states_MD.to(device), self._model.lm_head.weight).sum())
+                count += len(positions_M)
+        self._model.train(was_training)
+        return total / count
+
+
+class KeptLoss(PackedLoss):
+    """``PackedLoss`` with the divergence from the base on the tokens of answers.
+
+    Args:
+        model: See ``PackedLoss``.
+        options: See ``PackedLoss``.
+        routing_loss: See ``PackedLoss``.
+        weight: Weight of the divergence.
+    """
+
+    def __init__(
+        self, model: nn.Module, options: Optimisation, routing_loss: RoutingLoss | None, weight: float
+    ) -> None:
+        super().__init__(model, options, routing_loss)
+        self._weight = weight
+
+    def forward(  # type: ignore[override]
+        self,
+        batch: PackedBatch,
+        positions_N: Tensor,
+        labels_N: Tensor,
+        programs_O: Tensor,
+        answers_M: Tensor,
+        states_MD: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the summed loss of all tokens and the routing loss of the row.
+
+        Args:
+            batch: The row, on the model's device.
+            positions_N: Positions that predict a trained token.
+            labels_N: The tokens they predict.
+            programs_O: Which of them belong to programs.
+            answers_M: Which of them belong to answers.
+            states_MD: The base's final hidden states there.
+        """
+        hidden_TD, extra = self.run_layers(batch)
+        hidden_ND = hidden_TD[positions_N]
+        loss = hidden_ND.new_zeros((), dtype=torch.float)
+        if len(programs_O):
+            losses_O = token_losses(hidden_ND[programs_O], self.head, labels_N[programs_O], compiled=self.is_compiled)
+            loss = loss + losses_O.sum()
+        if len(answers_M):
+            losses_M = divergences(hidden_ND[answers_M], states_MD, self.head, compiled=self.is_compiled)
+            loss = loss + self._weight * losses_M.sum()
+        return loss, extra

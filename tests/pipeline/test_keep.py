@@ -1,0 +1,201 @@
+"""The base's answers: what is asked, cut, judged, kept and split; and a whole run that keeps them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_pipeline import write_recipe
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.errors import DataError, RecipeError, ToolchainError
+from moesaic.execution.sandbox import Sandbox
+from moesaic.files import read_json
+from moesaic.model.decode.generate import Generation
+from moesaic.pipeline import keep
+from moesaic.pipeline.keep import read_prompts, write_kept
+from moesaic.pipeline.plan import print_plan
+from moesaic.pipeline.stages import Run
+from moesaic.recipe import load_recipe
+from pico import pico_tokenizer
+
+
+def write_mbxp(folder: Path, count: int = 24) -> Path:
+    """Tasks of which the held-out numbers must not be asked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "task_id": f"MBPP/{n}",
+            "language": "python",
+            "prompt": f'def add_{n}(x):\n    """Add {n}.\n    """\n',
+            "test": f"def check(candidate):\n    assert candidate(1) == {n + 1}\n",
+            "entry_point": f"add_{n}",
+            "canonical_solution": f"    return x + {n}\n",
+            "description": f"Add {n}.",
+        }
+        for n in range(1, count + 1)
+    ]
+    (folder / "mbpp.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def write_tasks(folder: Path) -> Path:
+    """Tasks in words, whose answer is a whole program."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": f"a/{n}", "text": f"Add {n}", "code": f"print({n})\n"} for n in range(12)]
+    (folder / "python.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def answering(monkeypatch, wrong=(), broken=(), endless=(), calls=None):
+    """A base that solves the tasks, some of them wrongly."""
+    tokenizer = pico_tokenizer()
+
+    def answer(_model, prompts, *, max_new_tokens, **_options):
+        found = []
+        for ids in prompts:
+            text = tokenizer.decode(ids)
+            number = int(re.findall(r"Add (\d+)", text)[-1])
+            value = 0 if number in wrong else number
+            body = "    return ((" if number in broken else f"\n    return x + {value}\n\n\nprint(add_{number}(1))\n"
+            if "def add_" not in text:
+                body = f"def add_{number}(x):{body}```\n"
+            stopped = number not in endless and number not in broken
+            found.append(Generation(tokenizer(body, add_special_tokens=False)["input_ids"], stopped=stopped))
+        if calls is not None:
+            calls.append(len(prompts))
+        return found
+
+    monkeypatch.setattr(keep, "generate", answer)
+
+
+def prepared(tmp_path, source, *overrides):
+    run = Run(load_recipe(write_recipe(tmp_path), [f"data.keep={source}", *overrides]))
+    (tmp_path / "keep").mkdir(exist_ok=True)
+    return run
+
+
+def kept_rows(folder, split, language="python"):
+    return [json.loads(line) for line in (folder / language / f"{split}.jsonl").read_text().splitlines()]
+
+
+def test_of_mbxp_the_training_tasks_are_asked(tmp_path):
+    source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
+    prompts = read_prompts(source, ("python", "java"))
+    assert list(prompts) == ["python"]
+    assert [int(item.problem.id.partition("/")[2]) % 5 for item in prompts["python"]].count(0) == 0
+    assert len(prompts["python"]) == 20
+    prompt = PromptFormat(pico_tokenizer())
+    assert prompt.tokenizer.decode(prompts["python"][0].ids(prompt)).endswith('def add_1(x):\n    """Add 1.\n    """')
+
+
+def test_a_source_that_is_not_there_is_refused_by_its_key(tmp_path):
+    for source in (f"mbxp:{tmp_path / 'none'}", str(tmp_path / "none")):
+        with pytest.raises(DataError, match=r"data\.keep: .* does not exist"):
+            read_prompts(source, ("python",))
+    with pytest.raises(DataError, match="has no prompt in java"):
+        read_prompts(f"mbxp:{write_mbxp(tmp_path / 'mbxp')}", ("java",))
+
+
+def test_answers_are_cut_checked_and_split_by_problem(tmp_path, monkeypatch):
+    source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
+    calls: list[int] = []
+    answering(monkeypatch, broken=(2,), endless=(3,), calls=calls)
+    run = prepared(tmp_path, source, "evaluate.allow_code_execution=false")
+    report = write_kept(run, source, tmp_path / "keep")["python"]
+    assert (report.prompts, report.answers, report.kept, report.verified) == (20, 20, 19, False)
+    assert {key: count for key, count in report.left_out.items() if count} == {"unfinished": 1}
+    training, validation = (kept_rows(tmp_path / "keep", split) for split in ("train", "validation"))
+    assert (len(training), len(validation)) == (17, 2)
+    assert not {row["id"] for row in training} & {row["id"] for row in validation}
+    for row in (*training, *validation):
+        assert row["code"].startswith(row["opening"])
+        assert row["code"].removeprefix(row["opening"]).strip().startswith("return x + ")
+        assert "print" not in row["code"], "the answer ends with its function"
+    write_kept(run, source, tmp_path / "keep")
+    assert calls == [20], "what was answered is not asked again"
+
+
+@pytest.mark.toolchain
+def test_only_answers_that_pass_are_kept_where_they_can_be_run(tmp_path, monkeypatch):
+    try:
+        Sandbox("bubblewrap", allow_code_execution=True).close()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
+    answering(monkeypatch, wrong=(4, 7), broken=(2,))
+    report = write_kept(prepared(tmp_path, source), source, tmp_path / "keep")["python"]
+    assert report.verified
+    assert {key: count for key, count in report.left_out.items() if count} == {"unfinished": 1, "fails_tests": 2}
+    rows = kept_rows(tmp_path / "keep", "train") + kept_rows(tmp_path / "keep", "validation")
+    assert {row["id"] for row in rows}.isdisjoint({"MBPP/2", "MBPP/4", "MBPP/7"})
+    assert len(rows) == 17
+
+
+def test_a_folder_of_pairs_gives_their_tasks(tmp_path, monkeypatch):
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch)
+    report = write_kept(prepared(tmp_path, source), source, tmp_path / "keep")["python"]
+    assert (report.kept, report.verified) == (12, False)  # nothing to run them against
+    (first, *_) = kept_rows(tmp_path / "keep", "train")
+    assert first["text"] == "Add 1"
+    assert first["code"] == "def add_1(x):\n    return x + 1\n\n\nprint(add_1(1))\n"
+    assert "opening" not in first
+
+
+def test_nothing_left_is_an_error_that_says_why(tmp_path, monkeypatch):
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch, broken=range(12))
+    with pytest.raises(DataError, match=r"0 are left for training and 0 for validation \(left out: {'unfinished': 12}"):
+        write_kept(prepared(tmp_path, source), source, tmp_path / "keep")
+
+
+def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch)
+    overrides = [
+        f"data.keep={source}",
+        "gate.anchor=true",
+        "gate.top_k=3",
+        "keep.loss=kl",
+        "experts.keep=true",
+        "compare=[dense_lora_keep,moe_gates]",
+        "predict.benchmarks={}",
+    ]
+    run = Run(load_recipe(write_recipe(tmp_path), overrides))
+    run(("data",))
+    print_plan(run)
+    assert "keep: answers of the base" in capsys.readouterr().out
+    run()
+    root = tmp_path / "runs" / "toy"
+    results = read_json(root / "results.json")
+    assert set(results["systems"]) >= {"base", "experts", "moe", "dense_lora_keep", "moe_gates"}
+    assert read_json(root / "model" / "moesaic.json")["experts"][-1] == {"name": "base", "rank": 0, "scale": 1.0}
+    assert results["routing"]["experts"] == ["python", "java", "base"]
+    assert "keep" in results["seconds"]
+    assert "Loss of ability was not measured" in (root / "report.html").read_text()
+    finished = {path.parent.name: read_json(path)["finished"] for path in root.rglob("manifest.json")}
+    again = Run(load_recipe(write_recipe(tmp_path), overrides))
+    again()
+    assert {path.parent.name: read_json(path)["finished"] for path in root.rglob("manifest.json")} == finished
+    # Other gates for the same experts: what does not depend on the anchor is not done again.
+    plain = Run(load_recipe(write_recipe(tmp_path), [*overrides, "gate.anchor=false", "gate.top_k=2"]))
+    plain(("data", "keep", "experts", "compose", "gate"))
+    now = {path.parent.name: read_json(path)["finished"] for path in root.rglob("manifest.json")}
+    assert {name for name in finished if now[name] != finished[name]} == {"compose", "gate"}
+
+
+def test_what_needs_answers_is_refused_without_them(tmp_path):
+    path = write_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"experts\.keep: true and compare: dense_lora_keep without data\.keep"):
+        load_recipe(path, ["experts.keep=true", "compare=[dense_lora_keep]"])
+    with pytest.raises(RecipeError, match="use 1 to 3"):
+        load_recipe(path, ["gate.anchor=true", "gate.top_k=4"])
+    with pytest.raises(RecipeError, match="greedy answers to a prompt are the same"):
+        load_recipe(path, ["keep.samples=4"])
+    run = Run(load_recipe(path, [f"data.keep={write_tasks(tmp_path / 'o')}", "experts.keep=true"]))
+    run(("data",))
+    with pytest.raises(DataError, match="run moesaic keep RECIPE first"):
+        run(("experts",))
