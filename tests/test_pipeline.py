@@ -187,7 +187,7 @@ _KILLED = """
 
 def _process(recipe: Path, module: str, function: str, kill_after: int) -> subprocess.CompletedProcess[str]:
     script = textwrap.dedent(_KILLED).format(
-        paths=[str(Path(__file__).parents[1])],
+        paths=[str(Path(__file__).parent)],
         module=module,
         function=function,
         kill_after=kill_after,
