@@ -187,6 +187,36 @@ def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
     assert {name for name in finished if now[name] != finished[name]} == {"compose", "gate"}
 
 
+@pytest.mark.toolchain
+def test_answers_of_a_machine_without_permission_are_judged_on_another(tmp_path, monkeypatch):
+    try:
+        Sandbox("bubblewrap", allow_code_execution=True).close()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    source, calls = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}", []
+    answering(monkeypatch, wrong=(4, 7), calls=calls)
+    folder = tmp_path / "runs" / "toy" / "keep"
+    prepared(tmp_path, source, "evaluate.allow_code_execution=false")(("data", "keep"))
+    assert read_json(folder / "report.json")["languages"]["python"]["verified"] is False
+    prepared(tmp_path, source)(("data", "keep"))
+    report = read_json(folder / "report.json")["languages"]["python"]
+    assert (report["verified"], report["kept"]) == (True, 18)
+    assert calls == [20]
+
+
+def test_a_sandbox_that_does_not_work_leaves_answers_unjudged(tmp_path, monkeypatch, capsys):
+    source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
+    answering(monkeypatch, wrong=(4,))
+
+    def none(*_, **__):
+        raise ToolchainError("no bubblewrap here")
+
+    monkeypatch.setattr(keep, "Sandbox", none)
+    report = write_kept(prepared(tmp_path, source), source, tmp_path / "keep")["python"]
+    assert (report.kept, report.verified) == (20, False)
+    assert "not run against their tests: no bubblewrap here" in capsys.readouterr().err
+
+
 def test_what_needs_answers_is_refused_without_them(tmp_path):
     path = write_recipe(tmp_path)
     with pytest.raises(RecipeError, match=r"experts\.keep: true and compare: dense_lora_keep without data\.keep"):

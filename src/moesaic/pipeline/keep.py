@@ -4,8 +4,10 @@
       -> <language>/{train,validation}.jsonl
 
 Tests are run where the source has some, ``evaluate.allow_code_execution`` allows it and the language's tools are there;
-of an answer that nobody ran, it is only known that it parses. Every tenth problem is kept for validation, in all
-languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage goes on.
+of an answer that nobody ran, it is only known that it parses. Answers that were written without that permission are
+judged later, elsewhere if need be, by setting it: the base is not asked again. Every tenth problem is kept for
+validation, in all languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage
+goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from moesaic.data.examples import Example, read_records, write_examples
 from moesaic.data.extras import read_folder
 from moesaic.data.mbxp import mbxp_files, split_of
 from moesaic.data.prompts import COMPLETION_TASK, PromptFormat
-from moesaic.errors import DataError
+from moesaic.errors import DataError, ToolchainError
 from moesaic.evaluate.benchmarks import completion_row, problem_ids, problem_name
 from moesaic.execution.grading import Completion, execute
 from moesaic.execution.problems import Problem, read_problems
@@ -33,6 +35,9 @@ from moesaic.pipeline.session import Session
 from moesaic.progress import Bar, say
 from moesaic.recipe import MBXP_PREFIX
 from moesaic.train.experts import seed_of
+
+ANSWERS = "answers"
+"""Folder of the stage with what the base said, a file per language."""
 
 SPLITS = ("train", "validation")
 LEFT_OUT = ("unfinished", "does_not_parse", "fails_tests", "too_long", "duplicate")
@@ -136,8 +141,8 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
         DataError: No answer is left for training or for validation.
     """
     prompts = read_prompts(source, session.recipe.data.languages)
-    _write_answers(session, prompts, folder / "answers")
-    answers = {name: [row for _, row in read_records(folder / "answers" / f"{name}.jsonl")] for name in prompts}
+    _write_answers(session, prompts, folder / ANSWERS)
+    answers = {name: [row for _, row in read_records(folder / ANSWERS / f"{name}.jsonl")] for name in prompts}
     passed = _passed(session, prompts, answers, folder / "verdicts.jsonl")
     held_out = set(_names(prompts)[::_HELD_OUT])
     reports, count = {}, Counter[str]()
@@ -204,8 +209,12 @@ def _passed(
         Completion(row["task_id"], row["completion"], language=name) for name in judged for row in answers[name]
     ]
     problems = {name: [item.problem for item in group] for name, group in judged.items()}
-    with Sandbox(options.sandbox, allow_code_execution=True) as sandbox:
-        results = execute("keep", problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
+    try:
+        with Sandbox(options.sandbox, allow_code_execution=True) as sandbox:
+            results = execute("keep", problems, completions, sandbox=sandbox, workers=options.workers, rows=rows)
+    except ToolchainError as error:
+        say(f"keep: answers are not run against their tests: {error}")
+        return {}
     for result in results:
         if result.skipped:
             say(f"keep, {result.language}: answers are not run against their tests: {result.skipped}")

@@ -90,18 +90,24 @@ class Run(Session):
         from moesaic.data.extras import source_files
 
         options, languages = self.recipe.keep, self.recipe.data.languages
-        digest = digest_of(
+        answers = digest_of(
             [
-                self.section("base"),
+                self.recipe.base.model_dump(mode="json"),
                 [options.samples, options.temperature, options.max_new_tokens],
-                [source, source_files(source, languages, "data.keep"), languages, self.recipe.data.max_tokens],
-                self.recipe.evaluate.allow_code_execution,
+                self.recipe.seed if options.temperature > 0 else None,
+                [source_files(source, languages, "data.keep"), languages],
             ]
         )
-        with self.stage("keep", digest) as stage:
+        judged = [self.recipe.data.max_tokens, self.recipe.evaluate.allow_code_execution]
+        with self.stage("keep", digest_of([answers, judged])) as stage:
             if stage is not None:
-                from moesaic.pipeline.keep import write_kept
+                from moesaic.pipeline.keep import ANSWERS, write_kept
 
+                stage.notes["answers_digest"] = answers
+                before = self.workspace.manifest("keep") or {}
+                if before.get("answers_digest") == answers and not (stage.folder / ANSWERS).exists():
+                    # Answered on one machine, judged on another: the base is not asked again.
+                    shutil.copytree(self.workspace.path("keep") / ANSWERS, stage.folder / ANSWERS)
                 for language, report in write_kept(self, source, stage.folder).items():
                     left_out = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
                     checked = "run" if report.verified else "not run"
