@@ -103,7 +103,7 @@ def make_baseline(
             facts = compose_hidden_gates(accelerator, base, adapters, training, recipe, folder)
         case "arrow":
             kind = "arrow"
-            top_k = experts_per_token(recipe.gate.kind, recipe.gate.top_k, len(adapters))
+            top_k = experts_per_token(recipe.gate.kind, min(recipe.gate.top_k, len(adapters)), len(adapters))
             facts = copy_arrow(adapters, top_k, seed, folder)
     note = {"baseline": name, "kind": kind, **facts}
     write_json(folder / NOTE, note)
@@ -182,6 +182,8 @@ def compose_hidden_gates(
         Facts for ``baseline.json``.
     """
     count = recipe.gate.init_programs
+    # Without an anchor, which mergekit has no prompts for.
+    options = recipe.gate.model_copy(update={"anchor": False, "top_k": min(recipe.gate.top_k, len(adapters))})
     programs = {name: [example for example in training if example.language == name][:count] for name in adapters}
     compose_folder(
         accelerator,
@@ -189,7 +191,7 @@ def compose_hidden_gates(
         recipe.base.model_dump(mode="json"),
         adapters,
         programs,
-        recipe.gate,
+        options,
         "prompts",
         recipe.predict.row_tokens,
         folder / "model",
