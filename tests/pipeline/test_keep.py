@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from test_pipeline import write_recipe
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, RecipeError, ToolchainError
@@ -20,6 +19,7 @@ from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from pico import pico_tokenizer
+from test_pipeline import write_recipe
 
 
 def write_mbxp(folder: Path, count: int = 24) -> Path:
