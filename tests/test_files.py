@@ -292,7 +292,7 @@ def test_lone_surrogates_survive_writing_and_reading(tmp_path):
     assert "ü" in (tmp_path / "x.jsonl").read_text(encoding="utf-8")
     write_text(tmp_path / "x.txt", "x\ud800\r\n")
     assert (tmp_path / "x.txt").read_bytes() == b"x?\r\n"
-    assert text_digest("x\ud800") == text_digest("x?")
+    assert len({text_digest(text) for text in ("x\ud800", "x\ud801", "x?")}) == 3
 
 
 def test_a_failed_block_leaves_the_old_file_alone(tmp_path):

@@ -50,8 +50,8 @@ def digest_of(value: Any) -> str:
 
 
 def text_digest(text: str) -> str:
-    """Returns the SHA-256 of a text; lone surrogates, which UTF-8 cannot hold, count as question marks."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    """Returns the SHA-256 of a text; lone surrogates, which UTF-8 cannot hold, included."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -181,7 +181,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if not line.strip():
                     continue
                 try:
-                    record = parse_json(line)
+                    record = parse_json(line.rstrip())
                 except ValueError as error:
                     raise DataError(f"{path}:{number}: not JSON that can be read: {error}") from None
                 if not isinstance(record, dict):
@@ -279,7 +279,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         SpaceError: The disk is full.
     """
-    write_text(path, _dump(value, indent=2) + "\n")
+    write_text(path, dump_json(value, indent=2) + "\n")
 
 
 def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -290,11 +290,11 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_dump(row) + "\n" for row in rows)
+        file.writelines(dump_json(row) + "\n" for row in rows)
 
 
-def _dump(value: Any, indent: int | None = None) -> str:
-    """Returns JSON that UTF-8 can hold: a lone surrogate is written as its escape."""
+def dump_json(value: Any, indent: int | None = None) -> str:
+    """Returns a value as JSON that UTF-8 can hold: a lone surrogate is written as its escape, NaN as null."""
     text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         text.encode()

@@ -6,8 +6,7 @@ seconds. stdout is left to results. Only this module and ``cli`` print.
 
 from __future__ import annotations
 
-import json
-import sys
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
@@ -26,6 +25,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from moesaic.errors import DataError
+from moesaic.files import dump_json, parse_json, read_text, write_json_lines
 
 ItemT = TypeVar("ItemT")
 
@@ -136,33 +138,38 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
-        kept: list[str] = []
+        kept: list[dict[str, Any]] = []
         if resume_step is not None and path.exists():
-            kept = [line for line in path.read_text(errors="replace").splitlines() if _step_of(line) <= resume_step]
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text("".join(f"{line}\n" for line in kept))
-        partial.replace(path)
+            kept = [record for record in read_metrics(path) if record["step"] <= resume_step]
+        write_json_lines(path, kept)
         self._path = path
-        before = max((float(json.loads(line).get("seconds", 0.0)) for line in kept), default=0.0)
+        before = max((float(record.get("seconds", 0.0)) for record in kept), default=0.0)
         self._started = time.monotonic() - before  # the clock goes on where the killed run's stopped
 
     def write(self, step: int, **values: Any) -> None:
         """Appends one line and flushes it."""
         record = {"step": step, "seconds": round(time.monotonic() - self._started, 3), **values}
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(dump_json(record) + "\n")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Reads a metrics log; a half-written last line (the process was killed) is passed over."""
-    return [json.loads(line) for line in path.read_text(errors="replace").splitlines() if _step_of(line) < sys.maxsize]
+    """Reads a metrics log; a line without a step (half-written: the process was killed) is passed over.
 
-
-def _step_of(line: str) -> int:
+    Raises:
+        DataError: The file cannot be read.
+    """
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return sys.maxsize
+        lines = read_text(path).split("\n")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); delete it, it only holds a curve") from error
+    records = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            record = parse_json(line)
+            if isinstance(record, dict) and type(record.get("step")) is int:
+                records.append(record)
+    return records
 
 
 def _format(value: float | str) -> str:

@@ -29,8 +29,8 @@ GOOD_LINE = '{"id": "1", "language": "java", "text": "t", "code": "c"}'
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "1", "text"', "not valid JSON"),
-        ('["text", "code"]', "expected a JSON object"),
+        ('{"id": "1", "text"', "not JSON that can be read"),
+        ('["text", "code"]', "a JSON object is needed"),
         ('{"id": "1", "language": "java", "code": "c"}', "field 'text' is missing"),
         ('{"id": "1", "language": "java", "text": "t", "code": 3}', "field 'code' must be a string, found int"),
         ('{"id": "1", "language": "java", "text": "t", "code": "  "}', "field 'code' is empty"),
@@ -53,7 +53,7 @@ def test_an_empty_file_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"cannot read .*nowhere\.jsonl"):
+    with pytest.raises(DataError, match=r"nowhere\.jsonl: cannot be read: No such file"):
         read_examples(tmp_path / "nowhere.jsonl")
 
 

@@ -70,6 +70,7 @@ def _score(
 def _opened(path: Path | None, predictions: Path) -> Iterator[TextIO | None]:
     """Opens the rows file before the work begins; afterwards it is there whole, or as it was if the work failed."""
     from moesaic.errors import DataError
+    from moesaic.files import replacing
 
     if path is None:
         yield None
@@ -78,16 +79,11 @@ def _opened(path: Path | None, predictions: Path) -> Iterator[TextIO | None]:
         raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
     if path.exists() and predictions.exists() and path.samefile(predictions):
         raise DataError(f"--rows {path}: would replace the predictions; choose another")
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
             yield file
-        temporary.replace(path)
     except OSError as error:
         raise DataError(f"--rows {path}: cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _print(result: FileScore) -> None:

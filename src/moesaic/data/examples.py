@@ -6,14 +6,13 @@ an :class:`Example`. Everything that reads pairs, from training to the report, r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from moesaic.errors import DataError
-from moesaic.files import space_errors
+from moesaic.files import read_json_lines, write_json_lines
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The splits of every data set, in the order they are used."""
@@ -63,18 +62,15 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     Raises:
         SpaceError: The disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with space_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
-        for example in examples:
-            record = asdict(example)
-            for name in ("tests", "opening"):
-                if not record[name]:
-                    del record[name]
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    records = (asdict(example) for example in examples)
+    optional = ("tests", "opening")
+    write_json_lines(
+        path, ({key: value for key, value in record.items() if value or key not in optional} for record in records)
+    )
 
 
 def read_records(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Reads a JSON Lines file of objects; blank lines are skipped.
+    """Reads a JSON Lines file of objects (``files.read_json_lines``).
 
     Returns:
         ``(where, object)`` per line, where ``where`` is ``file:line`` for messages.
@@ -82,26 +78,7 @@ def read_records(path: Path) -> list[tuple[str, dict[str, Any]]]:
     Raises:
         DataError: The file is missing, not UTF-8, or a line is not a JSON object.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; check the path in data.source") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}") from error
-    records = []
-    # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{where}: not valid JSON ({error.msg} at column {error.colno}): {line[:80]!r}") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{where}: expected a JSON object with text and code, found {type(record).__name__}")
-        records.append((where, record))
-    return records
+    return [(f"{path}:{number}", record) for number, record in read_json_lines(path)]
 
 
 def string_field(record: dict[str, Any], name: str, where: str) -> str:

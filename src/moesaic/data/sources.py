@@ -11,7 +11,6 @@ a hash of the id, so that a problem is in the same split in every language.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +20,7 @@ from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
 from moesaic.data.hub import commit_of, read_hub
 from moesaic.errors import DataError
-from moesaic.files import digest_of, file_digest
+from moesaic.files import digest_of, file_digest, text_digest
 from moesaic.languages import Language, get_language
 
 Pairs = dict[str, dict[str, list[Example]]]
@@ -245,7 +244,7 @@ def _split(examples: Iterable[Example], validation_fraction: float, test_fractio
     """Splits by a hash of the id: a problem goes the same way in every language, and adding one moves no other."""
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
-        share = int.from_bytes(hashlib.sha256(example.id.encode()).digest()[:6]) / 2**48
+        share = int(text_digest(example.id)[:12], 16) / 2**48
         if share < test_fraction:
             splits["test"].append(example)
         elif share < test_fraction + validation_fraction:
@@ -269,4 +268,4 @@ def read_pair(record: dict[str, Any], where: str, row: Language) -> Example:
 
 
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.lower().encode()).hexdigest()[:12]
+    return text_digest(text.lower())[:12]

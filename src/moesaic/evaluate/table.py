@@ -7,7 +7,6 @@ MoE with the others, program by program.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -16,13 +15,13 @@ import numpy as np
 
 from moesaic.codebleu import codebleu
 from moesaic.data.examples import Example
-from moesaic.errors import CheckpointError, ToolchainError
+from moesaic.errors import CheckpointError, DataError, ToolchainError
 from moesaic.evaluate.benchmarks import pass_at_1
 from moesaic.evaluate.guards import guards
 from moesaic.evaluate.paired import Samples, kept_abilities, paired_differences
 from moesaic.evaluate.score import sentence_bleu
 from moesaic.execution.problems import Problem
-from moesaic.files import read_json, write_json_lines
+from moesaic.files import read_json, read_json_lines, write_json_lines
 from moesaic.parsing import parses
 from moesaic.progress import Bar
 from moesaic.recipe import Baseline, EvaluateRecipe
@@ -71,7 +70,7 @@ def build_results(
         samples[system] = {"loss": losses}
         systems[system] = {"loss": {language: _loss(rows, options).to_dict() for language, rows in losses.items()}}
     generated = {
-        (system, language): _read(path)
+        (system, language): _read(path, id=(str, int), prediction=str, reference=str)
         for system in systems
         for language in languages
         if (path := predictions / "predictions" / system_folder(system) / f"{language}.jsonl").exists()
@@ -228,7 +227,7 @@ def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
 def _losses(path: Path) -> dict[str, list[Sample]]:
     """Returns nats and code tokens of every program, by language."""
     by_language: dict[str, list[Sample]] = {}
-    for row in _read(path):
+    for row in _read(path, id=(str, int), language=str, loss_sum=(float, int), code_tokens=int):
         sample = (str(row["id"]), float(row["loss_sum"]), float(row["code_tokens"]))
         by_language.setdefault(row["language"], []).append(sample)
     return by_language
@@ -257,8 +256,15 @@ def _with_own_experts(
     return ordered | {name: metrics for name, metrics in systems.items() if name != "base"}
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path, **fields: type | tuple[type, ...]) -> list[Row]:
+    """Reads the rows of a file that ``predict`` wrote, each of which has fields of these types."""
+    rows = []
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): delete the predict folder and run again") from error
+        for number, row in read_json_lines(path):
+            for name, kind in fields.items():
+                if not isinstance(row.get(name), kind) or isinstance(row[name], bool):
+                    raise DataError(f"{path}:{number}: {name} is {row.get(name)!r:.60}, which predict never writes")
+            rows.append(row)
+    except DataError as error:
+        raise CheckpointError(f"{error}; delete the predict folder and run again") from error
+    return rows

@@ -7,7 +7,6 @@ program, tests and time limit are the same: a stopped run goes on where it stopp
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import time
@@ -25,7 +24,7 @@ from moesaic.execution.problems import Problem, read_language
 from moesaic.execution.rows import Row, append_row, known_rows
 from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, Status
 from moesaic.execution.toolchains import find_toolchains
-from moesaic.files import read_json_lines
+from moesaic.files import read_json_lines, text_digest
 from moesaic.languages import get_language
 from moesaic.progress import Bar
 from moesaic.statistics import Estimate
@@ -122,7 +121,7 @@ class _Task:
     def digest(self, wall_seconds: float) -> str:
         cases = [[case.input, case.output] for case in self.problem.cases]
         text = json.dumps([__version__, self.problem.language, self.source, cases, wall_seconds])
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        return text_digest(text)[:16]
 
 
 def grade(problem: Problem, source: str, sandbox: Sandbox) -> ExecutionResult:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import io
 import json
 import os
@@ -30,7 +29,7 @@ import safetensors
 import torch
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import file_digest, read_json, space_errors, write_json
+from moesaic.files import file_digest, read_json, space_errors, text_digest, write_json
 from moesaic.model import packages
 from moesaic.model.families import check_equations
 from moesaic.progress import say
@@ -65,7 +64,7 @@ class BaseSource:
         if self.gguf_digest is not None:
             return self.gguf_digest
         digests = [f"{file.name} {_cached_digest(file)}" for file in (*_weight_files(self.path), self.path / _CONFIG)]
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return text_digest("\n".join(digests))
 
 
 def resolve_base(spec: str, sha256: str | None = None, revision: str | None = None) -> BaseSource:
@@ -284,7 +283,7 @@ def _check_folder(folder: Path) -> None:
 def _cached_digest(file: Path) -> str:
     """SHA-256 of a file, remembered by path, size and time of change (7 B parameters take 10 s to read)."""
     facts = file.stat()
-    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:24]
+    key = text_digest(str(file.resolve()))[:24]
     note = cache_folder() / "digests" / f"{key}.json"
     with contextlib.suppress(CheckpointError, OSError, KeyError, TypeError):
         known = read_json(note)

@@ -22,7 +22,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json, space_errors, write_json
+from moesaic.files import read_json, replacing, write_json
 from moesaic.gates import ANCHOR
 
 CONFIG_FILE = "adapter_config.json"
@@ -164,11 +164,9 @@ def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str 
         "use_dora": False,
         "use_rslora": False,
     }
-    with space_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{WEIGHTS_FILE}.partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / WEIGHTS_FILE) as partial:
         safetensors.torch.save_file(tensors, partial, metadata={"format": "pt"})
-        partial.replace(folder / WEIGHTS_FILE)
     write_json(folder / CONFIG_FILE, config)
 
 

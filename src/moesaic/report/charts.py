@@ -7,12 +7,12 @@ description for readers who hear it. Sizes are in CSS pixels; a chart shrinks wi
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from moesaic.files import text_digest
 from moesaic.report.summary import MISSING, Metric, Score
 
 _Scale = Callable[[float], float]
@@ -204,7 +204,7 @@ def _bar(item: Bar, metric: Metric, group: str, x: _Scale, left: float, top: flo
 
 
 def _svg(width: float, height: float, title: str, description: str, parts: Sequence[str]) -> str:
-    key = hashlib.sha256("\0".join((title, description, *parts)).encode()).hexdigest()[:12]
+    key = text_digest("\0".join((title, description, *parts)))[:12]
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-labelledby="t{key} d{key}">'
         f'<title id="t{key}">{escape(title)}</title><desc id="d{key}">{escape(description)}</desc>'

@@ -19,7 +19,7 @@ import yaml
 from markupsafe import Markup
 
 from moesaic.errors import CheckpointError
-from moesaic.files import read_json, space_errors
+from moesaic.files import read_json_object, write_text
 from moesaic.progress import read_metrics
 from moesaic.report import tables
 from moesaic.report.charts import Bar, Curve, bar_chart, heat_map, line_chart
@@ -51,10 +51,7 @@ def write_report(workspace: Path) -> Path:
         SpaceError: The disk is full; an earlier report stays as it was.
     """
     path, text = workspace / REPORT, render_report(workspace)
-    partial = workspace / f".{REPORT}.partial"
-    with space_errors(path):
-        partial.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-        partial.replace(path)
+    write_text(path, text)
     return path
 
 
@@ -129,10 +126,7 @@ def duration(seconds: float) -> str:
 def _read_results(workspace: Path) -> dict[str, Any]:
     for path in (workspace / "results.json", workspace / "evaluate" / "results.json"):
         if path.is_file():
-            results = read_json(path)
-            if not isinstance(results, dict):
-                raise CheckpointError(f"{path} holds no table of results: delete it and run the stage evaluate again")
-            return results
+            return read_json_object(path)
     raise CheckpointError(f"no results.json in {workspace}: run moesaic evaluate RECIPE first")
 
 

@@ -5,13 +5,13 @@ The choice is made by a digest of the task's id, so it is the same in every run 
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moesaic.files import parse_json, read_text, text_digest
 from moesaic.report.summary import EXPERT_PREFIX, Metric, as_number, language_title, system_title
 
 _LONGEST = 6000
@@ -64,7 +64,7 @@ def choose_samples(
         first, *others = systems.values()
         common = [key for key in first if all(key in other for other in others)]
         scores = {system: _read(_path(workspace / "evaluate" / "rows", system, language)) for system in systems}
-        for key in sorted(common, key=lambda key: hashlib.sha256(f"{language}/{key}".encode()).digest())[:each]:
+        for key in sorted(common, key=lambda key: text_digest(f"{language}/{key}"))[:each]:
             programs = [Program("Reference", *_cut(str(first[key].get("reference", "")), []))]
             for system, rows in systems.items():
                 notes = _notes(rows[key], scores[system].get(key, {}), metrics)
@@ -85,16 +85,13 @@ def _path(folder: Path, system: str, language: str) -> Path:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     """Rows by id; a file that is missing or a line that is not an object is passed over."""
-    if not path.is_file():
-        return {}
     rows: dict[str, dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and "id" in row:
-            rows[str(row["id"])] = row
+    with contextlib.suppress(OSError, ValueError):
+        for line in read_text(path).split("\n"):
+            with contextlib.suppress(ValueError):
+                row = parse_json(line)
+                if isinstance(row, dict) and "id" in row:
+                    rows[str(row["id"])] = row
     return rows
 
 

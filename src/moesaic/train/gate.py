@@ -10,7 +10,6 @@ once, from all of them. Afterwards it is folded into the base's weights, so that
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from moesaic.data.packing import PackedBatch
 from moesaic.data.prompts import EncodedExample
+from moesaic.files import read_json_object, write_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.balance import importance_loss, language_loss, load_loss, switch_loss, z_loss
 from moesaic.model.moe import extract_router, load_router
@@ -130,15 +130,13 @@ def train_gate(
     done = folder / _GATES_DONE
     if (done / "result.json").exists():
         load_router(model, load_file(done / GATES))
-        gates = TrainingResult(**json.loads((done / "result.json").read_text()))
+        gates = TrainingResult(**read_json_object(done / "result.json"))
     else:
         gates = stretch("gates", routers, options.gate_steps, "learning_rate")
         done.mkdir(exist_ok=True)
         for place in (done, folder / "gates"):
             save_file(extract_router(model), place / GATES)
-        partial = done / ".result.partial"
-        partial.write_text(json.dumps(asdict(gates)))
-        partial.rename(done / "result.json")
+        write_json(done / "result.json", asdict(gates))
     torch.manual_seed(seed_of(seed, "shared"))
     try:
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}

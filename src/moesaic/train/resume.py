@@ -8,7 +8,6 @@ and renamed over it, so that a kill leaves one whole checkpoint. Nothing is pick
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from moesaic.errors import CheckpointError
-from moesaic.files import space_errors
+from moesaic.files import replacing
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -65,13 +64,9 @@ def save_checkpoint(
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     path = folder / CHECKPOINT
-    temporary = path.with_suffix(".partial")
-    with space_errors(path):
+    with replacing(path) as partial:
         plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        save_file(plain, temporary, metadata={"progress": json.dumps(asdict(progress))})
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        save_file(plain, partial, metadata={"progress": json.dumps(asdict(progress))})
 
 
 def load_checkpoint(

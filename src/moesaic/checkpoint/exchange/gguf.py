@@ -28,7 +28,7 @@ from moesaic.checkpoint.formats import PROJECTIONS, rotary
 from moesaic.checkpoint.native import ModelFolder, read_model_folder
 from moesaic.checkpoint.sharding import Sink
 from moesaic.errors import ModelError
-from moesaic.files import require_space, space_errors
+from moesaic.files import replacing, require_space
 from moesaic.progress import Bar
 
 if TYPE_CHECKING:
@@ -105,15 +105,14 @@ def export_gguf(
         raise ModelError(f"{out} {what}: give the name of a new .gguf file")
     folder = read_model_folder(model)
     source = find_base(folder, base)
-    with contextlib.ExitStack() as stack, space_errors(out):
+    with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, "auto", merge_onto, attention)
         require(_reasons(merge.config), f"the GGUF export of {folder.path}")
         entries = _entries(merge, quantize)
         size = sum(entry.num_bytes for entry in entries)
         require_space(out, size + 2**24, f"writing {out}")
-        partial = out.with_name(f".{out.name}.partial")
-        _write(partial, entries, merge, source.path, folder, quantize)
-        partial.replace(out)
+        with replacing(out) as partial:
+            _write(partial, entries, merge, source.path, folder, quantize)
     notes = []
     window = merge.config.get("sliding_window")
     if _ARCHITECTURES[merge.config["model_type"]] == "llama" and window:
