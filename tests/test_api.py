@@ -190,7 +190,7 @@ def test_pieces_are_the_program_that_generate_writes(model, task, sampling):
 
 def pieces_of(model, completion):
     """What the stream gives when the model writes this."""
-    return list(model._pieces(iter(pico_tokenizer()(completion, add_special_tokens=False)["input_ids"])))
+    return list(model._pieces(iter(pico_tokenizer()(completion, add_special_tokens=False)["input_ids"]), "python"))
 
 
 @pytest.mark.parametrize(

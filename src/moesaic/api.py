@@ -240,7 +240,7 @@ class Model:
         self._warn_without_expert([language])
         _check_sampling(max_new_tokens, temperature, top_p)
         tokens = stream_ids(self.model, ids, max_new_tokens, self._prompt.stop_ids, temperature, top_p, seed)
-        return self._pieces(tokens)
+        return self._pieces(tokens, language)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes the model as it is in memory to a model folder, which appears whole or not at all.
@@ -308,18 +308,18 @@ class Model:
     def _answer(self, generation: Generation, language: str) -> Answer:
         from moesaic.data.formatting import format_source
 
-        completion = self.tokenizer.decode(generation.ids, skip_special_tokens=True)
-        code = format_source(self._prompt.extract_code(completion), get_language(language).name)
+        completion = self._prompt.decode(generation.ids)
+        code = format_source(self._prompt.extract_code(completion, language), get_language(language).name)
         return Answer(code, completion, generation.stopped, len(generation.ids), generation.trace)
 
-    def _pieces(self, tokens: Iterator[int]) -> Iterator[str]:
+    def _pieces(self, tokens: Iterator[int], language: str) -> Iterator[str]:
         """The program in growing completions, as far as what follows cannot change it."""
         ids: list[int] = []
         given = completion = ""
         for token in tokens:
             ids.append(token)
-            completion = self.tokenizer.decode(ids, skip_special_tokens=True)
-            code = self._prompt.extract_code(completion).rstrip()
+            completion = self._prompt.decode(ids)
+            code = self._prompt.extract_code(completion, language).rstrip()
             last_line = code.rpartition("\n")[2]
             if "`" in last_line:  # perhaps the beginning of a fence
                 code = code.removesuffix(last_line).rstrip()
@@ -327,7 +327,7 @@ class Model:
             if len(code) > len(given) and code.startswith(given):
                 yield code[len(given) :]
                 given = code
-        code = self._prompt.extract_code(completion)
+        code = self._prompt.extract_code(completion, language)
         if code.startswith(given):
             given, code = code, code[len(given) :]
         else:

@@ -17,7 +17,7 @@ from tree_sitter import Node, Parser, Tree
 
 from moesaic.languages import Language, get_language
 
-__all__ = ["encode", "grammar", "grammar_versions", "parse", "parses", "walk"]
+__all__ = ["clean_source", "encode", "grammar", "grammar_versions", "is_unicode", "parse", "parses", "walk"]
 
 
 def encode(source: str) -> bytes:
@@ -26,6 +26,27 @@ def encode(source: str) -> bytes:
         return source.encode()
     except UnicodeEncodeError:
         return source.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def clean_source(source: str) -> str:
+    """Returns a text as data, scores and execution see it.
+
+    A byte order mark at the start goes, every line ends with a line feed, and what UTF-8 cannot hold (lone surrogates,
+    which JSON can write as escapes) becomes U+FFFD.
+    """
+    source = source.removeprefix("\ufeff")
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+    return source if source.isascii() else encode(source).decode()
+
+
+def is_unicode(text: str) -> bool:
+    """Says whether UTF-8 can hold a text: it has no lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _DIRECTIVE = re.compile(rb"^([ \t]*#[^\n]*[^\s])([ \t]+)(\r?\n)", re.MULTILINE)

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
 
 from moesaic.data.examples import Example
-from moesaic.data.prompts import PromptFormat
-from moesaic.errors import DataError
+from moesaic.data.prompts import PromptFormat, tokenizer_problems
+from moesaic.errors import DataError, ModelError
 
 TEXT = [
     "Write a Java program that adds numbers.",
@@ -143,3 +143,126 @@ def test_code_survives_the_way_through_a_completion(lines):
     code = "\n".join(lines).strip("\n").rstrip()
     if code.strip():
         assert PLAIN.extract_code(code + "\n```") == code + "\n"
+
+
+MARKED = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+)
+MARKED += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+
+def marked_tokenizer(
+    template=MARKED, special=("<|im_start|>", "<filename>"), plain=("<|im_end|>", "<tool_call>", "  ")
+):
+    """A tokenizer with tokens that are flagged special, and with added ones that are not."""
+    tokenizer = byte_tokenizer(template)
+    tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in special], special_tokens=True)
+    tokenizer.add_tokens([AddedToken(name, special=False, normalized=False) for name in plain])
+    return tokenizer
+
+
+NAMES = ["<s>", "</s>", "<turn>", "<|im_start|>", "<|im_end|>", "<filename>", "<tool_call>"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", ['print("usage: {}")\n', "{}", "{}{}\n  x", "a {} b  c"])
+def test_names_of_special_tokens_are_text_in_tasks_and_programs(name, text):
+    text = text.replace("{}", name)
+    for template in (MARKED, None):
+        tokenizer = marked_tokenizer(template)
+        prompt = PromptFormat(tokenizer)
+        control = set(tokenizer.convert_tokens_to_ids(NAMES))
+        encoded = prompt.encode(Example("1", "python", text, text))
+        code = encoded.ids[encoded.num_prompt_tokens :][: encoded.num_code_tokens]
+        assert control.isdisjoint(code)
+        assert prompt.decode([*code, prompt.stop_ids[0], 7]) == text
+        frame = [token for token in prompt.prompt_ids("Add", "python") if token in control]
+        asked = encoded.ids[: encoded.num_prompt_tokens]
+        assert [token for token in asked if token in control] == frame
+        assert tokenizer.decode(asked) == prompt.prompt_text(text, "python")
+
+
+def test_tokens_that_are_only_text_stay_whole():
+    tokenizer = marked_tokenizer()
+    assert tokenizer.convert_tokens_to_ids("  ") in PromptFormat(tokenizer).code_ids("a  b")
+
+
+def test_a_special_token_that_a_model_writes_is_text_and_a_stop_token_ends_it():
+    tokenizer = marked_tokenizer()
+    prompt = PromptFormat(tokenizer)
+    ids = tokenizer.convert_tokens_to_ids(["a", "<filename>", "<tool_call>", "b", "<|im_end|>", "c"])
+    assert prompt.decode(ids) == "a<filename><tool_call>b"
+
+
+def test_a_stop_token_may_be_special_in_any_way(tmp_path):
+    # No entry says so but the list of added tokens, as when Llama 3 Instruct first came.
+    tokenizer = marked_tokenizer(special=("<|im_start|>", "<|im_end|>"), plain=())
+    assert PromptFormat(tokenizer).stop_ids == (tokenizer.convert_tokens_to_ids("<|im_end|>"), 1)
+    unflagged = marked_tokenizer(special=(), plain=("<|im_start|>", "<|im_end|>"))
+    assert PromptFormat(unflagged).stop_ids == (unflagged.convert_tokens_to_ids("<|im_end|>"), 1)
+
+
+def test_the_generation_config_names_further_stop_tokens(tmp_path):
+    marked_tokenizer().save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "eos_token_id": 0}')
+    assert PromptFormat(tokenizer).stop_ids == (end, 1, 0)
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": [2, 1, 100000, true, "x"]}')
+    assert PromptFormat(tokenizer).stop_ids == (end, 1, 2)
+
+
+def test_a_template_that_drops_its_answer_ends_it_with_the_end_of_sequence():
+    dropped = MARKED.replace("message['content'] }}", "message['content'] if message['role'] == 'user' }}")
+    assert PromptFormat(marked_tokenizer(dropped)).stop_ids == (1,)
+
+
+def test_a_template_that_needs_a_system_turn_gets_an_empty_one():
+    needs = "{% if messages[0]['role'] != 'system' %}{{ raise_exception('system first') }}{% endif %}" + MARKED
+    assert PromptFormat(marked_tokenizer(needs)).prompt_text("Add", "java").startswith("<|im_start|>system\n<|im_end|>")
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{% for m in messages %}{{ m['content'] }", "fails"),
+        ("{{ raise_exception('no') }}", r"fails \(no\)"),
+        ("{{ messages[0]['content'] | frobnicate }}", "fails"),
+        (
+            MARKED.replace("{{ message['content'] }}", "{% for c in message['content'] %}{{ c['text'] }}{% endfor %}"),
+            "once",
+        ),
+        (MARKED.replace("message['content']", "message['content'] | upper"), "as it is given"),
+        ("{{ messages[-1]['content'] }}" * 2, "once"),
+    ],
+)
+def test_a_template_that_fails_or_changes_the_task_is_refused(template, says):
+    tokenizer = marked_tokenizer(template)
+    with pytest.raises(ModelError, match=f"chat template.*{says}"):
+        PromptFormat(tokenizer)
+    (problem,) = tokenizer_problems(tokenizer, 100_000)
+    assert problem.startswith("base.model: its chat template")
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_a_problem():
+    tokenizer = marked_tokenizer()
+    assert tokenizer_problems(tokenizer, len(tokenizer)) == []
+    (problem,) = tokenizer_problems(tokenizer, len(tokenizer) - 1)
+    assert f"{len(tokenizer) - 1:,} rows (vocab_size in config.json)" in problem
+
+
+@pytest.mark.parametrize("scheme", ["first", "always", "never"])
+def test_pieces_of_a_prompt_are_tokenised_as_the_whole_is(scheme):
+    # SentencePiece's space at the start of a text, with names of special tokens in the task.
+    tokenizer = Tokenizer(models.BPE(vocab={"<unk>": 0, **{chr(i): i for i in range(1, 128)}, "▁": 128}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme=scheme)
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    fast.chat_template = "{{ bos_token }}[INST] {{ messages[-1]['content'] }} [/INST]"
+    prompt = PromptFormat(fast)
+    plain, named = prompt.prompt_ids("Say hi", "java"), prompt.prompt_ids("Say <s>", "java")
+    start = plain.index(ord("h"))
+    assert named[:start] == plain[:start]
+    assert named[start : start + 3] == [ord(char) for char in "<s>"]
+    assert named[start + 3 :] == plain[start + 2 :]

@@ -18,22 +18,32 @@ one token, and a small model that is shown the line break alone takes the defini
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moesaic.data.examples import Example
+from moesaic.data.fences import FENCE, extract_code
+from moesaic.errors import ModelError
+from moesaic.files import read_json_object
 from moesaic.languages import get_language
+from moesaic.parsing import clean_source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-FENCE = "```"
 COMPLETION_TASK = "Complete the function."
-STOP_STRING = "\n" + FENCE
-"""Text that ends a program, for engines that stop at strings."""
 
 # Llama 3's template writes today's date into every prompt unless told one; a prompt must not depend on the day.
 _FIXED_DATE = "26 Jul 2024"
+
+_TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
+_ANSWER_PROBE = "moesaic-answer"
+_BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's tokens of single bytes
+_MARKER = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +66,35 @@ class EncodedExample:
 class PromptFormat:
     """Turns tasks into prompts and completions into source for one tokenizer.
 
+    A tokenizer's special tokens come from the template alone: in tasks and programs their names are text like any
+    other, tokenised as such and kept when tokens become text again.
+
     Args:
-        tokenizer: A ``transformers`` tokenizer; its chat template is used if it has one.
+        tokenizer: A ``transformers`` tokenizer; its chat template is used if it has one. ``generation_config.json`` in
+            the folder that it was loaded from may name further stop tokens.
 
     Attributes:
-        stop_ids: Tokens that end an answer: the template's end of turn and the tokenizer's end of sequence.
+        stop_ids: Tokens that end an answer: what the template writes after one, the tokenizer's end of sequence, and
+            those that the base's generation config names.
+
+    Raises:
+        ModelError: The chat template fails, or does not write the task that it is given.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
+        self._lock = threading.Lock()
+        self._controls = _control_tokens(tokenizer)
+        self._control_pattern = _pattern_of(self._controls.values())
         self._has_template = bool(getattr(tokenizer, "chat_template", None))
         self._system = self._shortest_system() if self._has_template else []
+        self._before, self._after = self._frame() if self._has_template else ("", "\n\n")
+        self._num_controls = sum(token in self._controls for token in self._template_ids(self._before + self._after))
         # Tokenizers of the Llama family start a text with BOS; a template writes its own.
         leading = [] if self._has_template else tokenizer("")["input_ids"]
         self._leading_ids = [token for token in leading if token == tokenizer.bos_token_id]
-        end_of_turn = self._end_of_turn_id()
-        eos = tokenizer.eos_token_id
-        self.stop_ids: tuple[int, ...] = tuple(
-            dict.fromkeys(token for token in (end_of_turn, eos) if token is not None)
-        )
+        ends = (self._end_of_turn_id(), tokenizer.eos_token_id, *_generation_stops(tokenizer))
+        self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys(token for token in ends if token is not None))
         self._closing_ids = self._continuation_ids(FENCE) + list(self.stop_ids[:1])
 
     def prompt_text(self, text: str, language: str) -> str:
@@ -83,12 +103,8 @@ class PromptFormat:
         Raises:
             DataError: The language is not known.
         """
-        row = get_language(language)
-        task = f"Write a {row.title} program.\n\n{text.strip()}"
-        opening = f"{FENCE}{row.fence}\n"
-        if self._has_template:
-            return self._render([*self._system, {"role": "user", "content": task}]) + opening
-        return f"{task}\n\n{opening}"
+        task, opening = self._task(text, language)
+        return f"{self._before}{task}{self._after}{opening}"
 
     def prompt_ids(self, text: str, language: str) -> list[int]:
         """Returns the prompt as tokens.
@@ -96,7 +112,11 @@ class PromptFormat:
         Raises:
             DataError: The language is not known.
         """
-        return self._leading_ids + self._ids(self.prompt_text(text, language))
+        task, opening = self._task(text, language)
+        ids = self._template_ids(f"{self._before}{task}{self._after}{opening}")
+        if sum(token in self._controls for token in ids) != self._num_controls:  # the task names some
+            ids = self._framed_ids(task, opening)
+        return self._leading_ids + ids
 
     def completion_ids(self, opening: str, language: str) -> list[int]:
         """Returns the prompt of a program that goes on from a given beginning, as tokens.
@@ -126,23 +146,20 @@ class PromptFormat:
         """Returns the length of the encoded example in tokens, as packing will see it."""
         return len(self.encode(example).ids)
 
-    def extract_code(self, completion: str) -> str:
-        """Returns the source in what a model wrote after the prompt.
+    def decode(self, ids: Sequence[int]) -> str:
+        """Returns generated tokens as text, up to a stop token; every other token keeps its text, special or not."""
+        end = next((number for number, token in enumerate(ids) if token in self.stop_ids), len(ids))
+        text = self.tokenizer.decode(list(ids[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return str(text)
 
-        The program ends at the first line that is a closing fence. A model that opens a fence of its own, with or
-        without words before it, is taken at that fence.
-        """
-        lines = completion.replace("\r\n", "\n").split("\n")
-        fences = [number for number, line in enumerate(lines) if line.lstrip().startswith(FENCE)]
-        start = 0
-        if fences and _opens(lines, fences):
-            start = fences.pop(0) + 1
-        end = fences[0] if fences else len(lines)
-        body = lines[start:end]
-        if not fences and body and body[-1].rstrip().endswith(FENCE):  # fence on the last line of code: "}```"
-            body[-1] = body[-1].rstrip()[: -len(FENCE)]
-        code = "\n".join(body).strip("\n").rstrip()
-        return code + "\n" if code.strip() else ""
+    def extract_code(self, completion: str, language: str | None = None) -> str:
+        """Returns the source in what a model wrote after the prompt; see :func:`moesaic.data.fences.extract_code`."""
+        return extract_code(completion, language)
+
+    def _task(self, text: str, language: str) -> tuple[str, str]:
+        """Returns what the user's turn says, and how the answer is opened."""
+        row = get_language(language)
+        return f"Write a {row.title} program.\n\n{clean_source(text).strip()}", f"{FENCE}{row.fence}\n"
 
     def _render(self, messages: list[dict[str, str]], generation: bool = True) -> str:
         rendered = self.tokenizer.apply_chat_template(
@@ -151,31 +168,102 @@ class PromptFormat:
         return str(rendered)
 
     def _shortest_system(self) -> list[dict[str, str]]:
-        """Returns an empty system turn if that makes the prompt shorter, which it does where a template has a default.
+        """Returns an empty system turn where a template needs one, or where the prompt is shorter with it.
 
-        SmolLM2 introduces itself in every prompt otherwise; most templates write nothing, some refuse the role.
+        It is shorter where a template has a default: SmolLM2 introduces itself in every prompt otherwise. Most
+        templates write nothing, some refuse the role.
         """
         user = {"role": "user", "content": "x"}
         system = {"role": "system", "content": ""}
-        try:
-            with_system = self._render([system, user])
-        except Exception:  # templates refuse a role by raising jinja2's TemplateError, or whatever their code runs into
-            return []
-        return [system] if len(self._ids(with_system)) < len(self._ids(self._render([user]))) else []
+        lengths: list[int] = []
+        errors: list[Exception] = []
+        for messages in ([user], [system, user]):
+            try:
+                lengths.append(len(self._template_ids(self._render(messages))))
+            except Exception as error:  # jinja2's TemplateError if it refuses, or what its own code runs into
+                lengths.append(-1)
+                errors.append(error)
+        without, with_system = lengths
+        if without < 0 and with_system < 0:
+            raise _template_error(f"fails ({_first_line(errors[0])})") from errors[0]
+        return [system] if without < 0 or 0 <= with_system < without else []
+
+    def _frame(self) -> tuple[str, str]:
+        """Returns what the template writes before and after the task."""
+        rendered = self._render([*self._system, {"role": "user", "content": _TASK_PROBE}])
+        before, found, after = rendered.partition(_TASK_PROBE)
+        if not found or _TASK_PROBE in after:
+            raise _template_error("does not write the text of the user's turn once and as it is given")
+        return before, after
 
     def _end_of_turn_id(self) -> int | None:
-        """Returns the special token that the template writes after an assistant's answer, else the end of sequence."""
+        """Returns the control token that the template writes after an assistant's answer, else the end of sequence."""
         eos: int | None = self.tokenizer.eos_token_id
-        if self._has_template:
-            answer = "moesaic-answer"
-            messages = [{"role": "user", "content": "x"}, {"role": "assistant", "content": answer}]
-            tail = self._ids(self._render(messages, generation=False).rpartition(answer)[2])
-            special = set(self.tokenizer.all_special_ids)
-            return next((token for token in tail if token in special), eos)
-        return eos
+        if not self._has_template:
+            return eos
+        messages = [*self._system, {"role": "user", "content": "x"}, {"role": "assistant", "content": _ANSWER_PROBE}]
+        try:
+            _, answer, tail = self._render(messages, generation=False).rpartition(_ANSWER_PROBE)
+        except Exception:  # a template for prompts alone; see _shortest_system
+            return eos
+        return next((token for token in self._template_ids(tail) if answer and token in self._controls), eos)
+
+    def _template_ids(self, text: str) -> list[int]:
+        """Tokenises what the template wrote: names of special tokens become those."""
+        return self._encode(text, split=False)
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """Tokenises text of users and programs: names of special tokens are split like any other word."""
+        ids = self._encode(text, split=True)
+        if self._control_pattern is None or self._controls.keys().isdisjoint(ids):
+            return ids
+        # The tokenizer splits what it calls special and nothing else: take the other names apart after their first
+        # character.
+        pieces, start = [], 0
+        for match in self._control_pattern.finditer(text):
+            pieces.append(text[start : match.start() + 1])
+            start = match.start() + 1
+        pieces.append(text[start:])
+        ids = self._encode(pieces[0], split=True)
+        for piece in pieces[1:]:
+            ids += self._anchored_ids(piece, lambda text: self._encode(text, split=True))
+        return ids
+
+    def _encode(self, text: str, split: bool) -> list[int]:
+        with self._lock:  # the setting is the tokenizer's own, and a server asks from several threads
+            encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=split)
+        return list(encoded["input_ids"])
+
+    def _framed_ids(self, task: str, opening: str) -> list[int]:
+        """Tokenises a prompt whose task names special tokens: the template's are found in the template's text alone."""
+        # Behind a special token SentencePiece puts a space before the text, or not: as for a task that names none.
+        whole = self._template_ids(f"{self._before}x{self._after}{opening}")
+        follow = self._ids if self._joined_ids("x", opening, self._ids) == whole else self._continuation_ids
+        return self._joined_ids(task, opening, follow)
+
+    def _joined_ids(self, task: str, opening: str, follow: Callable[[str], list[int]]) -> list[int]:
+        parts = [*self._split(self._before), (task, False), *self._split(self._after), (opening, False), ("", True)]
+        ids: list[int] = []
+        text = ""
+        for part, is_control in parts:
+            if not is_control:
+                text += part
+                continue
+            if text:
+                ids += follow(text) if ids else self._ids(text)
+            ids += self._template_ids(part)
+            text = ""
+        return ids
+
+    def _split(self, text: str) -> list[tuple[str, bool]]:
+        """Takes the template's text apart into control tokens and what is between them."""
+        if self._control_pattern is None:
+            return [(text, False)]
+        parts, start = [], 0
+        for match in self._control_pattern.finditer(text):
+            parts += [(text[start : match.start()], False), (match.group(), True)]
+            start = match.end()
+        return [(part, control) for part, control in [*parts, (text[start:], False)] if part]
 
     def _following_ids(self, begun: str, code: str) -> list[int]:
         """Tokenises the rest of a program behind its beginning as in the whole, where a token ends there."""
@@ -185,14 +273,82 @@ class PromptFormat:
 
     def _continuation_ids(self, text: str) -> list[int]:
         """Tokenises text that follows a line break: at the start, SentencePiece would put a space before it."""
-        anchor = self._ids("\n")
-        ids = self._ids("\n" + text)
-        return ids[len(anchor) :] if ids[: len(anchor)] == anchor else self._ids(text)
+        return self._anchored_ids(text, self._ids)
+
+    def _anchored_ids(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
+        anchor = encode("\n")
+        ids = encode("\n" + text)
+        return ids[len(anchor) :] if ids[: len(anchor)] == anchor else encode(text)
 
 
-def _opens(lines: list[str], fences: list[int]) -> bool:
-    """Whether the first fence opens a block (an info string, or nothing but prose before it and another one after)."""
-    first = fences[0]
-    if lines[first].strip() != FENCE:
-        return True
-    return len(fences) > 1 and not any(line.strip() for line in lines[:first])
+def tokenizer_problems(tokenizer: PreTrainedTokenizerBase, embedding_rows: int | None = None) -> list[str]:
+    """Returns what keeps a base's tokenizer from being used, without the base's weights.
+
+    Args:
+        tokenizer: The tokenizer.
+        embedding_rows: ``vocab_size`` of the base's config.
+    """
+    problems = []
+    try:
+        PromptFormat(tokenizer)
+    except ModelError as error:
+        problems.append(str(error))
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if embedding_rows is not None and largest >= embedding_rows:
+        name = tokenizer.convert_ids_to_tokens(largest)
+        problems.append(
+            f"base.model: the tokenizer numbers its tokens up to {largest:,} ({name!r}), the base's embedding has "
+            f"{embedding_rows:,} rows (vocab_size in config.json): they do not belong together, or tokens were added "
+            "and the embedding was not resized"
+        )
+    return problems
+
+
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    """Returns the tokens that steer a model, id -> name: special in any way that a tokenizer can say so.
+
+    Beside those flagged special and those with a role, these are added tokens that look like one: ``<tool_call>`` and
+    ``[INST]`` are often added without the flag.
+    """
+    names = {*tokenizer.all_special_tokens, *map(str, getattr(tokenizer, "extra_special_tokens", None) or ())}
+    found: dict[int, str] = {}
+    for token, added in tokenizer.added_tokens_decoder.items():
+        if added.special or str(added) in names or _MARKER.fullmatch(str(added)):
+            found[int(token)] = str(added)
+    for name in names:
+        token = tokenizer.convert_tokens_to_ids(name)
+        if isinstance(token, int):
+            found[token] = name
+    return {token: name for token, name in found.items() if name.strip() and not _BYTE.fullmatch(name)}
+
+
+def _pattern_of(names: Iterable[str]) -> re.Pattern[str] | None:
+    longest_first = sorted(set(names), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _generation_stops(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Returns the end tokens that the base's own folder names, in its generation config or else in its config."""
+    if not tokenizer.name_or_path:
+        return []
+    folder = Path(tokenizer.name_or_path)
+    for name in ("generation_config.json", "config.json"):
+        path = folder / name
+        if path.is_file():
+            value = read_json_object(path).get("eos_token_id")
+            values = value if isinstance(value, list) else [value]
+            stops = [token for token in values if isinstance(token, int) and not isinstance(token, bool)]
+            if stops:
+                return [token for token in stops if 0 <= token < len(tokenizer)]
+    return []
+
+
+def _template_error(what: str) -> ModelError:
+    return ModelError(
+        f"base.model: its chat template {what}; it must write one user turn (with or without a system turn) and "
+        "open the assistant's: mend chat_template in the base's folder, or use another base"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

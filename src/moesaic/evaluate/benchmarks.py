@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moesaic.data.fences import cut_at_fence
 from moesaic.data.mbxp import split_of
-from moesaic.data.prompts import STOP_STRING, PromptFormat
+from moesaic.data.prompts import PromptFormat
 from moesaic.execution.problems import Problem
 from moesaic.parsing import encode, parse
 from moesaic.recipe import EvaluateRecipe
@@ -46,7 +47,7 @@ def cut_completion(problem: Problem, completion: str) -> str:
     The end is that of the outermost syntax node around the prompt's last token; where the text does not parse, all up
     to the closing fence is kept.
     """
-    written = problem.prompt.rstrip() + completion.partition(STOP_STRING)[0]
+    written = cut_at_fence(problem.prompt.rstrip() + completion, problem.language)
     completion = written.removeprefix(problem.prompt if written.startswith(problem.prompt) else problem.prompt.rstrip())
     begun = encode(problem.prompt.rstrip())
     whole = encode(problem.prompt + completion)

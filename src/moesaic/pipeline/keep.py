@@ -185,9 +185,9 @@ def _write_answers(session: Session, prompts: Mapping[str, Sequence[Prompt]], fo
             )
         rows = []
         for item, generation in zip(wanted, generations, strict=True):
-            text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            text = prompt.decode(generation.ids)
             if item.text:
-                code = prompt.extract_code(text)
+                code = prompt.extract_code(text, item.problem.language)
                 rows.append({"task_id": item.problem.id, "completion": code, "stopped": generation.stopped})
             else:
                 rows.append(completion_row(item.problem, text, len(generation.ids), generation.stopped))

@@ -212,7 +212,7 @@ def write_completions(
     for name, items in missing.items():
         rows = []
         for problem, generation in zip(items, itertools.islice(generations, len(items)), strict=True):
-            text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+            text = prompt.decode(generation.ids)
             rows.append(completion_row(problem, text, len(generation.ids), generation.stopped))
         write_json_lines(folder / f"{name}.jsonl", rows)
 
@@ -249,13 +249,13 @@ def _generate(
 
 
 def _prediction(prompt: PromptFormat, example: Example, generation: Generation) -> dict[str, Any]:
-    text = prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
+    text = prompt.decode(generation.ids)
     return {
         "id": example.id,
         "language": example.language,
         "text": example.text,
         "reference": example.code,
-        "prediction": prompt.extract_code(text),
+        "prediction": prompt.extract_code(text, example.language),
         "num_tokens": len(generation.ids),
         "stopped": generation.stopped,
     }

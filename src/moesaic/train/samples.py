@@ -254,5 +254,5 @@ class Sampler:
         return judged
 
     def _program(self, example: Example, generation: Generation) -> str:
-        text = self._prompt.tokenizer.decode(generation.ids, skip_special_tokens=True)
-        return self._prompt.extract_code(example.opening.rstrip() + text)
+        text = self._prompt.decode(generation.ids)
+        return self._prompt.extract_code(example.opening.rstrip() + text, example.language)
