@@ -1,9 +1,22 @@
 import importlib
+from importlib import metadata
 
 import pytest
+import tree_sitter
+from packaging.requirements import Requirement
 
+from codebleu_programs import PROGRAMS
+from moesaic.codebleu import PROTOCOLS, codebleu, dataflow_languages, dataflow_reference_rules, reference
+from moesaic.codebleu.tokens import lex
+from moesaic.codebleu.tree import FlatTree
+from moesaic.data.detokenize import restore
+from moesaic.data.formatting import format_source
+from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
+from moesaic.evaluate import guards
+from moesaic.execution.toolchains import find_toolchains
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
+from moesaic.parsing import grammar, parses
 
 
 def test_the_study_languages_come_first():
@@ -55,3 +68,95 @@ def test_row_is_complete(name):
         assert "{source}" in row.compile
         assert any("{folder}" in part for part in row.compile)
     assert any("{" in part for part in row.run)
+
+
+def has_grammar(row, program):
+    required = {Requirement(text).name for text in metadata.requires("moesaic")}
+    assert row.grammar[0].replace("_", "-") in required
+    assert isinstance(grammar(row, program), tree_sitter.Language)
+    assert parses(program, row)
+
+
+def has_formatter(row, program):
+    assert parses(format_source(program, row.name), row)
+
+
+def has_token_streams(row, program):
+    assert row.xlcost_name
+    assert row.hub_config.endswith("-program-level")
+    assert restore(program, row.name)
+
+
+def has_keywords(row, program):
+    assert len(reference.KEYWORDS[row.name]) > 20
+    assert any(token.keyword for token in lex(FlatTree(program, row.name), row.name))
+
+
+def has_data_flow(row, program):
+    assert dataflow_languages.RULES[row.name].assignments
+    assert dataflow_reference_rules.RULES[row.name].assignments
+    for protocol in PROTOCOLS:
+        (pair,) = codebleu([program], [program], row.name, protocol).rows
+        assert pair.codebleu == 1.0
+        assert pair.dataflow == 1.0 or (row.name, protocol) == ("php", "reference")  # there the package finds none
+
+
+def has_guards(row, program):
+    assert guards.has_code(program)
+    assert guards.detect_language(program) == row.name
+    assert not guards.in_wrong_language(program, row.name)
+    assert guards.in_wrong_language(program, "php" if row.name == "python" else "python")
+    assert guards.echoes_label(row.title)
+
+
+def has_prompt(row, _):
+    class Tokenizer:
+        chat_template, bos_token_id, eos_token_id = None, None, 0
+
+        def __call__(self, text, **_):
+            return {"input_ids": [1] * len(text)}
+
+        def convert_tokens_to_ids(self, token):
+            return 0
+
+    prompt = PromptFormat(Tokenizer()).prompt_text("Say it.", row.name)
+    assert row.title in prompt
+    assert prompt.endswith(f"```{row.fence}\n")
+
+
+def has_commands(row, _):
+    found, missing = find_toolchains([row.name])  # whether they are installed is another matter
+    assert found[row.name].run if row.name in found else row.title in missing[row.name]
+
+
+NEEDS = (
+    has_grammar,
+    has_formatter,
+    has_token_streams,
+    has_keywords,
+    has_data_flow,
+    has_guards,
+    has_prompt,
+    has_commands,
+)
+
+
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.__name__)
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_language_has_all_that_one_needs(name, need):
+    need(LANGUAGES[name], PROGRAMS[name])
+
+
+@pytest.mark.parametrize(
+    ("table", "need"),
+    [
+        (reference.KEYWORDS, has_keywords),
+        (dataflow_languages.RULES, has_data_flow),
+        (dataflow_reference_rules.RULES, has_data_flow),
+    ],
+    ids=["keywords", "data flow", "data flow of the package"],
+)
+def test_a_language_that_was_added_by_half_is_found_out(table, need, monkeypatch):
+    monkeypatch.delitem(table, "java")
+    with pytest.raises(KeyError, match="java"):
+        need(LANGUAGES["java"], PROGRAMS["java"])

@@ -1,7 +1,19 @@
 """The programming languages, one row each; everything language-specific that is a plain fact is here.
 
-To add a language, add a row, its layout rule in ``data/detokenize.py`` (if its tokens need one) and its data-flow rules
-in ``codebleu``. The four of the reference study come first; C, C# and PHP are XLCoST's others.
+A language is complete when it has all of these; ``tests/test_languages.py`` goes over the list and fails for a
+language that was added by half:
+
+    row              here; with it come fence and title of the prompt, file names and the commands to run it
+    grammar          a tree-sitter package of pyproject.toml, named in the row
+    formatter        named in the row; ``data/formatting.py`` knows the kinds, ``layout`` needs nothing
+    token streams    a layout rule in ``data/detokenize.py``, if its tokens need one
+    keywords         ``codebleu/reference.py``; the strict protocol takes them from the grammar
+    data flow        ``codebleu/dataflow_languages.py`` and, as the package has it, ``dataflow_reference_rules.py``
+    guards           signs of the language in ``evaluate/guards.py``
+    running          the row's commands, or a finder of its own in ``execution/toolchains.py``, which also says how a
+                     program shows that it ran to its end
+
+The four of the reference study come first; C, C# and PHP are XLCoST's others.
 """
 
 from __future__ import annotations

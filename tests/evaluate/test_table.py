@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from moesaic.data.examples import Example
+from moesaic.errors import CheckpointError
 from moesaic.evaluate import table
 from moesaic.evaluate.paired import kept_abilities
 from moesaic.execution.problems import Problem
-from moesaic.recipe import EvaluateRecipe
+from moesaic.recipe import EvaluateRecipe, MetricName
+from moesaic.report.summary import METRICS as SHOWN
 from moesaic.statistics import estimate_mean
 
 LANGUAGES = ("python", "java")
@@ -240,3 +243,44 @@ def test_kept_is_of_what_both_have_and_of_benchmarks_alone():
     assert list(kept["own"]) == ["python"], "a benchmark without some language has no mean"
     assert (kept["own"]["python"]["both"], kept["own"]["python"]["lost"]) == (1, 1)
     assert kept_abilities({"base": base}, LANGUAGES, 50) == {}
+
+
+def test_every_metric_that_a_recipe_allows_has_a_function_and_a_title():
+    allowed = set(get_args(MetricName))
+    assert allowed == {*table.METRICS, "pass@1"}
+    assert {*allowed, "loss"} == set(SHOWN)
+
+
+def test_a_metric_without_a_function_is_no_gap_in_the_table(predictions, monkeypatch):
+    monkeypatch.delitem(table.METRICS, "bleu")
+    with pytest.raises(KeyError, match="bleu"):
+        judge(predictions)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        (
+            "losses/moe.jsonl",
+            '{"id": "p1", "language": "python", "loss_sum": null, "code_tokens": 3}',
+            "loss_sum is None",
+        ),
+        ("losses/moe.jsonl", '{"id": "p1", "language": ["python"], "loss_sum": 1, "code_tokens": 3}', "language is"),
+        ("losses/moe.jsonl", '{"id": "p1", "language": "python", "loss_sum": NaN, "code_tokens": 3}', "NaN is no JSON"),
+        (
+            "losses/moe.jsonl",
+            '{"id": "p1", "language": "python", "loss_sum": 1.0, "code_tokens": true}',
+            "code_tokens is True",
+        ),
+        ("predictions/moe/java.jsonl", '{"id": "p1", "reference": "x"}', "prediction is None"),
+        ("predictions/moe/java.jsonl", '{"id": {}, "reference": "x", "prediction": "y"}', "id is"),
+        ("predictions/moe/java.jsonl", "[" * 100_000, "nested deeper"),
+        ("routing.json", "[" * 100_000, "nested deeper"),
+    ],
+)
+def test_damaged_predictions_are_named_with_their_line(predictions, file, line, said):
+    (predictions / file).write_text(f"{line}\n")
+    with pytest.raises(CheckpointError, match=said) as caught:
+        judge(predictions)
+    assert file in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,15 +1,16 @@
 """From predictions to the table: every metric of every system on every language, with n and interval.
 
-A metric is a function from prediction rows to one value per row; adding one is adding an entry to ``METRICS``. Loss
-comes from the losses that ``predict`` wrote; the row ``experts`` is each language's own expert. ``paired`` compares the
-MoE with the others, program by program.
+A metric is a function from prediction rows to one value per row. A new one has its name in ``recipe.MetricName``, its
+function in ``METRICS`` and its title in ``report.summary``; a test compares the three. Loss comes from the losses that
+``predict`` wrote; the row ``experts`` is each language's own expert. ``paired`` compares the MoE with the others,
+program by program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import numpy as np
 
@@ -24,13 +25,14 @@ from moesaic.execution.problems import Problem
 from moesaic.files import read_json, read_json_lines, write_json_lines
 from moesaic.parsing import parses
 from moesaic.progress import Bar
-from moesaic.recipe import Baseline, EvaluateRecipe
+from moesaic.recipe import Baseline, EvaluateRecipe, MetricName
 from moesaic.statistics import Estimate, Sample, bootstrap_interval, estimate_ratio
 
 Row = dict[str, Any]
 Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
 _Leaf = TypeVar("_Leaf")
 
+_EXECUTED: Final = "pass@1"  # runs programs, those of all systems together, so it stands apart from METRICS
 _PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
 
 
@@ -75,7 +77,7 @@ def build_results(
         for language in languages
         if (path := predictions / "predictions" / system_folder(system) / f"{language}.jsonl").exists()
     }
-    execute = "pass@1" in options.metrics and bool(generated)
+    execute = _EXECUTED in options.metrics and bool(generated)
     executed, skipped = _executed(generated, examples, options) if execute else ({}, [])
     if not generated:
         skipped.append("all but the loss: there are no programs (predict.limit is 0)")
@@ -83,9 +85,10 @@ def build_results(
     with Bar("metrics", len(generated), "files") as bar:
         for (system, language), rows in generated.items():
             guard_table.setdefault(system, {})[language] = guards(rows, language)
-            values = {name: METRICS[name](rows, language, options) for name in options.metrics if name in METRICS}
+            read = [name for name in options.metrics if name != _EXECUTED]
+            values: dict[str, list[float]] = {name: METRICS[name](rows, language, options) for name in read}
             if (system, language) in executed:
-                values["pass@1"] = executed[system, language]
+                values[_EXECUTED] = executed[system, language]
             for name, column in values.items():
                 systems[system].setdefault(name, {})[language] = _mean(column, options).to_dict()
                 samples[system].setdefault(name, {})[language] = [
@@ -203,13 +206,13 @@ def _codebleu(protocol: str) -> Metric:
     return metric
 
 
-METRICS: dict[str, Metric] = {
+METRICS: dict[MetricName, Metric] = {
     "parse_share": _parse_share,
     "bleu": _bleu,
     "codebleu": _codebleu("strict"),
     "codebleu_reference": _codebleu("reference"),
 }
-"""Every metric that reads programs, by its key in recipes and results; pass@1 runs them and stands apart."""
+"""Every metric that reads programs, by its key in recipes and results; a name that a recipe allows must be here."""
 
 
 def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:

@@ -340,10 +340,14 @@ class PredictRecipe(Section):
     """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
 
 
+MetricName = Literal["parse_share", "bleu", "codebleu", "codebleu_reference", "pass@1"]
+"""What programs can be measured by; ``evaluate.table.METRICS`` has a function for each but pass@1, which runs them."""
+
+
 class EvaluateRecipe(Section):
     """Metrics on the generated programs."""
 
-    metrics: tuple[Literal["parse_share", "bleu", "codebleu", "codebleu_reference", "pass@1"], ...] = (
+    metrics: tuple[MetricName, ...] = (
         "parse_share",
         "bleu",
         "codebleu",

@@ -48,7 +48,7 @@ class Metric:
         return f"{round(100 * value if self.percent else value, digits) + 0.0:+.{digits}f}"
 
 
-_METRICS = {
+METRICS = {
     metric.key: metric
     for metric in (
         Metric("loss", "Loss", "nats per code token", lower_is_better=True),
@@ -59,6 +59,7 @@ _METRICS = {
         Metric("codebleu_reference", "CodeBLEU, reference protocol"),
     )
 }
+"""How each metric of ``results.json`` is shown, by its key, in the order of the tables."""
 
 _TITLES = {
     "base": "Base",
@@ -97,7 +98,7 @@ class Score:
 
 def metric_of(key: str) -> Metric:
     """Returns how a metric is shown, ``pass@1 mbxp`` as ``pass@1``; an unknown one is a score between 0 and 1."""
-    known = _METRICS.get(key.partition(" ")[0])
+    known = METRICS.get(key.partition(" ")[0])
     return Metric(key, key) if known is None else replace(known, key=key, title=known.title + key[len(known.key) :])
 
 
@@ -136,7 +137,7 @@ class Summary:
         self._paired = as_mapping(results.get("paired"))
         self.languages = list(dict.fromkeys([*_recipe_languages(results), *self._found_languages()]))
         found = dict.fromkeys(key for metrics in self._systems.values() for key in metrics)
-        known, others = [key for key in _METRICS if key in found], [key for key in found if key not in _METRICS]
+        known, others = [key for key in METRICS if key in found], [key for key in found if key not in METRICS]
         self.metrics = [metric_of(key) for key in known + others]
         self.rows = list(self._rows())
 
