@@ -1,7 +1,6 @@
 import importlib.util
 import os
 import shutil
-import sys
 from pathlib import Path
 
 # Pico models gain nothing from threads, and several test processes at once lose a lot to their waiting for each other.
@@ -11,7 +10,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if importlib.util.find_spec("triton") is not None and shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# Shared helpers live beside this file: `from pico import pico_llama`.
-sys.path.insert(0, str(Path(__file__).parent))
-# The benchmark scripts are tested too.
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+import pytest
+import torch
+
+# What torch says once a process would otherwise be an error in whichever test comes first.
+torch.set_warn_always(True)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A finished run on a pico base: the folder of ``toy.yaml``, ``base/`` and ``runs/toy/``, to look at only."""
+    from moesaic.pipeline.stages import Run
+    from moesaic.recipe import load_recipe
+    from test_pipeline import write_recipe
+
+    folder = tmp_path_factory.mktemp("finished")
+    Run(load_recipe(write_recipe(folder)))()
+    return folder

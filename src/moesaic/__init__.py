@@ -9,16 +9,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from moesaic.api import Answer, Model, load
-    from moesaic.codebleu import codebleu
     from moesaic.recipe import Recipe, load_recipe
 
-__all__ = ["Answer", "Model", "Recipe", "codebleu", "load", "load_recipe"]
+__all__ = ["Answer", "Model", "Recipe", "load", "load_recipe"]
 
 _HOMES = {
     "Answer": "moesaic.api",
     "Model": "moesaic.api",
     "Recipe": "moesaic.recipe",
-    "codebleu": "moesaic.codebleu",
     "load": "moesaic.api",
     "load_recipe": "moesaic.recipe",
 }

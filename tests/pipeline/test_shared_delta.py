@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_pipeline import REWARD, _process, numbers, stage_seconds, write_recipe
+from test_pipeline import REWARD, _process, numbers, stage_times, write_recipe
 
 from moesaic.api import load
 from moesaic.checkpoint.native import load_moe, read_model_folder
@@ -83,9 +83,9 @@ def test_a_run_goes_on_with_both_bases_in_another_process(finished, tmp_path, mo
     shutil.copytree(finished / "runs", tmp_path / "runs")
     root = tmp_path / "runs" / "toy"
     options = [*OPTIONS, f"output={tmp_path / 'runs'}"]
-    before = stage_seconds(root)
+    before = stage_times(root)
     Run(load_recipe(finished / "toy.yaml", options))()
-    assert stage_seconds(root) == before  # skipped
+    assert stage_times(root) == before  # skipped
     shutil.rmtree(root / "predict")
     run = Run(load_recipe(finished / "toy.yaml", options))
     run(("predict", "evaluate", "report"))
