@@ -1,19 +1,20 @@
 import inspect
+import re
 
 import pytest
 
-from moesaic import errors
+from moesaic import cli, errors
 from moesaic.errors import DependencyError, MoesaicError, RecipeError
 
 CLASSES = [item for _, item in inspect.getmembers(errors, inspect.isclass) if item.__module__ == errors.__name__]
 
 
-def test_every_class_is_in_the_tree_and_in_its_drawing():
-    assert len(CLASSES) >= 9
-    for item in CLASSES:
-        assert issubclass(item, MoesaicError)
-        assert item.__name__ in errors.__doc__
-        assert item.__doc__
+def test_the_drawing_is_the_tree():
+    drawn = re.findall(r"^ *(├── |└── |)([A-Z]\w+Error) ", errors.__doc__, flags=re.MULTILINE)
+    assert {name for _, name in drawn} == {item.__name__ for item in CLASSES}
+    parents = {item.__name__: item.__base__ for item in CLASSES}
+    assert {parents[name] for branch, name in drawn if branch} == {MoesaicError}
+    assert [parents[name] for branch, name in drawn if not branch] == [Exception]
 
 
 def test_recipe_error_lists_every_problem():
@@ -28,6 +29,20 @@ def test_dependency_error_says_how_to_install():
     assert message == "base.quantize: nf4 needs the package 'bitsandbytes': pip install 'moesaic[quant]'"
 
 
-def test_one_handler_catches_all():
-    with pytest.raises(MoesaicError):
-        raise DependencyError("a", "b", "c")
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_command_line_shows_a_message_and_no_traceback(kind, monkeypatch, capsys):
+    made = {RecipeError: lambda: kind(["a: wrong"]), DependencyError: lambda: kind("a", "b", "c")}
+    error = made.get(kind, lambda: kind("x is 3; set y"))()
+
+    def command():
+        raise error
+
+    for name in ("TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_TELEMETRY", "TRANSFORMERS_VERBOSITY"):
+        monkeypatch.setenv(name, "1")  # set for good otherwise
+    monkeypatch.setattr(cli, "app", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.err == f"error: {error}\n"
+    assert said.out == ""

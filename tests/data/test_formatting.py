@@ -1,4 +1,5 @@
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -39,11 +40,10 @@ def test_a_program_that_breaks_clang_format_keeps_its_layout(monkeypatch):
     run = subprocess.run
 
     def crash(command, **options):
-        paths = [argument for argument in command if argument.endswith(".cpp")]
-        texts = [open(path).read() for path in paths]  # noqa: PTH123, SIM115
-        if any("crash" in text for text in texts):
+        paths = [Path(argument) for argument in command if argument.endswith(".cpp")]
+        if any("crash" in path.read_text() for path in paths):
             for path in paths:
-                open(path, "w").write("half")  # noqa: PTH123, SIM115
+                path.write_text("half")
             raise subprocess.TimeoutExpired(command, 1)
         return run(command, **options)
 

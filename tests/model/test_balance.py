@@ -44,7 +44,7 @@ def test_switch_loss(top_k):
         f_e = choices / (len(tokens) * top_k)
         p_e = sum(given.probs_TE[t, e].item() for t in tokens) / len(tokens)
         total += EXPERTS * f_e * p_e
-    assert float(switch_loss(given, mask())) == pytest.approx(total, rel=1e-5)
+    assert switch_loss(given, mask()).item() == pytest.approx(total, rel=1e-5)
 
 
 def test_importance_loss():
@@ -52,28 +52,28 @@ def test_importance_loss():
     sums = [0.0] * EXPERTS
     for t in kept(given):
         for k in range(2):
-            sums[int(given.experts_TK[t, k])] += float(given.weights_TK[t, k])
-    assert float(importance_loss(given, mask())) == pytest.approx(variation(sums), rel=1e-5)
+            sums[int(given.experts_TK[t, k])] += given.weights_TK[t, k].item()
+    assert importance_loss(given, mask()).item() == pytest.approx(variation(sums), rel=1e-5)
 
 
 def test_load_loss():
     given = routing()
-    loads = [sum(float(given.load_TE[t, e]) for t in kept(given)) for e in range(EXPERTS)]
-    assert float(load_loss(given, mask())) == pytest.approx(variation(loads), rel=1e-5)
-    assert float(load_loss(routing(noisy=False), mask())) == 0.0
+    loads = [sum(given.load_TE[t, e].item() for t in kept(given)) for e in range(EXPERTS)]
+    assert load_loss(given, mask()).item() == pytest.approx(variation(loads), rel=1e-5)
+    assert load_loss(routing(noisy=False), mask()).item() == 0.0
 
 
 def test_z_loss():
     given = routing()
     terms = [math.log(sum(math.exp(value) for value in given.logits_TE[t].tolist())) ** 2 for t in kept(given)]
-    assert float(z_loss(given, mask())) == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+    assert z_loss(given, mask()).item() == pytest.approx(sum(terms) / len(terms), rel=1e-5)
 
 
 def test_language_loss():
     given = routing()
     labels = torch.arange(30) % EXPERTS
-    terms = [-math.log(float(given.probs_TE[t, labels[t]])) for t in kept(given)]
-    assert float(language_loss(given, labels, mask())) == pytest.approx(sum(terms) / len(terms), rel=1e-4)
+    terms = [-math.log(given.probs_TE[t, labels[t]].item()) for t in kept(given)]
+    assert language_loss(given, labels, mask()).item() == pytest.approx(sum(terms) / len(terms), rel=1e-4)
 
 
 def losses(given, labels, tokens):
@@ -97,13 +97,13 @@ def test_even_and_collapsed_routing():
     even = Routing(
         torch.ones(8, 1), (torch.arange(8) % EXPERTS)[:, None], torch.full((8, EXPERTS), 0.25), torch.zeros(8, EXPERTS)
     )
-    assert float(switch_loss(even)) == pytest.approx(1.0)
-    assert float(importance_loss(even)) == 0.0
+    assert switch_loss(even).item() == pytest.approx(1.0)
+    assert importance_loss(even).item() == 0.0
     one = torch.zeros(8, EXPERTS)
     one[:, 0] = 1.0
     collapsed = Routing(torch.ones(8, 1), torch.zeros(8, 1, dtype=torch.long), one, one * 20)
-    assert float(switch_loss(collapsed)) == pytest.approx(EXPERTS)
-    assert float(importance_loss(collapsed)) == pytest.approx(EXPERTS - 1)
+    assert switch_loss(collapsed).item() == pytest.approx(EXPERTS)
+    assert importance_loss(collapsed).item() == pytest.approx(EXPERTS - 1)
 
 
 def test_an_empty_mask_gives_zero_and_finite_gradients():

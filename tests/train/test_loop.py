@@ -271,6 +271,9 @@ _RANKS = """
     from pathlib import Path
     from test_loop import run
     torch.set_num_threads(1)
+    if "RANK" in os.environ:
+        ranks = dict(rank=int(os.environ["RANK"]), world_size=int(os.environ["WORLD_SIZE"]))
+        torch.distributed.init_process_group("gloo", init_method="file://" + {folder!r} + "/meeting", **ranks)
     result, parameters = run(Path({folder!r}) / os.environ.get("RANK", "0"), steps=3, accumulation={accumulation})
     torch.save(parameters, {folder!r} + "/" + os.environ.get("RANK", "0") + ".pt")
 """
@@ -287,13 +290,7 @@ def test_two_processes_take_the_same_steps_as_one_with_twice_the_accumulation(tm
         ranks = range(2) if name == "two" else range(1)
         environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
         if name == "two":
-            # The operating system picks the port: rank 0 of a store on port 0 cannot tell rank 1, so take a free one.
-            import socket
-
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            environment |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+            environment["WORLD_SIZE"] = "2"
         processes = [
             subprocess.Popen(
                 [sys.executable, "-c", script],

@@ -362,6 +362,7 @@ def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.Completed
     )
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path):
     whole = _process(tmp_path, "whole", kill_after=-1)
     assert whole.returncode == 0, whole.stderr
