@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_pipeline import REWARD, _process, numbers, stage_times, write_recipe
 
 from moesaic.api import load
 from moesaic.checkpoint.native import load_moe, read_model_folder
@@ -24,6 +23,7 @@ from moesaic.model.loss import example_losses
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from moesaic.train.injection import adapted
+from test_pipeline import REWARD, _process, numbers, stage_times, write_recipe
 
 OPTIONS = ["gate.shared_rank=2", "gate.joint_epochs=2", "predict.limit=0", "evaluate.metrics=[parse_share]"]
 LANGUAGES = ("python", "java")
