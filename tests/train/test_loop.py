@@ -40,6 +40,7 @@ def run(folder: Path, *, steps: int = 6, validate=None, model=None, accelerator=
     examples = toy_examples(12)
     settings = Optimisation(**{"row_tokens": 400, "evaluations": 3, "learning_rate": 1e-2, **options})
     folder.mkdir(exist_ok=True)
+    decide = validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400))
     torch.manual_seed(0)
     with packed_attention(model):
         accelerator = accelerator or Accelerator(cpu=True)
@@ -49,7 +50,7 @@ def run(folder: Path, *, steps: int = 6, validate=None, model=None, accelerator=
                 accelerator,
                 PackedLoss(model, settings),
                 PackedBatches(examples, LANGUAGES, settings.row_tokens, seed=3),
-                validate or (lambda: validation_loss(model, toy_examples(4, seed=9), LANGUAGES, 400)),
+                lambda: {"loss": decide()},
                 settings,
             ),
             parameters,

@@ -136,7 +136,7 @@ def test_the_base_itself_loses_nothing_and_an_expert_something(loss):
         lost = {}
         for name in ("base", "python"):
             with force_expert(model, name):
-                lost[name] = ours.validate() - plain.validate()
+                lost[name] = ours.validate()["loss"] - plain.validate()["loss"]
     assert lost["base"] < lost["python"]
     if loss == "kl":
         assert lost["base"] == pytest.approx(0, abs=1e-5)
@@ -166,7 +166,7 @@ def test_gates_learn_what_the_anchor_is_for(loss, tmp_path):
     assert not result.experts_changed
     ours = objective(model, kept(loss=loss))
     with packed_attention(model):
-        assert ours.validate() == pytest.approx(result.gates.best_loss, rel=1e-5)
+        assert ours.validate()["loss"] == pytest.approx(result.gates.best_loss, rel=1e-5)
     with packed_attention(model), record_routing(model) as routings:
         (row,) = PackedBatches(answers(), (*LANGUAGES, "base"), 4000, shuffle=False)
         with torch.no_grad():
@@ -200,7 +200,7 @@ def test_the_teacher_is_the_base_before_a_shared_delta_changes_it(tmp_path):
         kept(loss="kl"),
     )
     with packed_attention(model), force_base(model):
-        moved = ours.validate() - objective(model, None).validate()
+        moved = ours.validate()["answers"]
     assert moved > 1e-4, "the base has changed, its answers' distribution is that of before"
 
 

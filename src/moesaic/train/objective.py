@@ -31,6 +31,7 @@ from moesaic.model.attention import packed_attention
 from moesaic.model.loss import answer_states, divergences, hidden_states, targets, token_losses, validation_loss
 from moesaic.model.moe import force_base, is_composed
 from moesaic.recipe import KeepRecipe, Optimisation
+from moesaic.train.loop import Facts
 from moesaic.train.rows import PackedLoss, RoutingLoss
 
 Autocast = Callable[[], AbstractContextManager[Any]]
@@ -126,10 +127,16 @@ class Objective:
         states_MD = torch.cat(states) if states else self._states[0].new_zeros(0, size)
         return positions_N, labels_N, (~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD
 
-    def validate(self) -> float:
-        """The number that decides: mean loss over languages, and the answers' with their weight; nats a token."""
+    def validate(self) -> Facts:
+        """Returns the ``loss`` that decides, nats a token: the mean over languages, and the answers' with their weight.
+
+        With answers to be kept also the two parts, ``programs`` and ``answers``.
+        """
         loss = validation_loss(self._model, self._validation, self._languages, self._options.row_tokens, self._autocast)
-        return loss if self._kept is None else loss + self._kept.options.weight * self._kept_loss(self._kept)
+        if self._kept is None:
+            return {"loss": loss}
+        answers = self._kept_loss(self._kept)
+        return {"loss": loss + self._kept.options.weight * answers, "programs": loss, "answers": answers}
 
     def _kept_loss(self, kept: Kept) -> float:
         if kept.options.loss == "likelihood":

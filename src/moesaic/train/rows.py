@@ -161,7 +161,7 @@ class PackedSteps:
         accelerator: Device, precision and processes.
         loss_module: Loss of one row.
         batches: Rows of the training data.
-        validate: Returns the loss that decides, in nats a token.
+        validate: Returns the ``loss`` that decides, in nats a token, and what else is logged of the state.
         options: ``accumulation``.
         known_loss: What ``validate`` would return before the first step, if that is known.
         prepare: Returns what the loss of a row needs beside it.
@@ -174,7 +174,7 @@ class PackedSteps:
         accelerator: Accelerator,
         loss_module: PackedLoss,
         batches: PackedBatches,
-        validate: Callable[[], float],
+        validate: Callable[[], Facts],
         options: Optimisation,
         known_loss: float | None = None,
         prepare: Callable[[PackedBatch], tuple[Tensor, ...]] = targets,
@@ -210,9 +210,10 @@ class PackedSteps:
 
     def validate(self, number: int) -> tuple[float, Facts]:
         """See ``Steps``."""
-        loss = self._validate() if number > 0 or self._known_loss is None else self._known_loss
+        known = self._known_loss if number == 0 else None
+        facts = self._validate() if known is None else {"loss": known}
         self._last_end = time.monotonic()  # a validation is no part of the next step
-        return loss, {"loss": loss}
+        return facts["loss"], facts
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
         """See ``Steps``."""
