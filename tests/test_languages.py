@@ -15,6 +15,7 @@ from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
 from moesaic.evaluate import guards
 from moesaic.execution.toolchains import find_toolchains
+from moesaic.gates import ANCHOR
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
 from moesaic.parsing import grammar, parses
 
@@ -160,3 +161,8 @@ def test_a_language_that_was_added_by_half_is_found_out(table, need, monkeypatch
     monkeypatch.delitem(table, "java")
     with pytest.raises(KeyError, match="java"):
         need(LANGUAGES["java"], PROGRAMS["java"])
+
+
+def test_no_language_is_called_as_the_anchor():
+    with pytest.raises(DataError, match="unknown language 'base'"):
+        get_language(ANCHOR)

@@ -175,6 +175,7 @@ def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
     assert read_json(root / "model" / "moesaic.json")["experts"][-1] == {"name": "base", "rank": 0, "scale": 1.0}
     assert results["routing"]["experts"] == ["python", "java", "base"]
     assert "keep" in results["seconds"]
+    assert results["keep"]["languages"]["python"]["kept"] == 12
     assert "Loss of ability was not measured" in (root / "report.html").read_text()
     finished = {path.parent.name: read_json(path)["finished"] for path in root.rglob("manifest.json")}
     again = Run(load_recipe(write_recipe(tmp_path), overrides))

@@ -352,6 +352,16 @@ def test_gain_and_loss_stand_side_by_side_first_after_the_table(tmp_path):
     assert "All languages better +0.240 [+0.230, +0.250] 60 120 5 -15.0 [-22.0, +9.0], p 0.250" in page.text
 
 
+def test_the_base_s_answers_are_counted_beside_the_data(tmp_path):
+    results = build_results()
+    facts = {"prompts": 410, "answers": 410, "kept": 236, "verified": True}
+    facts |= {"left_out": {"fails_tests": 174, "too_long": 0}}
+    results["keep"] = {"source": "mbxp:made-up", "languages": {"python": facts, "java": facts | {"verified": False}}}
+    page = Page(render_report(build_workspace(tmp_path / "run", results=results)))
+    assert "Kept 236 236 left out: fails tests 174 174 Run against tests yes no" in page.text
+    assert "too long 0" not in page.text
+
+
 def test_a_run_without_a_benchmark_says_that_loss_was_not_measured(page):
     assert "Loss of ability was not measured: the recipe names no benchmark (predict.benchmarks)." in page.text
 

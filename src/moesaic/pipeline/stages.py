@@ -400,6 +400,8 @@ class Run(Session):
             "seconds": {name: manifest["seconds"] for name, manifest in manifests.items() if manifest},
             "data": read_json(self.workspace.path("data") / "report.json"),
         }
+        if self.recipe.data.keep is not None:
+            results["keep"] = read_json(self.workspace.path("keep") / "report.json")
         write_json(root / "results.json", results)
         write_report(root)
         partial = root / ".model.partial"

@@ -19,9 +19,10 @@ from moesaic.report.summary import (
     language_title,
     metric_of,
 )
-from moesaic.report.tables import Cell, Grid, difference_cell
+from moesaic.report.tables import Cell, Grid, difference_cell, words
 
 _GAIN = "codebleu"
+_ANSWERS = ("prompts", "answers", "kept")
 _COUNTS = {"both": "Both solve", "lost": "Lost", "won": "Won"}
 
 
@@ -50,6 +51,22 @@ def kept_grid(results: Mapping[str, Any]) -> Grid | None:
         "difference its 95% interval, and the exact p of McNemar's test on lost and won."
     )
     return Grid(caption, columns, rows, "Language")
+
+
+def answers_grid(results: Mapping[str, Any]) -> Grid | None:
+    """What became of the base's answers to ``data.keep``, by language; a reason that never applied has no row."""
+    report = as_mapping(results.get("keep"))
+    languages = {str(name): as_mapping(facts) for name, facts in as_mapping(report.get("languages")).items()}
+    if not languages:
+        return None
+    rows = [(key.capitalize(), [Cell(_count(facts.get(key))) for facts in languages.values()]) for key in _ANSWERS]
+    left_out = [as_mapping(facts.get("left_out")) for facts in languages.values()]
+    for reason in dict.fromkeys(str(reason) for reasons in left_out for reason in reasons):
+        if any(reasons.get(reason) for reasons in left_out):
+            rows.append((f"left out: {words(reason)}", [Cell(_count(reasons.get(reason))) for reasons in left_out]))
+    rows.append(("Run against tests", [Cell("yes" if facts.get("verified") else "no") for facts in languages.values()]))
+    caption = f"Prompts on which the base is kept, from {report.get('source')}, and its own answers to them."
+    return Grid(caption, [language_title(name) for name in languages], rows, "Answers of the base")
 
 
 def kept_line(results: Mapping[str, Any]) -> str:

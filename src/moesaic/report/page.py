@@ -23,7 +23,7 @@ from moesaic.files import read_json_object, write_text
 from moesaic.progress import read_metrics
 from moesaic.report import tables
 from moesaic.report.charts import Bar, Curve, bar_chart, heat_map, line_chart
-from moesaic.report.kept import kept_grid, kept_line
+from moesaic.report.kept import answers_grid, kept_grid, kept_line
 from moesaic.report.samples import choose_samples
 from moesaic.report.summary import (
     Summary,
@@ -104,6 +104,7 @@ def render_report(workspace: Path) -> str:
         has_routing=bool(routing),
         guards=tables.guards_grids(as_mapping(results.get("guards")), summary),
         data=tables.data_grid(data, summary.languages),
+        answers=answers_grid(results),
         data_source=str(data.get("source") or ""),
         samples=choose_samples(workspace, summary.languages, summary.metrics),
         recipe=yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True) if recipe else "",
