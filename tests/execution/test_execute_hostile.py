@@ -1,10 +1,13 @@
 """Benchmarks, completions and rows by strangers: read, or refused with one message, before any program runs."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import amounts, draws, json_lines, soon
-from moesaic.errors import ConsentError
+from moesaic.errors import ConsentError, DataError
 from moesaic.execution.grading import execute, read_completions
 from moesaic.execution.problems import read_problems
 from moesaic.execution.rows import known_rows
@@ -55,6 +58,35 @@ class Refusing:
 
     def build(self, program):
         raise ConsentError("nothing runs here")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("status", "fine"),
+        ("status", []),
+        ("sample", True),
+        ("seconds", "1"),
+        ("detail", None),
+        ("id", 3),
+        ("digest", {}),
+    ],
+)
+def test_a_row_with_another_kind_of_value_is_none(tmp_path, field, value):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(ROW) + "\n")
+    assert len(known_rows(path)) == 1
+    path.write_text(json.dumps(ROW | {field: value}) + "\n")
+    with pytest.raises(DataError, match=r"rows\.jsonl:1: not a row"):
+        known_rows(path)
+
+
+@pytest.mark.parametrize("language", [3, ["python"], {"a": 1}, False])
+def test_a_completion_in_a_language_that_is_no_name_is_refused(tmp_path, language):
+    path = tmp_path / "completions.jsonl"
+    path.write_text(json.dumps({"task_id": "p1", "completion": "x", "language": language}) + "\n")
+    with pytest.raises(DataError, match=r"completions\.jsonl:1: language is"):
+        read_completions(path)
 
 
 @amounts

@@ -141,6 +141,9 @@ def test_an_id_is_unique_in_its_language(tmp_path: Path) -> None:
         (b"[" * 100_000, ":1: not JSON that can be read: nested deeper than 100"),
         (b"\xff\xfe\x00", ":1: not JSON"),
         (json.dumps({**OWN, "language": "pyhton"}).encode(), ":1: unknown language 'pyhton'"),
+        (json.dumps({**OWN, "test": 0, "tests": [{"input": "", "output": ""}]}).encode(), ":1: field 'test' must"),
+        (json.dumps({**OWN, "test": "", "tests": {"input": ""}}).encode(), ":1: field 'tests' must be a list"),
+        (json.dumps({**OWN, "test": "", "tests": [{"input": 3, "output": ""}]}).encode(), ":1: field 'input' must be"),
     ],
 )
 def test_the_line_is_named_whatever_is_in_it(tmp_path: Path, content: bytes, message: str) -> None:
@@ -148,6 +151,13 @@ def test_the_line_is_named_whatever_is_in_it(tmp_path: Path, content: bytes, mes
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_problems("own", path)
+
+
+def test_problems_are_in_the_order_of_the_numbers_in_their_ids(tmp_path: Path) -> None:
+    ids = ["p10", "p9", "p" + "9" * 5000, "p007", "p1x2", "p1x10", "p\u0663", "p"]
+    path = write(tmp_path / "mine.jsonl", *({**OWN, "id": id_} for id_ in ids))
+    order = [problem.id for problem in read_problems("own", path)["python"]]
+    assert order == ["p", "p1x2", "p1x10", "p007", "p9", "p10", "p" + "9" * 5000, "p\u0663"]
 
 
 def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:

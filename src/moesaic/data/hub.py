@@ -12,13 +12,13 @@ A configuration is named as in XLCoST's data set (``Python-program-level``) or b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from moesaic.errors import DataError, DependencyError
+from moesaic.files import parse_json
 from moesaic.languages import Language
 from moesaic.progress import say
 
@@ -116,11 +116,11 @@ def _read_json(path: Path, name: str) -> Iterator[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows = (
-            json.loads(text)
+            parse_json(text)
             if text.lstrip().startswith("[")
-            else [json.loads(line) for line in text.split("\n") if line.strip()]
+            else [parse_json(line) for line in text.split("\n") if line.strip()]
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(
             f"{name} of the hub data set is damaged ({error}): remove it from the hub's cache and try again"
         ) from error

@@ -20,7 +20,7 @@ from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
 from moesaic.data.hub import commit_of, read_hub
 from moesaic.errors import DataError
-from moesaic.files import digest_of, file_digest, text_digest
+from moesaic.files import digest_of, file_digest, read_text, text_digest
 from moesaic.languages import Language, get_language
 
 Pairs = dict[str, dict[str, list[Example]]]
@@ -194,11 +194,16 @@ def _read_xlcost(folder: Path, row: Language) -> dict[str, list[Example]]:
     return {split: _read_aligned(next(files), next(files), next(files), row) for split in SPLITS}
 
 
+def _column(path: Path) -> list[str]:
+    try:
+        return read_text(path).removesuffix("\n").split("\n")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}): unpack the release again") from error
+
+
 def _read_aligned(text_path: Path, code_path: Path, map_path: Path, row: Language) -> list[Example]:
     """Reads three files that belong together line by line: descriptions, programs, problem ids."""
-    columns = [
-        path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in (text_path, code_path, map_path)
-    ]
+    columns = [_column(path) for path in (text_path, code_path, map_path)]
     if len({len(column) for column in columns}) > 1:
         counts = ", ".join(
             f"{path.name} {len(column)}" for path, column in zip((text_path, code_path, map_path), columns, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from moesaic.codebleu import COMPONENTS, PROTOCOLS, codebleu
@@ -22,6 +23,8 @@ __all__ = ["ALL", "METRICS", "FileScore", "LanguageScore", "PredictionRow", "rea
 
 ALL = "all"
 METRICS = ("codebleu", "bleu")
+LONGEST_PROGRAM = 2**18
+"""Characters of a program that is scored: more than any model writes, and seconds of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,17 @@ def _parse_row(record: dict[str, Any], number: int, path: Path, default: str | N
     references = [reference] if isinstance(reference, str) else reference
     if not isinstance(references, list) or not references or not all(isinstance(item, str) for item in references):
         raise DataError(f"{place}: reference is {_show(reference)}: a string or a list of at least one is needed")
+    if (longest := max(map(len, (prediction, *references)))) > LONGEST_PROGRAM:
+        raise DataError(
+            f"{place}: a program of {longest:,} characters: at most {LONGEST_PROGRAM:,} are scored, shorten it"
+        )
     name = record.get("language", default)
     if not isinstance(name, str):
         raise DataError(f"{place}: language is {_show(name)}: name it in the line, or pass one with --language")
-    return PredictionRow(number, read_language(place, name), prediction, tuple(references), record.get("id"))
+    id_ = record.get("id")
+    if isinstance(id_, bool) or not isinstance(id_, (str, int, NoneType)):
+        raise DataError(f"{place}: id is {_show(id_)}: a string or an integer is needed, or none at all")
+    return PredictionRow(number, read_language(place, name), prediction, tuple(references), id_)
 
 
 def _show(value: object) -> str:

@@ -251,7 +251,9 @@ def read_completions(path: Path) -> list[Completion]:
         if not isinstance(id_, str) or key is None:
             raise DataError(f"{place}: needs 'task_id' and one of 'completion', 'prediction', 'program', all strings")
         language = record.get("language")
-        name = read_language(place, language) if isinstance(language, str) else None
+        if language is not None and not isinstance(language, str):
+            raise DataError(f"{place}: language is {language!r:.60}: a string is needed, or none at all")
+        name = None if language is None else read_language(place, language)
         completions.append(Completion(id_, record[key], whole=key == "program", language=name))
     if not completions:
         raise DataError(f"{path}: no completions")

@@ -155,7 +155,8 @@ def _own(path: Path | None) -> Iterator[Problem]:
         unknown = sorted(set(record) - set(_FIELDS))
         if unknown:
             raise DataError(f"{place}: unknown field {unknown[0]!r}: {suggest(unknown[0], _FIELDS)}")
-        test, cases = record.get("test", ""), record.get("tests", [])
+        test = _text(place, record, "test") if "test" in record else ""
+        cases = _cases(place, record.get("tests", []))
         if bool(test) == bool(cases):
             raise DataError(f"{place}: give either 'test' (assertions) or 'tests' (a list of input and output)")
         yield Problem(
@@ -163,8 +164,8 @@ def _own(path: Path | None) -> Iterator[Problem]:
             language=read_language(place, _text(place, record, "language")),
             prompt=_text(place, record, "prompt") if "prompt" in record else "",
             solution=_text(place, record, "solution") if "solution" in record else None,
-            test=_text(place, record, "test") if test else "",
-            cases=_cases(place, cases),
+            test=test,
+            cases=cases,
         )
 
 
@@ -222,7 +223,9 @@ def _cases(place: str, cases: Any) -> tuple[Case, ...]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    """Sorts numbers by their size, however long: by their length first."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _trim(text: str) -> list[str]:

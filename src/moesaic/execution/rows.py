@@ -10,6 +10,7 @@ from pathlib import Path
 
 from moesaic.errors import DataError
 from moesaic.execution.sandbox import Status
+from moesaic.files import parse_json
 
 __all__ = ["Row", "append_row", "known_rows"]
 
@@ -91,11 +92,9 @@ def known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
 def _is_half_written(line: bytes) -> bool:
     """Tells a row that was cut off from the last line of a file that is none of ours."""
     try:
-        json.loads(line)
+        parse_json(line)
     except ValueError:
         return _BEGINNING.startswith(line[: len(_BEGINNING)])
-    except RecursionError:
-        pass
     return False
 
 
@@ -110,9 +109,20 @@ def _errors_of(path: Path) -> Iterator[None]:
 def _parse_rows(path: Path, content: bytes) -> Iterator[Row]:
     for number, line in enumerate(content.splitlines(), 1):
         try:
-            row = Row(**json.loads(line))
-            hash((row.language, row.id, row.sample))
-        except (ValueError, TypeError, RecursionError):
-            message = f"{path}:{number}: not a row of moesaic execute; choose another --rows file"
-            raise DataError(message) from None
+            row = Row(**parse_json(line))
+        except (ValueError, TypeError):
+            row = None
+        if row is None or not _is_sound(row):
+            raise DataError(f"{path}:{number}: not a row of moesaic execute; choose another --rows file")
         yield row
+
+
+def _is_sound(row: Row) -> bool:
+    """Says whether a row that was read has the types and one of the statuses that a verdict has."""
+    texts = (row.id, row.language, row.stage, row.detail, row.digest)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and type(row.sample) is int
+        and type(row.seconds) in (int, float)
+        and row.status in tuple(Status)
+    )
