@@ -4,15 +4,13 @@
       -> <language>/{train,validation}.jsonl
 
 Tests are run where the source has some, ``evaluate.allow_code_execution`` allows it and the language's tools are there;
-of an answer that nobody ran, it is only known that it parses. Answers that were written without that permission are
-judged later, elsewhere if need be, by setting it: the base is not asked again. Every tenth problem is kept for
-validation, in all languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage
-goes on.
+of an answer that nobody ran, it is only known that it parses. Answers written without that permission are judged later,
+elsewhere if need be, by setting it; the base is not asked again. Every tenth problem with an answer is for validation,
+in all languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage goes on.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -144,13 +142,15 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
     _write_answers(session, prompts, folder / ANSWERS)
     answers = {name: [row for _, row in read_records(folder / ANSWERS / f"{name}.jsonl")] for name in prompts}
     passed = _passed(session, prompts, answers, folder / "verdicts.jsonl")
-    held_out = set(_names(prompts)[::_HELD_OUT])
-    reports, count = {}, Counter[str]()
-    for name, group in prompts.items():
-        reports[name] = AnswersReport(len(group), verified=name in passed)
-        kept = _kept(session, group, answers[name], passed.get(name), reports[name])
+    reports = {name: AnswersReport(len(group), verified=name in passed) for name, group in prompts.items()}
+    kept = {
+        name: _kept(session, group, answers[name], passed.get(name), reports[name]) for name, group in prompts.items()
+    }
+    names = dict.fromkeys(_problem(example.id) for examples in kept.values() for example in examples)
+    held_out, count = set(list(names)[::_HELD_OUT]), Counter[str]()
+    for name in kept:
         for split in SPLITS:
-            examples = [e for e in kept if (_problem(e.id) in held_out) == (split == "validation")]
+            examples = [e for e in kept[name] if (_problem(e.id) in held_out) == (split == "validation")]
             write_examples(folder / name / f"{split}.jsonl", examples)
             count[split] += len(examples)
     write_json(folder / "report.json", {"source": source, "languages": {k: asdict(v) for k, v in reports.items()}})
@@ -263,8 +263,3 @@ def _prompt(example: Example) -> Prompt:
 def _problem(id_: str) -> str:
     """A problem's name, the same in every language."""
     return problem_name("mbxp", id_)
-
-
-def _names(prompts: Mapping[str, Sequence[Prompt]]) -> list[str]:
-    everything = itertools.chain.from_iterable(prompts.values())
-    return list(dict.fromkeys(_problem(item.problem.id) for item in everything))
