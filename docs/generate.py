@@ -1,18 +1,21 @@
-"""Writes ``docs/cli.md`` and ``docs/recipe.md`` from the code, so that they cannot drift from it.
+"""Writes what the pages say of the code from the code, so that they cannot drift from it.
 
-    python docs/generate.py            write both
-    python docs/generate.py --check    exit with 1 when one is stale
+    python docs/generate.py            write all of it
+    python docs/generate.py --check    exit with 1 when something is stale
 
-The text comes from the declarations of commands and fields, not from rendered help: it is the same in every terminal
-and with every version of the libraries that draw help.
+``cli.md`` and ``recipe.md`` are made whole, from the declarations of commands and fields, not from rendered help: it is
+the same in every terminal and with every version of the libraries that draw help. ``architecture.md`` and the README
+have a map of the modules between two marks, made of the first lines of their docstrings.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -27,6 +30,7 @@ from moesaic.recipe import Recipe
 from moesaic.recipe.fields import describe_fields
 
 FOLDER = Path(__file__).parent
+SOURCE = FOLDER.parent / "src" / "moesaic"
 NOTICE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"
 
 
@@ -64,18 +68,59 @@ def recipe_page() -> str:
     return _page(lines)
 
 
+def module_map(depth: int | None = None) -> str:
+    """Returns the modules with what each is for, in the order in which imports may go.
+
+    Args:
+        depth: Folders entered; all if None.
+    """
+    contract = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [name for layer in contract["contracts"][0]["layers"] for name in layer.split(" | ")]
+    roots = [SOURCE / name.removeprefix("moesaic.") for name in reversed(layers)]
+    rows = [row for root in roots for row in _modules(root if root.is_dir() else root.with_suffix(".py"), 0, depth)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(["```", *(f"{name:{width}}  {text}" for name, text in rows), "```"])
+
+
+def _modules(path: Path, level: int, depth: int | None) -> Iterator[tuple[str, str]]:
+    """Yields (name, first line of the docstring) of a module, or of a package and all in it."""
+    is_package = path.is_dir()
+    source = (path / "__init__.py" if is_package else path).read_text(encoding="utf-8")
+    text = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    yield "  " * level + path.name + "/" * is_package, text
+    if is_package:
+        shown = [item for item in path.iterdir() if _is_shown(item)]
+        for item in sorted(shown, key=lambda item: (item.is_dir(), item.name)):
+            if depth is None or (item.is_dir() and level < depth):
+                yield from _modules(item, level + 1, depth)
+
+
+def _is_shown(path: Path) -> bool:
+    return (path / "__init__.py").is_file() or (path.suffix == ".py" and path.name != "__init__.py")
+
+
 PAGES = {"cli.md": cli_page, "recipe.md": recipe_page}
+MAPS = {"architecture.md": module_map, "../README.md": lambda: module_map(1)}
+START, END = "<!-- modules: start, made by docs/generate.py -->\n", "\n<!-- modules: end -->"
 
 
 def main() -> int:
     """Writes or checks the pages; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/cli.md and docs/recipe.md from the code.")
+    parser = argparse.ArgumentParser(description="Write from the code what the pages say of it.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a page is stale")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are (default: beside this file)")
     options = parser.parse_args()
     stale = []
-    for name, make in PAGES.items():
-        path, text = options.folder / name, make()
+    pages = {name: make() for name, make in PAGES.items()}
+    for name, make in MAPS.items():
+        if (path := options.folder / name).exists():
+            before, mark, rest = path.read_text(encoding="utf-8").partition(START)
+            _, end, after = rest.partition(END)
+            if not end:
+                parser.error(f"{path} has not the marks of a map: {START.strip()} and {END.strip()}")
+            pages[name] = f"{before}{mark}{make()}{end}{after}"
+    for name, text in pages.items():
+        path = options.folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)
             if not options.check:

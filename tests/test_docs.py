@@ -44,6 +44,27 @@ def test_check_notices_a_stale_page_and_writes_nothing(tmp_path):
     assert not (tmp_path / "recipe.md").exists()
 
 
+def test_the_map_has_every_module_and_says_what_it_is_for(generator):
+    rows = [line.split(maxsplit=1) for line in generator.module_map().splitlines()[1:-1]]
+    files = [path for path in generator.SOURCE.rglob("*.py") if "corpus_tasks" not in path.parts]
+    modules = [path.name for path in files if path.name not in ("__init__.py", "__main__.py")]
+    parents = [path.parent for path in files if path.name == "__init__.py" and path.parent != generator.SOURCE]
+    assert sorted(name for name, *_ in rows) == sorted([*modules, *(f"{parent.name}/" for parent in parents)])
+    assert all(text and text[0].endswith(".") for _, *text in rows)
+    assert all(f" {name}" not in generator.module_map(1) for name in ("loop.py", "prompts.py"))
+
+
+def test_check_notices_a_stale_map_and_a_page_without_marks(generator, tmp_path):
+    page = tmp_path / "architecture.md"
+    page.write_text(f"Before.\n{generator.START}old{generator.END}\nAfter.\n")
+    assert "architecture.md" in check("--folder", tmp_path).stderr
+    subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True)
+    assert page.read_text() == f"Before.\n{generator.START}{generator.module_map()}{generator.END}\nAfter.\n"
+    assert check("--folder", tmp_path).returncode == 0
+    page.write_text("No marks.\n")
+    assert "has not the marks of a map" in check("--folder", tmp_path).stderr
+
+
 def test_every_key_and_command_has_its_place(generator):
     recipe = generator.recipe_page()
     assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields(Recipe))

@@ -1,1 +1,1 @@
-"""Training of experts and gates. Needs torch."""
+"""Training: one loop for experts, gates, both together, baselines and rewards. Needs torch."""
