@@ -7,6 +7,7 @@ import pytest
 
 from moesaic import workspace as artifacts
 from moesaic.errors import CheckpointError, RecipeError, SpaceError
+from moesaic.files import file_digest
 from moesaic.workspace import MANIFEST, Workspace, hardware, versions
 
 
@@ -124,6 +125,37 @@ def test_a_stage_whose_file_is_gone_or_short_is_not_finished(tmp_path, damage):
     path = workspace.path("data") / "file.txt"
     path.unlink() if damage == "delete" else path.write_text("hel")
     assert not workspace.is_done("data", "d1")
+
+
+def test_damage_that_keeps_the_size_is_found(tmp_path):
+    workspace = Workspace(tmp_path)
+    make(workspace)
+    assert workspace.manifest("data")["sha256"] == {"file.txt": file_digest(workspace.path("data") / "file.txt")}
+    workspace.verify("data")
+    (workspace.path("data") / "file.txt").write_text("hellp")
+    assert workspace.is_done("data", "d1")  # sizes are all that is looked at to skip a stage
+    with pytest.raises(CheckpointError, match=r"file\.txt does not hold the bytes that the stage data wrote"):
+        workspace.verify("data")
+
+
+def test_a_stage_of_an_earlier_moesaic_is_not_finished(tmp_path):
+    workspace = Workspace(tmp_path)
+    make(workspace)
+    manifest = json.loads((workspace.path("data") / MANIFEST).read_text())
+    del manifest["sha256"]
+    (workspace.path("data") / MANIFEST).write_text(json.dumps(manifest))
+    assert not workspace.is_done("data", "d1")
+
+
+def test_a_look_at_a_stage_publishes_nothing(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    monkeypatch.setattr(artifacts, "_publish", lambda *_: None)
+    make(workspace)
+    monkeypatch.undo()
+    assert workspace.matches("data", "d1")
+    assert not workspace.path("data").exists()
+    assert workspace.is_done("data", "d1")
+    assert workspace.path("data").exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"files": 3}'])

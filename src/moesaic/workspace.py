@@ -73,13 +73,33 @@ class Workspace:
         return _whole_manifest(self.path(name))
 
     def is_done(self, name: str, digest: str) -> bool:
-        """True when the stage was finished from exactly these inputs and its files are whole."""
-        partial = _partial(self.path(name))
-        made = _whole_manifest(partial)
-        if made is not None and made.get("digest") == digest:
-            _publish(partial, self.path(name))  # killed between the manifest and the rename
-        manifest = self.manifest(name)
-        return manifest is not None and manifest.get("digest") == digest
+        """True when the stage was finished from exactly these inputs and its files are there in full.
+
+        One that was killed between its manifest and the rename is published.
+        """
+        if _made_from(_partial(self.path(name)), digest):
+            _publish(_partial(self.path(name)), self.path(name))
+        return _made_from(self.path(name), digest)
+
+    def matches(self, name: str, digest: str) -> bool:
+        """Returns what ``is_done`` would, and changes nothing."""
+        return _made_from(self.path(name), digest) or _made_from(_partial(self.path(name)), digest)
+
+    def verify(self, name: str) -> None:
+        """Reads a finished stage's files and compares them with what was written: sizes do not show a flipped bit.
+
+        Raises:
+            CheckpointError: The stage is not finished, or a file holds other bytes.
+        """
+        self.output_digest(name)
+        folder = self.path(name)
+        manifest = self.manifest(name) or {}
+        for file in manifest["files"]:
+            if file_digest(folder / file) != manifest["sha256"][file]:
+                raise CheckpointError(
+                    f"{folder / file} does not hold the bytes that the stage {name} wrote (its SHA-256 is another): it "
+                    f"was damaged or changed; delete {folder} and run the recipe again to make it anew"
+                )
 
     def output_digest(self, name: str) -> str:
         """Returns a digest of a finished stage's files, for the stages built on it.
@@ -130,6 +150,7 @@ class Workspace:
             "digest": digest,
             "output_digest": digest_of(digests),
             "files": {str(path.relative_to(partial)): path.stat().st_size for path in files},
+            "sha256": digests,
             "seed": seed,
             "seconds": round(seconds, 3),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -150,9 +171,16 @@ def _whole_manifest(folder: Path) -> dict[str, Any] | None:
     manifest = read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
+    if not isinstance(manifest.get("sha256"), dict):
+        return None  # by an earlier moesaic, which did not note what the files held
     files = manifest["files"].items()
     whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
     return manifest if whole else None
+
+
+def _made_from(folder: Path, digest: str) -> bool:
+    manifest = _whole_manifest(folder)
+    return manifest is not None and manifest.get("digest") == digest
 
 
 def _publish(partial: Path, final: Path) -> None:

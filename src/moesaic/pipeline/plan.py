@@ -77,5 +77,5 @@ def print_plan(run: Run) -> None:
     console = Console()
     console.print(table)
     console.print(f"in all {total:,} tokens through the model, and at most {generated:,} generated", highlight=False)
-    for stage in run.stage_names():
-        console.print(f"  {stage}: {'finished' if run.workspace.manifest(stage) else 'to do'}", highlight=False)
+    for stage, why in run.to_do().items():
+        console.print(f"  {stage}: {why}", highlight=False, markup=False, soft_wrap=True)

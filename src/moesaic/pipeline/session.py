@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moesaic.data.examples import Example, read_examples
-from moesaic.errors import DataError, ModelError, RecipeError
-from moesaic.files import digest_of, file_digest, read_json
+from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
+from moesaic.files import digest_of, read_json
 from moesaic.gates import ANCHOR
 from moesaic.languages import suggest
+from moesaic.pipeline.inputs import Inputs, changes, stage_inputs, stages_read
 from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.workspace import Stage, Workspace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from moesaic.data.prompts import EncodedExample, PromptFormat
     from moesaic.execution.problems import Problem
     from moesaic.model.backbone import Base
+    from moesaic.model.base_files import BaseSource
     from moesaic.train.objective import Kept
 
 
@@ -72,6 +74,13 @@ class Session:
         say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
         return base
 
+    @functools.cached_property
+    def base_source(self) -> BaseSource:
+        """The base's files, found; no weights are loaded."""
+        from moesaic.model.base_files import resolve_recorded
+
+        return resolve_recorded(self.recipe.base.model_dump())
+
     def base_spec(self) -> dict[str, Any]:
         """The recipe's ``base`` section for a model folder, with the commit of a hub model as it was found."""
         pinned = self.recipe.base.model_dump(mode="json", exclude_none=True)
@@ -86,11 +95,10 @@ class Session:
         """Prompts of the base's tokenizer."""
         from moesaic.data.prompts import PromptFormat
         from moesaic.model.backbone import load_tokenizer
-        from moesaic.model.base_files import resolve_recorded
 
         if "base" in self.__dict__:
             return PromptFormat(self.base.tokenizer)
-        return PromptFormat(load_tokenizer(resolve_recorded(self.recipe.base.model_dump())))
+        return PromptFormat(load_tokenizer(self.base_source))
 
     def close(self) -> None:
         """Lets the experiment trackers write what they hold back."""
@@ -103,9 +111,7 @@ class Session:
         Raises:
             RecipeError: ``data.max_tokens`` is above the base's context.
         """
-        from moesaic.model.base_files import resolve_recorded
-
-        config = read_json(resolve_recorded(self.recipe.base.model_dump()).path / "config.json")
+        config = read_json(self.base_source.path / "config.json")
         context = int(config["max_position_embeddings"])
         if max_tokens > context:
             raise RecipeError(
@@ -165,40 +171,40 @@ class Session:
         return kept if kept.training else None
 
     @contextmanager
-    def stage(self, name: str, digest: str) -> Iterator[Stage | None]:
-        """Opens a stage, or yields None when it is finished."""
+    def stage(self, name: str) -> Iterator[Stage | None]:
+        """Opens a stage, or yields None when it is finished.
+
+        Raises:
+            CheckpointError: A stage that this one reads is not finished, or one of its files was damaged since.
+            DataError: The data stage has not run.
+        """
+        inputs = stage_inputs(self, name)
+        digest = digest_of(inputs)
         if self.workspace.is_done(name, digest):
             say(f"{name}: finished earlier, skipped")
             yield None
             return
+        for other in stages_read(self.recipe, name):
+            self.workspace.verify(other)
+        if changed := self.changed_inputs(name, inputs):
+            say(f"{name}: made again, since there is another value of: {', '.join(changed)}")
         with self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
+            stage.notes["inputs"] = inputs
             yield stage
         manifest = self.workspace.manifest(name)
         say(f"{name}: done in {manifest['seconds'] if manifest else 0:,.0f} s -> {self.workspace.path(name)}")
 
-    def data_digest(self, *languages: str, splits: tuple[str, ...] = ("train", "validation", "test")) -> str:
-        """Returns a digest of the examples that a stage reads.
+    def is_finished(self, name: str) -> bool:
+        """Says whether a run would skip a stage, as far as the stages before it are what they are now."""
+        try:
+            return self.workspace.matches(name, digest_of(stage_inputs(self, name)))
+        except (CheckpointError, DataError):
+            return False
 
-        Raises:
-            DataError: The data stage has not run, or not for these languages.
-        """
-        folder = self.workspace.path("data")
-        names = languages or self.recipe.data.languages
-        if self.workspace.manifest("data") is None:
-            raise DataError(f"there is no data in {folder}: run moesaic data RECIPE first")
-        missing = [name for name in names if not (folder / name).is_dir()]
-        if missing:
-            raise DataError(
-                f"there is no {', '.join(missing)} in {folder}, which was made before it came to data.languages: "
-                "run moesaic data RECIPE first"
-            )
-        return digest_of(
-            [[name, split, file_digest(folder / name / f"{split}.jsonl")] for name in names for split in splits]
-        )
-
-    def section(self, *names: str) -> dict[str, Any]:
-        """Returns recipe sections and the seed, for a digest."""
-        return self.recipe.model_dump(mode="json", include={*names, "seed"})
+    def changed_inputs(self, name: str, inputs: Inputs) -> list[str]:
+        """Returns the names of the inputs that an earlier result of a stage had other values of."""
+        before = (self.workspace.manifest(name) or {}).get("inputs")
+        return changes(before, inputs) if isinstance(before, dict) else []
 
     def benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
         """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""

@@ -3,7 +3,7 @@
     data -> keep -> experts -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (a digest of recipe sections and input files), and resumes when it was killed. ``keep``, ``reward`` and
+things (``inputs`` says which these are), and resumes when it was killed. ``keep``, ``reward`` and
 ``baselines`` make nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time,
 ``evaluate`` all that needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on
 another.
@@ -18,8 +18,9 @@ from pathlib import Path
 import yaml
 
 from moesaic.errors import CheckpointError, RecipeError
-from moesaic.files import digest_of, link_or_copy, read_json, require_space, write_json
+from moesaic.files import link_or_copy, read_json, require_space, write_json
 from moesaic.gates import ANCHOR
+from moesaic.pipeline.inputs import asks_again, changes, stage_inputs, stages_read
 from moesaic.pipeline.session import Session
 from moesaic.progress import say
 from moesaic.recipe import Recipe
@@ -27,6 +28,9 @@ from moesaic.workspace import Stage
 
 STAGES = ("data", "keep", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
 """Names of the stages, in order."""
+
+_BASELINE = "stage baselines/"
+_FINISHED = "finished"
 
 
 class Run(Session):
@@ -71,13 +75,11 @@ class Run(Session):
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
-        from moesaic.data.extras import input_digest
-        from moesaic.data.prepare import prepare
-
         options = self.recipe.data
-        digest = digest_of([self.section("data", "base"), input_digest(options)])
-        with self.stage("data", digest) as stage:
+        with self.stage("data") as stage:
             if stage is not None:
+                from moesaic.data.prepare import prepare
+
                 self.check_context(options.max_tokens)
                 report = prepare(options, stage.folder, count_tokens=self.prompt.count_tokens)
                 say(report.summary())
@@ -87,25 +89,12 @@ class Run(Session):
         source = self.recipe.data.keep
         if source is None:
             return
-        from moesaic.data.extras import source_files
-
-        options, languages = self.recipe.keep, self.recipe.data.languages
-        answers = digest_of(
-            [
-                self.recipe.base.model_dump(mode="json"),
-                [options.samples, options.temperature, options.max_new_tokens],
-                self.recipe.seed if options.temperature > 0 else None,
-                [source_files(source, languages, "data.keep"), languages],
-            ]
-        )
-        judged = [self.recipe.data.max_tokens, self.recipe.evaluate.allow_code_execution]
-        with self.stage("keep", digest_of([answers, judged])) as stage:
+        with self.stage("keep") as stage:
             if stage is not None:
                 from moesaic.pipeline.keep import ANSWERS, write_kept
 
-                stage.notes["answers_digest"] = answers
-                before = self.workspace.manifest("keep") or {}
-                if before.get("answers_digest") == answers and not (stage.folder / ANSWERS).exists():
+                changed = self.changed_inputs("keep", stage.notes["inputs"])
+                if changed and not any(map(asks_again, changed)) and not (stage.folder / ANSWERS).exists():
                     # Answered on one machine, judged on another: the base is not asked again.
                     shutil.copytree(self.workspace.path("keep") / ANSWERS, stage.folder / ANSWERS)
                 for language, report in write_kept(self, source, stage.folder).items():
@@ -116,29 +105,13 @@ class Run(Session):
                         f"({', '.join(filter(None, [f'{checked} against tests', left_out]))})"
                     )
 
-    def _kept_digest(self, languages: tuple[str, ...] | None = None) -> list[object]:
-        """What a stage that trains on the base's answers depends on; nothing in a recipe without."""
-        if self.recipe.data.keep is None:
-            return []
-        options = self.recipe.keep
-        examples = [[split, self.kept_examples(split, languages)] for split in ("train", "validation")]
-        return [options.loss, options.weight, options.share, digest_of(repr(examples))]
-
     def experts(self) -> None:
         """Trains one LoRA expert per language."""
         for language in self.only or self.recipe.data.languages:
             name = f"experts/{language}"
-            digest = digest_of(
-                [
-                    self.section("base", "experts"),
-                    language,
-                    self.data_digest(language, splits=("train", "validation")),
-                    *(self._kept_digest((language,)) if self.recipe.experts.keep else []),
-                ]
-            )
-            if self.only and self.workspace.is_done(name, digest):
+            if self.only and self.is_finished(name):
                 (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
-            with self.stage(name, digest) as stage:
+            with self.stage(name) as stage:
                 if stage is not None:
                     self._train_expert(language, stage)
 
@@ -162,15 +135,7 @@ class Run(Session):
     def compose(self) -> None:
         """Puts the experts side by side and fits the initial gates."""
         options = self.recipe.gate
-        digest = digest_of(
-            [
-                {key: getattr(options, key) for key in ("kind", "top_k", "anchor", "init", "init_programs")},
-                [self.workspace.output_digest(f"experts/{name}") for name in self.recipe.data.languages],
-                self.data_digest(splits=("train",)),
-                *(self._kept_digest() if options.anchor else []),
-            ]
-        )
-        with self.stage("compose", digest) as stage:
+        with self.stage("compose") as stage:
             if stage is None:
                 return
             from moesaic.train.composition import compose_folder
@@ -198,15 +163,7 @@ class Run(Session):
 
     def gate(self) -> None:
         """Trains the gates, then gates and experts together."""
-        digest = digest_of(
-            [
-                self.section("gate"),
-                self.workspace.output_digest("compose"),
-                self.data_digest(splits=("train", "validation")),
-                *self._kept_digest(),
-            ]
-        )
-        with self.stage("gate", digest) as stage:
+        with self.stage("gate") as stage:
             if stage is None:
                 return
             shared = self.recipe.gate.shared_rank > 0
@@ -255,14 +212,7 @@ class Run(Session):
         """Trains experts and gates on the model's own programs, when the recipe wants rounds of that."""
         if self.recipe.reward.rounds == 0:
             return
-        digest = digest_of(
-            [
-                self.section("reward"),
-                self.workspace.output_digest("gate"),
-                self.data_digest(splits=("train", "validation")),
-            ]
-        )
-        with self.stage("reward", digest) as stage:
+        with self.stage("reward") as stage:
             if stage is not None:
                 self._train_reward(stage)
 
@@ -305,20 +255,7 @@ class Run(Session):
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
         for name in self.recipe.compare:
-            # From the data alone: a retrained expert changes nothing about it.
-            trained = name in ("dense_lora", "dense_lora_keep")
-            used = [f"experts/{language}" for language in (() if trained else self.recipe.data.languages)]
-            used += ["gate"] if name == "moe_gates" else []
-            digest = digest_of(
-                [
-                    name,
-                    self.section("base", "experts", "gate"),
-                    [self.workspace.output_digest(stage) for stage in used],
-                    self.data_digest(splits=("train", "validation")),
-                    *(self._kept_digest() if trained else []),  # its budget counts them, too
-                ]
-            )
-            with self.stage(f"baselines/{name}", digest) as stage:
+            with self.stage(f"baselines/{name}") as stage:
                 if stage is not None:
                     from moesaic.train.baselines import make_baseline
 
@@ -337,18 +274,8 @@ class Run(Session):
 
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
-        models = ["compose", "gate", *(["reward"] if self.recipe.reward.rounds > 0 else [])]
-        common = digest_of(
-            [
-                self.section("predict"),
-                *(self.workspace.output_digest(name) for name in models),
-                self.data_digest(splits=(self.recipe.predict.split,)),
-            ]
-        )
-        baselines = {name: self.workspace.output_digest(f"baselines/{name}") for name in self.recipe.compare}
-        with self.stage("predict", digest_of([common, baselines])) as stage:
+        with self.stage("predict") as stage:
             if stage is not None:
-                stage.notes |= {"common_digest": common, "baselines": baselines}
                 self._take_over(stage)
                 from moesaic.pipeline.predict import measure_systems
 
@@ -356,11 +283,14 @@ class Run(Session):
 
     def _take_over(self, stage: Stage) -> None:
         """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time."""
-        before = self.workspace.manifest("predict") or {}
-        if before.get("common_digest") != stage.notes["common_digest"]:
+        before, now = self.workspace.manifest("predict"), stage.notes["inputs"]
+        if before is None:
             return
-        now = stage.notes["baselines"]
-        changed = {name for name, digest in before["baselines"].items() if digest != now.get(name)}
+        changed = set()
+        for name in changes(before.get("inputs", {}), now):
+            if name != "compare" and not name.startswith(_BASELINE):
+                return
+            changed.add(name.removeprefix(_BASELINE))
         for path in map(Path, before["files"]):
             if changed.isdisjoint((*path.parts, path.stem)) and not (stage.folder / path).exists():
                 (stage.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -371,8 +301,7 @@ class Run(Session):
         options = self.recipe.evaluate
         if self.workspace.manifest("predict") is None:
             raise CheckpointError(f"no predictions in {self.workspace.root}: run moesaic predict RECIPE first")
-        digest = digest_of([self.section("evaluate"), self.workspace.output_digest("predict")])
-        with self.stage("evaluate", digest) as stage:
+        with self.stage("evaluate") as stage:
             if stage is not None:
                 from moesaic.evaluate.table import build_results
 
@@ -389,6 +318,8 @@ class Run(Session):
         from moesaic.report import write_report
 
         root = self.workspace.root
+        for name in ("evaluate", self.final_model.parent.name):
+            self.workspace.verify(name)
         results = read_json(self.workspace.path("evaluate") / "results.json")
         manifests = {name: self.workspace.manifest(name) for name in self.stage_names()}
         trained = manifests["gate"] or {}
@@ -423,3 +354,20 @@ class Run(Session):
             and not (stage == "keep" and self.recipe.data.keep is None)
             for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])
         ]
+
+    def to_do(self) -> dict[str, str]:
+        """Returns what a run would do now: every stage, in order -> ``finished``, or ``to do`` and why.
+
+        It changes nothing. A stage behind one that is to be done may still be skipped, if that one comes out the same.
+        """
+        found: dict[str, str] = {}
+        for name in self.stage_names():
+            waits = [other for other in stages_read(self.recipe, name) if found[other] != _FINISHED]
+            if waits:
+                found[name] = f"to do, after {', '.join(waits)}"
+            elif self.is_finished(name):
+                found[name] = _FINISHED
+            else:
+                changed = self.changed_inputs(name, stage_inputs(self, name))
+                found[name] = f"to do, changed: {', '.join(changed)}" if changed else "to do"
+        return found | {"report": "to do, each time"}

@@ -1,0 +1,320 @@
+"""What each stage is made from, in one place: recipe keys, files by their content, finished stages, tools.
+
+A stage is skipped when its folder was made from exactly the same things, and a killed one resumes when they are still
+the same. So a thing that can change a result must be named here, and a key that changes none must not: it may be set
+to another value at any time, and costs nothing that is done.
+
+``READ_BY`` has a row for every key of a recipe. Its stages are those that read the key themselves: a stage that sees a
+key only through the files of an earlier one is made again when these files change, and not before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from moesaic.data.extras import input_digest, source_files
+from moesaic.errors import DataError, ToolchainError
+from moesaic.files import digest_of, file_digest
+from moesaic.parsing import grammar_versions
+from moesaic.recipe import Recipe
+
+if TYPE_CHECKING:
+    from moesaic.execution.problems import Problem
+    from moesaic.pipeline.session import Session
+
+Inputs = dict[str, Any]
+"""Name of an input, in words -> its value, or the digest of its content."""
+
+_OPTIMISATION: Final = (
+    "learning_rate", "weight_decay", "warmup_fraction", "row_tokens", "accumulation", "clip_norm", "evaluations",
+    "patience",
+)  # fmt: skip
+
+
+_SANDBOX: Final = "the sandbox"
+_TOOLS: Final = "tools of "
+_DENSE: Final = ("dense_lora", "dense_lora_keep")
+
+
+def _keys(section: str, names: Iterable[str], *stages: str) -> dict[str, tuple[str, ...]]:
+    return {f"{section}.{name}": stages for name in names}
+
+
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "seed": ("experts", "compose", "gate", "reward", "baselines", "predict"),
+    "compare": ("predict",),
+    # Names and number formats of the base; its files count by their content.
+    "base.model": ("experts", "compose", "gate", "reward", "baselines"),
+    "base.dtype": ("keep", "experts", "compose", "gate", "reward", "baselines", "predict"),
+    "base.quantize": ("keep", "experts", "compose", "gate", "reward", "baselines", "predict"),
+    "data.languages": ("data", "keep", "compose", "gate", "reward", "baselines", "predict", "evaluate"),
+    "data.max_tokens": ("data", "keep", "reward"),
+    "data.keep": ("keep",),
+    **_keys("data", ("source", "revision", "extra", "train_limit", "validation_limit", "test_limit"), "data"),
+    **_keys("data", ("validation_fraction", "test_fraction"), "data"),
+    **_keys("keep", ("samples", "temperature", "max_new_tokens"), "keep"),
+    **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "baselines"),
+    **_keys("experts", _OPTIMISATION, "experts", "baselines"),
+    **_keys("experts", ("rank", "alpha", "dropout", "targets", "epochs", "max_steps", "keep"), "experts", "baselines"),
+    **_keys("gate", ("kind", "top_k", "anchor", "init", "init_programs"), "compose", "gate", "baselines"),
+    **_keys("gate", _OPTIMISATION, "gate", "baselines"),
+    **_keys("gate", ("gate_steps", "joint_epochs", "joint_learning_rate", "shared_rank"), "gate", "baselines"),
+    **_keys("gate", ("load_balance", "importance", "load", "z_loss", "language"), "gate", "baselines"),
+    "reward.rounds": ("reward", "predict"),
+    **_keys("reward", ("prompts", "samples", "steps", "temperature", "likelihood", "learning_rate"), "reward"),
+    **_keys("reward", ("clip_norm", "row_tokens", "max_new_tokens", "validation_programs", "evaluations"), "reward"),
+    **_keys("predict", ("split", "limit", "benchmarks"), "predict", "evaluate"),
+    **_keys("predict", ("cross_table", "max_new_tokens", "temperature", "top_p"), "predict"),
+    **_keys("evaluate", ("metrics", "bootstrap_samples"), "evaluate"),
+    **_keys("evaluate", ("allow_code_execution", "sandbox"), "keep", "evaluate"),
+}
+"""Key of the recipe -> the stages that read it themselves."""
+
+_MEMORY: Final = "trades memory for time: the same numbers, up to rounding"
+_COMPILED: Final = "the same equations, compiled: the same numbers, up to rounding"
+_TOGETHER: Final = "how many are computed together: each by itself comes out the same"
+_WHEN: Final = "when a checkpoint is written, from which the run goes on with the same bits"
+
+NEUTRAL: Final[Mapping[str, str]] = {
+    "name": "where results are written",
+    "output": "where results are written",
+    "trackers": "who is told",
+    "base.sha256": "what the base is checked against; its content counts",
+    "base.revision": "which commit is looked up; its content counts",
+    **dict.fromkeys((f"{section}.checkpoint_minutes" for section in ("experts", "gate", "reward")), _WHEN),
+    **dict.fromkeys(("experts.gradient_checkpointing", "gate.gradient_checkpointing"), _MEMORY),
+    "gate.selective_checkpointing": _MEMORY,
+    **dict.fromkeys((f"{section}.compile" for section in ("experts", "gate", "reward", "predict")), _COMPILED),
+    **dict.fromkeys(("reward.batch_size", "predict.batch_size", "predict.row_tokens"), _TOGETHER),
+    **dict.fromkeys(("reward.workers", "evaluate.workers"), _TOGETHER),
+}
+"""Key of the recipe -> why it changes no result of any stage."""
+
+_HELD_OUT: Final = "says which problems of a benchmark are held out; the problems themselves count"
+_ANSWERED: Final = "says whether the base has answered; its answers themselves count"
+
+LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
+    ("experts", "data.languages"): "numbers the languages for the gates; an expert has one",
+    ("keep", "seed"): "counts where answers are sampled",
+    **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
+    **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "baselines")},
+}
+"""Stage and key that it looks at without being changed by it -> why."""
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yields the keys of a recipe's tree, dotted, with their values; a mapping from names to paths is one value."""
+    for name, value in tree.items():
+        if isinstance(value, dict) and not prefix:
+            yield from leaves(value, f"{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
+    """Returns the stages whose files a stage reads, in the order of a run."""
+    stage, _, part = name.partition("/")
+    kept = ("keep",) if recipe.data.keep is not None else ()
+    experts = tuple(f"experts/{language}" for language in recipe.data.languages)
+    rewarded = ("reward",) if recipe.reward.rounds > 0 else ()
+    table: dict[str, tuple[str, ...]] = {
+        "data": (),
+        "keep": (),
+        "experts": ("data", *(kept if recipe.experts.keep else ())),
+        "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
+        "gate": ("data", *kept, "compose"),
+        "reward": ("data", "gate"),
+        # A dense adapter is made from data and answers alone: a retrained expert changes nothing about it.
+        "baselines": ("data", *(kept if part in _DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
+        "predict": ("data", "compose", "gate", *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
+        "evaluate": ("data", "predict"),
+    }
+    return table[stage]
+
+
+def stage_inputs(session: Session, name: str) -> Inputs:
+    """Returns everything that a stage is made from.
+
+    Args:
+        session: The recipe and its workspace.
+        name: Name of the stage's folder, ``experts/python`` for instance.
+
+    Raises:
+        CheckpointError: A stage that it reads is not finished.
+        DataError: The data is not there, or a source or benchmark is missing.
+    """
+    stage, _, part = name.partition("/")
+    recipe, workspace = session.recipe, session.workspace
+    others = stages_read(recipe, name)
+    inputs: Inputs = {
+        key: value
+        for key, value in leaves(recipe.model_dump(mode="json"))
+        if stage in READ_BY.get(key, ()) and (stage == "keep" or not key.startswith("keep.") or "keep" in others)
+    }
+    inputs |= _OTHER_INPUTS[stage](session, part)
+    for other in others:
+        if other == "keep":
+            inputs |= _answers(session, *([part] if stage == "experts" else []))
+        elif other != "data":  # stages read parts of it, a language or a split
+            inputs[f"stage {other}"] = workspace.output_digest(other)
+    return inputs
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the inputs that differ."""
+    return [name for name in {**before, **now} if name not in before or name not in now or before[name] != now[name]]
+
+
+def asks_again(name: str) -> bool:
+    """Says whether another value of an input of ``keep`` changes the base's answers, not only how they are judged."""
+    judged = ("data.keep", "data.max_tokens", "evaluate.allow_code_execution", "evaluate.sandbox", _SANDBOX)
+    return name not in judged and not name.startswith(_TOOLS)
+
+
+def _data(session: Session, _: str) -> Inputs:
+    return {
+        "the files of data.source and data.extra": input_digest(session.recipe.data),
+        "tokenizer": _tokenizer(session),
+        "formatters": _packages("black", "ruff", "clang-format", "tree-sitter"),
+    }
+
+
+def _keep(session: Session, _: str) -> Inputs:
+    recipe = session.recipe
+    source = recipe.data.keep or ""
+    inputs: Inputs = {"the files of data.keep": source_files(source, recipe.data.languages, "data.keep")}
+    if recipe.keep.temperature > 0:
+        inputs["seed"] = recipe.seed
+    return inputs | _base(session) | (_tools(recipe) if recipe.evaluate.allow_code_execution else {})
+
+
+def _experts(session: Session, language: str) -> Inputs:
+    return {"language": language} | _base(session) | _examples(session, ("train", "validation"), language)
+
+
+def _trained(session: Session, _: str) -> Inputs:
+    return _base(session) | _examples(session, ("train", "validation"))
+
+
+def _compose(session: Session, _: str) -> Inputs:
+    return _base(session) | _examples(session, ("train",))
+
+
+def _baseline(session: Session, name: str) -> Inputs:
+    return {"baseline": name} | _trained(session, name)
+
+
+def _predict(session: Session, _: str) -> Inputs:
+    # Of a problem the model sees its prompt; what judges the answer is an input of evaluate.
+    prompts = _problems(session, lambda problem: [problem.id, problem.language, problem.prompt])
+    return _base(session) | _examples(session, (session.recipe.predict.split,)) | prompts
+
+
+def _evaluate(session: Session, _: str) -> Inputs:
+    from moesaic.execution.problems import read_problems
+
+    recipe = session.recipe
+    options = recipe.evaluate
+    inputs = _examples(session, (recipe.predict.split,)) | _problems(session, dataclasses.asdict)
+    inputs["metrics' packages"] = _packages("sacrebleu") | grammar_versions()
+    runs_tests = "pass@1" in options.metrics
+    if options.allow_code_execution and recipe.predict.limit != 0 and (runs_tests or recipe.predict.benchmarks):
+        inputs |= _tools(recipe)
+        if runs_tests:
+            corpus = read_problems("corpus", None)
+            inputs["tests of the corpus"] = digest_of(
+                [[dataclasses.asdict(problem) for problem in corpus.get(name, ())] for name in recipe.data.languages]
+            )
+    return inputs
+
+
+_OTHER_INPUTS: Final[Mapping[str, Callable[[Session, str], Inputs]]] = {
+    "data": _data,
+    "keep": _keep,
+    "experts": _experts,
+    "compose": _compose,
+    "gate": _trained,
+    "reward": _trained,
+    "baselines": _baseline,
+    "predict": _predict,
+    "evaluate": _evaluate,
+}
+"""Stage -> what it reads besides keys and other stages."""
+
+
+def _base(session: Session) -> Inputs:
+    return {"weights of the base": session.base_source.digest, "tokenizer": _tokenizer(session)}
+
+
+def _tokenizer(session: Session) -> str:
+    """Digest of the small files of a base: tokenizer, chat template, configuration, stop tokens."""
+    folder = session.base_source.path
+    kinds = {".json", ".jinja", ".model", ".txt"}
+    places = (*folder.glob("*"), *folder.glob("additional_chat_templates/*"))
+    files = [path for path in places if path.suffix in kinds and not path.name.endswith(".index.json")]
+    return digest_of([[str(path.relative_to(folder)), file_digest(path)] for path in sorted(files)])
+
+
+def _examples(session: Session, splits: tuple[str, ...], *languages: str) -> Inputs:
+    folder, names = session.workspace.path("data"), languages or session.recipe.data.languages
+    manifest = session.workspace.manifest("data")
+    if manifest is None:
+        raise DataError(f"there is no data in {folder}: run moesaic data RECIPE first")
+    missing = [name for name in names if not (folder / name).is_dir()]
+    if missing:
+        raise DataError(
+            f"there is no {', '.join(missing)} in {folder}, which was made before it came to data.languages: "
+            "run moesaic data RECIPE first"
+        )
+    digests = manifest["sha256"]
+    return {f"examples {name}/{split}": digests.get(f"{name}/{split}.jsonl") for name in names for split in splits}
+
+
+def _answers(session: Session, *languages: str) -> Inputs:
+    """The base's answers that are trained on; a language may have none."""
+    folder, manifest = session.workspace.path("keep"), session.workspace.manifest("keep")
+    if manifest is None:
+        raise DataError(f"there are no answers of the base in {folder}: run moesaic keep RECIPE first")
+    digests, names = manifest["sha256"], languages or session.recipe.data.languages
+    return {
+        f"answers {name}/{split}": digests.get(f"{name}/{split}.jsonl")
+        for name in names
+        for split in ("train", "validation")
+    }
+
+
+def _problems(session: Session, describe: Callable[[Problem], object]) -> Inputs:
+    return {
+        f"benchmark {benchmark}": digest_of(
+            {language: [describe(problem) for problem in problems] for language, problems in groups.items()}
+        )
+        for benchmark, groups in session.benchmarks().items()
+    }
+
+
+def _tools(recipe: Recipe) -> Inputs:
+    """Compilers, run-times and the sandbox: one that is installed later makes a difference."""
+    from moesaic.execution.isolation import Bubblewrap, RlimitOnly
+    from moesaic.execution.toolchains import find_toolchains
+
+    found, missing = find_toolchains(recipe.data.languages)
+    tools: Inputs = {f"{_TOOLS}{name}": toolchain.versions for name, toolchain in found.items()}
+    tools |= {f"{_TOOLS}{name}": f"missing: {reason}" for name, reason in missing.items()}
+    try:
+        tools[_SANDBOX] = (Bubblewrap if recipe.evaluate.sandbox == "bubblewrap" else RlimitOnly)().name
+    except ToolchainError as error:
+        tools[_SANDBOX] = f"missing: {error}"
+    return tools
+
+
+def _packages(*names: str) -> dict[str, str | None]:
+    def version(name: str) -> str | None:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return None
+
+    return {name: version(name) for name in names}
