@@ -138,13 +138,14 @@ def test_damage_that_keeps_the_size_is_found(tmp_path):
         workspace.verify("data")
 
 
-def test_a_stage_of_an_earlier_moesaic_is_not_finished(tmp_path):
+def test_a_stage_of_an_earlier_moesaic_is_not_taken_over(tmp_path):
     workspace = Workspace(tmp_path)
     make(workspace)
     manifest = json.loads((workspace.path("data") / MANIFEST).read_text())
     del manifest["sha256"]
     (workspace.path("data") / MANIFEST).write_text(json.dumps(manifest))
-    assert not workspace.is_done("data", "d1")
+    with pytest.raises(CheckpointError, match="earlier moesaic"):
+        workspace.verify("data")
 
 
 def test_a_look_at_a_stage_publishes_nothing(tmp_path, monkeypatch):

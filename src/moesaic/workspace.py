@@ -94,8 +94,14 @@ class Workspace:
         self.output_digest(name)
         folder = self.path(name)
         manifest = self.manifest(name) or {}
+        known = manifest.get("sha256")
+        if known is None:
+            raise CheckpointError(
+                f"{folder} was made by an earlier moesaic, which did not note what its files hold: delete it and run the "
+                "recipe again"
+            )
         for file in manifest["files"]:
-            if file_digest(folder / file) != manifest["sha256"][file]:
+            if file_digest(folder / file) != known.get(file):
                 raise CheckpointError(
                     f"{folder / file} does not hold the bytes that the stage {name} wrote (its SHA-256 is another): it "
                     f"was damaged or changed; delete {folder} and run the recipe again to make it anew"
@@ -171,8 +177,6 @@ def _whole_manifest(folder: Path) -> dict[str, Any] | None:
     manifest = read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
-    if not isinstance(manifest.get("sha256"), dict):
-        return None  # by an earlier moesaic, which did not note what the files held
     files = manifest["files"].items()
     whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
     return manifest if whole else None

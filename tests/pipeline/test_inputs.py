@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_pipeline import REWARD, write_recipe
+from test_keep import answering, write_tasks
 
 from moesaic.errors import CheckpointError
 from moesaic.files import digest_of, read_json
@@ -21,10 +21,22 @@ from moesaic.recipe import Recipe, load_recipe
 from moesaic.recipe.sections import Section
 from moesaic.workspace import Stage
 from pico import pico_base
+from test_pipeline import REWARD, write_recipe
 
-FOLDERS = ("data", "experts/python", "compose", "gate", "reward", "baselines/arrow", "predict", "evaluate")
+FOLDERS = (
+    "data",
+    "keep",
+    "experts/python",
+    "compose",
+    "gate",
+    "reward",
+    "baselines/dense_lora_keep",
+    "predict",
+    "evaluate",
+)
 SETTINGS = (
-    *REWARD, "compare=[arrow, dense_lora]", "experts.max_steps=1", "gate.gate_steps=1", "gate.joint_epochs=0.1",
+    *REWARD, "compare=[arrow, dense_lora_keep, moe_gates]", "experts.max_steps=1", "experts.keep=true",
+    "gate.anchor=true", "keep.max_new_tokens=64", "gate.gate_steps=1", "gate.joint_epochs=0.1",
     "evaluate.metrics=[parse_share, codebleu]",
 )  # fmt: skip
 
@@ -65,7 +77,11 @@ def watched(tmp_path_factory) -> tuple[Path, dict[str, set[str]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Section, "__getattribute__", watching)
-        Watched(load_recipe(write_recipe(folder), SETTINGS))()
+        answering(patch)
+        recipe = write_recipe(folder, more="keep: {weight: 0.5}\n")
+        write_tasks(folder / "tasks")
+        recipe.write_text(recipe.read_text().replace("data: {", f"data: {{keep: {folder / 'tasks'}, "))
+        Watched(load_recipe(recipe, SETTINGS))()
     return folder, seen
 
 
@@ -96,7 +112,7 @@ OTHER_VALUES: dict[str, Any] = {
     "data.train_limit": 5, "data.validation_limit": 5, "data.test_limit": 5, "experts.targets": "all",
     "experts.patience": 3, "gate.kind": "softmax", "gate.init": "zero", "gate.patience": 3,
     "predict.split": "validation", "predict.limit": 2, "evaluate.metrics": ["bleu"], "evaluate.sandbox": "rlimit",
-    "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "gate.anchor": True, "predict.top_p": 0.5,
+    "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "keep.loss": "kl", "predict.top_p": 0.5,
     "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5,
 }  # fmt: skip
 
@@ -132,7 +148,7 @@ def other_value(key: str, value: Any) -> Any:
     raise AssertionError(f"give OTHER_VALUES another value of {key}")
 
 
-BY_CONTENT = ("base.model", "base.sha256", "base.revision", "data.source", "data.revision", "data.extra",
+BY_CONTENT = ("data.keep", "base.model", "base.sha256", "base.revision", "data.source", "data.revision", "data.extra",
               "predict.benchmarks", "name", "output", "trackers")  # fmt: skip
 
 
@@ -141,7 +157,7 @@ def test_a_key_makes_the_stages_that_read_it_again_and_no_other(digests, key):
     tree, of = digests
     section, _, name = key.rpartition(".")
     value = (tree[section] if section else tree)[name]
-    more = {"gate.kind": "noisy_top_k"} if key == "gate.load" else {}
+    more = {"gate.load": {"gate.kind": "noisy_top_k"}, "keep.samples": {"keep.temperature": 0.5}}.get(key, {})
     before, after = of(more), of(more | {key: other_value(key, value)})
     made_again = {name.partition("/")[0] for name in FOLDERS if before[name] != after[name]}
     assert made_again == set(READ_BY.get(key, ()))
@@ -180,7 +196,7 @@ def copied(watched, tmp_path) -> Path:
 
 def test_other_weights_in_the_same_folder_train_everything_again(copied):
     pico_base(copied.parent / "base", seed=1, max_position_embeddings=1024)
-    assert made_again(copied) >= {"experts/python", "compose", "gate", "reward", "baselines/dense_lora", "predict"}
+    assert made_again(copied) >= {"experts/python", "compose", "gate", "reward", "baselines/dense_lora_keep", "predict"}
     assert "data" not in made_again(copied)  # its tokenizer is the same
 
 
@@ -209,7 +225,7 @@ def test_a_tool_that_is_installed_later_is_used(copied, monkeypatch):
     from moesaic.execution import toolchains
 
     monkeypatch.setattr(toolchains, "find_toolchains", lambda names: ({}, dict.fromkeys(names, "not on PATH")))
-    assert made_again(copied) == {"evaluate"}
+    assert made_again(copied) == {"keep", "evaluate"}
 
 
 @pytest.mark.parametrize("stage", ["experts/python", "gate"])

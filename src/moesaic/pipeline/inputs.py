@@ -98,6 +98,7 @@ _ANSWERED: Final = "says whether the base has answered; its answers themselves c
 
 LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
     ("experts", "data.languages"): "numbers the languages for the gates; an expert has one",
+    **{(stage, "base.model"): "says where the base is; its content counts" for stage in ("data", "keep", "predict")},
     ("keep", "seed"): "counts where answers are sampled",
     **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
     **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "baselines")},
@@ -269,7 +270,7 @@ def _examples(session: Session, splits: tuple[str, ...], *languages: str) -> Inp
             f"there is no {', '.join(missing)} in {folder}, which was made before it came to data.languages: "
             "run moesaic data RECIPE first"
         )
-    digests = manifest["sha256"]
+    digests = manifest.get("sha256", {})
     return {f"examples {name}/{split}": digests.get(f"{name}/{split}.jsonl") for name in names for split in splits}
 
 
@@ -278,7 +279,7 @@ def _answers(session: Session, *languages: str) -> Inputs:
     folder, manifest = session.workspace.path("keep"), session.workspace.manifest("keep")
     if manifest is None:
         raise DataError(f"there are no answers of the base in {folder}: run moesaic keep RECIPE first")
-    digests, names = manifest["sha256"], languages or session.recipe.data.languages
+    digests, names = manifest.get("sha256", {}), languages or session.recipe.data.languages
     return {
         f"answers {name}/{split}": digests.get(f"{name}/{split}.jsonl")
         for name in names
