@@ -404,7 +404,7 @@ def test_generation_imports_no_training_and_no_formatter_before_the_first_token(
         f"model = moesaic.load({str(made.folder)!r}, 'cpu')\n"
         "seen = []\n"
         "def first(count):\n"
-        "    seen.extend(name for name in sys.modules if name.split('.')[0] in ('peft', 'black', 'clang_format',"
+        "    seen.extend(name for name in sys.modules if name.split('.')[0] in ('peft', 'ruff', 'clang_format',"
         " 'datasets', 'sacrebleu', 'gguf') or name.startswith(('moesaic.train', 'moesaic.data.formatting')))\n"
         "model.generate('Sum of two numbers', language='python', max_new_tokens=1, on_token=first)\n"
         "print(seen)\n"

@@ -38,7 +38,7 @@ class Language:
         xlcost_name: Folder and file prefix in the upstream XLCoST_data release.
         hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``.
         grammar: Import name of the tree-sitter grammar package and the function that returns the language.
-        formatter: ``black``, a clang-format ``--assume-filename`` extension, or ``layout`` (built-in line breaker).
+        formatter: ``ruff``, ``clang-format``, or ``layout`` (built-in line breaker).
         source_file: File name a program is stored under to be compiled or run.
         compile: Command that compiles it (``{source}``, ``{folder}`` are filled in), or None.
         run: Command that runs it.
@@ -62,7 +62,7 @@ _ROWS = (
     Language(
         name="python", title="Python", extension="py", aliases=("py", "python3"), fence="python",
         xlcost_name="Python", hub_config="Python-program-level", grammar=("tree_sitter_python", "language"),
-        formatter="black", source_file="main.py", compile=None, run=("python3", "{source}"),
+        formatter="ruff", source_file="main.py", compile=None, run=("python3", "{source}"),
     ),
     Language(
         name="java", title="Java", extension="java", aliases=(), fence="java",

@@ -102,8 +102,8 @@ def parses(source: str, language: str | Language) -> bool:
     return bool(source.strip()) and not parse(source, language).root_node.has_error
 
 
-def walk(tree: Tree) -> Iterator[Node]:
-    """Yields every node in pre-order (parents first, children from left to right), without recursion."""
+def walk(tree: Tree | Node) -> Iterator[Node]:
+    """Yields a node or tree in pre-order (parents first, children from left to right), without recursion."""
     cursor = tree.walk()
     while True:
         node = cursor.node

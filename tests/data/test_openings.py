@@ -42,7 +42,7 @@ def test_a_program_that_was_formatted_already_keeps_its_opening():
 def test_an_opening_that_got_other_tokens_is_not_guessed():
     opening = f"def f({', '.join(f'parameter_{n}' for n in range(9))}):\n"
     formatted = format_source(f"{opening}    return 1\n", "python")
-    assert "parameter_8,\n)" in formatted  # black ends a list of lines with a comma
+    assert "parameter_8,\n)" in formatted  # ruff ends a list of lines with a comma
     assert find_opening(opening, f"{opening}    return 1\n", formatted, "python") is None
 
 

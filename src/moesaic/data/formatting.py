@@ -1,7 +1,8 @@
-"""Formats source: black for Python, clang-format for the C family, a small line breaker for the rest.
+"""Formats source: ruff for Python, clang-format for the C family, a small line breaker for the rest.
 
-A formatter that refuses one program must not lose the others: that program keeps the layout it came with. Starting
-clang-format costs about ten times what it takes to format a program, so programs go to it by the batch.
+A formatter that refuses one program must not lose the others: that program keeps the layout it came with, and so does
+one that the formatter changed in anything but its layout (``same_program``). Starting a formatter costs about ten times
+what it takes to format a program, so programs go to it by the batch.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from moesaic.data.same_program import is_same_program
 from moesaic.errors import ToolchainError
 from moesaic.languages import Language, get_language
+from moesaic.parsing import encode
 
 BATCH_PROGRAMS = 64
 TIMEOUT_SECONDS = 60
@@ -23,9 +27,10 @@ CLANG_FORMAT_STYLE = (
     "{BasedOnStyle: Google, IndentWidth: 4, AccessModifierOffset: -4, ColumnLimit: 100, SortIncludes: Never,"
     " AllowShortFunctionsOnASingleLine: None, AllowShortIfStatementsOnASingleLine: Never,"
     " AllowShortLoopsOnASingleLine: false, DerivePointerAlignment: false, PointerAlignment: Left,"
-    " JavaScriptQuotes: Leave, SeparateDefinitionBlocks: Always, MaxEmptyLinesToKeep: 1}"
+    " JavaScriptQuotes: Leave, SeparateDefinitionBlocks: Always, MaxEmptyLinesToKeep: 1, BreakStringLiterals: false,"
+    " SortUsingDeclarations: Never}"
 )
-"""Google's style with four spaces: what most programs of the kind look like."""
+"""Google's style with four spaces: what most programs of the kind look like. It adds, breaks and sorts no tokens."""
 
 _MAX_INDENTATION = 100  # more blocks in one another Python does not read; an indentation each is quadratic text
 _LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'")
@@ -58,15 +63,13 @@ def format_many(sources: Sequence[str], language: str, workers: int = 1) -> list
     """
     row = get_language(language)
     batches = [list(sources[start : start + BATCH_PROGRAMS]) for start in range(0, len(sources), BATCH_PROGRAMS)]
-    if row.formatter == "black":
-        formatted = _map_processes(batches, workers)
-    elif row.formatter == "clang-format":
-        executable = _clang_format()
-        with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-            formatted = list(pool.map(lambda batch: _format_clang(executable, batch, row), batches))
+    format_batch = partial(_format_batch, _command(row), row)
+    if workers > 1 and len(batches) > 1:
+        with ProcessPoolExecutor(max_workers=workers) as pool:
+            formatted = list(pool.map(format_batch, batches))
     else:
-        formatted = batches
-    return [source.strip("\n") + "\n" for batch in formatted for source in batch]
+        formatted = [format_batch(batch) for batch in batches]
+    return [source for batch in formatted for source in batch]
 
 
 def indentation(depth: int) -> str:
@@ -132,54 +135,55 @@ def _join_tokens(text: str) -> str:
     return re.sub(r"\b(?!if|for|foreach|while|switch|catch|return|echo|print|and|or|elseif\b)(\w+) \(", r"\1(", text)
 
 
-def _map_processes(batches: list[list[str]], workers: int) -> list[list[str]]:
-    if workers > 1 and len(batches) > 1:
-        with ProcessPoolExecutor(max_workers=workers) as pool:
-            return list(pool.map(_format_black, batches))
-    return [_format_black(batch) for batch in batches]
+def _command(row: Language) -> list[str]:
+    """Returns the command that formats files in place; none for a language without formatter.
 
-
-def _format_black(sources: list[str]) -> list[str]:
-    import black  # loads for 0.2 s, and only Python programs need it
-
-    mode = black.Mode()
-    formatted = []
-    for source in sources:
-        try:
-            formatted.append(black.format_str(source, mode=mode))
-        except Exception:  # black raises its own errors, blib2to3's and RecursionError for what it cannot read
-            formatted.append(source)
-    return formatted
-
-
-def _clang_format() -> str:
+    Raises:
+        ToolchainError: The formatter is not installed.
+    """
+    if row.formatter == "layout":
+        return []
     try:
+        if row.formatter == "ruff":
+            import ruff
+
+            options = ["--isolated", "--no-cache", "--quiet", "--line-length=88", "--target-version=py311"]
+            return [ruff.find_ruff_bin(), "format", *options]
         import clang_format
-    except ImportError as error:
-        raise ToolchainError("clang-format is not installed: pip install clang-format") from error
-    return str(clang_format.get_executable("clang-format"))
+
+        return [str(clang_format.get_executable("clang-format")), "-i", f"--style={CLANG_FORMAT_STYLE}"]
+    except (ImportError, FileNotFoundError) as error:
+        raise ToolchainError(f"{row.formatter} is not installed: pip install {row.formatter}") from error
 
 
-def _format_clang(executable: str, sources: list[str], language: Language) -> list[str]:
-    """Formats a batch in place in a temporary folder; a file that clang-format refuses stays as it was."""
+def _format_batch(command: list[str], row: Language, sources: list[str]) -> list[str]:
+    """Formats a batch in place in a temporary folder; a program that is refused, or changed, stays as it was."""
+    sources = [source.strip("\n") + "\n" for source in sources]
+    if not command:
+        return sources
     with tempfile.TemporaryDirectory(prefix="moesaic-format-") as folder:
-        paths = [Path(folder, f"{number}.{language.extension}") for number in range(len(sources))]
+        paths = [Path(folder, f"{number}.{row.extension}") for number in range(len(sources))]
         for path, source in zip(paths, sources, strict=True):
-            path.write_text(source, encoding="utf-8", newline="\n")
-        command = [executable, "-i", f"--style={CLANG_FORMAT_STYLE}"]
-        for _ in range(2):  # the empty lines between definitions are right only the second time
-            if not _succeeds([*command, *map(str, paths)]):
+            path.write_bytes(encode(source))
+        # clang-format gets the empty lines between definitions right only the second time.
+        for _ in range(1 if row.formatter == "ruff" else 2):
+            # ruff formats the others when it refuses some; after clang-format failed, others may be damaged.
+            if not _succeeds([*command, *map(str, paths)]) and row.formatter != "ruff":
                 _format_one_by_one(command, paths, sources)
                 break
-        return [path.read_text(encoding="utf-8") for path in paths]
+        formatted = [path.read_bytes().decode(errors="replace").strip("\n") + "\n" for path in paths]
+    return [
+        after if is_same_program(before, after, row) else before
+        for before, after in zip(sources, formatted, strict=True)
+    ]
 
 
 def _format_one_by_one(command: list[str], paths: Sequence[Path], sources: Sequence[str]) -> None:
     """Formats what can be formatted after a batch failed; one bad file may have ended the run, or damaged others."""
     for path, source in zip(paths, sources, strict=True):
-        path.write_text(source, encoding="utf-8", newline="\n")
+        path.write_bytes(encode(source))
         if not (_succeeds([*command, str(path)]) and _succeeds([*command, str(path)])):
-            path.write_text(source, encoding="utf-8", newline="\n")
+            path.write_bytes(encode(source))
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -198,9 +198,6 @@ def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_
         is_stream = is_token_stream(example.code)
         text = clean_description(example.text, language) if is_stream else example.text.strip()
         parses_raw = reads(example.code, language)
-        if parses_raw and not is_stream and not reads(code, language):
-            # clang-format joins lines of JavaScript that do without semicolons: "let a = [] let b = 1".
-            code = example.code.strip("\n") + "\n"
         opening = ""
         if example.opening:
             found = find_opening(example.opening, example.code, code, language)
