@@ -8,7 +8,6 @@ program, tests and time limit are the same: a stopped run goes on where it stopp
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,12 @@ from typing import Any
 
 from moesaic import __version__
 from moesaic.errors import DataError
+from moesaic.execution.judges import find_judge, find_toolchains
 from moesaic.execution.pass_at_k import pass_at_k_over_problems
 from moesaic.execution.problems import Problem, read_language
 from moesaic.execution.rows import Row, append_row, known_rows
 from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, Status
-from moesaic.execution.toolchains import find_toolchains
+from moesaic.execution.toolchains import Toolchain
 from moesaic.files import read_json_lines, text_digest
 from moesaic.languages import get_language
 from moesaic.progress import Bar
@@ -120,14 +120,13 @@ class _Task:
 
     def digest(self, wall_seconds: float) -> str:
         cases = [[case.input, case.output] for case in self.problem.cases]
-        text = json.dumps([__version__, self.problem.language, self.source, cases, wall_seconds])
+        text = json.dumps([__version__, self.problem.language, self.source, self.problem.test, cases, wall_seconds])
         return text_digest(text)[:16]
 
 
 def grade(problem: Problem, source: str, sandbox: Sandbox) -> ExecutionResult:
-    """Judges one source text, made by ``problem.complete`` or ``problem.wrap``; cases stop at the first that fails."""
-    marker = secrets.token_hex(8) if problem.test else ""
-    with sandbox.build(Program(problem.language, source, marker)) as build:
+    """Judges one program, made by ``problem.complete`` or ``problem.wrap``; cases stop at the first that fails."""
+    with sandbox.build(Program(problem.language, source, problem.test, problem.defined)) as build:
         if not problem.cases:
             return sandbox.execute(build)
         for number, case in enumerate(problem.cases, 1):
@@ -169,7 +168,7 @@ def execute(
     tasks = _gold_tasks(problems) if completions is None else _completion_tasks(problems, completions)
     if not any(tasks.values()):
         raise DataError(f"no problem of {benchmark} has a solution to grade: give a file of completions")
-    toolchains, missing = find_toolchains(tasks)
+    toolchains, missing = _find_toolchains(tasks)
     results = []
     for language, language_tasks in tasks.items():
         without_solution = sum(problem.solution is None for problem in problems[language]) if completions is None else 0
@@ -225,13 +224,15 @@ def grade_programs(
             raise DataError(f"a program for problem {key[1]!r} in {key[0]}, which is not among the problems")
         tasks.append(_Task(by_key[key], samples[key], by_key[key].wrap(program["program"])))
         samples[key] += 1
-    _, missing = find_toolchains({task.problem.language for task in tasks})
+    by_language: dict[str, list[_Task]] = {}
+    for task in tasks:
+        by_language.setdefault(task.problem.language, []).append(task)
+    _, missing = _find_toolchains(by_language)
     verdicts = _grade_all(
         "execution", [task for task in tasks if task.problem.language not in missing], sandbox, workers, rows
     )
-    languages = sorted({row.language for row in verdicts})
-    by_language = {language: [row for row in verdicts if row.language == language] for language in languages}
-    return Grading(tuple(verdicts), {name: _estimates(group)[1] for name, group in by_language.items()}, missing)
+    groups = {name: [row for row in verdicts if row.language == name] for name in sorted(by_language)}
+    return Grading(tuple(verdicts), {name: _estimates(group)[1] for name, group in groups.items() if group}, missing)
 
 
 def read_completions(path: Path) -> list[Completion]:
@@ -258,6 +259,16 @@ def read_completions(path: Path) -> list[Completion]:
     if not completions:
         raise DataError(f"{path}: no completions")
     return completions
+
+
+def _find_toolchains(tasks: Mapping[str, Sequence[_Task]]) -> tuple[dict[str, Toolchain], dict[str, str]]:
+    """Finds the tools of the languages; one whose tests could not be judged is missing like one without tools."""
+    found, missing = find_toolchains(tasks)
+    for language in list(found):
+        if not find_judge(language).runs_tests and any(task.problem.test for task in tasks[language]):
+            del found[language]
+            missing[language] = f"{language}: nothing shows that a test ran to its end: give cases of input and output"
+    return found, missing
 
 
 def _gold_tasks(problems: Mapping[str, Sequence[Problem]]) -> dict[str, list[_Task]]:

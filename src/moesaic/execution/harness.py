@@ -1,32 +1,48 @@
-"""What is put around a program so that "it ended with exit code 0" means "its tests ran to their end".
+"""What is put around a program so that "passed" means "its test ran to its end and nothing in it failed".
 
-A completion that calls ``exit(0)``, or a comment that swallows the tests, would otherwise pass. So every program that
-is judged by its own assertions prints a marker, random for each program, after its last test:
+A program and its test share a process, because tests use whatever the program defines. So that the program cannot pass
+without its test:
 
-    Python, JavaScript, PHP   a statement appended to the source
-    Java                      ``harnesses/MoesaicLauncher.java`` calls ``Main.main`` and prints it when that returns
-    C++, C                    ``harnesses/main_marker.c``, linked with ``--wrap=main``, does the same
-    C#                        none: the exit code alone counts
+    a secret     random for each run, comes over standard input; the launcher (``harnesses/<language>``) reads it before
+                 anything of the program is loaded and writes it to standard output after the test. It is in no file,
+                 argument or variable, and the launcher ends the process, whatever timers, pools or handlers are left
+    apart        program and test are parsed apart: nothing that the program leaves open takes up the test
+    the words    of the test mean what they mean without the program: the language's assertions, comparisons and
+                 functions, not the program's of the same name (``*_tests.py``)
 
-In JavaScript ``console.assert`` only prints a warning; ``harnesses/preamble.js`` makes it end the program. Two npm
-packages that benchmarks require are stood in for by a few lines each (``harnesses/modules``).
-
-Not stopped: a program that sets out to forge its verdict. It shares a process with its tests, so it can find the
-marker or change what the tests call.
+Not stopped: a program that searches the memory of its process, or changes the machine code or the objects of the
+launcher while it runs. What is judged by its output has nothing to forge: it is compared outside.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from moesaic.execution import cpp_tests, java_tests, python_tests
+from moesaic.execution.java_compiler import Unit
 from moesaic.execution.supervise import Outcome
 from moesaic.languages import get_language
+from moesaic.parsing import encode, parse, parses, walk
 
-__all__ = ["HARNESSES", "Program", "is_assertion", "is_memory_error", "is_syntax_error", "reason", "write_program"]
+__all__ = [
+    "HARNESSES",
+    "Layout",
+    "Program",
+    "SwallowedTestError",
+    "is_assertion",
+    "is_memory_error",
+    "lay_out_c",
+    "lay_out_java",
+    "lay_out_javascript",
+    "lay_out_php",
+    "lay_out_python",
+    "lay_out_source",
+    "reason",
+    "separated",
+]
 
 HARNESSES = Path(__file__).with_name("harnesses")
 
@@ -46,11 +62,11 @@ _TELLING = re.compile(
     r"\berror: |^(\w+\.)*\w*(Error|Exception)\b|^Exception in thread|what\(\):|: Assertion |Error at "
 )
 _TAIL_BYTES = 8192
-_SYNTAX = {
-    "python": re.compile(r"^(SyntaxError|IndentationError|TabError): ", re.MULTILINE),
-    "javascript": re.compile(r"^SyntaxError: ", re.MULTILINE),
-    "php": re.compile(r"^(PHP )?Parse error: ", re.MULTILINE),
-}
+_JAVA_MAIN = re.compile(r"\bclass\s+Main\b")
+
+
+class SwallowedTestError(Exception):
+    """A program takes up the test that it is joined with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +76,102 @@ class Program:
     Attributes:
         language: Name of its language.
         source: The text.
-        marker: Printed to stdout when the program ran to its end; "" for none. Letters and digits.
+        test: Assertions that it must hold to its end; "" for a program that is judged by its output, or not at all.
+        defined: Names that the problem asks the program to define: in the test they are the program's.
     """
 
     language: str
     source: str
-    marker: str = ""
+    test: str = ""
+    defined: frozenset[str] = frozenset()
 
 
-def write_program(program: Program, folder: Path) -> None:
-    """Stores a program and what its language needs beside it in an empty folder."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is put into a program's folder.
+
+    Attributes:
+        files: Name -> text; what is compiled or run is the language's ``source_file``.
+        stdin: With a test: what the launcher reads after the secret.
+        units: What is compiled together, for Java.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    stdin: str = ""
+    units: tuple[Unit, ...] = ()
+
+
+def separated(program: Program) -> Program:
+    """Returns the program as it is if its test stands alone; else joined with it.
+
+    A test may go on where the program stops, inside a class for example. Then the two can only be one text, which must
+    contain the test's words as they are.
+
+    Raises:
+        SwallowedTestError: In the joined text they are part of a comment or a string.
+    """
+    test = program.test
+    if not test.strip() or _stands_alone(program.language, test):
+        return program
+    joined = f"{program.source}\n{test}"
+    start = len(encode(program.source))
+    words = [
+        node.text
+        for node in walk(parse(joined, program.language))
+        if not node.child_count and node.end_byte > start and node.text
+    ]
+    if b"".join(b"".join(words).split()) != b"".join(encode(test).split()):
+        raise SwallowedTestError("a comment or a string of the program takes up its test")
+    return Program(program.language, joined, "\n", program.defined)
+
+
+def _stands_alone(language: str, test: str) -> bool:
+    if language == "java" and not _JAVA_MAIN.search(test):
+        return False
+    return parses(test, language)
+
+
+def lay_out_source(program: Program, token: str) -> Layout:
+    """Lays out a program that is judged by its output: its source file."""
+    return Layout({get_language(program.language).source_file: program.source})
+
+
+def lay_out_python(program: Program, token: str) -> Layout:
+    """Lays out a Python program; the test is given to ``launch.py``."""
+    test = python_tests.prepare(program.test, program.defined, token)
+    modules = " ".join(python_tests.imported_modules(program.test))
+    return Layout({"main.py": program.source}, f"{token}\n{modules}\n{test}")
+
+
+def lay_out_javascript(program: Program, token: str) -> Layout:
+    """Lays out a JavaScript program; the test is given to ``launch.js``."""
+    return Layout({"main.js": program.source}, f"{' '.join(sorted(program.defined))}\n{program.test}")
+
+
+def lay_out_php(program: Program, token: str) -> Layout:
+    """Lays out a PHP program; the test is given to ``launch.php``."""
+    return Layout({"main.php": program.source}, program.test)
+
+
+def lay_out_java(program: Program, token: str) -> Layout:
+    """Lays out a Java program: units of its own for the launcher and, where there is one, the test."""
+    if not program.test:
+        return Layout(units=(Unit("Main.java", program.source),))
+    launcher = Unit("MoesaicLauncher.java", (HARNESSES / "java" / "MoesaicLauncher.java").read_text(encoding="utf-8"))
+    if not program.test.strip():
+        return Layout(units=(launcher, Unit("Main.java", program.source)))
+    test = java_tests.prepare(program.test, program.source, program.defined)
+    return Layout(units=(launcher, Unit("Program.java", program.source), test))
+
+
+def lay_out_c(program: Program, token: str) -> Layout:
+    """Lays out a C or C++ program: the test includes it."""
     row = get_language(program.language)
-    source = program.source
-    if program.marker and program.language in _APPENDED:
-        source += _APPENDED[program.language].format(marker=json.dumps(f"\n{program.marker}\n"))
-    (folder / row.source_file).write_text(source, encoding="utf-8", errors="replace")
-    if row.name == "javascript":
-        shutil.copy(HARNESSES / "preamble.js", folder)
-        shutil.copytree(HARNESSES / "modules", folder / "node_modules")
-
-
-_APPENDED = {
-    "python": "\n__import__('sys').stdout.write({marker})\n",
-    "javascript": "\n;globalThis.process.stdout.write({marker});\n",
-    "php": "\necho {marker};\n",
-}
+    if not program.test.strip():
+        return Layout({row.source_file: program.source})
+    file = f"program.{row.extension}"
+    test = cpp_tests.join(program.source, program.test, file, row.name, program.defined, token)
+    return Layout({file: program.source, row.source_file: test})
 
 
 def is_assertion(outcome: Outcome) -> bool:
@@ -95,12 +182,6 @@ def is_assertion(outcome: Outcome) -> bool:
 def is_memory_error(outcome: Outcome) -> bool:
     """True when a program was ended by a failed allocation."""
     return bool(_MEMORY.search(_tail(outcome)))
-
-
-def is_syntax_error(program: Program, outcome: Outcome) -> bool:
-    """True when an interpreter could not parse a program."""
-    pattern = _SYNTAX.get(program.language)
-    return pattern is not None and bool(pattern.search(_tail(outcome)))
 
 
 def reason(outcome: Outcome) -> str:

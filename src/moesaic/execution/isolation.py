@@ -35,6 +35,7 @@ _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
 _TMP = "/tmp"  # noqa: S108  # the sandbox's own, not the machine's
 _OPEN_FILES = 128
+_MAX_COPIED_FILES = 64  # each is an open file of ours while the command starts
 _FIRST_USER, _NUM_USERS = 61184, 4096  # inside the range that systemd keeps for short-lived services
 _INSTALL_HINT = (
     "install bubblewrap 0.6 or later (Debian and Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap), "
@@ -50,11 +51,14 @@ class Mount:
         source: Where it is on this machine.
         target: Where the command finds it under bubblewrap.
         writable: The command may write there.
+        copied: Its files are copied into the sandbox where they are few: what is mounted shows its path on this machine
+            (``/proc/self/mountinfo``).
     """
 
     source: Path
     target: str
     writable: bool = False
+    copied: bool = False
 
 
 class Isolation(Protocol):
@@ -143,11 +147,12 @@ class Bubblewrap:
             identity = []
             drop = [self._setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
             drop += ["--bounding-set=-all", "--inh-caps=-all"]
-        descriptors: tuple[int, ...] = ()
+        descriptors: list[int] = []
         seccomp: list[str] = []
         if self.filter is not None:
-            descriptors = (_pipe_holding(self.filter),)
+            descriptors.append(_pipe_holding(self.filter))
             seccomp = ["--seccomp", str(descriptors[0])]
+        copies, mounts = _copies(mounts, descriptors)
         yield Launch(
             command=[
                 self._program,
@@ -155,6 +160,7 @@ class Bubblewrap:
                 *identity,
                 *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
                 *_root(mounts),
+                *copies,
                 *(option for path in hidden for option in ("--tmpfs", str(path), "--remount-ro", str(path))),
                 *("--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", _TMP),
                 *_writable_binds(mounts, user),
@@ -166,8 +172,9 @@ class Bubblewrap:
                 *command,
             ],
             environment=_environment(environment, _TMP),
-            descriptors=descriptors,
+            descriptors=tuple(descriptors),
             private_tmp=True,
+            stream_owner=user,
         )
 
     def _probe(self) -> str:
@@ -228,6 +235,7 @@ class RlimitOnly:
                 environment=_environment(environment, scratch),
                 folder=Path(scratch),
                 user=user,
+                stream_owner=user,
             )
 
 
@@ -253,6 +261,33 @@ def _root(mounts: Sequence[Mount]) -> list[str]:
         if not mount.writable and not mount.target.startswith("/usr/"):
             options += ["--ro-bind", str(mount.source), mount.target]
     return options
+
+
+def _copies(mounts: Sequence[Mount], descriptors: list[int]) -> tuple[list[str], list[Mount]]:
+    """Options that copy the files of mounts, and the mounts that are left to be mounted; opens the files."""
+    options: list[str] = []
+    left: list[Mount] = []
+    for mount in mounts:
+        files = sorted(mount.source.rglob("*")) if mount.copied else []
+        files = [path for path in files if path.is_file() and not path.is_symlink()]
+        if not mount.copied or len(files) > _MAX_COPIED_FILES:
+            left.append(mount)
+            continue
+        folders = {mount.source} | {folder for path in files for folder in path.parents if folder != mount.source}
+        inside = sorted(folder for folder in folders if folder.is_relative_to(mount.source))
+        for folder in inside:
+            options += ["--perms", "0755", "--dir", f"{mount.target}/{folder.relative_to(mount.source)}".rstrip("/.")]
+        for path in files:
+            descriptors.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+            mode = "0755" if os.access(path, os.X_OK) else "0644"
+            options += [
+                "--perms",
+                mode,
+                "--file",
+                str(descriptors[-1]),
+                f"{mount.target}/{path.relative_to(mount.source)}",
+            ]
+    return options, left
 
 
 def _writable_binds(mounts: Sequence[Mount], user: int | None) -> list[str]:

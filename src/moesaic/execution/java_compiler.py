@@ -15,6 +15,7 @@ import select
 import struct
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -25,13 +26,28 @@ from moesaic.execution.isolation import Isolation, Mount
 from moesaic.execution.supervise import Limits, kill_tree, resident_bytes, start
 from moesaic.execution.toolchains import Toolchain
 
-__all__ = ["Compilation", "JavaCompiler"]
+__all__ = ["Compilation", "JavaCompiler", "Unit"]
 
 _CLASS_NAME = re.compile(r"[\w$]{1,200}(/[\w$]{1,200}){0,8}\.class")
 _MAX_NAME_BYTES = 255  # of a file, in any file system
 _MAX_CLASSES = 1000
-_HARNESSES = Path(__file__).with_name("harnesses")
+_HARNESS = Path(__file__).with_name("harnesses") / "java"
 _UNLIMITED_SECONDS = 10**8
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One source text.
+
+    Attributes:
+        file_name: Name the text goes by, for example ``Main.java``.
+        source: The text.
+        names: Simple names that mean classes of the platform, a bar, and the packages to look in.
+    """
+
+    file_name: str
+    source: str
+    names: str = ""
 
 
 class _ServerStoppedError(Exception):
@@ -81,12 +97,11 @@ class JavaCompiler:
     ) -> None:
         self.close()
 
-    def compile(self, file_name: str, source: str, folder: Path) -> Compilation:
-        """Compiles one source text and stores its classes in a folder.
+    def compile(self, units: Sequence[Unit], folder: Path) -> Compilation:
+        """Compiles source texts together and stores their classes in a folder.
 
         Args:
-            file_name: Name the source goes by, for example ``Main.java``.
-            source: The text.
+            units: The texts.
             folder: An existing folder that no sandboxed program can write to.
 
         Returns:
@@ -97,7 +112,7 @@ class JavaCompiler:
         reason: Literal["", "time", "memory"] = ""
         for _ in range(2):
             try:
-                succeeded, messages, classes = self._ask(file_name, source)
+                succeeded, messages, classes = self._ask(units)
             except _ServerStoppedError as stop:
                 self.close()
                 reason = stop.reason
@@ -126,7 +141,7 @@ class JavaCompiler:
     def _start(self) -> subprocess.Popen[bytes]:
         # A server lives for many programs: its CPU time is not limited, each compilation's time is.
         limits = replace(self._limits, cpu_seconds=_UNLIMITED_SECONDS)
-        harness = Mount(_HARNESSES, "/harness")
+        harness = Mount(_HARNESS, "/harness")
         command = [
             self._toolchain.tools["java"],
             *self._toolchain.tools["flags"].split(),
@@ -142,7 +157,7 @@ class JavaCompiler:
         except OSError as error:
             raise ToolchainError(f"cannot start the Java compiler: {error}") from error
 
-    def _ask(self, file_name: str, source: str) -> tuple[bool, str, dict[str, bytes]]:
+    def _ask(self, units: Sequence[Unit]) -> tuple[bool, str, dict[str, bytes]]:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # bubblewrap dies with the thread that started it
         if self._process is None:
@@ -150,7 +165,8 @@ class JavaCompiler:
         process, deadline = self._process, time.monotonic() + self._limits.wall_seconds
         assert process.stdin is not None
         try:
-            for text in (file_name, source):
+            process.stdin.write(struct.pack(">i", len(units)))
+            for text in (text for unit in units for text in (unit.file_name, unit.source, unit.names)):
                 data = text.encode("utf-8", "replace")
                 process.stdin.write(struct.pack(">i", len(data)) + data)
             process.stdin.flush()

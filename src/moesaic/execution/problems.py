@@ -1,6 +1,6 @@
 """Benchmarks as problems: what a program is put together from, and what it must do.
 
-A problem is judged in one of two ways: by assertions in its own language, appended to the program, or by cases of
+A problem is judged in one of two ways: by assertions in its own language, which run after the program, or by cases of
 standard input and expected output. Readers turn HumanEval-X, MBXP, the embedded corpus and moesaic's own JSON Lines
 (``docs/execution.md``) into the same thing.
 
@@ -26,6 +26,12 @@ __all__ = ["BENCHMARKS", "Case", "Problem", "read_language", "read_problems"]
 _CPP_PREAMBLE = "#include <bits/stdc++.h>\nusing namespace std;\n"
 _JAVA_PREAMBLE = "import java.util.*;\nimport java.util.function.*;\nimport java.util.stream.*;\nimport java.math.*;\n"
 _PREAMBLES = {"cpp": _CPP_PREAMBLE, "java": _JAVA_PREAMBLE}
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"\"\".*?\"\"\"", re.DOTALL)
+_DEFINITION = re.compile(
+    r"\b(?:def|class|function|func|sub|struct|interface|enum|record|const|let|var)\s+&?(\w+)|^(\w+)\s*=(?!=)",
+    re.MULTILINE,
+)
+_FUNCTION = re.compile(r"\b[\w>\]]+[\s*&]+(\w+)\s*\(")
 _FIELDS = ("id", "language", "prompt", "solution", "test", "tests")
 
 
@@ -50,7 +56,7 @@ class Problem:
         language: Name of the language.
         prompt: Text that a completion continues.
         solution: The benchmark's own completion; None when it has none.
-        test: Assertions in the language, appended to the program; "" when there are cases.
+        test: Assertions in the language, run after the program; "" when there are cases.
         cases: Runs to be compared; empty when there is a test.
         preamble: Put before everything: includes and imports that the benchmark takes for granted.
     """
@@ -63,13 +69,22 @@ class Problem:
     cases: tuple[Case, ...] = ()
     preamble: str = ""
 
+    @property
+    def defined(self) -> frozenset[str]:
+        """Names that the program is asked to define, as the prompt shows them, or else the solution."""
+        text = _COMMENT.sub(" ", self.prompt if self.prompt.strip() else self.solution or "")
+        names = {name for pair in _DEFINITION.findall(text) for name in pair if name}
+        if self.language in ("c", "cpp", "java", "csharp"):  # a declaration begins with a type
+            names |= set(_FUNCTION.findall(text))
+        return frozenset(names)
+
     def complete(self, completion: str) -> str:
-        """Returns the source to run for a completion of the prompt."""
+        """Returns the program that a completion of the prompt makes; the test is not part of it."""
         return self.wrap(self.prompt + completion)
 
     def wrap(self, program: str) -> str:
-        """Returns the source to run for a whole program."""
-        return f"{self.preamble}{program}\n{self.test}" if self.test else f"{self.preamble}{program}"
+        """Returns a whole program with what the benchmark takes for granted; the test is not part of it."""
+        return f"{self.preamble}{program}"
 
 
 def read_problems(benchmark: str, path: Path | None, language: str | None = None) -> dict[str, list[Problem]]:

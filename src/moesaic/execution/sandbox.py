@@ -36,27 +36,30 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 from typing import Literal, cast, get_args
 
 from moesaic.errors import ConsentError, ToolchainError
 from moesaic.execution.harness import (
     HARNESSES,
+    Layout,
     Program,
+    SwallowedTestError,
     is_assertion,
     is_memory_error,
-    is_syntax_error,
     reason,
-    write_program,
+    separated,
 )
 from moesaic.execution.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
 from moesaic.execution.java_compiler import JavaCompiler
+from moesaic.execution.judges import find_judge, find_toolchain
 from moesaic.execution.supervise import Limits, Outcome, supervise
-from moesaic.execution.toolchains import Toolchain, find_toolchain
+from moesaic.execution.toolchains import Toolchain
 from moesaic.languages import suggest
 
 __all__ = [
@@ -79,6 +82,7 @@ COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=2 << 30, file_bytes=256 
 _HEADER = "bits/stdc++.h"
 _PROGRAMS_WORTH_A_HEADER = 3  # precompiling it costs about as much as it saves on three programs
 _SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9
+_TAIL_BYTES = 8192
 
 
 class Status(StrEnum):
@@ -97,10 +101,10 @@ class ExecutionResult:
     """One run of a program, or its failed compilation.
 
     Attributes:
-        status: ``passed`` means: exit code 0 and, where asked for, the marker was printed. Comparing output is the
-            caller's.
+        status: ``passed`` means: exit code 0 and, where there is a test, that it ran to its end. Comparing output is
+            the caller's.
         stage: Where it ended.
-        stdout: What it wrote, without the marker.
+        stdout: What it wrote.
         stderr: What it wrote; the compiler's messages for ``compile_error``.
         exit_code: 128 + n for signal n.
         seconds: Time on the wall.
@@ -126,11 +130,13 @@ class Build:
         program: Where it came from.
         folder: What was built; None when that failed.
         failure: How it failed; None when it did not.
+        stdin: What the launcher of a test reads.
     """
 
     program: Program
     folder: Path | None = None
     failure: ExecutionResult | None = None
+    stdin: str = ""
 
 
 def check_mode(mode: str) -> SandboxMode:
@@ -205,59 +211,75 @@ class Sandbox:
         Raises:
             ToolchainError: The language's tools are missing.
         """
-        toolchain = find_toolchain(program.language)
+        toolchain, judge = find_toolchain(program.language), find_judge(program.language)
+        if program.test and toolchain.run_test is None:
+            raise ToolchainError(
+                f"{toolchain.language}: nothing shows that a test ran to its end; compare outputs instead"
+            )
         folder = Path(tempfile.mkdtemp(prefix="program-", dir=self._folder))
         folder.chmod(0o755)
+        layout = Layout()
         try:
-            write_program(program, folder)
-            if toolchain.language == "java":
-                failure = self._compile_java(program, toolchain, folder)
-            elif toolchain.compile is not None:
-                failure = self._compile(program, toolchain, folder)
+            try:
+                program = separated(program)
+                layout = judge.lay_out(program, f"moesaic_{token_hex(8)}_")
+            except SwallowedTestError as error:
+                failure: ExecutionResult | None = ExecutionResult(Status.COMPILE_ERROR, "compile", detail=str(error))
             else:
-                failure = None
-            yield Build(program, None if failure else folder, failure)
+                for name, text in layout.files.items():
+                    (folder / name).write_text(text, encoding="utf-8", errors="replace")
+                for name, path in judge.harness.items():
+                    (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / name)
+                if layout.units:
+                    failure = self._compile_java(layout, toolchain, folder)
+                elif toolchain.compile is not None:
+                    failure = self._compile(program, toolchain, folder)
+                else:
+                    failure = None
+            yield Build(program, None if failure else folder, failure, layout.stdin)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def execute(self, build: Build, stdin: str = "", limits: Limits | None = None) -> ExecutionResult:
-        """Runs a built program once; a failed build gives its failure."""
+        """Runs a built program once; a failed build gives its failure.
+
+        Args:
+            build: What ``build`` gave.
+            stdin: Standard input, for a program without a test: with one, the launcher has it.
+            limits: Of this run.
+        """
         if build.failure is not None or build.folder is None:
             assert build.failure is not None
             return build.failure
         program, limits = build.program, limits or self.limits
         toolchain = find_toolchain(program.language)
-        command = list(toolchain.run)
-        if program.language == "java":
-            command += ["MoesaicLauncher", program.marker] if program.marker else ["Main"]
-        environment = {"MOESAIC_MARKER": program.marker} if program.language in ("cpp", "c") else {}
-        box = Mount(build.folder, "/box")
-        outcome = self._supervise(command, toolchain, box, self._cache(toolchain), limits, stdin, environment)
-        return _judge(program, outcome, limits)
+        command, secret = toolchain.run, ""
+        if program.test:
+            assert toolchain.run_test is not None
+            assert not stdin
+            command, secret = toolchain.run_test, token_hex(16)
+            stdin = f"{secret}\n{build.stdin}"
+        box = Mount(build.folder, "/box", copied=True)
+        outcome = self._supervise(command, toolchain, {"folder": box}, limits, stdin)
+        return _judge(program, outcome, limits, secret)
 
     def _supervise(
         self,
-        command: list[str],
+        command: Sequence[str],
         toolchain: Toolchain,
-        box: Mount,
-        cache: Mount,
+        folders: Mapping[str, Mount],
         limits: Limits,
         stdin: str = "",
-        environment: dict[str, str] | None = None,
     ) -> Outcome:
-        names = {
-            "folder": self.isolation.inside(box),
-            "cache": self.isolation.inside(cache),
-            "heap_mb": str(limits.memory_bytes >> 21),
-        }
-        mounts = [box, cache, *(Mount(path, str(path)) for path in toolchain.folders)]
+        names = {name: self.isolation.inside(mount) for name, mount in folders.items()}
+        names["heap_mb"] = str(limits.memory_bytes >> 21)
+        mounts = [*folders.values(), *(Mount(path, str(path)) for path in toolchain.folders)]
         with self.isolation.launch(
             [argument.format_map(names) for argument in command],
             limits,
             mounts,
-            environment,
-            toolchain.limit_address_space,
-            toolchain.hidden,
+            limit_address_space=toolchain.limit_address_space,
+            hidden=toolchain.hidden,
         ) as launch:
             try:
                 return supervise(launch, limits, stdin.encode("utf-8", "replace"))
@@ -268,28 +290,32 @@ class Sandbox:
         assert toolchain.compile is not None
         cache = self._cache(toolchain)
         command = list(toolchain.compile)
-        if program.language in ("cpp", "c"):
+        if "compiler" in toolchain.tools:
             self._prepare_native(program, toolchain, cache)
-            command += ["{cache}/marker.o", "-Wl,--wrap=main"] if program.marker else []
+            if program.test:  # first, so that it runs before whatever the program has run before main
+                command[1:1] = ["{cache}/main.o", "-Wl,--wrap=main"]
             command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
-        outcome = self._supervise(command, toolchain, Mount(folder, "/box", writable=True), cache, COMPILE_LIMITS)
+        mounts = {"folder": Mount(folder, "/box", writable=True), "cache": cache}
+        outcome = self._supervise(command, toolchain, mounts, COMPILE_LIMITS)
         if outcome.exit_code == 0 and not outcome.stopped_by:
             return None
         status = Status.COMPILE_ERROR
-        if _ran_out_of_time(outcome, COMPILE_LIMITS):
-            status = Status.TIMEOUT
-        elif outcome.stopped_by == "memory" or is_memory_error(outcome):
+        if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, COMPILE_LIMITS):
             status = Status.MEMORY
-        return _result(status, "compile", program, outcome)
+        elif _ran_out_of_time(outcome, COMPILE_LIMITS):
+            status = Status.TIMEOUT
+        return _result(status, "compile", outcome)
 
     def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> None:
-        """Compiles once what every program shares: the marker's object and, after a few programs, the big header."""
+        """Compiles once what every program shares: the harness and, after a few programs, the big header."""
         compiler, *flags = toolchain.tools["compiler"], *toolchain.tools["flags"].split()
         with self._lock:
-            if not (cache.source / "marker.o").exists():
-                shutil.copy(HARNESSES / "main_marker.c", cache.source)
-                command = [compiler, *flags[1:], "-x", "c", "-c"]  # without the standard, which is C++'s
-                self._run_compiler([*command, "-o", "{folder}/marker.o", "{folder}/main_marker.c"], toolchain, cache)
+            if not (cache.source / "main.o").exists():
+                shutil.copytree(HARNESSES / "c", cache.source, dirs_exist_ok=True)
+                options = [*flags[1:], "-x", "c", "-c"]  # without the standard, which is C++'s
+                for name in ("assert", "main"):
+                    job = [compiler, *options, "-o", f"{{folder}}/{name}.o", f"{{folder}}/{name}.c"]
+                    self._run_compiler(job, toolchain, cache.source)
             self._num_with_header += program.language == "cpp" and _HEADER in program.source
             wanted = program.language == "cpp" and self._num_with_header >= _PROGRAMS_WORTH_A_HEADER
             folder = cache.source / Path(_HEADER).parent
@@ -299,27 +325,22 @@ class Sandbox:
                 building.chmod(0o755)
                 # A source that includes it twice, or not first, reads the text instead of the precompiled form.
                 (building / name).write_text(f"#pragma once\n#include_next <{_HEADER}>\n")
-                command = [compiler, *flags, "-w", "-x", "c++-header"]
-                job = [*command, "-o", f"{{folder}}/{name}.gch", f"{{folder}}/{name}"]
-                self._run_compiler(job, toolchain, Mount(building, "/cache"))
+                shutil.copy(HARNESSES / "c" / "assert.h", building)
+                command = [compiler, *flags, "-w", "-I{folder}", "-x", "c++-header"]
+                self._run_compiler(
+                    [*command, "-o", f"{{folder}}/{name}.gch", f"{{folder}}/{name}"], toolchain, building
+                )
+                (building / "assert.h").unlink()
                 building.rename(folder)
 
-    def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Mount) -> None:
-        box = Mount(folder.source, "/box", writable=True)
-        outcome = self._supervise(command, toolchain, box, folder, COMPILE_LIMITS)
+    def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Path) -> None:
+        outcome = self._supervise(command, toolchain, {"folder": Mount(folder, "/box", writable=True)}, COMPILE_LIMITS)
         if outcome.exit_code != 0 or outcome.stopped_by:
             raise ToolchainError(f"{toolchain.language}: {command[0]} does not work: {reason(outcome)}")
 
-    def _compile_java(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
-        cache = self._cache(toolchain).source
+    def _compile_java(self, layout: Layout, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
         with self._java_compiler(toolchain) as compiler:
-            with self._lock:
-                if not (cache / "MoesaicLauncher.class").exists():
-                    launcher = HARNESSES / "MoesaicLauncher.java"
-                    answer = compiler.compile(launcher.name, launcher.read_text(encoding="utf-8"), cache)
-                    if not answer.succeeded:
-                        raise ToolchainError(f"java: {toolchain.tools['java']} does not compile: {answer.messages}")
-            answer = compiler.compile("Main.java", (folder / "Main.java").read_text(encoding="utf-8"), folder)
+            answer = compiler.compile(layout.units, folder)
         if answer.succeeded:
             return None
         status = {"": Status.COMPILE_ERROR, "time": Status.TIMEOUT, "memory": Status.MEMORY}[answer.stopped_by]
@@ -344,36 +365,48 @@ class Sandbox:
         return Mount(folder, "/cache")
 
 
-def _judge(program: Program, outcome: Outcome, limits: Limits) -> ExecutionResult:
-    if _ran_out_of_time(outcome, limits):
-        status = Status.TIMEOUT
-    elif outcome.stopped_by == "memory":
+def _judge(program: Program, outcome: Outcome, limits: Limits, secret: str) -> ExecutionResult:
+    if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, limits):
         status = Status.MEMORY
+    elif _ran_out_of_time(outcome, limits):
+        status = Status.TIMEOUT
     elif outcome.stopped_by:
         status = Status.CRASHED
     elif outcome.exit_code == 0:
-        reached_end = not program.marker or f"\n{program.marker}\n".encode() in outcome.stdout
-        status = Status.PASSED if reached_end or program.language == "csharp" else Status.WRONG
-    elif is_memory_error(outcome):
-        status = Status.MEMORY
-    elif is_syntax_error(program, outcome):
+        reached_end = not program.test or (bool(secret) and f"\n{secret}\n".encode() in outcome.stdout)
+        status = Status.PASSED if reached_end else Status.WRONG
+    elif _is_syntax_error(program, outcome):
         status = Status.COMPILE_ERROR
     else:
         status = Status.WRONG if is_assertion(outcome) else Status.CRASHED
-    return _result(status, "run", program, outcome)
+    return _result(status, "run", outcome, secret)
+
+
+def _ran_out_of_memory(outcome: Outcome, limits: Limits) -> bool:
+    """True where memory is the cause, even if the clock or the kernel ended the program in the end."""
+    if outcome.exit_code == 0 and not outcome.stopped_by:
+        return False
+    killed_by_kernel = outcome.exit_code == _SIGKILL_CODE and not outcome.stopped_by
+    return is_memory_error(outcome) or (killed_by_kernel and outcome.peak_memory_bytes > limits.memory_bytes // 2)
+
+
+def _is_syntax_error(program: Program, outcome: Outcome) -> bool:
+    pattern = find_judge(program.language).syntax_error
+    return pattern is not None and bool(pattern.search(outcome.stderr[-_TAIL_BYTES:].decode("utf-8", "replace")))
 
 
 def _ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
     allowed = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
     # SIGKILL is the kernel's second warning, for a program that ignores SIGXCPU; threads use CPU time faster than time.
     killed_by_clock = outcome.exit_code == _SIGKILL_CODE and outcome.seconds * (os.cpu_count() or 1) >= allowed
-    return outcome.stopped_by == "time" or outcome.exit_code == _SIGXCPU_CODE or killed_by_clock
+    late = outcome.stopped_by == "time" or outcome.exit_code == _SIGXCPU_CODE
+    return late or (killed_by_clock and not outcome.stopped_by)
 
 
-def _result(status: Status, stage: Literal["compile", "run"], program: Program, outcome: Outcome) -> ExecutionResult:
+def _result(status: Status, stage: Literal["compile", "run"], outcome: Outcome, secret: str = "") -> ExecutionResult:
     stdout = outcome.stdout.decode("utf-8", "replace")
-    if program.marker:
-        stdout = stdout.replace(f"\n{program.marker}\n", "", 1)
+    if secret:
+        stdout = stdout.replace(f"\n{secret}\n", "", 1)
     detail = ""
     if outcome.stopped_by:
         detail = f"stopped: over the limit of {outcome.stopped_by}"

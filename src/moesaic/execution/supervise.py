@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +64,8 @@ class Launch:
         user: User and group id to switch to before the start, or None.
         descriptors: File descriptors that the command inherits; closed here after the start.
         private_tmp: The command's first child sees a /tmp of its own of exactly ``Limits.disk_bytes``.
+        stream_owner: User that its pipes belong to, or None for the caller: only the owner of a pipe may open it again,
+            as ``/dev/stdin`` does.
     """
 
     command: Sequence[str]
@@ -71,6 +74,7 @@ class Launch:
     user: int | None = None
     descriptors: tuple[int, ...] = ()
     private_tmp: bool = False
+    stream_owner: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +103,35 @@ def start(launch: Launch, stderr: int = subprocess.PIPE) -> subprocess.Popen[byt
     identity: dict[str, Any] = {}
     if launch.user is not None:
         identity = {"user": launch.user, "group": launch.user, "extra_groups": []}
-    try:
-        return subprocess.Popen(
+    with contextlib.ExitStack() as ours_on_failure, contextlib.ExitStack() as theirs:
+        for descriptor in launch.descriptors:
+            theirs.callback(os.close, descriptor)
+        ends = {}
+        for name in ("stdin", "stdout", "stderr"):
+            if name == "stderr" and stderr != subprocess.PIPE:
+                continue
+            reading, writing = os.pipe()
+            ours, other = (writing, reading) if name == "stdin" else (reading, writing)
+            theirs.callback(os.close, other)
+            ours_on_failure.callback(os.close, ours)
+            if launch.stream_owner is not None:
+                os.fchown(other, launch.stream_owner, launch.stream_owner)
+            ends[name] = (ours, other)
+        process = subprocess.Popen(
             list(launch.command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
+            stdin=ends["stdin"][1],
+            stdout=ends["stdout"][1],
+            stderr=ends["stderr"][1] if "stderr" in ends else stderr,
             env=dict(launch.environment),
             cwd=launch.folder,
             pass_fds=launch.descriptors,
             start_new_session=True,
             **identity,
         )
-    finally:
-        for descriptor in launch.descriptors:
-            os.close(descriptor)
+        ours_on_failure.pop_all()
+        for name, (ours, _) in ends.items():
+            setattr(process, name, os.fdopen(ours, "wb" if name == "stdin" else "rb"))
+    return process
 
 
 def supervise(launch: Launch, limits: Limits, stdin: bytes = b"") -> Outcome:
@@ -294,5 +312,17 @@ def resident_bytes(pid: int) -> int:
 
 
 def _resident_pages(folder: str) -> int:
+    """Pages in memory and, on a machine with swap, those that were moved out of it."""
     with open(f"{folder}/statm") as file:  # noqa: PTH123
-        return int(file.read().split()[1])
+        pages = int(file.read().split()[1])
+    if _has_swap():
+        with open(f"{folder}/status") as file:  # noqa: PTH123
+            swapped = next((line.split()[1] for line in file if line.startswith("VmSwap:")), "0")
+        pages += int(swapped) * 1024 // _PAGE_BYTES
+    return pages
+
+
+@cache
+def _has_swap() -> bool:
+    with open("/proc/swaps") as file:  # noqa: PTH123
+        return len(file.readlines()) > 1

@@ -12,29 +12,29 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from moesaic.errors import ToolchainError
-from moesaic.languages import Language, get_language
+from moesaic.languages import Language
 
-__all__ = ["Toolchain", "find_toolchain", "find_toolchains"]
+__all__ = ["Toolchain", "csharp", "java", "javascript", "native", "php", "python"]
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """How one language is compiled and run on this machine.
 
-    In the commands ``{folder}`` is the program's folder, ``{cache}`` the folder of what is prepared once, ``{heap_mb}``
-    half the memory limit in MiB.
+    In the commands ``{folder}`` is the program's folder, ``{cache}`` the folder of what is prepared once (when
+    compiling), ``{heap_mb}`` half the memory limit in MiB.
 
     Attributes:
         language: Name of the language.
         versions: Tool -> version, as the tool prints it.
         folders: Folders outside the system's that the tools live in.
         run: Command that runs a program.
+        run_test: Command that runs a program with its test; None where that cannot be judged.
         compile: Command that compiles it, or None. Java has none either: a server compiles (``java_compiler``).
         limit_address_space: False for run-times with a managed heap.
         tools: Paths and flags for what is prepared once.
@@ -45,13 +45,15 @@ class Toolchain:
     versions: dict[str, str]
     folders: tuple[Path, ...]
     run: tuple[str, ...]
+    run_test: tuple[str, ...] | None = None
     compile: tuple[str, ...] | None = None
     limit_address_space: bool = True
     tools: dict[str, str] = field(default_factory=dict)
     hidden: tuple[Path, ...] = ()
 
 
-def _python(_: Language) -> Toolchain:
+def python(_: Language) -> Toolchain:
+    """Finds a Python whose installed packages programs do not see."""
     # The interpreter behind a virtual environment: its own packages stay out.
     candidates = [Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"]
     candidates += [Path(path) for path in (shutil.which("python3", path=os.defpath), shutil.which("python3")) if path]
@@ -66,93 +68,87 @@ def _python(_: Language) -> Toolchain:
         versions={"python": _version(str(program), "--version")},
         folders=_folders(program),
         run=(str(program), "-s", "{folder}/main.py"),  # not -I, which would ignore PYTHONHASHSEED
+        run_test=(str(program), "-s", "{folder}/launch.py"),
         hidden=tuple(sorted(path for library in libraries for path in library.glob("python*/*-packages"))),
     )
 
 
-def _javascript(row: Language) -> Toolchain:
+def javascript(row: Language) -> Toolchain:
+    """Finds Node.js."""
     node = _find("node", row)
-    run = (str(node), "--max-old-space-size={heap_mb}", "--require", "{folder}/preamble.js", "{folder}/main.js")
-    versions = {"node": _version(str(node), "--version")}
-    return Toolchain("javascript", versions, _folders(node), run, limit_address_space=False)
+    command = (str(node), "--max-old-space-size={heap_mb}")
+    return Toolchain(
+        language="javascript",
+        versions={"node": _version(str(node), "--version")},
+        folders=_folders(node),
+        run=(*command, "--require", "{folder}/preamble.js", "{folder}/main.js"),
+        run_test=(*command, "{folder}/launch.js"),
+        limit_address_space=False,
+    )
 
 
-def _java(row: Language) -> Toolchain:
+def java(row: Language) -> Toolchain:
+    """Finds a JDK."""
     javac = _find("javac", row).resolve()
-    java = javac.with_name("java")
-    if not java.is_file():
+    program = javac.with_name("java")
+    if not program.is_file():
         raise ToolchainError(f"java: no java beside {javac}; install a complete JDK, 17 or later")
     flags = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
-    run = (str(java), *flags, "-Xmx{heap_mb}m", "-Xss16m", "-cp", "{cache}:{folder}")
+    command = (str(program), *flags, "-Xmx{heap_mb}m", "-Xss16m", "-cp", "{folder}")
     settings = tuple(path for path in Path("/etc").glob("java-*") if path.is_dir())
-    version = _version(str(java), "-version")
-    tools = {"java": str(java), "flags": " ".join(flags)}
-    folders = (*_folders(java), *settings)
-    return Toolchain("java", {"java": version}, folders, run, limit_address_space=False, tools=tools)
+    return Toolchain(
+        language="java",
+        versions={"java": _version(str(program), "-version")},
+        folders=(*_folders(program), *settings),
+        run=(*command, "Main"),
+        run_test=(*command, "-ea", "MoesaicLauncher"),
+        limit_address_space=False,
+        tools={"java": str(program), "flags": " ".join(flags)},
+    )
 
 
-def _native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = ()) -> Callable[[Language], Toolchain]:
+def native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = ()) -> Callable[[Language], Toolchain]:
+    """Returns the finder for a compiler of GCC's."""
+
     def find(row: Language) -> Toolchain:
         path = _find(compiler, row)
-        command = (str(path), *flags, "-w", "-I{cache}", "-o", "{folder}/main", f"{{folder}}/{row.source_file}")
+        command = (str(path), *flags, "-w", "-I{cache}", "-o", "{folder}/main", "{cache}/assert.o")
         return Toolchain(
             language=row.name,
             versions={compiler: _version(str(path), "--version")},
             folders=_folders(path),
             run=("{folder}/main",),
-            compile=(*command, *libraries),
+            run_test=("{folder}/main",),
+            compile=(*command, f"{{folder}}/{row.source_file}", *libraries),
             tools={"compiler": str(path), "flags": " ".join(flags)},
         )
 
     return find
 
 
-def _from_table(row: Language) -> Toolchain:
-    """The commands of ``languages.py``, for the languages that nobody has tuned."""
-    tools = {command[0]: _find(command[0], row) for command in (row.compile, row.run) if command}
-    versions = {name: _version(str(path), "--version") for name, path in tools.items()}
-    folders = tuple(folder for path in tools.values() for folder in _folders(path))
-
-    def fill(command: tuple[str, ...]) -> tuple[str, ...]:
-        arguments = (argument.replace("{source}", f"{{folder}}/{row.source_file}") for argument in command[1:])
-        return (str(tools[command[0]]), *arguments)
-
-    managed = row.name == "csharp"
-    compile_command = fill(row.compile) if row.compile else None
-    return Toolchain(row.name, versions, folders, fill(row.run), compile_command, limit_address_space=not managed)
+def php(row: Language) -> Toolchain:
+    """Finds PHP."""
+    program = _find("php", row)
+    return Toolchain(
+        language="php",
+        versions={"php": _version(str(program), "--version")},
+        folders=_folders(program),
+        run=(str(program), "{folder}/main.php"),
+        run_test=(str(program), "{folder}/launch.php"),
+    )
 
 
-_FINDERS: dict[str, Callable[[Language], Toolchain]] = {
-    "python": _python,
-    "java": _java,
-    "javascript": _javascript,
-    "cpp": _native("g++", ("-std=c++17", "-O1")),
-    "c": _native("gcc", ("-std=c11", "-O1"), ("-lm",)),
-}
-
-
-@cache
-def find_toolchain(language: str) -> Toolchain:
-    """Returns the tools of a language.
-
-    Raises:
-        ToolchainError: One is missing; the message names it.
-        DataError: The language is not known.
-    """
-    row = get_language(language)
-    return _FINDERS.get(row.name, _from_table)(row)
-
-
-def find_toolchains(languages: Iterable[str]) -> tuple[dict[str, Toolchain], dict[str, str]]:
-    """Returns the tools of the languages that have them, and what is missing for the others, by language."""
-    found: dict[str, Toolchain] = {}
-    missing: dict[str, str] = {}
-    for language in languages:
-        try:
-            found[language] = find_toolchain(language)
-        except ToolchainError as error:
-            missing[language] = str(error)
-    return found, missing
+def csharp(row: Language) -> Toolchain:
+    """Finds Mono and its compiler."""
+    compiler, runtime = _find("mcs", row), _find("mono", row)
+    return Toolchain(
+        language="csharp",
+        versions={"mcs": _version(str(compiler), "--version"), "mono": _version(str(runtime), "--version")},
+        folders=tuple(dict.fromkeys([*_folders(compiler), *_folders(runtime)])),
+        run=(str(runtime), "{folder}/main.exe"),
+        compile=(str(compiler), "-out:{folder}/main.exe", "{folder}/main.cs"),
+        limit_address_space=False,
+    )
 
 
 def _find(tool: str, row: Language) -> Path:

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,14 +25,18 @@ import javax.tools.ToolProvider;
 /**
  * Compiles one source text after the other in one JVM; compiles only, never loads or runs what it compiled.
  *
- * <p>Request: file name, source (each an int length and UTF-8 bytes). Answer: boolean success, messages, int number of
- * classes, then for each its name and bytes. Annotation processors are off and the class path is empty, so that a source
- * text cannot have code of its own run by the compiler. Every compilation has a class output of its own.
+ * <p>Request: an int number of units, for each its file name, source and the platform's names that it means
+ * (each an int length and UTF-8 bytes). Answer: boolean success, messages, int number of classes, then for each its name and
+ * bytes. Annotation processors are off and the class path is empty, so that a source text cannot have code of its own run by
+ * the compiler. Every compilation has a class output of its own.
+ *
+ * <p>The names of a unit are simple names and, after a bar, packages. Those that are classes of one of the packages are
+ * imported one by one: a class of that name in another unit would otherwise be meant.
  */
 public final class CompileServer {
     private static final int MAX_SOURCE_BYTES = 4 << 20;
     private static final List<String> OPTIONS =
-            List.of("-proc:none", "-implicit:none", "-nowarn", "-classpath", "/nonexistent", "-Xmaxerrs", "5");
+            List.of("-proc:none", "-implicit:none", "-nowarn", "-Xmaxerrs", "5", "-classpath", "/nonexistent");
 
     private static final class Source extends SimpleJavaFileObject {
         private final String text;
@@ -76,6 +81,29 @@ public final class CompileServer {
         return in.readNBytes(length);
     }
 
+    private static String readText(DataInputStream in) throws IOException {
+        return new String(read(in), StandardCharsets.UTF_8);
+    }
+
+    private static String imports(String names) {
+        String[] parts = names.split("\\|", -1);
+        StringBuilder text = new StringBuilder();
+        for (String name : parts[0].split(" ")) {
+            List<String> found = new ArrayList<>();
+            for (String place : parts.length < 2 ? new String[0] : parts[1].split(" ")) {
+                try {
+                    found.add(Class.forName(place + "." + name, false, null).getName());
+                } catch (ClassNotFoundException | LinkageError absent) {
+                    continue;
+                }
+            }
+            if (found.size() == 1) {
+                text.append("import ").append(found.get(0)).append("; ");
+            }
+        }
+        return text.toString(); // without line ends: the unit's lines keep their numbers
+    }
+
     private static void write(DataOutputStream out, byte[] bytes) throws IOException {
         out.writeInt(bytes.length);
         out.write(bytes);
@@ -88,25 +116,32 @@ public final class CompileServer {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         StandardJavaFileManager platform = compiler.getStandardFileManager(null, Locale.ROOT, StandardCharsets.UTF_8);
         while (true) {
-            String name;
+            int count;
             try {
-                name = new String(read(in), StandardCharsets.UTF_8);
+                count = in.readInt();
             } catch (EOFException end) {
                 return;
             }
-            Source source = new Source(name, new String(read(in), StandardCharsets.UTF_8));
+            List<Source> sources = new ArrayList<>();
+            for (int unit = 0; unit < count; unit++) {
+                String name = readText(in);
+                String source = readText(in);
+                sources.add(new Source(name, imports(readText(in)) + source));
+            }
             DiagnosticCollector<JavaFileObject> messages = new DiagnosticCollector<>();
             Memory memory = new Memory(platform);
             boolean success;
             StringBuilder text = new StringBuilder();
             try {
-                success = compiler.getTask(null, memory, messages, OPTIONS, null, List.of(source)).call();
+                success = compiler.getTask(null, memory, messages, OPTIONS, null, sources).call();
             } catch (RuntimeException | StackOverflowError error) { // a source nested too deep, or a defect of javac
                 success = false;
                 text.append(error).append('\n');
             }
             for (Diagnostic<? extends JavaFileObject> message : messages.getDiagnostics()) {
                 if (message.getKind() == Diagnostic.Kind.ERROR) {
+                    JavaFileObject source = message.getSource();
+                    String name = source == null ? "" : source.toUri().getPath().substring(1);
                     text.append(name).append(':').append(message.getLineNumber()).append(": ");
                     text.append(message.getMessage(Locale.ROOT)).append('\n');
                 }

@@ -1,0 +1,135 @@
+"""Puts a C or C++ program and its test together so that the program cannot change what the test means.
+
+A test uses the program's types, templates and overloads, so both are one translation unit; but the program is a file of
+its own that is included, so that no comment, string, conditional or line that it leaves open reaches the test. Between
+the two, macros of the program's are undone that would rewrite the test's words, and ``assert`` is defined anew. In C++
+
+    compare(a, b)    a helper that the test defines goes by another name where the program has one of that name
+    f(x) == 4        is compared by a function that does not take an ``operator==`` of the program's at its word
+    abs(x), fabs(x)  are not the program's
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node
+
+from moesaic.parsing import encode, parse, walk
+
+__all__ = ["join"]
+
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\\\n", re.DOTALL)
+_MACRO = re.compile(r"\bdefine\s+(\w+)")
+_KEYWORDS = frozenset(
+    """auto bool break case catch char class const constexpr continue decltype default delete do double else enum
+    explicit extern false float for friend goto if inline int long mutable namespace new nullptr operator private protected
+    public register return short signed sizeof static struct switch template this throw true try typedef typename union
+    unsigned using virtual void volatile wchar_t while and or not""".split()
+)
+_USUAL = frozenset(
+    """main assert NDEBUG std abs fabs round floor ceil pow sqrt min max exit abort runtime_error exception string
+    vector map set pair list size length begin end empty front back at compare equal strcmp memcmp printf puts cout endl
+    what""".split()
+)
+_LITERALS = frozenset({"number_literal", "string_literal", "char_literal", "true", "false", "unary_expression"})
+_ABSOLUTE = frozenset({b"abs", b"fabs", b"std::abs", b"std::fabs"})
+
+# What an object of the program's own class says it equals is believed if it does not say the same of other values.
+_EQUALITY = """
+template <class L, class R> bool {token}equal(const L &left, const R &right) {{
+    if constexpr (std::is_pointer<L>::value && std::is_integral<R>::value) {{
+        return left == (L)(std::size_t)right;
+    }} else if constexpr (std::is_class<L>::value && std::is_same<R, bool>::value) {{
+        return bool(left == right) && !bool(left == !right);
+    }} else if constexpr (std::is_class<L>::value && std::is_arithmetic<R>::value) {{
+        return bool(left == right) && !bool(left == R(right + 1)) && !bool(left == R(right * 2 + 5));
+    }} else if constexpr (std::is_class<L>::value && std::is_array<R>::value) {{
+        return bool(left == right) && !bool(left == (const char *)"\1another");
+    }} else {{
+        return bool(left == right);
+    }}
+}}
+template <class T> auto {token}abs(T value) {{
+    if constexpr (std::is_arithmetic<T>::value) {{
+        return +value < 0 ? -value : +value;
+    }} else {{
+        using std::abs;
+        return abs(value);
+    }}
+}}
+"""
+
+
+def join(program: str, test: str, file: str, language: str, defined: frozenset[str], token: str) -> str:
+    """Returns the source text of the test, which includes the program.
+
+    Args:
+        program: The program's source text.
+        test: The test's source text, with ``main``.
+        file: Name of the file that holds the program.
+        language: ``c`` or ``cpp``.
+        defined: Names that the problem asks the program to define.
+        token: Beginning of the names that are added; neither text contains it.
+    """
+    words, macros = set(_WORD.findall(test)), set(_MACRO.findall(_COMMENT.sub(" ", program)))
+    declared = {name for name, _ in _functions(test, language)} if language == "cpp" else set()
+    undone = words & macros
+    if not defined:  # nobody says what is asked for: a macro may be it
+        undone &= _KEYWORDS | _USUAL | declared
+    undone = (undone - defined) | {"main", "NDEBUG", "assert"}
+    lines = [f'#include "{file}"', "", ";", *(f"#undef {name}" for name in sorted(undone)), "#include <assert.h>"]
+    if language == "cpp":
+        hidden = sorted((declared - {"main"} - defined) & set(_WORD.findall(program)))
+        prepared = _prepared(test, declared | defined, token)
+        if prepared != test:
+            lines += ["#include <cstdlib>", "#include <type_traits>", _EQUALITY.format(token=token)]
+        test = prepared
+        lines += [f"#define {name} {token}{name}" for name in hidden]
+    return "\n".join([*lines, '#line 1 "test"', test])
+
+
+def _functions(test: str, language: str) -> Iterator[tuple[str, Node]]:
+    """Names and nodes of the functions that a test defines at its top."""
+    for child in parse(test, language).root_node.children:
+        inner = child.named_children[-1] if child.type == "template_declaration" and child.named_children else child
+        node = inner.child_by_field_name("declarator") if inner.type == "function_definition" else None
+        while node is not None and node.type != "identifier":
+            node = node.child_by_field_name("declarator") or next(
+                (child for child in node.named_children if child.type == "function_declarator"), None
+            )
+        if node is not None and node.text is not None:
+            yield node.text.decode("utf-8", "replace"), inner
+
+
+def _prepared(test: str, declared: set[str] | frozenset[str], token: str) -> str:
+    data, name = encode(test), token.encode()
+    edits: list[tuple[int, int, bytes]] = []
+    for node in walk(parse(test, "cpp")):
+        if node.type == "binary_expression" and _is_checkable(node):
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            assert left is not None
+            assert right is not None
+            negated = b"!" if data[left.end_byte : right.start_byte].strip() == b"!=" else b""
+            edits.append((left.start_byte, left.start_byte, negated + name + b"equal("))
+            edits.append((left.end_byte, right.start_byte, b", "))
+            edits.append((right.end_byte, right.end_byte, b")"))
+        elif node.type == "call_expression":
+            function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+            if function is None or arguments is None or function.text not in _ABSOLUTE:
+                continue
+            if arguments.named_child_count == 1 and function.text.decode().rpartition(":")[2] not in declared:
+                edits.append((function.start_byte, function.end_byte, name + b"abs"))
+    for start, end, text in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        data = data[:start] + text + data[end:]
+    return data.decode("utf-8", "replace")
+
+
+def _is_checkable(node: Node) -> bool:
+    """True for a call compared with a literal: nothing else than a value can be on the left."""
+    left, operator, right = (node.child_by_field_name(field) for field in ("left", "operator", "right"))
+    if left is None or operator is None or right is None or operator.type not in ("==", "!="):
+        return False
+    return left.type == "call_expression" and right.type in _LITERALS

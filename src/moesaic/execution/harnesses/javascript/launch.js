@@ -1,0 +1,184 @@
+// Runs main.js, then the test that comes over standard input, and writes a secret to standard output when both are over.
+//
+// The first line of standard input is the secret, the second the names that the problem asks the program to define; the
+// rest is the test. All of it is read before the program is loaded. Both are scripts of one realm, parsed apart: they
+// share declarations and neither can take up the other. The test sees the built-in objects as they were before the
+// program. A test without asynchronous parts is over when its last statement is, whatever timers the program left.
+"use strict";
+{
+  const assert = require("node:assert");
+  const fs = require("node:fs");
+  const path = require("node:path");
+  const vm = require("node:vm");
+  const { createRequire } = require("node:module");
+
+  const { apply, defineProperty, getOwnPropertyDescriptor, ownKeys, deleteProperty } = Reflect;
+  const { is, freeze, prototype: objectPrototype } = Object;
+  const exit = process.reallyExit.bind(process);
+  const { writeSync } = fs;
+  const later = setImmediate;
+  const wait = setTimeout;
+  const has = Object.hasOwn;
+  const then = Promise.prototype.then;
+  const stringOf = String;
+
+  // Opened anew, because the program may close or redirect the usual ones.
+  const output = fs.openSync("/proc/self/fd/1", "w");
+  const errors = fs.openSync("/proc/self/fd/2", "w");
+  const [, secret, names, test] = /^(.*)\n(.*)\n([^]*)$/.exec(fs.readFileSync(0, "utf8"));
+
+  let failed = false;
+  const fail = (error) => {
+    failed = true;
+    let text = "";
+    try {
+      text = stringOf((typeof error === "object" && error?.stack) || error);
+    } catch {
+      // an object that cannot be shown
+    }
+    try {
+      writeSync(errors, `Uncaught:\n${text}\n`);
+    } finally {
+      exit(1);
+    }
+  };
+  const check = (condition, ...message) => {
+    if (!condition) {
+      failed = true; // an exception may be caught
+      throw new assert.AssertionError({ message: `Assertion failed: ${message.join(" ")}` });
+    }
+  };
+  defineProperty(console, "assert", { value: check, configurable: false, writable: false });
+
+  // What the test relies on, as it is before the program.
+  const roots = ["JSON", "Math", "Reflect", "Object", "Array", "Number", "String", "Boolean", "Symbol", "BigInt", "Function"];
+  roots.push("Set", "Map", "Date", "RegExp", "Promise", "Error", "TypeError", "RangeError");
+  const functions = ["parseInt", "parseFloat", "isNaN", "isFinite", "structuredClone"];
+  const originals = [];
+  const remember = (owner) => {
+    for (const key of ownKeys(owner)) {
+      const { value, get } = getOwnPropertyDescriptor(owner, key);
+      if (typeof value === "function" || get !== undefined) {
+        originals.push({ owner, key, descriptor: getOwnPropertyDescriptor(owner, key) });
+      }
+    }
+  };
+  for (const name of roots) {
+    remember(globalThis[name]);
+    if (globalThis[name].prototype) {
+      remember(globalThis[name].prototype);
+    }
+  }
+  remember(getOwnPropertyDescriptor(Array.prototype, Symbol.iterator).value.call([]).__proto__);
+  const plain = [objectPrototype, Array.prototype, Number.prototype, String.prototype, Boolean.prototype];
+  plain.push(Set.prototype, Map.prototype, BigInt.prototype);
+  const isOriginal = ({ owner, key, descriptor }) => {
+    const now = getOwnPropertyDescriptor(owner, key);
+    return now !== undefined && is(now.value, descriptor.value) && is(now.get, descriptor.get);
+  };
+  const restore = () => {
+    for (let index = 0; index < originals.length; index++) {
+      const original = originals[index];
+      if (!isOriginal(original)) {
+        defineProperty(original.owner, original.key, original.descriptor);
+      }
+    }
+    for (let index = 0; index < plain.length; index++) {
+      deleteProperty(plain[index], "toJSON"); // every value would be written down alike
+    }
+  };
+  const isUntouched = () => {
+    for (let index = 0; index < originals.length; index++) {
+      if (!isOriginal(originals[index])) {
+        return false;
+      }
+    }
+    for (let index = 0; index < plain.length; index++) {
+      if (getOwnPropertyDescriptor(plain[index], "toJSON") !== undefined) {
+        return false;
+      }
+    }
+    return true;
+  };
+
+  const finish = () => {
+    if (failed || !isUntouched()) {
+      fail("Error: a failed assertion was caught, or the program replaced what the test relies on");
+    }
+    writeSync(output, `\n${secret}\n`);
+    exit(0);
+  };
+
+  // The modules that the test requires, frozen before the program can change them.
+  const main = path.join(__dirname, "main.js");
+  const load = createRequire(main);
+  const modules = new Map();
+  for (const [, , name] of test.matchAll(/\brequire\s*\(\s*(["'`])([\w@/:.-]+)\1\s*\)/g)) {
+    try {
+      const loaded = load(name);
+      modules.set(name, loaded);
+      for (const part of [loaded, loaded?.strict]) {
+        if (typeof part === "function" || typeof part === "object") {
+          freeze(part);
+        }
+      }
+    } catch {
+      // the test will say so
+    }
+  }
+  const { get: loadedModule, has: isLoaded } = Map.prototype;
+  const requireForTest = (name) =>
+    apply(isLoaded, modules, [name]) ? apply(loadedModule, modules, [name]) : load(name);
+
+  const consoleForTest = { __proto__: console, assert: check };
+  const asynchronous =
+    /\b(async|await|Promise|nextTick|queueMicrotask|setTimeout|setInterval|setImmediate)\b|\.(then|on|once)\s*\(/.test(test) ||
+    // a function that is handed over, but not to a method of arrays
+    /(?<!\.(?:map|forEach|filter|every|some|sort|find|findIndex|flatMap|reduce))\((?:[^()]*,)?\s*(?:function\b|\([^()]*\)\s*=>|[\w$]+\s*=>)/
+      .test(test.replace(/(^|[;\n])\s*\((?=\s*(function\b|\(\)\s*=>))/g, "$1"));
+  const seen = { console: consoleForTest, require: requireForTest, process };
+  for (const name of [...roots, ...functions]) {
+    seen[name] = globalThis[name];
+  }
+  const defined = names.split(" ");
+  const parameters = Object.keys(seen).filter((name) => !defined.includes(name));
+  const values = parameters.map((name) => seen[name]);
+  const runTest = vm.compileFunction("return eval(arguments[arguments.length - 1]);", parameters);
+
+  const module_ = { exports: {}, id: ".", filename: main, loaded: false, children: [], paths: [] };
+  load.main = module_;
+  const globals = { require: load, module: module_, exports: module_.exports, __filename: main, __dirname };
+  for (const [name, value] of Object.entries(globals)) {
+    defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
+  }
+  process.argv[1] = main;
+  process.on("uncaughtExceptionMonitor", fail);
+
+  const runScript = vm.Script.prototype.runInThisContext;
+  try {
+    apply(runScript, new vm.Script(fs.readFileSync(main, "utf8"), { filename: main }), []);
+    restore();
+    const result = apply(runTest, undefined, [...values, test]);
+    if (!asynchronous) {
+      later(finish);
+    } else if (typeof result?.then === "function") {
+      let settled = false;
+      apply(then, Promise.resolve(result), [
+        () => {
+          settled = true;
+          wait(finish, 1000).unref(); // other asynchronous parts of the test
+        },
+        fail,
+      ]);
+      process.on("beforeExit", () => {
+        if (settled) {
+          finish();
+        }
+      });
+    } else {
+      process.on("beforeExit", finish);
+    }
+  } catch (error) {
+    fail(error);
+  }
+}

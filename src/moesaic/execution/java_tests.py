@@ -1,0 +1,62 @@
+"""Prepares a Java test so that the program under test cannot change what it means.
+
+The test is a compilation unit of its own, with the program's imports. Classes of the platform that it names are
+imported one by one (``CompileServer.java``): a class of the program's of the same name is not meant. ``a.equals(b)``
+becomes ``MoesaicLauncher.equal(a, b)``, which asks both.
+"""
+
+from __future__ import annotations
+
+import re
+
+from moesaic.execution.java_compiler import Unit
+from moesaic.parsing import encode, parse, walk
+
+__all__ = ["imports", "prepare"]
+
+_PACKAGES = re.compile(r"\bimport\s+([\w.]+)\.\*\s*;")
+_SINGLE = re.compile(r"\bimport\s+(?:static\s+)?[\w.]*?\.(\w+)\s*;")
+_DECLARED = re.compile(r"\b(?:class|interface|enum|record)\s+(\w+)")
+_NAME = re.compile(r"\b[A-Z]\w*")
+
+
+def prepare(test: str, program: str, defined: frozenset[str]) -> Unit:
+    """Returns the unit of a test.
+
+    Args:
+        test: The test's source text, with a class ``Main``.
+        program: The program's source text, whose imports hold for the test, too.
+        defined: Names that the problem asks the program to define.
+    """
+    source = f"{imports(program)}\n{_with_symmetric_equality(test)}"
+    packages = ["java.lang", *_PACKAGES.findall(source)]
+    excluded = {*_DECLARED.findall(test), *_SINGLE.findall(source), *defined}
+    if not defined:  # nobody says which classes are asked for: those that the test makes objects of
+        excluded |= {name for name in _DECLARED.findall(program) if re.search(rf"\bnew\s+{name}\b", test)}
+    names = sorted(set(_NAME.findall(test)) - excluded)
+    return Unit("Main.java", source, f"{' '.join(names)}|{' '.join(dict.fromkeys(packages))}")
+
+
+def imports(program: str) -> str:
+    """Returns a program's import declarations in one line."""
+    root = parse(program, "java").root_node
+    found = [node.text for node in root.children if node.type == "import_declaration" and node.text]
+    return " ".join(b" ".join(text.split()).decode("utf-8", "replace") for text in found)
+
+
+def _with_symmetric_equality(test: str) -> str:
+    data = encode(test)
+    edits: list[tuple[int, int, bytes]] = []
+    for node in walk(parse(test, "java")):
+        if node.type != "method_invocation":
+            continue
+        name, owner, arguments = (node.child_by_field_name(field) for field in ("name", "object", "arguments"))
+        if name is None or name.text != b"equals" or owner is None or arguments is None:
+            continue
+        if owner.type == "super" or arguments.named_child_count != 1:
+            continue
+        edits.append((owner.start_byte, owner.start_byte, b"MoesaicLauncher.equal("))
+        edits.append((owner.end_byte, arguments.start_byte + 1, b", "))
+    for start, end, text in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        data = data[:start] + text + data[end:]
+    return data.decode("utf-8", "replace")
