@@ -23,16 +23,20 @@ __all__ = ["join"]
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\\\n", re.DOTALL)
 _MACRO = re.compile(r"\bdefine\s+(\w+)")
+_BIG_HEADER = "bits/stdc++.h"
+_BEGINS_BIG = re.compile(
+    r"(?:\s|//[^\n]*\n|/\*.*?\*/|#\s*include\b[^\n]*\n)*?#\s*include\s*<bits/stdc\+\+\.h>", re.DOTALL
+)
 _KEYWORDS = frozenset(
     """auto bool break case catch char class const constexpr continue decltype default delete do double else enum
-    explicit extern false float for friend goto if inline int long mutable namespace new nullptr operator private protected
-    public register return short signed sizeof static struct switch template this throw true try typedef typename union
-    unsigned using virtual void volatile wchar_t while and or not""".split()
+    explicit extern false float for friend goto if inline int long mutable namespace new nullptr operator private
+    protected public register return short signed sizeof static struct switch template this throw true try typedef
+    typename union unsigned using virtual void volatile wchar_t while and or not""".split()  # noqa: SIM905
 )
 _USUAL = frozenset(
     """main assert NDEBUG std abs fabs round floor ceil pow sqrt min max exit abort runtime_error exception string
-    vector map set pair list size length begin end empty front back at compare equal strcmp memcmp printf puts cout endl
-    what""".split()
+    vector map set pair list size length begin end empty front back at compare equal strcmp memcmp printf puts cout
+    endl what""".split()  # noqa: SIM905
 )
 _LITERALS = frozenset({"number_literal", "string_literal", "char_literal", "true", "false", "unary_expression"})
 _ABSOLUTE = frozenset({b"abs", b"fabs", b"std::abs", b"std::fabs"})
@@ -80,7 +84,9 @@ def join(program: str, test: str, file: str, language: str, defined: frozenset[s
     if not defined:  # nobody says what is asked for: a macro may be it
         undone &= _KEYWORDS | _USUAL | declared
     undone = (undone - defined) | {"main", "NDEBUG", "assert"}
-    lines = [f'#include "{file}"', "", ";", *(f"#undef {name}" for name in sorted(undone)), "#include <assert.h>"]
+    # The compiler looks for precompiled headers in its main file only.
+    big = [f"#include <{_BIG_HEADER}>"] if _BEGINS_BIG.match(program) else []
+    lines = [*big, f'#include "{file}"', "", ";", *(f"#undef {name}" for name in sorted(undone)), "#include <assert.h>"]
     if language == "cpp":
         hidden = sorted((declared - {"main"} - defined) & set(_WORD.findall(program)))
         prepared = _prepared(test, declared | defined, token)
