@@ -14,7 +14,7 @@ from moesaic.data.formatting import format_source
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
 from moesaic.evaluate import guards
-from moesaic.execution.toolchains import find_toolchains
+from moesaic.execution.judges import find_toolchains
 from moesaic.gates import ANCHOR
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
 from moesaic.parsing import grammar, parses

@@ -154,7 +154,7 @@ def test_missing_toolchain_skips_its_language(box: Sandbox, monkeypatch: pytest.
     def missing(language: str) -> object:
         raise ToolchainError(f"{language}: no compiler")
 
-    monkeypatch.setattr("moesaic.execution.toolchains.find_toolchain", missing)
+    monkeypatch.setattr("moesaic.execution.judges.find_toolchain", missing)
     (result,) = execute("own", PROBLEMS, sandbox=box)
     assert (result.total, result.passed, result.skipped) == (3, None, "python: no compiler")
     assert result.to_dict()["skipped"] == "python: no compiler"

@@ -34,9 +34,8 @@ def test_own_format(tmp_path: Path) -> None:
     stdio = {"id": "echo", "language": "C++", "tests": [{"input": "1\n", "output": "1\n"}]}
     found = read_problems("own", write(tmp_path / "mine.jsonl", OWN, stdio))
     assert list(found) == ["python", "cpp"]
-    assert found["python"][0].complete("    return 2 * x\n") == (
-        "def twice(x):\n    return 2 * x\n\nassert twice(2) == 4"
-    )
+    assert found["python"][0].complete("    return 2 * x\n") == "def twice(x):\n    return 2 * x\n"
+    assert found["python"][0].test == "assert twice(2) == 4"
     assert found["cpp"] == [Problem(id="echo", language="cpp", cases=(Case("1\n", "1\n"),))]
 
 

@@ -208,18 +208,32 @@ def test_one_large_file(boxes: dict[str, Sandbox], mode: str) -> None:
     assert "File too large" in result.stderr
 
 
-def test_disk_filler_with_empty_files(box: Sandbox) -> None:
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_disk_filler_with_empty_files(box: Sandbox, folder: str) -> None:
     result = attack(
         box,
-        """
+        f"""
         import time
         for number in range(20_000):
-            open(f'/tmp/{number}', 'w').close()
+            open(f'{folder}/{{number}}', 'w').close()
         time.sleep(2)
         """,
     )
     assert result.status is Status.CRASHED
     assert result.detail == "stopped: over the limit of files"
+
+
+def test_memory_for_semaphores_is_small(box: Sandbox) -> None:
+    result = attack(
+        box,
+        """
+        try:
+            open('/dev/shm/large', 'wb').write(bytes(4 << 20))
+        except OSError as error:
+            print(error.strerror)
+        """,
+    )
+    assert result.stdout == "No space left on device\n"
 
 
 def test_reading_a_secret_file(box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +354,7 @@ def test_killing_the_parent_and_its_neighbours(box: Sandbox) -> None:
 
 def test_writing_outside(box: Sandbox, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    folders = ["/", "/usr", "/usr/bin", "/box", "/cache", "/etc", "/dev", "/dev/shm", "/proc", str(tmp_path)]
+    folders = ["/", "/usr", "/usr/bin", "/box", "/cache", "/etc", "/dev", "/proc", str(tmp_path)]
     result = attack(
         box,
         f"""

@@ -45,7 +45,7 @@ _ABSOLUTE = frozenset({b"abs", b"fabs", b"std::abs", b"std::fabs"})
 _EQUALITY = """
 template <class L, class R> bool {token}equal(const L &left, const R &right) {{
     if constexpr (std::is_pointer<L>::value && std::is_integral<R>::value) {{
-        return left == (L)(std::size_t)right;
+        return left == (L)(decltype(sizeof 0))right;
     }} else if constexpr (std::is_class<L>::value && std::is_same<R, bool>::value) {{
         return bool(left == right) && !bool(left == !right);
     }} else if constexpr (std::is_class<L>::value && std::is_arithmetic<R>::value) {{
@@ -60,7 +60,6 @@ template <class T> auto {token}abs(T value) {{
     if constexpr (std::is_arithmetic<T>::value) {{
         return +value < 0 ? -value : +value;
     }} else {{
-        using std::abs;
         return abs(value);
     }}
 }}
@@ -91,7 +90,7 @@ def join(program: str, test: str, file: str, language: str, defined: frozenset[s
         hidden = sorted((declared - {"main"} - defined) & set(_WORD.findall(program)))
         prepared = _prepared(test, declared | defined, token)
         if prepared != test:
-            lines += ["#include <cstdlib>", "#include <type_traits>", _EQUALITY.format(token=token)]
+            lines += ["#include <type_traits>", _EQUALITY.format(token=token)]
         test = prepared
         lines += [f"#define {name} {token}{name}" for name in hidden]
     return "\n".join([*lines, '#line 1 "test"', test])

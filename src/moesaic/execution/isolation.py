@@ -34,6 +34,7 @@ __all__ = ["Bubblewrap", "Isolation", "Mount", "RlimitOnly"]
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
 _TMP = "/tmp"  # noqa: S108  # the sandbox's own, not the machine's
+_SEMAPHORE_BYTES = 1 << 20  # of /dev/shm: pools of processes and threads keep their locks there
 _OPEN_FILES = 128
 _MAX_COPIED_FILES = 64  # each is an open file of ours while the command starts
 _FIRST_USER, _NUM_USERS = 61184, 4096  # inside the range that systemd keeps for short-lived services
@@ -163,6 +164,7 @@ class Bubblewrap:
                 *copies,
                 *(option for path in hidden for option in ("--tmpfs", str(path), "--remount-ro", str(path))),
                 *("--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", _TMP),
+                *("--perms", "1777", "--size", str(_SEMAPHORE_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108
                 *_writable_binds(mounts, user),
                 *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _TMP),
                 *seccomp,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-__all__ = ["imported_modules", "prepare"]
+__all__ = ["imported_modules", "parses", "prepare"]
 
 _OPERATORS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -42,6 +42,17 @@ def prepare(test: str, defined: frozenset[str], token: str) -> str:
         return ast.unparse(ast.fix_missing_locations(_Preparing(token, _BUILT_IN - bound).visit(tree)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return test
+
+
+def parses(test: str) -> bool:
+    """Says whether a test is a Python program by itself."""
+    try:
+        ast.parse(test)
+    except (SyntaxError, ValueError):
+        return False
+    except (RecursionError, MemoryError):
+        pass
+    return True
 
 
 def imported_modules(test: str) -> list[str]:

@@ -4,7 +4,8 @@ Two modes. ``bubblewrap``, the default, stops
 
     the network              a namespace without interfaces, and no sockets but AF_UNIX (seccomp)
     reading your files       only /usr and the language's own tools exist inside, read-only; no home, no /etc, no /work
-    writing anywhere         everything is read-only but a private /tmp in memory, gone afterwards
+    writing anywhere         everything is read-only but a private /tmp (and 1 MiB of /dev/shm), gone afterwards
+    learning your paths      a program's files are copied into the sandbox: a mount would show where they come from
     filling the disk         that /tmp is limited in bytes and files, each file in bytes
     filling the memory       resident memory of all processes together is watched every 20 ms; address space of each is
                              limited, heaps of the JVM and Node.js by their flags; memory that is not resident anywhere,
@@ -19,7 +20,7 @@ Two modes. ``bubblewrap``, the default, stops
 
 and does not stop: a hole in the kernel; side channels, and the use of every core until the time is up; kernel memory
 of pipes and sockets up to what 128 open files a process allow; memory allocated within the 20 ms between two looks;
-a program that reads /usr; a program that forges its own verdict (``evaluate.harness``).
+a program that reads /usr; what ``harness`` says about verdicts.
 
 ``rlimit`` must be asked for by name. It stops endless programs, oversized files, endless output, most memory and fork
 bombs, and changes to an unprivileged user when started as root. It does not stop: the network, reading and writing what
@@ -32,34 +33,24 @@ Nothing runs without consent: ``allow_code_execution=True``.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Literal, cast, get_args
 
 from moesaic.errors import ConsentError, ToolchainError
-from moesaic.execution.harness import (
-    HARNESSES,
-    Layout,
-    Program,
-    SwallowedTestError,
-    is_assertion,
-    is_memory_error,
-    reason,
-    separated,
-)
+from moesaic.execution.harness import HARNESSES, Layout, Program, SwallowedTestError, separated
 from moesaic.execution.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
 from moesaic.execution.java_compiler import JavaCompiler
 from moesaic.execution.judges import find_judge, find_toolchain
 from moesaic.execution.supervise import Limits, Outcome, supervise
 from moesaic.execution.toolchains import Toolchain
+from moesaic.execution.verdicts import ExecutionResult, Status, judge_compilation, judge_run, reason
 from moesaic.languages import suggest
 
 __all__ = [
@@ -81,45 +72,6 @@ COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=2 << 30, file_bytes=256 
 
 _HEADER = "bits/stdc++.h"
 _PROGRAMS_WORTH_A_HEADER = 3  # precompiling it costs about as much as it saves on three programs
-_SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9
-_TAIL_BYTES = 8192
-
-
-class Status(StrEnum):
-    """How a program ended."""
-
-    PASSED = "passed"
-    WRONG = "wrong"
-    COMPILE_ERROR = "compile_error"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    CRASHED = "crashed"
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """One run of a program, or its failed compilation.
-
-    Attributes:
-        status: ``passed`` means: exit code 0 and, where there is a test, that it ran to its end. Comparing output is
-            the caller's.
-        stage: Where it ended.
-        stdout: What it wrote.
-        stderr: What it wrote; the compiler's messages for ``compile_error``.
-        exit_code: 128 + n for signal n.
-        seconds: Time on the wall.
-        peak_memory_bytes: Largest resident memory seen.
-        detail: The reason in one line; "" when it passed.
-    """
-
-    status: Status
-    stage: Literal["compile", "run"]
-    stdout: str = ""
-    stderr: str = ""
-    exit_code: int = 0
-    seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +213,7 @@ class Sandbox:
             stdin = f"{secret}\n{build.stdin}"
         box = Mount(build.folder, "/box", copied=True)
         outcome = self._supervise(command, toolchain, {"folder": box}, limits, stdin)
-        return _judge(program, outcome, limits, secret)
+        return judge_run(program, outcome, limits, secret)
 
     def _supervise(
         self,
@@ -299,12 +251,7 @@ class Sandbox:
         outcome = self._supervise(command, toolchain, mounts, COMPILE_LIMITS)
         if outcome.exit_code == 0 and not outcome.stopped_by:
             return None
-        status = Status.COMPILE_ERROR
-        if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, COMPILE_LIMITS):
-            status = Status.MEMORY
-        elif _ran_out_of_time(outcome, COMPILE_LIMITS):
-            status = Status.TIMEOUT
-        return _result(status, "compile", outcome)
+        return judge_compilation(outcome, COMPILE_LIMITS)
 
     def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> None:
         """Compiles once what every program shares: the harness and, after a few programs, the big header."""
@@ -363,64 +310,3 @@ class Sandbox:
         folder = self._folder / f"cache-{toolchain.language}"
         folder.mkdir(mode=0o755, exist_ok=True)
         return Mount(folder, "/cache")
-
-
-def _judge(program: Program, outcome: Outcome, limits: Limits, secret: str) -> ExecutionResult:
-    if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, limits):
-        status = Status.MEMORY
-    elif _ran_out_of_time(outcome, limits):
-        status = Status.TIMEOUT
-    elif outcome.stopped_by:
-        status = Status.CRASHED
-    elif outcome.exit_code == 0:
-        reached_end = not program.test or (bool(secret) and f"\n{secret}\n".encode() in outcome.stdout)
-        status = Status.PASSED if reached_end else Status.WRONG
-    elif _is_syntax_error(program, outcome):
-        status = Status.COMPILE_ERROR
-    else:
-        status = Status.WRONG if is_assertion(outcome) else Status.CRASHED
-    return _result(status, "run", outcome, secret)
-
-
-def _ran_out_of_memory(outcome: Outcome, limits: Limits) -> bool:
-    """True where memory is the cause, even if the clock or the kernel ended the program in the end."""
-    if outcome.exit_code == 0 and not outcome.stopped_by:
-        return False
-    killed_by_kernel = outcome.exit_code == _SIGKILL_CODE and not outcome.stopped_by
-    return is_memory_error(outcome) or (killed_by_kernel and outcome.peak_memory_bytes > limits.memory_bytes // 2)
-
-
-def _is_syntax_error(program: Program, outcome: Outcome) -> bool:
-    pattern = find_judge(program.language).syntax_error
-    return pattern is not None and bool(pattern.search(outcome.stderr[-_TAIL_BYTES:].decode("utf-8", "replace")))
-
-
-def _ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
-    allowed = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
-    # SIGKILL is the kernel's second warning, for a program that ignores SIGXCPU; threads use CPU time faster than time.
-    killed_by_clock = outcome.exit_code == _SIGKILL_CODE and outcome.seconds * (os.cpu_count() or 1) >= allowed
-    late = outcome.stopped_by == "time" or outcome.exit_code == _SIGXCPU_CODE
-    return late or (killed_by_clock and not outcome.stopped_by)
-
-
-def _result(status: Status, stage: Literal["compile", "run"], outcome: Outcome, secret: str = "") -> ExecutionResult:
-    stdout = outcome.stdout.decode("utf-8", "replace")
-    if secret:
-        stdout = stdout.replace(f"\n{secret}\n", "", 1)
-    detail = ""
-    if outcome.stopped_by:
-        detail = f"stopped: over the limit of {outcome.stopped_by}"
-    elif status is Status.WRONG and outcome.exit_code == 0:
-        detail = "ended before its tests did"
-    elif status is not Status.PASSED:
-        detail = reason(outcome) or f"exit code {outcome.exit_code}"
-    return ExecutionResult(
-        status=status,
-        stage=stage,
-        stdout=stdout,
-        stderr=outcome.stderr.decode("utf-8", "replace"),
-        exit_code=outcome.exit_code,
-        seconds=outcome.seconds,
-        peak_memory_bytes=outcome.peak_memory_bytes,
-        detail=detail,
-    )

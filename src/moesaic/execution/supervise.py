@@ -268,14 +268,15 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def _files_in_tmp(pid: int, size_bytes: int) -> int:
-    """Counts the files in the /tmp of a command's first child: a tmpfs limits its bytes, but a file may be empty.
+    """Counts the files in the /tmp and the /dev/shm of a command's first child: a tmpfs limits its bytes only.
 
-    While the sandbox is being set up that path is still the machine's own /tmp, told apart by its size.
+    While the sandbox is being set up these paths are still the machine's own, told apart by the size of /tmp.
     """
     with contextlib.suppress(OSError, IndexError):
-        usage = os.statvfs(f"/proc/{descendants(pid)[0]}/root/tmp")
-        if usage.f_blocks * usage.f_frsize == -(-size_bytes // _PAGE_BYTES) * _PAGE_BYTES:
-            return usage.f_files - usage.f_ffree
+        root = f"/proc/{descendants(pid)[0]}/root"
+        usage = [os.statvfs(f"{root}/{folder}") for folder in ("tmp", "dev/shm")]
+        if usage[0].f_blocks * usage[0].f_frsize == -(-size_bytes // _PAGE_BYTES) * _PAGE_BYTES:
+            return sum(one.f_files - one.f_ffree for one in usage)
     return 0
 
 
