@@ -299,7 +299,7 @@ def _problems(session: Session, describe: Callable[[Problem], object]) -> Inputs
 def _tools(recipe: Recipe) -> Inputs:
     """Compilers, run-times and the sandbox: one that is installed later makes a difference."""
     from moesaic.execution.isolation import Bubblewrap, RlimitOnly
-    from moesaic.execution.toolchains import find_toolchains
+    from moesaic.execution.judges import find_toolchains
 
     found, missing = find_toolchains(recipe.data.languages)
     tools: Inputs = {f"{_TOOLS}{name}": toolchain.versions for name, toolchain in found.items()}
