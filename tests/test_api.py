@@ -1,6 +1,7 @@
 """The Python interface: loading from wherever a model is, one text or many, pieces, saving and publishing."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -337,6 +338,33 @@ def test_what_was_changed_in_memory_is_saved(made, tmp_path):
     assert changed >= {"router.safetensors", "experts/java/adapter_model.safetensors"}
     assert not any(name.startswith(("experts/python", "experts/cpp")) for name in changed)
     assert "Not measured yet" in (saved / "README.md").read_text()
+
+
+def test_a_model_in_the_hubs_cache_is_saved_as_files(made, tmp_path):
+    base = load_base(str(made.base))
+    original = save_model_folder(
+        tmp_path / "original",
+        base_spec={"model": str(made.base)},
+        base_digest=base.digest,
+        experts=random_experts(base.model),
+        router_tensors=extract_router(moesaic.load(made.folder, "cpu").model),
+        kind="top_k",
+        top_k=2,
+        own_base=base,
+    ).path
+    snapshot, blobs = tmp_path / "cache" / "snapshots" / "0a1b", tmp_path / "cache" / "blobs"
+    blobs.mkdir(parents=True)
+    for number, file in enumerate(sorted(file for file in original.rglob("*") if file.is_file())):
+        link = snapshot / file.relative_to(original)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, blobs / str(number))
+        link.symlink_to(os.path.relpath(blobs / str(number), link.parent))
+    loaded = moesaic.load(snapshot, "cpu")
+    saved = loaded.save_pretrained(tmp_path / "saved")
+    shutil.rmtree(tmp_path / "cache")
+    assert not any(file.is_symlink() for file in saved.rglob("*"))
+    assert files(saved) == files(original)
+    assert torch.equal(logits(moesaic.load(saved, "cpu")), logits(loaded))
 
 
 def test_saving_replaces_a_model_and_nothing_else(made, tmp_path, model):

@@ -329,7 +329,7 @@ def space_errors(path: Path) -> Iterator[None]:
 def link_or_copy(source: str | Path, target: str | Path) -> None:
     """Links a file that never changes; copies where the file system cannot."""
     try:
-        os.link(source, target)
+        os.link(Path(source).resolve(), target)  # of a symbolic link, as in the hub's cache, the file itself
     except OSError:
         shutil.copy2(source, target)
 
