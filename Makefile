@@ -49,4 +49,4 @@ docs: $(STAMP)  ## Write from the code what the pages say of it
 	$(BIN)/python docs/generate.py
 
 clean:  ## Remove caches and the virtual environment, keep runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

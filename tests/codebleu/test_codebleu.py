@@ -21,6 +21,7 @@ from moesaic.codebleu.dataflow_rules import data_flow
 from moesaic.codebleu.syntax import Subtrees
 from moesaic.codebleu.tokens import lex
 from moesaic.codebleu.tree import FlatTree
+from moesaic.data.corpus import load_tasks
 from moesaic.data.detokenize import restore
 from moesaic.errors import DataError
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
@@ -153,13 +154,21 @@ def test_any_text_is_scored_between_zero_and_one(language, text):
             assert all(value is None or 0.0 <= value <= 1.0 for value in row.to_dict().values())
 
 
+@pytest.mark.parametrize("language", STUDY_LANGUAGES)
+def test_trivial_predictions_on_the_embedded_corpus(language):
+    check_trivial_predictions([task.programs[language] for task in load_tasks()], language)
+
+
 @needs_shared
 @pytest.mark.slow
 @pytest.mark.parametrize("language", STUDY_LANGUAGES)
 def test_trivial_predictions_on_real_references(language):
     assert SHARED is not None
     lines = (SHARED / "xlcost" / language / "test.jsonl").read_text().splitlines()[:200]
-    references = [restore(json.loads(line)["code"], language) for line in lines]
+    check_trivial_predictions([restore(json.loads(line)["code"], language) for line in lines], language)
+
+
+def check_trivial_predictions(references, language):
     constant = {
         "python": 'print("Hello")',
         "java": 'class Main { public static void main(String[] args) { System.out.println("Hello"); } }',

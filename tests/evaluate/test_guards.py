@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codebleu_programs import PROGRAMS
+from moesaic.data.corpus import load_tasks
 from moesaic.data.detokenize import restore
 from moesaic.evaluate.guards import detect_language, echoes_label, guards, has_code, in_wrong_language
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
@@ -55,6 +56,16 @@ def test_what_is_both_java_and_csharp_is_wrong_in_neither(source, language):
 @pytest.mark.parametrize(("own", "other"), [("java", "csharp"), ("csharp", "java"), ("cpp", "c")])
 def test_a_near_relative_is_wrong_when_it_shows(own, other):
     assert in_wrong_language(PROGRAMS[own], other)
+
+
+@pytest.mark.parametrize("language", STUDY_LANGUAGES)
+def test_detector_on_the_embedded_corpus(language):
+    sources = [task.programs[language] for task in load_tasks()]
+    assert [detect_language(source) for source in sources] == [language] * len(sources)
+    assert not any(in_wrong_language(source, language) for source in sources)
+    for other in STUDY_LANGUAGES:
+        if other != language:
+            assert all(in_wrong_language(source, other) for source in sources)
 
 
 @pytest.mark.slow

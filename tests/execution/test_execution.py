@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from published_problems import HUMANEVAL_X, write_folder
 from typer.testing import CliRunner
 
 from moesaic.errors import ConsentError, DataError, ToolchainError
@@ -200,6 +201,17 @@ def mutate(problem: Problem) -> str:
     nothing = {"python": "None", "java": "null", "javascript": "undefined", "cpp": "{}"}[problem.language]
     assert problem.solution is not None
     return problem.complete(re.sub(r"\breturn\b[^;\n]*", f"return {nothing}", problem.solution))
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("language", TOOLS)
+def test_a_solution_passes_and_its_mutant_fails(box: Sandbox, language: str, tmp_path: Path) -> None:
+    if shutil.which(TOOLS[language]) is None:
+        pytest.skip(f"{TOOLS[language]} is not on PATH")
+    (problem,) = read_problems("humaneval-x", write_folder(tmp_path, HUMANEVAL_X), language)[language]
+    assert problem.solution is not None
+    assert grade(problem, problem.complete(problem.solution), box).status is Status.PASSED
+    assert grade(problem, mutate(problem), box).status is not Status.PASSED
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from published_problems import HUMANEVAL_X, MBXP, write_folder
 
 from moesaic.errors import DataError
 from moesaic.execution.problems import Case, Problem, read_problems
@@ -110,6 +111,25 @@ def test_corpus_has_every_study_language() -> None:
     found = read_problems("corpus", None)
     assert set(found) == {"python", "java", "javascript", "cpp"}
     assert all(problem.cases and problem.solution for group in found.values() for problem in group)
+
+
+def test_humaneval_x_layout(tmp_path: Path) -> None:
+    found = read_problems("humaneval-x", write_folder(tmp_path, HUMANEVAL_X))
+    assert list(found) == ["python", "java", "javascript", "cpp"]  # Go is no language of ours
+    records = {record["task_id"]: record for record in HUMANEVAL_X}
+    for problem in (problem for group in found.values() for problem in group):
+        record = records[problem.id]
+        assert (problem.prompt, problem.test) == (record["prompt"], record["test"])
+        assert problem.solution == record["canonical_solution"]
+    assert [problem.id for problem in read_problems("humaneval-x", tmp_path, "java")["java"]] == ["Java/0"]
+
+
+def test_mbxp_layout(tmp_path: Path) -> None:
+    found = read_problems("mbxp", write_folder(tmp_path, MBXP))
+    assert list(found) == ["python", "javascript"]
+    assert found["python"][0].test == MBXP[0]["test"] + "\ncheck(twice)\n"  # published without the call
+    assert found["python"][0].solution == MBXP[0]["canonical_solution"]
+    assert found["javascript"][0].solution is None
 
 
 def test_humaneval_x_as_published() -> None:
