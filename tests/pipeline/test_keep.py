@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from moesaic.cli import app
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, RecipeError, ToolchainError
 from moesaic.execution.sandbox import Sandbox
@@ -216,6 +218,14 @@ def test_a_sandbox_that_does_not_work_leaves_answers_unjudged(tmp_path, monkeypa
     report = write_kept(prepared(tmp_path, source), source, tmp_path / "keep")["python"]
     assert (report.kept, report.verified) == (20, False)
     assert "not run against their tests: no bubblewrap here" in capsys.readouterr().err
+
+
+def test_a_keep_that_is_not_there_is_named_before_anything_runs(tmp_path):
+    path = str(write_recipe(tmp_path))
+    for source in (f"mbxp:{tmp_path}/no", f"{tmp_path}/no"):
+        result = CliRunner().invoke(app, ["validate", path, f"data.keep={source}"])
+        assert "data.keep" in str(result.exception)
+    assert CliRunner().invoke(app, ["validate", path, f"data.keep={write_tasks(tmp_path / 'tasks')}"]).exit_code == 0
 
 
 def test_what_needs_answers_is_refused_without_them(tmp_path):
