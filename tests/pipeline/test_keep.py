@@ -73,6 +73,10 @@ def answering(monkeypatch, wrong=(), broken=(), endless=(), calls=None):
     monkeypatch.setattr(keep, "generate", answer)
 
 
+def no_sandbox(*_, **__):
+    raise ToolchainError("no bubblewrap here")
+
+
 def prepared(tmp_path, source, *overrides):
     run = Run(load_recipe(write_recipe(tmp_path), [f"data.keep={source}", *overrides]))
     (tmp_path / "keep").mkdir(exist_ok=True)
@@ -205,16 +209,19 @@ def test_answers_of_a_machine_without_permission_are_judged_on_another(tmp_path,
     report = read_json(folder / "report.json")["languages"]["python"]
     assert (report["verified"], report["kept"]) == (True, 18)
     assert calls == [20]
+    # Back where there is nothing to run them with, they are what they were.
+    monkeypatch.setattr("moesaic.execution.toolchains.find_toolchains", lambda names: ({}, dict.fromkeys(names, "no")))
+    monkeypatch.setattr("moesaic.execution.isolation.Bubblewrap", no_sandbox)
+    before = read_json(folder / "manifest.json")
+    prepared(tmp_path, source)(("keep",))
+    assert read_json(folder / "manifest.json") == before
 
 
 def test_a_sandbox_that_does_not_work_leaves_answers_unjudged(tmp_path, monkeypatch, capsys):
     source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
     answering(monkeypatch, wrong=(4,))
 
-    def none(*_, **__):
-        raise ToolchainError("no bubblewrap here")
-
-    monkeypatch.setattr(keep, "Sandbox", none)
+    monkeypatch.setattr(keep, "Sandbox", no_sandbox)
     report = write_kept(prepared(tmp_path, source), source, tmp_path / "keep")["python"]
     assert (report.kept, report.verified) == (20, False)
     assert "not run against their tests: no bubblewrap here" in capsys.readouterr().err

@@ -36,6 +36,7 @@ _OPTIMISATION: Final = (
 
 _SANDBOX: Final = "the sandbox"
 _TOOLS: Final = "tools of "
+_NONE: Final = "missing: "
 _DENSE: Final = ("dense_lora", "dense_lora_keep")
 
 
@@ -189,7 +190,11 @@ def _keep(session: Session, _: str) -> Inputs:
     inputs: Inputs = {"the files of data.keep": source_files(source, recipe.data.languages, "data.keep")}
     if recipe.keep.temperature > 0:
         inputs["seed"] = recipe.seed
-    return inputs | _base(session) | (_tools(recipe) if recipe.evaluate.allow_code_execution else {})
+    tools = _tools(recipe) if recipe.evaluate.allow_code_execution else {}
+    # What was judged where the tools are stays judged where they are missing.
+    before = (session.workspace.manifest("keep") or {}).get("inputs", {})
+    tools = {key: before.get(key, value) if str(value).startswith(_NONE) else value for key, value in tools.items()}
+    return inputs | _base(session) | tools
 
 
 def _experts(session: Session, language: str) -> Inputs:
@@ -303,11 +308,11 @@ def _tools(recipe: Recipe) -> Inputs:
 
     found, missing = find_toolchains(recipe.data.languages)
     tools: Inputs = {f"{_TOOLS}{name}": toolchain.versions for name, toolchain in found.items()}
-    tools |= {f"{_TOOLS}{name}": f"missing: {reason}" for name, reason in missing.items()}
+    tools |= {f"{_TOOLS}{name}": f"{_NONE}{reason}" for name, reason in missing.items()}
     try:
         tools[_SANDBOX] = (Bubblewrap if recipe.evaluate.sandbox == "bubblewrap" else RlimitOnly)().name
     except ToolchainError as error:
-        tools[_SANDBOX] = f"missing: {error}"
+        tools[_SANDBOX] = f"{_NONE}{error}"
     return tools
 
 
