@@ -13,11 +13,11 @@ import pytest
 from ablation_figures import differences, estimates, markdown_table, read_losses
 from ablation_variants import candidates
 from ablations import REFERENCE, Ablations, shared_stages
-from test_pipeline import write_recipe
 
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import read_json, write_json
 from moesaic.recipe import load_recipe
+from test_pipeline import write_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICKSTART = ROOT / "recipes" / "quickstart.yaml"

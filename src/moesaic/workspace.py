@@ -97,8 +97,8 @@ class Workspace:
         known = manifest.get("sha256")
         if known is None:
             raise CheckpointError(
-                f"{folder} was made by an earlier moesaic, which did not note what its files hold: delete it and run the "
-                "recipe again"
+                f"{folder} was made by an earlier moesaic, which did not note what its files hold: delete it and run "
+                "the recipe again"
             )
         for file in manifest["files"]:
             if file_digest(folder / file) != known.get(file):
