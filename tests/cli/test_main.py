@@ -125,6 +125,12 @@ WRONG = (
         ("run", "recipe.yaml", "output={}"),
         ("report", "{}"),
         ("generate", "{}", "text"),
+        ("inspect", "{}"),
+        ("export", "{}", "out"),
+        ("import", "out", "--checkpoint", "{}"),
+        ("import", "out", "--expert", "java={}", "--base", "file"),
+        ("import", "out", "--expert", "java=file", "--base", "{}"),
+        ("run", "recipe.yaml", "data.source={}"),
         ("generate", "model", "{}"),
     ],
     ids=" ".join,
@@ -133,6 +139,8 @@ def test_names_that_nothing_can_have_end_in_one_message(run, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     Path("good.jsonl").write_text('{"prediction": "x = 1", "reference": "x = 1"}\n')
     Path("file").write_text("x")
+    Path("recipe.yaml").write_text("base: {model: nowhere/at-all}\ndata: {source: file}\n")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     Path("loop").symlink_to("loop")
     if name == "" and "--rows" in arguments:
         pytest.skip("no rows are asked for")
