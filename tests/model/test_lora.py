@@ -8,7 +8,8 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, LoraExpert, LowRank, check_expert, read_adapter, write_adapter
+from moesaic.model.adapter_config import CONFIG_FILE
+from moesaic.model.lora import WEIGHTS_FILE, LoraExpert, LowRank, check_expert, read_adapter, write_adapter
 from pico import ATTENTION, MLP, pico_llama, random_expert, random_peft_adapter
 
 

@@ -183,8 +183,9 @@ def save_model_folder(
     """
     from safetensors.torch import save_file
 
+    from moesaic.model.adapter_config import CONFIG_FILE
     from moesaic.model.base_files import BaseSource
-    from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, write_adapter
+    from moesaic.model.lora import WEIGHTS_FILE, write_adapter
 
     names = [expert.name for expert in experts]
     _check_names(names)

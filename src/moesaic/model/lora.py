@@ -12,32 +12,26 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json, replacing, write_json
+from moesaic.files import replacing, space_errors
 from moesaic.gates import ANCHOR
+from moesaic.model.adapter_config import CONFIG_FILE, AdapterSettings, read_settings
 
-CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+FACTOR_TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _PREFIX = "base_model.model."
-_UNSUPPORTED = {
-    "use_dora": "DoRA rescales the whole weight, which is not a low-rank delta",
-    "modules_to_save": "fully trained modules would differ between experts outside the routed blocks",
-    "rank_pattern": "one rank for the whole adapter is expected",
-    "alpha_pattern": "one alpha for the whole adapter is expected",
-    "lora_bias": "bias terms are not low-rank deltas",
-    "fan_in_fan_out": "weights stored input-first belong to architectures that are not supported",
-    "target_parameters": "deltas on bare parameters cannot be placed on a module",
-    "megatron_config": "tensor-parallel adapters have to be gathered first",
-}
 
 
 class LowRank(NamedTuple):
@@ -98,35 +92,87 @@ def read_adapter(folder: str | os.PathLike[str], name: str | None = None) -> Lor
 
     Raises:
         ModelError: Not a LoRA adapter, or a variant that is not a plain low-rank delta.
-        CheckpointError: A file is missing, corrupt or half-written, or tensors do not match the configuration.
+        CheckpointError: A file is missing, corrupt or half-written, tensors do not match the configuration, or they
+            hold values that are no numbers.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError(f"adapter folder {folder} does not exist")
-    config = _read_config(folder / CONFIG_FILE)
-    rank, scale = _check_config(config, folder)
-    tensors = _read_tensors(folder / WEIGHTS_FILE)
-    factors: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
+    settings = read_settings(folder)
+    file = folder / WEIGHTS_FILE
+    tensors = _read_tensors(file)
+    deltas = {}
+    for path in adapter_modules(file, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, settings):
+        A_RI, B_OR = (tensors[factor_key(path, factor)] for factor in "AB")
+        check_factors(file, path, A_RI, B_OR, settings.scale)
+        deltas[path] = LowRank(A_RI, B_OR)
+    return LoraExpert(name or folder.name, settings.rank, settings.scale, deltas)
+
+
+def factor_key(path: str, factor: str) -> str:
+    """Returns the stored name of factor ``A`` or ``B`` of a module."""
+    return f"{_PREFIX}{path}.lora_{factor}.weight"
+
+
+def adapter_modules(file: Path, shapes: Mapping[str, tuple[int, ...]], settings: AdapterSettings) -> list[str]:
+    """Returns the modules that an adapter's tensors change, in natural order.
+
+    Args:
+        file: The adapter's weights, for messages.
+        shapes: Name -> shape of every tensor in it.
+        settings: Its configuration.
+
+    Raises:
+        ModelError: A tensor is no factor, or one on a module that the configuration does not name.
+        CheckpointError: Half a pair, or factors that are not of the configuration's rank.
+    """
+    factors: dict[str, dict[str, tuple[int, ...]]] = {}
+    for key, shape in shapes.items():
         path, dot, factor = key.removeprefix(_PREFIX).removesuffix(".weight").rpartition(".")
         if not (key.startswith(_PREFIX) and key.endswith(".weight") and dot and factor in ("lora_A", "lora_B")):
+            raise ModelError(f"{file} holds {key!r:.120}, which is not a plain LoRA factor of a linear module")
+        if not settings.covers(path):
             raise ModelError(
-                f"{folder / WEIGHTS_FILE} holds {key!r}, which is not a plain LoRA factor of a linear module"
+                f"{file} holds factors of {path:.120}, which {CONFIG_FILE} does not name (target_modules, "
+                "exclude_modules, layers_to_transform): PEFT would ignore them"
             )
-        factors.setdefault(path, {})[factor] = tensor
-    deltas = {}
-    for path in sorted(factors, key=_natural_key):
-        pair = factors[path]
+        factors.setdefault(path, {})[factor] = shape
+    for path, pair in factors.items():
         if len(pair) != 2:
-            raise CheckpointError(f"{folder / WEIGHTS_FILE}: {path} has only {next(iter(pair))}: half an adapter")
-        A_RI, B_OR = pair["lora_A"], pair["lora_B"]
-        if A_RI.dim() != 2 or B_OR.dim() != 2 or A_RI.shape[0] != rank or B_OR.shape[1] != rank:
-            found = f"A {tuple(A_RI.shape)}, B {tuple(B_OR.shape)}"
-            raise CheckpointError(f"{folder / WEIGHTS_FILE}: {path} has {found}, but {CONFIG_FILE} says r = {rank}")
-        deltas[path] = LowRank(A_RI, B_OR)
-    if not deltas:
-        raise CheckpointError(f"{folder / WEIGHTS_FILE} holds no LoRA factors")
-    return LoraExpert(name or folder.name, rank, scale, deltas)
+            raise CheckpointError(f"{file}: {path} has only {next(iter(pair))}: half an adapter")
+        A_shape, B_shape = pair["lora_A"], pair["lora_B"]
+        if len(A_shape) != 2 or len(B_shape) != 2 or A_shape[0] != settings.rank or B_shape[1] != settings.rank:
+            raise CheckpointError(
+                f"{file}: {path} has A {A_shape}, B {B_shape}, but {CONFIG_FILE} says r = {settings.rank}"
+            )
+    if not factors:
+        raise CheckpointError(f"{file} holds no LoRA factors")
+    return sorted(factors, key=_natural_key)
+
+
+def check_factors(file: Path, path: str, A_RI: Tensor, B_OR: Tensor, scale: float) -> None:
+    """Checks the values of a module's factors.
+
+    Raises:
+        CheckpointError: They are not floating-point numbers, hold NaN or infinity, or their product would.
+    """
+    largest = abs(scale) * A_RI.shape[0]
+    for factor, tensor in (("A", A_RI), ("B", B_OR)):
+        if tensor.dtype not in FACTOR_TYPES:
+            raise CheckpointError(
+                f"{file}: {factor_key(path, factor)} has type {tensor.dtype}: factors are stored as floating-point "
+                "numbers of 16 bits or more; a quantised adapter cannot be read"
+            )
+        if tensor.numel():
+            low, high = torch.aminmax(tensor.float())
+            largest *= max(abs(float(low)), abs(float(high)))
+            if not math.isfinite(float(low)) or not math.isfinite(float(high)):
+                raise CheckpointError(
+                    f"{file}: {factor_key(path, factor)} holds NaN or infinity: training diverged, or the file is "
+                    "damaged; take an earlier checkpoint or copy it again"
+                )
+    if not largest < 3e38:  # float32's range
+        raise CheckpointError(f"{file}: the delta of {path} is beyond the range of float32; train the adapter again")
 
 
 def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str | None = None) -> None:
@@ -142,32 +188,28 @@ def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str 
     Raises:
         SpaceError: The disk is full.
     """
+    from peft import LoraConfig  # seconds to import, and only a writer needs it
+
     folder = Path(folder)
     tensors = {}
     for path, (A_RI, B_OR) in expert.deltas.items():
         tensors[f"{_PREFIX}{path}.lora_A.weight"] = A_RI.detach().cpu().contiguous()
         tensors[f"{_PREFIX}{path}.lora_B.weight"] = B_OR.detach().cpu().contiguous()
     alpha = expert.scale * expert.rank
-    config = {
-        "base_model_name_or_path": base,
-        "bias": "none",
-        "fan_in_fan_out": False,
-        "inference_mode": True,
-        "init_lora_weights": True,
-        "lora_alpha": int(alpha) if alpha.is_integer() else alpha,
-        "lora_dropout": 0.0,
-        "modules_to_save": None,
-        "peft_type": "LORA",
-        "r": expert.rank,
-        "target_modules": sorted({path.rpartition(".")[2] for path in expert.deltas}),
-        "task_type": "CAUSAL_LM",
-        "use_dora": False,
-        "use_rslora": False,
-    }
+    config = LoraConfig(
+        r=expert.rank,
+        lora_alpha=int(alpha) if alpha.is_integer() else alpha,
+        target_modules=sorted({path.rpartition(".")[2] for path in expert.deltas}),
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+        base_model_name_or_path=base,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / WEIGHTS_FILE) as partial:
         safetensors.torch.save_file(tensors, partial, metadata={"format": "pt"})
-    write_json(folder / CONFIG_FILE, config)
+    with space_errors(folder), tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
+        config.save_pretrained(temporary)
+        (Path(temporary) / CONFIG_FILE).replace(folder / CONFIG_FILE)
 
 
 def check_expert(expert: LoraExpert, model: nn.Module) -> None:
@@ -193,33 +235,6 @@ def check_expert(expert: LoraExpert, model: nn.Module) -> None:
             )
 
 
-def _check_config(config: Mapping[str, Any], folder: Path) -> tuple[int, float]:
-    """Rank and scale of an adapter configuration, or the reason it cannot be used."""
-    file = folder / CONFIG_FILE
-    if config.get("peft_type") != "LORA":
-        raise ModelError(f"{file}: peft_type is {config.get('peft_type')!r}; only LORA adapters can be experts")
-    for key, reason in _UNSUPPORTED.items():
-        if config.get(key):
-            raise ModelError(f"{file}: {key} is {config[key]!r}, which is not supported: {reason}; retrain without it")
-    if config.get("bias", "none") != "none":
-        raise ModelError(f"{file}: bias is {config['bias']!r}, which is not supported: retrain with bias 'none'")
-    rank, alpha = config.get("r"), config.get("lora_alpha")
-    if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, int | float):
-        raise CheckpointError(
-            f"{file}: r is {rank!r} and lora_alpha {alpha!r}; a positive integer and a number are expected"
-        )
-    return rank, alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise ModelError(f"{file.parent} is not a PEFT adapter folder: {file.name} is missing")
-    config = read_json(file)
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{file} is not a JSON object: corrupt, or not written by PEFT")
-    return config
-
-
 def _read_tensors(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
         pickled = file.with_suffix(".bin")
@@ -240,4 +255,4 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
 
 def _natural_key(path: str) -> list[tuple[int, str]]:
     """Orders layer 2 before layer 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in path.split(".")]
+    return [(int(part), "") if re.fullmatch(r"[0-9]{1,9}", part) else (-1, part) for part in path.split(".")]

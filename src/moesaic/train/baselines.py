@@ -28,8 +28,9 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError
 from moesaic.files import read_json, write_json
 from moesaic.gates import experts_per_token
+from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.backbone import Base
-from moesaic.model.lora import CONFIG_FILE, WEIGHTS_FILE, anchor_expert, read_adapter
+from moesaic.model.lora import WEIGHTS_FILE, anchor_expert, read_adapter
 from moesaic.model.moe import decompose
 from moesaic.recipe import Baseline, ExpertsRecipe, Recipe
 from moesaic.train.arrow import arrow_model

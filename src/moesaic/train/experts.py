@@ -18,9 +18,9 @@ from peft import LoraConfig, get_peft_model
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
 from moesaic.files import read_json, write_json
+from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
-from moesaic.model.lora import CONFIG_FILE
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
 from moesaic.train.checkpointing import checkpointed_activations

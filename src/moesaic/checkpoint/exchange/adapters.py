@@ -38,7 +38,7 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
         ModelError: ``out`` exists, or ``model`` is no model folder.
         SpaceError: The disk is full.
     """
-    from moesaic.model.lora import CONFIG_FILE
+    from moesaic.model.adapter_config import CONFIG_FILE
 
     folder = read_model_folder(model)
     if out.exists():
