@@ -225,7 +225,7 @@ def test_preflight_lists_all_problems(tmp_path: Path) -> None:
         top_k=1,
     )
     with TensorReader(base) as reader:
-        adapter = AdapterFactors.open(tmp_path / "wide_moe" / "experts" / "wide", "wide", 1.0)
+        adapter = AdapterFactors.open(tmp_path / "wide_moe" / "experts" / "wide", "wide")
         problems = preflight(base, reader, config, [adapter])
     text = "\n".join(problems)
     for part in (
@@ -256,7 +256,7 @@ def test_preflight_names_foreign_modules_too_large_ranks_tokens_and_memory(
     (base / "tokenizer.json").write_text(json.dumps(tokenizer))
     monkeypatch.setattr("moesaic.checkpoint.exchange.preflight._available_memory", lambda: 2**20)
     with TensorReader(base) as reader:
-        adapter = AdapterFactors.open(tmp_path / "odd", "odd", 1.0)
+        adapter = AdapterFactors.open(tmp_path / "odd", "odd")
         text = "\n".join(preflight(base, reader, read_config(base), [adapter]))
     for part in (
         "expert odd: rank 40 of model.layers.0.mlp.gate_proj exceeds its smaller side 32",

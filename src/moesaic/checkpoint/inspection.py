@@ -144,7 +144,7 @@ def _warnings(conditions: Sequence[float]) -> list[str]:
 def _expert_facts(folder: ModelFolder, name: str, rank: int) -> dict[str, int]:
     if rank == 0:  # the anchor
         return {"rank": 0, "parameters": 0, "bytes": 0}
-    with AdapterFactors.open(folder.expert_path(name), name, 1.0).reader as reader:
+    with AdapterFactors.open(folder.expert_path(name), name).reader as reader:
         parameters = sum(_count(reader.spec(tensor).shape) for tensor in reader.names)
         return {"rank": rank, "parameters": parameters, "bytes": reader.num_bytes}
 

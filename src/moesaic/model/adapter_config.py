@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json
+from moesaic.files import read_json_object
 
 CONFIG_FILE: Final = "adapter_config.json"
 
@@ -130,9 +130,7 @@ def read_settings(folder: Path) -> AdapterSettings:
     file = folder / CONFIG_FILE
     if not file.is_file():
         raise ModelError(f"{folder} is not a PEFT adapter folder: {CONFIG_FILE} is missing")
-    values = read_json(file)
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{file} is not a JSON object: corrupt, or not written by PEFT")
+    values = read_json_object(file)
     _refuse_other_types(values, file)
     try:
         config = _Config.model_validate(values)

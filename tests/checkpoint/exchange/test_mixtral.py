@@ -251,7 +251,7 @@ def test_windows_that_qwen_s_routed_form_places_otherwise_are_refused(tmp_path: 
     assert "use_sliding_window: qwen3 and its routed form" in reasons[0]
     assert "partial_rotary_factor" in reasons[1]
     assert all("--format peft" in reason for reason in reasons)
-    assert check_exportable(read_config(base), [AdapterFactors.open(folder.expert_path("java"), "java", 1.0)]) == []
+    assert check_exportable(read_config(base), [AdapterFactors.open(folder.expert_path("java"), "java")]) == []
 
 
 def test_another_base_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from moesaic.checkpoint.exchange.preflight import (
     AttentionPolicy,
     adapter_problems,
     check_exportable,
+    idle_problems,
     require,
 )
 from moesaic.checkpoint.formats import (
@@ -103,12 +104,13 @@ def import_adapters(
     experts = [read_adapter(folder, name) for name, folder in adapters.items()]
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(TensorReader(source.path))
-        opened = [AdapterFactors.open(adapters[e.name], e.name, e.scale) for e in experts]
+        opened = [AdapterFactors.open(adapters[e.name], e.name) for e in experts]
         for adapter in opened:
             stack.enter_context(adapter.reader)
         problems = [p for name, folder in adapters.items() for p in _other_base(name, folder, source.digest)]
         problems += check_exportable(config, opened, attention)
-        require(problems + [p for adapter in opened for p in adapter_problems(adapter, reader)], "the import")
+        problems += [p for adapter in opened for p in adapter_problems(adapter, reader)]
+        require(problems or idle_problems(experts), "the import")
     return save_model_folder(
         out,
         base_spec={"model": base, "dtype": "auto", "quantize": "none"},

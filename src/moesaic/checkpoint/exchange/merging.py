@@ -106,7 +106,7 @@ class Merge:
         """
         config = read_config(base)
         reader = stack.enter_context(TensorReader(base))
-        adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name, e.scale) for e in folder.adapters]
+        adapters = [AdapterFactors.open(folder.expert_path(e.name), e.name) for e in folder.adapters]
         for adapter in adapters:
             stack.enter_context(adapter.reader)
         reasons = preflight(base, reader, config, adapters, attention)

@@ -6,7 +6,7 @@ Only headers and configurations are read here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,14 +16,17 @@ from moesaic.checkpoint.formats import ATTENTION, PROJECTIONS, format_reasons, r
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 from moesaic.files import read_json
+from moesaic.model.adapter_config import AdapterSettings, read_settings
+from moesaic.model.lora import WEIGHTS_FILE, adapter_modules, check_factors, factor_key
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from moesaic.model.lora import LoraExpert
+
 AttentionPolicy = Literal["error", "base", "average"]
 
 MEMORY_ALLOWANCE_BYTES = 300 * 2**20
-_ADAPTER = "adapter_model.safetensors"
 _KNOWN_ROTARY = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 
 
@@ -33,40 +36,50 @@ class AdapterFactors:
 
     Attributes:
         name: The expert's name.
-        scale: Factor on B A.
+        settings: What its configuration says.
         reader: Its ``adapter_model.safetensors``.
+        modules: Paths of the modules with a delta.
     """
 
     name: str
-    scale: float
+    settings: AdapterSettings
     reader: TensorReader
+    modules: tuple[str, ...]
 
     @classmethod
-    def open(cls, folder: Path, name: str, scale: float) -> AdapterFactors:
-        """Opens a PEFT adapter folder; reads the header only."""
-        return cls(name, scale, TensorReader(folder / _ADAPTER))
+    def open(cls, folder: Path, name: str) -> AdapterFactors:
+        """Opens a PEFT adapter folder; reads the configuration and the weights' header only.
+
+        Raises:
+            ModelError: It is not the plain low-rank delta that an expert is; names the key or the tensor.
+            CheckpointError: A file is corrupt.
+        """
+        settings = read_settings(folder)
+        reader = TensorReader(folder / WEIGHTS_FILE)
+        shapes = {key: reader.spec(key).shape for key in reader.names}
+        return cls(name, settings, reader, tuple(adapter_modules(folder / WEIGHTS_FILE, shapes, settings)))
 
     @property
-    def modules(self) -> list[str]:
-        """Paths of the modules with a delta."""
-        ending = ".lora_A.weight"
-        return [
-            name.removeprefix("base_model.model.").removesuffix(ending) for name in self.reader.names if ending in name
-        ]
+    def scale(self) -> float:
+        """Factor on B A."""
+        return self.settings.scale
 
     def shape(self, module: str) -> tuple[int, int, int]:
         """Returns out, in and rank of a module's delta."""
-        A_shape, B_shape = (self.reader.spec(self._key(module, factor)).shape for factor in "AB")
+        A_shape, B_shape = (self.reader.spec(factor_key(module, factor)).shape for factor in "AB")
         return B_shape[0], A_shape[1], A_shape[0]
 
     def read(self, module: str) -> tuple[Tensor, Tensor] | None:
-        """Reads A [R, I] and B [O, R] in float32; None for a module without a delta."""
-        if self._key(module, "A") not in self.reader:
-            return None
-        return self.reader.read(self._key(module, "A")).float(), self.reader.read(self._key(module, "B")).float()
+        """Reads A [R, I] and B [O, R] in float32; None for a module without a delta.
 
-    def _key(self, module: str, factor: str) -> str:
-        return f"base_model.model.{module}.lora_{factor}.weight"
+        Raises:
+            CheckpointError: They hold NaN or infinity.
+        """
+        if factor_key(module, "A") not in self.reader:
+            return None
+        A_RI, B_OR = (self.reader.read(factor_key(module, factor)) for factor in "AB")
+        check_factors(self.reader.source, module, A_RI, B_OR, self.scale)
+        return A_RI.float(), B_OR.float()
 
 
 def check_exportable(
@@ -94,6 +107,11 @@ def check_exportable(
                 f"expert {adapter.name}: {len(outside)} deltas on attention (first: {outside[0]}), which the format "
                 "shares between experts; --attention base leaves them out (what moesaic itself runs), --attention "
                 "average merges their mean, --format peft keeps them"
+            )
+        elif len(outside) == len(adapter.modules):
+            reasons.append(
+                f"expert {adapter.name} changes nothing that is routed: all its deltas are on attention, so it would "
+                "be the same as every other such expert; retrain it with the MLP, or --format peft"
             )
     return reasons
 
@@ -164,21 +182,54 @@ def _vocabulary_problems(base: Path, reader: TensorReader, config: Mapping[str, 
 
 
 def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]:
-    """Returns where an expert's factors do not fit the base's weights; at most three lines and a count."""
+    """Returns where an expert's factors do not fit the base's weights; at most three lines and a count.
+
+    "Another base" is said only where names or shapes say so.
+    """
     problems = []
+    matrices = {name.removesuffix(".weight") for name in reader.names if len(reader.spec(name).shape) == 2}
     for module in adapter.modules:
-        weight = f"{module}.weight"
         outputs, inputs, rank = adapter.shape(module)
-        if weight not in reader:
+        if module not in matrices:
             problems.append(f"expert {adapter.name} changes {module}, which the base lacks: it belongs to another base")
-        elif reader.spec(weight).shape != (outputs, inputs):
-            found = " x ".join(str(size) for size in reader.spec(weight).shape)
-            problems.append(f"expert {adapter.name} does not fit {module}: {outputs} x {inputs}, the base has {found}")
+            continue
+        if reader.spec(f"{module}.weight").shape != (outputs, inputs):
+            found = " x ".join(str(size) for size in reader.spec(f"{module}.weight").shape)
+            problems.append(
+                f"expert {adapter.name} does not fit {module}: {outputs} x {inputs}, the base has {found}: it belongs "
+                "to another base"
+            )
         elif rank > min(outputs, inputs):
             problems.append(
                 f"expert {adapter.name}: rank {rank} of {module} exceeds its smaller side {min(outputs, inputs)}"
             )
+    if adapter.settings.targets is not None:
+        layers = (name for name in sorted(matrices) if ".layers." in name)
+        lacking = [name for name in layers if adapter.settings.covers(name) and name not in adapter.modules]
+        if lacking:
+            problems.append(
+                f"expert {adapter.name}: {len(lacking)} modules that its configuration names have no factors (first: "
+                f"{lacking[0]}): copy the adapter again, whole"
+            )
     return problems[:3] + ([f"expert {adapter.name}: {len(problems) - 3} more like these"] if len(problems) > 3 else [])
+
+
+def idle_problems(experts: Iterable[LoraExpert]) -> list[str]:
+    """Returns which experts compute what the base computes, because nothing that is routed is changed by them."""
+    problems = []
+    for expert in experts:
+        routed = {path: pair for path, pair in expert.deltas.items() if path.rpartition(".")[2] in PROJECTIONS}
+        if not routed:
+            problems.append(
+                f"expert {expert.name} changes nothing that is routed: all its deltas are on attention, which is left "
+                "out, so it would be the base itself; train its MLP, or leave it out"
+            )
+        elif not expert.scale or not any(bool(A_RI.any()) and bool(B_OR.any()) for A_RI, B_OR in routed.values()):
+            why = "lora_alpha is 0" if not expert.scale else "in every module A or B is all zeros"
+            problems.append(
+                f"expert {expert.name} does nothing ({why}), so it would be the base itself: train it, or leave it out"
+            )
+    return problems
 
 
 def _available_memory() -> int | None:
