@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors
 import torch
 from torch import nn
 
@@ -96,16 +95,32 @@ def load_base(
                 output_loading_info=True,
                 **options,
             )
-        except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # settings that are out of place raise whatever the code that reads them does
             raise CheckpointError(f"base {source.path} cannot be loaded: {first_line(error)}") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(
                 f"base {source.path} lacks {len(missing)} tensors (first: {missing[0]}): download it again"
             )
     mlp_blocks(model)
+    _check_finite(model, source.path)
     return Base(
         model.eval().requires_grad_(False), load_tokenizer(source), source.digest, spec, source.path, source.revision
     )
+
+
+def _check_finite(model: nn.Module, path: Path) -> None:
+    """Refuses weights that are no numbers; those that bitsandbytes has packed are not looked at.
+
+    Raises:
+        CheckpointError: Names the tensor.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and parameter.numel():
+            low, high = torch.aminmax(parameter.detach())
+            if not bool(torch.isfinite(low) & torch.isfinite(high)):
+                raise CheckpointError(f"base {path}: {name} holds NaN or infinity: download or copy it again")
 
 
 def load_tokenizer(source: BaseSource) -> Any:

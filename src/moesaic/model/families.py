@@ -58,8 +58,10 @@ def check_equations(config: Mapping[str, Any], where: object) -> None:
         ModelError: Names the setting.
     """
     kind = config.get("model_type")
-    if kind not in FAMILIES:
-        raise ModelError(f"{where}: architecture {kind!r} cannot carry routed experts: allowed: {', '.join(FAMILIES)}")
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        raise ModelError(
+            f"{where}: architecture {kind!r:.80} cannot carry routed experts: allowed: {', '.join(FAMILIES)}"
+        )
     if config.get("hidden_act", "silu") != "silu":
         raise ModelError(
             f"{where}: hidden_act is {config['hidden_act']!r}, a routed MLP needs 'silu': use another base"

@@ -1,0 +1,271 @@
+"""What a checkpoint folder stores, checked before anything is loaded: plain weights of a known architecture.
+
+Names, shapes and types in the files' headers must be those that the configuration calls for, no more and no less. So
+sizes from a stranger's ``config.json`` are backed by as many bytes before memory is taken for them, a tensor that would
+be left out is named, and quantised weights, whose integers mean nothing without their scales, are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import safetensors
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import read_json_object
+
+CONFIG: Final = "config.json"
+INDEX: Final = "model.safetensors.index.json"
+PLAIN_TYPES: Final = ("F64", "F32", "F16", "BF16")
+"""Types of weights that are numbers by themselves."""
+
+_QUANTIZED_KEY = re.compile(r"quanti[sz]ation(_config)?|quantize_config|compression_config")
+_QUANTIZED_FILES: Final = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
+_QUANTIZED_NAMES: Final = {
+    r".*\.(SCB|weight_format)": "bitsandbytes, 8 bits",
+    r".*\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..*)": "bitsandbytes, 4 bits",
+    r".*\.(qweight|qzeros|scales|g_idx)": "GPTQ or AWQ",
+    r".*\.(W_q|W_nbits|zero|scale|meta|nbits|group_size)": "HQQ",
+    r".*\.(weight_packed|weight_zero_point|weight_shape|weight_g_idx)": "compressed-tensors",
+    r".*(_blocks|_scales)": "MXFP4",
+    r".*\.?(weight_scale|input_scale|scale_inv|activation_scale|k_scale|v_scale)(_inv|_2)?": "fp8",
+    r".*(_qdata|:_data|_zero_point|layout_tensor.*)": "torchao",
+    r".*\.biases": "MLX",
+}
+_DERIVED = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")
+"""Tables that old checkpoints hold and that are computed from the configuration."""
+
+_Size = Annotated[StrictInt, Field(ge=1, le=2**31)]
+_Token = Annotated[StrictInt, Field(ge=-1, le=2**31)]
+_Real = Annotated[StrictFloat, Field(allow_inf_nan=False)] | Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
+
+
+class _Settings(BaseModel):
+    """The settings that sizes and sums depend on; the families' tables look at the others."""
+
+    model_type: StrictStr
+    vocab_size: _Size
+    hidden_size: _Size
+    intermediate_size: _Size
+    num_hidden_layers: Annotated[StrictInt, Field(ge=1, le=4096)]
+    num_attention_heads: _Size
+    num_key_value_heads: _Size | None = None
+    head_dim: _Size | None = None
+    max_position_embeddings: _Size = 2048
+    rms_norm_eps: _Real = 1e-6
+    rope_theta: _Real | None = None
+    sliding_window: StrictInt | None = None
+    use_sliding_window: StrictBool | None = None
+    attention_bias: StrictBool | None = None
+    tie_word_embeddings: StrictBool | None = None
+    bos_token_id: _Token | None = None
+    eos_token_id: _Token | list[_Token] | None = None
+    pad_token_id: _Token | None = None
+
+
+_REQUIRED: Final = ("num_key_value_heads", "tie_word_embeddings")
+"""Settings whose defaults differ between the families, so transformers is asked for those that are not there."""
+
+
+class Stored(NamedTuple):
+    """A tensor as a header describes it: safetensors type and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Returns the safetensors files of a checkpoint folder, whether they are there or not.
+
+    Raises:
+        CheckpointError: The index is corrupt, or names files elsewhere.
+    """
+    if not (folder / INDEX).is_file():
+        return sorted(folder.glob("*.safetensors"))
+    weights = read_json_object(folder / INDEX).get("weight_map")
+    if not isinstance(weights, dict) or not weights:
+        raise CheckpointError(f"{folder / INDEX} has no weight_map: copy the checkpoint again")
+    names = list(weights.values())
+    if odd := [n for n in names if not isinstance(n, str) or not re.fullmatch(r"[\w][\w.=+ -]*\.safetensors", n)]:
+        raise CheckpointError(f"{folder / INDEX}: {odd[0]!r:.80} is no name of a file beside it: copy the folder again")
+    return [folder / name for name in sorted(set(names))]
+
+
+def read_stored_config(folder: Path) -> dict[str, Any]:
+    """Reads a folder's ``config.json`` as it is and checks the types and ranges of what sizes and sums depend on.
+
+    Raises:
+        ModelError: There is none, a value is none that a model can have, or the weights are quantised.
+        CheckpointError: It is corrupt.
+    """
+    file = folder / CONFIG
+    if not file.is_file():
+        raise ModelError(f"{folder} is not a checkpoint folder: {CONFIG} is missing (base.model)")
+    config = read_json_object(file)
+    refuse_quantized_config(folder, config)
+    return config
+
+
+def check_settings(config: Mapping[str, Any], where: object) -> None:
+    """Refuses a configuration whose values no model can have.
+
+    Raises:
+        ModelError: Names the first such setting.
+    """
+    try:
+        settings = _Settings.model_validate(config)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = str(problem["loc"][0])
+        raise ModelError(f"{where}: {key} is {config.get(key)!r:.80}: {problem['msg']}; correct {CONFIG}") from error
+    heads, groups = settings.num_attention_heads, settings.num_key_value_heads or settings.num_attention_heads
+    if heads % groups or (settings.head_dim is None and settings.hidden_size % heads):
+        raise ModelError(
+            f"{where}: {heads} attention heads do not divide into {groups} (num_key_value_heads) or do not divide "
+            f"hidden_size {settings.hidden_size}; correct {CONFIG}"
+        )
+
+
+def refuse_quantized_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint whose configuration says that it is quantised.
+
+    Raises:
+        ModelError: Names the key or the file.
+    """
+    for key, value in config.items():
+        if _QUANTIZED_KEY.fullmatch(key) and value:
+            method = value.get("quant_method", "quantised") if isinstance(value, dict) else value
+            raise ModelError(
+                f"{folder}: {key} is set ({method!r:.40}): quantised weights are not read here. Take the checkpoint it "
+                "was made from, or dequantise it with the library that made it; moesaic itself quantises with "
+                "base.quantize: nf4"
+            )
+    for name in _QUANTIZED_FILES:
+        if (folder / name).is_file():
+            raise ModelError(
+                f"{folder} holds {name}: quantised weights are not read here. Take the checkpoint it was made from"
+            )
+
+
+def expected_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Returns name and shape of every tensor that a model with this configuration has.
+
+    Args:
+        config: Checked by ``check_settings``; with the defaults that differ between families filled in.
+    """
+    kind, hidden, inner = config["model_type"], config["hidden_size"], config["intermediate_size"]
+    heads = config["num_attention_heads"]
+    size = config.get("head_dim") or hidden // heads
+    rows = {"q": heads * size, "k": (config.get("num_key_value_heads") or heads) * size}
+    rows["v"] = rows["k"]
+    layer: dict[str, tuple[int, ...]] = {
+        f"self_attn.{name}_proj.weight": (count, hidden) for name, count in rows.items()
+    }
+    layer["self_attn.o_proj.weight"] = (hidden, rows["q"])
+    if kind == "qwen2" or config.get("attention_bias"):
+        layer |= {f"self_attn.{name}_proj.bias": (count,) for name, count in rows.items()}
+    if kind != "qwen2" and config.get("attention_bias"):
+        layer["self_attn.o_proj.bias"] = (hidden,)
+    if kind == "qwen3":
+        layer |= {"self_attn.q_norm.weight": (size,), "self_attn.k_norm.weight": (size,)}
+    layer |= {"mlp.gate_proj.weight": (inner, hidden), "mlp.up_proj.weight": (inner, hidden)}
+    layer |= {"mlp.down_proj.weight": (hidden, inner)}
+    layer |= {"input_layernorm.weight": (hidden,), "post_attention_layernorm.weight": (hidden,)}
+    tensors: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config["vocab_size"], hidden)}
+    for index in range(config["num_hidden_layers"]):
+        tensors |= {f"model.layers.{index}.{name}": shape for name, shape in layer.items()}
+    tensors["model.norm.weight"] = (hidden,)
+    if not config.get("tie_word_embeddings"):
+        tensors["lm_head.weight"] = (config["vocab_size"], hidden)
+    return tensors
+
+
+def check_stored(folder: Path, config: Mapping[str, Any], files: Iterable[Path]) -> None:
+    """Checks that a checkpoint's files hold what its configuration calls for; reads their headers only.
+
+    Args:
+        folder: The checkpoint, for messages.
+        config: Its configuration, of a family that is known.
+        files: Its safetensors files.
+
+    Raises:
+        ModelError: A setting is impossible, or a tensor is unknown, quantised or of another shape; names it.
+        CheckpointError: A file is corrupt, or a tensor is missing.
+    """
+    complete = _complete(config, folder)
+    check_settings(complete, folder)
+    stored: dict[str, Stored] = {}
+    for file in files:
+        try:
+            with safetensors.safe_open(file, framework="pt") as opened:
+                for name in opened.keys():  # noqa: SIM118  # no mapping
+                    view = opened.get_slice(name)
+                    stored[name] = Stored(view.get_dtype(), tuple(view.get_shape()))
+        except (safetensors.SafetensorError, OSError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise CheckpointError(f"{file} is corrupt or half-written ({reason}): download it again") from error
+    check_tensors(str(folder), stored, expected_tensors(complete), bool(complete.get("tie_word_embeddings")))
+
+
+def check_tensors(
+    where: str, stored: Mapping[str, Stored], expected: Mapping[str, tuple[int, ...]], is_tied: bool
+) -> None:
+    """Compares stored tensors with those that are expected.
+
+    Args:
+        where: The checkpoint, for messages.
+        stored: What is there.
+        expected: Name -> shape.
+        is_tied: The head is the embedding, so a stored copy of it is not used.
+
+    Raises:
+        ModelError: A tensor is quantised, unknown, or of another shape.
+        CheckpointError: A tensor is missing.
+    """
+    if not any(name.startswith("model.") for name in stored):  # saved without the head around the decoder
+        stored = {name if name == "lm_head.weight" else f"model.{name}": spec for name, spec in stored.items()}
+    for name, spec in stored.items():
+        if name in expected and spec.dtype not in PLAIN_TYPES:
+            raise ModelError(
+                f"{where}: {name} has type {spec.dtype}: quantised weights are not read here (read are "
+                f"{', '.join(PLAIN_TYPES)}). Take the checkpoint it was made from"
+            )
+    for name in stored:
+        if name not in expected and not _DERIVED.fullmatch(name) and not (is_tied and name == "lm_head.weight"):
+            method = next((how for pattern, how in _QUANTIZED_NAMES.items() if re.fullmatch(pattern, name)), None)
+            raise ModelError(
+                f"{where} holds the tensor {name!r:.120}, which belongs to quantised weights ({method}): they are not "
+                "read here. Take the checkpoint it was made from"
+                if method
+                else f"{where} holds the tensor {name!r:.120}, which {CONFIG} has no place for: it would be left out. "
+                "It is another architecture, or an adapter that was not merged"
+            )
+    if missing := [name for name in expected if name not in stored]:
+        raise CheckpointError(
+            f"{where} lacks {len(missing)} tensors (first: {missing[0]}): download or copy it again, whole"
+        )
+    for name, shape in expected.items():
+        if stored[name].shape != shape:
+            raise ModelError(
+                f"{where}: {name} is {' x '.join(map(str, stored[name].shape))}, {CONFIG} says "
+                f"{' x '.join(map(str, shape))}: they do not belong together"
+            )
+
+
+def _complete(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Fills in defaults that decide about names and shapes, where a configuration leaves them out."""
+    needed = (*_REQUIRED, "head_dim") if config.get("model_type") == "qwen3" else _REQUIRED
+    if all(config.get(key) is not None for key in needed):
+        return config
+    import transformers
+
+    try:
+        defaults = transformers.AutoConfig.for_model(**config).to_dict()
+    except Exception as error:  # what it raises depends on which value is wrong
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{folder} has no usable {CONFIG}: {reason}") from error
+    return {**defaults, **{key: value for key, value in config.items() if value is not None}}
