@@ -21,7 +21,7 @@ from moesaic.languages import LANGUAGES, get_language
 if TYPE_CHECKING:
     import torch
 
-    from moesaic.checkpoint.native import ModelFolder
+    from moesaic.checkpoint.description import ModelFolder
     from moesaic.model.decode.generate import Generation, TokenTrace
 
 _DTYPES = ("auto", "float32", "bfloat16")

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from moesaic.api import load
 from moesaic.checkpoint import sharding
 from moesaic.checkpoint.companions import tokenizer_digest
+from moesaic.checkpoint.description import BASE, ModelFolder
 from moesaic.checkpoint.exchange.adapters import export_peft
 from moesaic.checkpoint.exchange.gguf import export_gguf
 from moesaic.checkpoint.exchange.importing import import_export
@@ -26,7 +27,7 @@ from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.exchange.publishing import push
 from moesaic.checkpoint.formats import read_config, rotary
 from moesaic.checkpoint.inspection import inspect_model
-from moesaic.checkpoint.native import BASE, ModelFolder, load_moe, read_model_folder, save_model_folder
+from moesaic.checkpoint.native import load_moe, read_model_folder, save_model_folder
 from moesaic.cli import app
 from moesaic.errors import CheckpointError, ModelError, SpaceError
 from moesaic.model.backbone import DType, load_base

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
-from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
+from moesaic.checkpoint.native import load_moe, save_model_folder
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.backbone import load_base
 from moesaic.model.decode.generate import generate

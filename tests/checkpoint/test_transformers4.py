@@ -12,8 +12,9 @@ import torch
 from test_mixtral import TOKENS, logits, make_folder
 from test_own_base import make_own
 
+from moesaic.checkpoint.description import BASE
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
-from moesaic.checkpoint.native import BASE, load_moe
+from moesaic.checkpoint.native import load_moe
 from pico import pico_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(900)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moesaic.errors import ModelError
 
 if TYPE_CHECKING:
-    from moesaic.checkpoint.native import ModelFolder
+    from moesaic.checkpoint.description import ModelFolder
     from moesaic.model.backbone import Base
     from moesaic.model.base_files import BaseSource
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moesaic.gates import GATES
 
 if TYPE_CHECKING:
-    from moesaic.checkpoint.native import ModelFolder
+    from moesaic.checkpoint.description import ModelFolder
 
 CARD: Final = "README.md"
 _ANCHOR: Final = ("| base | (none: the frozen base itself) | 0 | |",)

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.card import CARD
+from moesaic.checkpoint.description import BASE, ModelFolder
 from moesaic.checkpoint.exchange.preflight import AdapterFactors
 from moesaic.checkpoint.formats import PROJECTIONS, split_layer_key
-from moesaic.checkpoint.native import BASE, ModelFolder, read_model_folder
+from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 
 DEGENERATE_CONDITION: Final = 1e4

@@ -1,7 +1,8 @@
 """A model folder: what moesaic keeps of a Mixture-of-Experts, a few percent of its base in size.
 
     MODEL/
-        moesaic.json             format version, base and its digest, experts, router kind, top_k, file sizes
+        moesaic.json             format version, base and its digest, experts, router kind, top_k, the files
+                                 with sizes and SHA-256
         experts/<name>/          a standard PEFT adapter: adapter_config.json, adapter_model.safetensors
                                  (none for the anchor, which is the base: an entry of rank 0 in moesaic.json)
         router.safetensors       layers.<i>.weight [E, D], for noisy gates layers.<i>.noise [E, D]
@@ -20,17 +21,29 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic import __version__
 from moesaic.checkpoint.bases import check_base, find_base
 from moesaic.checkpoint.card import CARD, write_card
+from moesaic.checkpoint.description import (
+    BASE,
+    DESCRIPTION,
+    EXPERTS,
+    FORMAT_VERSIONS,
+    ROUTER,
+    ModelFolder,
+    check_names,
+    check_router,
+    parse,
+    read_description,
+    sealed,
+)
 from moesaic.checkpoint.own_base import write_base
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import link_or_copy, read_json, space_errors, write_json
-from moesaic.gates import GATES, GateKind, experts_per_token
+from moesaic.files import link_or_copy, space_errors, write_json
+from moesaic.gates import GateKind, experts_per_token
 
 if TYPE_CHECKING:
     import torch
@@ -39,113 +52,9 @@ if TYPE_CHECKING:
     from moesaic.model.backbone import Base, DType
     from moesaic.model.lora import LoraExpert
 
-FORMAT_VERSIONS: Final = (1, 2)
-"""Versions that are read. 2 has an anchor, which a moesaic that knows only 1 would look for on the disk; a folder
-without one is written as 1, so that every moesaic reads it."""
-DESCRIPTION: Final = "moesaic.json"
-ROUTER: Final = "router.safetensors"
-EXPERTS: Final = "experts"
-BASE: Final = "base"
 _IN_A_RUN: Final = ("model", "reward/model", "gate/model", "compose/model")
 
 _MODEL_ROUTER_KEY = re.compile(r"(?:.*\.)?layers\.(\d+)\..*\brouter\.(weight|noise)_ED")
-_EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class ExpertEntry:
-    """What ``moesaic.json`` says of one expert.
-
-    Attributes:
-        name: Usually its language; also its folder's name.
-        rank: Largest LoRA rank of its modules; 0 for the anchor, which has no adapter.
-        scale: alpha / rank.
-    """
-
-    name: str
-    rank: int
-    scale: float
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A model folder that was read and checked; tensors are read on demand.
-
-    Attributes:
-        path: The folder.
-        base: The recipe's ``base`` section: model, dtype, quantize. In a folder with a base of its own, ``model`` is
-            where that is, and ``origin`` what it was made from.
-        base_digest: Digest of the base's weights, as ``model.base_files`` computes it.
-        experts: In the order of the gates' rows.
-        kind: See ``moesaic.gates``.
-        top_k: Experts per token.
-        languages: Languages the experts were trained on, one per adapter.
-    """
-
-    path: Path
-    base: Mapping[str, Any]
-    base_digest: str
-    experts: tuple[ExpertEntry, ...]
-    kind: GateKind
-    top_k: int
-    languages: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the experts, in the order of the gates' rows."""
-        return tuple(expert.name for expert in self.experts)
-
-    @property
-    def adapters(self) -> tuple[ExpertEntry, ...]:
-        """The experts that have an adapter: all but the anchor."""
-        return tuple(expert for expert in self.experts if expert.rank)
-
-    @property
-    def has_anchor(self) -> bool:
-        """Whether one of the experts is the base itself."""
-        return len(self.adapters) < len(self.experts)
-
-    @property
-    def has_own_base(self) -> bool:
-        """Whether the base's weights are in the folder."""
-        return "origin" in self.base
-
-    @property
-    def base_title(self) -> str:
-        """The base's name for people, the same wherever the folder lies."""
-        return str(self.base.get("origin", self.base["model"]))
-
-    def expert_path(self, name: str) -> Path:
-        """Returns the PEFT adapter folder of an expert."""
-        return self.path / EXPERTS / name
-
-    def read_experts(self) -> list[LoraExpert]:
-        """Reads all experts' factors.
-
-        Raises:
-            CheckpointError: An adapter's files are corrupt.
-        """
-        from moesaic.model.lora import anchor_expert, read_adapter
-
-        experts = [read_adapter(self.expert_path(expert.name), expert.name) for expert in self.adapters]
-        return [*experts, anchor_expert()] if self.has_anchor else experts
-
-    def read_router(self) -> dict[str, Tensor]:
-        """Reads the gates: ``layers.<i>.weight`` [E, D] and, when noisy, ``layers.<i>.noise`` [E, D]; fp32.
-
-        Raises:
-            CheckpointError: The file is corrupt or its shapes do not fit the experts.
-        """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        path = self.path / ROUTER
-        try:
-            tensors: dict[str, Tensor] = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} cannot be read ({error}); copy or make the model folder again") from error
-        _check_router(tensors, len(self.experts), self.kind, str(path))
-        return tensors
 
 
 def save_model_folder(
@@ -188,10 +97,10 @@ def save_model_folder(
     from moesaic.model.lora import WEIGHTS_FILE, write_adapter
 
     names = [expert.name for expert in experts]
-    _check_names(names)
+    check_names(names)
     top_k = experts_per_token(kind, top_k, len(names))
     router_tensors = {_disk_key(name): tensor for name, tensor in router_tensors.items()}
-    _check_router(router_tensors, len(names), kind, "the gates", ModelError)
+    check_router(router_tensors, len(names), kind, "the gates", ModelError)
     partial = path.with_name(f".{path.name}.partial")
     with space_errors(path):
         shutil.rmtree(partial, ignore_errors=True)
@@ -223,10 +132,9 @@ def save_model_folder(
             "experts": [{"name": e.name, "rank": e.rank, "scale": e.scale} for e in experts],
             "router": {"kind": kind, "top_k": top_k},
             "languages": list(languages or (expert.name for expert in adapters)),
-            "files": {str(f.relative_to(partial)): f.stat().st_size for f in _weight_files(partial)},
         }
-        write_json(partial / DESCRIPTION, description)
-        write_card(_parse(partial, description), None)
+        write_json(partial / DESCRIPTION, sealed(partial, description, _weight_files(partial)))
+        write_card(parse(partial, description), None)
         _replace(partial, path)
     return read_model_folder(path)
 
@@ -249,31 +157,7 @@ def read_model_folder(path: Path) -> ModelFolder:
             f"{path} is no model folder: it {what}. Give the folder of a run that has come to its stage compose, or a "
             "model folder made by 'moesaic import'"
         )
-    description = read_json(path / DESCRIPTION)
-    version = description.get("format_version") if isinstance(description, dict) else None
-    if version not in FORMAT_VERSIONS:
-        known = " and ".join(map(str, FORMAT_VERSIONS))
-        raise CheckpointError(
-            f"{path / DESCRIPTION}: format_version is {version!r}, moesaic {__version__} reads {known}; "
-            "install the moesaic that wrote it, or make the folder again"
-        )
-    try:
-        folder = _parse(path, description)
-        files = dict(description["files"])
-        _check_names(folder.names)
-        experts_per_token(folder.kind, folder.top_k, len(folder.experts))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path / DESCRIPTION}: missing or malformed entry ({error})") from error
-    for name, size in files.items():
-        if not (path / name).is_file():
-            raise CheckpointError(f"{path}: {name} is missing; copy the model folder again, whole")
-        found = (path / name).stat().st_size
-        if found != size:
-            raise CheckpointError(
-                f"{path}: {name} has {found:,} bytes instead of {size:,}; it is truncated or was changed. "
-                "Copy the model folder again, whole"
-            )
-    return folder
+    return read_description(path)
 
 
 def locate(path: Path) -> Path:
@@ -330,21 +214,6 @@ def _disk_key(name: str) -> str:
     return f"layers.{found[1]}.{found[2]}" if found else name
 
 
-def _parse(path: Path, description: Mapping[str, Any]) -> ModelFolder:
-    base = dict(description["base"])
-    if "origin" in base:
-        base["model"] = str(path / BASE)
-    return ModelFolder(
-        path=path,
-        base_digest=str(base.pop("digest")),
-        base=base,
-        experts=tuple(ExpertEntry(e["name"], int(e["rank"]), float(e["scale"])) for e in description["experts"]),
-        kind=description["router"]["kind"],
-        top_k=int(description["router"]["top_k"]),
-        languages=tuple(description["languages"]),
-    )
-
-
 def _weight_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD)
 
@@ -356,31 +225,3 @@ def _replace(partial: Path, path: Path) -> None:
         path.rename(old)
     partial.rename(path)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for name in names:
-        if not _EXPERT_NAME.fullmatch(name):
-            raise ModelError(
-                f"expert name {name!r}: it names a folder, so only letters, digits and _.+#- after a letter or digit"
-            )
-    if len(set(names)) < len(names) or not names:
-        raise ModelError(f"expert names {list(names)}: at least one is needed and none may appear twice")
-
-
-def _check_router(
-    tensors: Mapping[str, Tensor],
-    num_experts: int,
-    kind: GateKind,
-    source: str,
-    error: type[CheckpointError | ModelError] = CheckpointError,
-) -> None:
-    parts = GATES[kind].tensors
-    num_layers = sum(name.endswith(".weight") for name in tensors)
-    wanted = {f"layers.{layer}.{part}" for layer in range(num_layers) for part in parts}
-    if not num_layers or set(tensors) != wanted:
-        odd = sorted(set(tensors) ^ wanted)[:4]
-        raise error(f"{source}: gates of kind {kind} need layers.0 to layers.L-1 with {parts}; missing or extra: {odd}")
-    shapes = {tuple(tensor.shape) for tensor in tensors.values()}
-    if len(shapes) != 1 or next(iter(shapes))[0] != num_experts:
-        raise error(f"{source}: gate shapes {sorted(shapes)}; every one must be [{num_experts} experts, hidden size]")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moesaic.checkpoint.card import CARD
-from moesaic.checkpoint.native import BASE, DESCRIPTION, ModelFolder, save_model_folder
+from moesaic.checkpoint.description import BASE, DESCRIPTION, ModelFolder
+from moesaic.checkpoint.native import save_model_folder
 from moesaic.errors import ModelError
 
 if TYPE_CHECKING:

@@ -217,7 +217,8 @@ class Run(Session):
                 self._train_reward(stage)
 
     def _train_reward(self, stage: Stage) -> None:
-        from moesaic.checkpoint.native import BASE, read_model_folder, save_model_folder
+        from moesaic.checkpoint.description import BASE
+        from moesaic.checkpoint.native import read_model_folder, save_model_folder
         from moesaic.codebleu.rewards import CodeBleuScores
         from moesaic.model.moe import extract_experts, extract_router
         from moesaic.train.reward import train_reward

@@ -74,9 +74,9 @@ def qwen3_base(folder: Path, **changes: int) -> Path:
 def test_weights_are_those_of_the_mixtral_export(tmp_path: Path, quantize: str, bound: float, anchor: bool) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES), anchor=anchor)
     export_mixtral(folder.path, tmp_path / "out")
-    report = export_gguf(folder.path, tmp_path / "out.gguf", quantize=quantize)  # type: ignore[arg-type]
-    assert report.num_bytes == (tmp_path / "out.gguf").stat().st_size
-    found = read_tensors(tmp_path / "out.gguf")
+    report = export_gguf(folder.path, tmp_path / "new" / "folder" / "out.gguf", quantize=quantize)  # type: ignore[arg-type]
+    assert report.num_bytes == report.path.stat().st_size
+    found = read_tensors(report.path)
     expected = load_file(tmp_path / "out" / "model.safetensors")
 
     def close(name: str, tensor: torch.Tensor) -> None:

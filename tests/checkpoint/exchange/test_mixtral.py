@@ -15,12 +15,13 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange import mixtral
 from moesaic.checkpoint.exchange.importing import import_export
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.exchange.preflight import AdapterFactors, check_exportable
 from moesaic.checkpoint.formats import format_reasons, moe_config, read_config
-from moesaic.checkpoint.native import ModelFolder, load_moe, save_model_folder
+from moesaic.checkpoint.native import load_moe, save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.base_files import resolve_base

@@ -6,7 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from moesaic.checkpoint.native import BASE, read_model_folder
+from moesaic.checkpoint.bases import find_base
+from moesaic.checkpoint.description import BASE
+from moesaic.checkpoint.exchange.preflight import AdapterFactors
+from moesaic.checkpoint.native import read_model_folder
 from moesaic.errors import ModelError
 from moesaic.files import read_json, space_errors, write_json
 
@@ -43,6 +46,10 @@ def export_peft(model: Path, out: Path) -> AdapterExport:
     folder = read_model_folder(model)
     if out.exists():
         raise ModelError(f"{out} exists already: give another folder, or remove it")
+    for expert in folder.adapters:
+        AdapterFactors.open(folder.expert_path(expert.name), expert.name).reader.close()
+    if folder.has_own_base:
+        find_base(folder)
     partial = out.with_name(f".{out.name}.partial")
     with space_errors(out):
         shutil.rmtree(partial, ignore_errors=True)

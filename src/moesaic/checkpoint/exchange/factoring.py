@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from moesaic.checkpoint.companions import check_same_tokenizer
+from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, refuse_anchor_name, rotary_problems
 from moesaic.checkpoint.exchange.preflight import require
 from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_layer_key
-from moesaic.checkpoint.native import ModelFolder, save_model_folder
+from moesaic.checkpoint.native import save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 from moesaic.gates import GateKind

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from moesaic.checkpoint.bases import find_base
+from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange.gguf_vocabulary import add_vocabulary
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
 from moesaic.checkpoint.formats import PROJECTIONS, rotary
-from moesaic.checkpoint.native import ModelFolder, read_model_folder
+from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import Sink
 from moesaic.errors import ModelError
 from moesaic.files import replacing, require_space
@@ -103,6 +104,8 @@ def export_gguf(
     if out.suffix != ".gguf" or out.exists():
         what = "exists already" if out.exists() else "does not end in .gguf"
         raise ModelError(f"{out} {what}: give the name of a new .gguf file")
+    if existing := next((place for place in out.absolute().parents if place.exists() and not place.is_dir()), None):
+        raise ModelError(f"{out} cannot be made: {existing} is a file; give the name of a new .gguf file in a folder")
     folder = read_model_folder(model)
     source = find_base(folder, base)
     with contextlib.ExitStack() as stack:
@@ -111,6 +114,7 @@ def export_gguf(
         entries = _entries(merge, quantize)
         size = sum(entry.num_bytes for entry in entries)
         require_space(out, size + 2**24, f"writing {out}")
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with replacing(out) as partial:
             _write(partial, entries, merge, source.path, folder, quantize)
     notes = []

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
+from moesaic.checkpoint.description import DESCRIPTION, EXPERTS, ROUTER, ModelFolder
 from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.exchange.preflight import (
@@ -38,14 +39,7 @@ from moesaic.checkpoint.formats import (
     rotary,
     split_layer_key,
 )
-from moesaic.checkpoint.native import (
-    DESCRIPTION,
-    EXPERTS,
-    ROUTER,
-    ModelFolder,
-    read_model_folder,
-    save_model_folder,
-)
+from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError

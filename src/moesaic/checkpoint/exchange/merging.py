@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from moesaic import __version__
+from moesaic.checkpoint.description import ROUTER, ModelFolder
 from moesaic.checkpoint.exchange.preflight import AdapterFactors, AttentionPolicy, preflight, require
 from moesaic.checkpoint.exchange.quantization import nf4_round_trip
 from moesaic.checkpoint.formats import ATTENTION, FORMATS, PROJECTIONS, MoEFormat, read_config, split_layer_key
-from moesaic.checkpoint.native import ROUTER, ModelFolder
 from moesaic.checkpoint.sharding import Sink, Step
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import DependencyError

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Final
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
+from moesaic.checkpoint.description import EXPERTS, ModelFolder
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy
 from moesaic.checkpoint.formats import moe_config
-from moesaic.checkpoint.native import EXPERTS, ModelFolder, read_model_folder
+from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError

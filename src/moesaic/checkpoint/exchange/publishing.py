@@ -11,8 +11,10 @@ import re
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.card import CARD
-from moesaic.checkpoint.native import BASE, DESCRIPTION, EXPERTS, ROUTER, locate, read_model_folder
+from moesaic.checkpoint.description import BASE, DESCRIPTION, EXPERTS, ROUTER
+from moesaic.checkpoint.native import locate, read_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 
@@ -55,7 +57,8 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
 
     folder = locate(folder)
     if (folder / DESCRIPTION).is_file():
-        read_model_folder(folder)
+        if (described := read_model_folder(folder)).has_own_base:
+            find_base(described)
     elif (folder / "config.json").is_file():
         TensorReader(folder).close()
     else:
