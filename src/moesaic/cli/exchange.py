@@ -164,7 +164,7 @@ def _import(
     gates: Annotated[Path | None, typer.Option(help="File or checkpoint with the gates; zero gates without.")] = None,
     error: Annotated[float, typer.Option(min=0, max=1, help="Factoring: greatest relative error of a module.")] = 0.1,
     max_rank: Annotated[int, typer.Option(min=1, help="Factoring: greatest rank.")] = 256,
-    attention: Annotated[Attention, typer.Option(help="Adapters' deltas on attention: refuse or leave out.")] = (
+    attention: Annotated[Attention, typer.Option(help="Changes outside the MLP: refuse or leave out.")] = (
         Attention.error
     ),
 ) -> None:
@@ -190,14 +190,22 @@ def _import(
         from moesaic.checkpoint.exchange.importing import import_models
         from moesaic.model.base_files import resolve_base
 
-        import_models(resolve_base(base).path, named, out, top_k=top_k, gates=gates)
+        import_models(resolve_base(base).path, named, out, top_k=top_k, gates=gates, attention=attention.value)
         _say_gates(gates)
     else:
         from moesaic.checkpoint.exchange.factoring import import_factored
 
         models = named or {"expert": Path(str(checkpoint))}
         _, losses = import_factored(
-            base, models, out, error=error, max_rank=max_rank, kind=kind, top_k=top_k, gates=gates
+            base,
+            models,
+            out,
+            error=error,
+            max_rank=max_rank,
+            kind=kind,
+            top_k=top_k,
+            gates=gates,
+            attention=attention.value,
         )
         for loss in losses:
             say(

@@ -126,7 +126,7 @@ def _find_folder(spec: str, path: Path, revision: str | None) -> BaseSource:
     if path.is_dir():
         if revision is not None:
             raise ModelError(f"base.revision is {revision!r}, but {spec} is a folder: leave it out, or set base.sha256")
-        _check_folder(path)
+        check_folder(path)
         return BaseSource(spec, path)
     if path.exists():
         raise ModelError(f"base {spec!r} is a file, but not a .gguf: {_ALLOWED}")
@@ -174,7 +174,7 @@ def _from_hub(spec: str, revision: str | None) -> BaseSource:
             f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model"
             f"{'' if revision is None else f', base.revision: {revision}'}): {first_line(error)}"
         ) from error
-    _check_folder(path)
+    check_folder(path)
     return BaseSource(spec, path, revision=path.name)  # the hub's cache names a snapshot by its commit
 
 
@@ -219,7 +219,7 @@ def _from_gguf(spec: str, file: Path, sha256: str | None) -> BaseSource:
                     temporary.rename(entry)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    _check_folder(entry)
+    check_folder(entry)
     return BaseSource(spec, entry, digest)
 
 
@@ -249,8 +249,13 @@ def _convert(file: Path, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def _check_folder(folder: Path) -> None:
-    """Checks a checkpoint folder without loading weights."""
+def check_folder(folder: Path) -> None:
+    """Checks a checkpoint folder without loading weights.
+
+    Raises:
+        ModelError: It is none, of an unknown architecture, or holds weights that its configuration does not explain.
+        CheckpointError: A file is corrupt or missing.
+    """
     config = read_stored_config(folder)
     check_equations(config, folder)
     files = weight_files(folder)

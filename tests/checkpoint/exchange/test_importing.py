@@ -209,7 +209,9 @@ def test_factoring_reports_the_error_that_is_left(tmp_path: Path, base: Path) ->
         weights = load_file(models["python"] / "model.safetensors")
         weights["model.layers.0.self_attn.q_proj.weight"] += 1.0
         save_file(weights, models["python"] / "model.safetensors", metadata={"format": "pt"})
-    folder, (loss,) = import_factored(str(base), models, tmp_path / "moe", error=0.5)
+    with pytest.raises(ModelError, match=r"python changes 1 tensors outside the MLP \(model.layers.0.self_attn.q_proj"):
+        import_factored(str(base), models, tmp_path / "moe", error=0.5)
+    folder, (loss,) = import_factored(str(base), models, tmp_path / "moe", error=0.5, attention="base")
     expert = folder.read_experts()[0]
     shared = load_file(base / "model.safetensors")
     lost = total = worst = 0.0
@@ -223,7 +225,7 @@ def test_factoring_reports_the_error_that_is_left(tmp_path: Path, base: Path) ->
     assert worst <= 0.5
     assert loss.left_out > 0.01
     with pytest.raises(ModelError, match=r"needs rank \d+; with --max-rank 2 it is 0\.\d+"):
-        import_factored(str(base), models, tmp_path / "again", error=0.5, max_rank=2)
+        import_factored(str(base), models, tmp_path / "again", error=0.5, max_rank=2, attention="base")
 
 
 def test_mixtral_of_others_is_factored_on_its_base(tmp_path: Path, base: Path) -> None:

@@ -5,7 +5,7 @@
 which is the best rank-r approximation (Eckart and Young 1936). One rank serves all modules of an expert: the smallest
 one with which every module's relative error ||W_e - W - B A|| / ||W_e - W|| is at most the wanted one. The singular
 vectors come from the eigenvectors of the smaller Gram matrix in float64, one module at a time. What a routed MLP cannot
-carry, changes of attention, norms and embeddings, is left out and reported.
+carry, changes of attention, norms and embeddings, is refused, or left out and reported.
 
 Shapes: R rank, I in, O out, S smaller side.
 """
@@ -23,22 +23,21 @@ import torch
 
 from moesaic.checkpoint.companions import check_same_tokenizer
 from moesaic.checkpoint.description import ModelFolder
-from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, refuse_anchor_name, rotary_problems
-from moesaic.checkpoint.exchange.preflight import require
-from moesaic.checkpoint.formats import FORMATS, PROJECTIONS, read_config, split_layer_key
+from moesaic.checkpoint.exchange.accounting import check_moe, check_numbers, is_changed, refuse_changes, routed
+from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, refuse_anchor_name, refuse_average
+from moesaic.checkpoint.exchange.preflight import AttentionPolicy
+from moesaic.checkpoint.formats import FORMATS, read_config
 from moesaic.checkpoint.native import save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 from moesaic.gates import GateKind
 from moesaic.model.base_files import resolve_base
 from moesaic.model.lora import LoraExpert, LowRank
+from moesaic.model.stored import read_stored_config
 from moesaic.progress import track
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-_MOE_SHAPE_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class FactoringLoss:
         worst_module: The module with the greatest relative error.
         worst_error: Its relative error.
         left_out: ||W_e - W|| / ||W|| of the weights that are not routed, whose changes are left out.
+        mlp_change: ||W_e - W|| of all routed weights together.
     """
 
     expert: str
@@ -60,6 +60,7 @@ class FactoringLoss:
     worst_module: str
     worst_error: float
     left_out: float
+    mlp_change: float
 
 
 def import_factored(
@@ -72,6 +73,7 @@ def import_factored(
     kind: GateKind = "top_k",
     top_k: int = 2,
     gates: Path | None = None,
+    attention: AttentionPolicy = "error",
 ) -> tuple[ModelFolder, list[FactoringLoss]]:
     """Makes a model folder from fine-tuned checkpoints of one base.
 
@@ -85,6 +87,8 @@ def import_factored(
         kind: Gate.
         top_k: Experts per token.
         gates: A safetensors file with the gates; zero gates without one.
+        attention: ``base`` leaves out what was changed outside the MLP, attention, norms and embeddings, and reports
+            how much that was; ``error`` refuses such a fine-tune.
 
     Returns:
         The folder, and what was lost of each expert.
@@ -96,9 +100,13 @@ def import_factored(
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(TensorReader(source.path))
         config = read_config(source.path)
-        experts, gates = _experts(stack, source.path, models, gates)
+        experts, gates = _experts(stack, source.path, models, gates, top_k)
         refuse_anchor_name(experts)
-        factored = [_factor(name, reader, weights, error, max_rank) for name, weights in experts.items()]
+        refuse_average(attention)
+        factored = [_factor(name, reader, weights, error, max_rank, attention) for name, weights in experts.items()]
+        idle = [loss.expert for _, loss in factored if not loss.mlp_change]
+        if idle and set(idle) <= set(models):  # in a MoE of others, one may be the base itself
+            raise ModelError(f"expert {idle[0]} does nothing: its MLP is the base's. Take a fine-tune, or leave it out")
         folder = save_model_folder(
             out,
             base_spec={"model": base, "dtype": "auto", "quantize": "none"},
@@ -120,51 +128,41 @@ class _Weights:
 
     def read(self, name: str) -> Tensor | None:
         stored = self.rename(name)
-        return self.reader.read(stored).double() if stored in self.reader else None
+        if stored not in self.reader:
+            return None
+        tensor = self.reader.read(stored)
+        check_numbers(self.reader, stored, tensor)
+        return tensor
 
 
 def _experts(
-    stack: contextlib.ExitStack, base: Path, models: Mapping[str, Path], gates: Path | None
+    stack: contextlib.ExitStack, base: Path, models: Mapping[str, Path], gates: Path | None, top_k: int
 ) -> tuple[dict[str, _Weights], Path | None]:
     """Opens the experts: one per checkpoint, or all of a single MoE checkpoint, which has gates, too."""
     if len(models) == 1:
         name, path = next(iter(models.items()))
-        config = read_config(path)
-        if config["model_type"] in {target.model_type for target in FORMATS.values()}:
-            return _moe_experts(stack, base, name, path), gates or path
+        kind = read_stored_config(path).get("model_type")
+        if kind in [target.model_type for target in FORMATS.values()]:
+            return _moe_experts(stack, base, name, path, top_k), gates or path
     check_same_shape(base, models)
     opened = {name: stack.enter_context(TensorReader(path)) for name, path in models.items()}
     return {name: _Weights(reader, lambda tensor: tensor) for name, reader in opened.items()}, gates
 
 
-def _moe_experts(stack: contextlib.ExitStack, base: Path, name: str, path: Path) -> dict[str, _Weights]:
-    config, base_config = read_config(path), read_config(base)
+def _moe_experts(stack: contextlib.ExitStack, base: Path, name: str, path: Path, top_k: int) -> dict[str, _Weights]:
+    base_config = read_config(base)
     target = FORMATS[base_config["model_type"]]
-    if target.model_type != config["model_type"]:
-        raise ModelError(
-            f"{path} ({config['model_type']}) is no MoE of the base {base} ({base_config['model_type']}, which becomes "
-            f"{target.model_type}): give its own base (--base)"
-        )
-    width = config.get("moe_intermediate_size") or config["intermediate_size"]
-    found = {**{key: config[key] for key in _MOE_SHAPE_KEYS}, "intermediate_size": width}
-    problems = [
-        f"{path}: {key} is {value!r}, the base has {base_config[key]!r}; give its own base (--base)"
-        for key, value in found.items()
-        if value != base_config[key]
-    ]
-    require(problems + rotary_problems(str(path), config, base_config), "the import")
+    count = check_moe(path, base_config, top_k)
     check_same_tokenizer([base, path])
     reader = stack.enter_context(TensorReader(path))
 
     def renamed(expert: int) -> Callable[[str], str]:
         def rename(tensor: str) -> str:
-            layer, module = split_layer_key(tensor) or (-1, "")
-            block, _, projection = module.rpartition(".")
-            return target.expert(layer, expert, projection) if block == "mlp" and projection in PROJECTIONS else tensor
+            layer, projection = routed(tensor)
+            return target.expert(layer, expert, projection) if projection else tensor
 
         return rename
 
-    count = int(config.get("num_local_experts") or config["num_experts"])
     return {f"{name}{expert}": _Weights(reader, renamed(expert)) for expert in range(count)}
 
 
@@ -182,21 +180,26 @@ class _Module:
 
 
 def _factor(
-    name: str, base: TensorReader, weights: _Weights, error: float, max_rank: int
+    name: str, base: TensorReader, weights: _Weights, error: float, max_rank: int, attention: AttentionPolicy
 ) -> tuple[LoraExpert, FactoringLoss]:
     modules: list[_Module] = []
     other_change = other_total = 0.0
+    changed: dict[str, float] = {}
     for tensor in track(base.names, f"factoring {name}", unit="tensors"):
-        W_RI = base.read(tensor).double()
-        changed = weights.read(tensor)
-        if changed is None:
+        tuned = weights.read(tensor)
+        if tuned is None:  # what is computed from the configuration, or the stored copy of a tied head
             continue
-        block, _, projection = (split_layer_key(tensor) or (0, ""))[1].rpartition(".")
-        if block == "mlp" and projection in PROJECTIONS:
-            modules.append(_decompose(tensor.removesuffix(".weight"), changed - W_RI, max_rank))
-        else:
-            other_change += float((changed - W_RI).square().sum())
-            other_total += float(W_RI.square().sum())
+        W_RI = base.read(tensor)
+        difference_RI = tuned.double() - W_RI.double()
+        if routed(tensor)[1]:
+            modules.append(_decompose(tensor.removesuffix(".weight"), difference_RI, max_rank))
+            continue
+        change, total = float(difference_RI.square().sum()), float(W_RI.double().square().sum())
+        if is_changed(W_RI, tuned):
+            changed[tensor] = math.sqrt(change / total) if total else math.inf
+        other_change, other_total = other_change + change, other_total + total
+    if attention == "error":
+        refuse_changes(name, changed)
     rank = _smallest_rank(name, modules, error, max_rank)
     worst = max(modules, key=lambda module: module.error(rank))
     total = sum(float(module.tail_R[0]) for module in modules)
@@ -208,6 +211,7 @@ def _factor(
         worst_module=worst.path,
         worst_error=worst.error(rank),
         left_out=math.sqrt(other_change / other_total) if other_total else 0.0,
+        mlp_change=math.sqrt(total),
     )
     deltas = {module.path: _padded(module, rank) for module in modules}
     return LoraExpert(name, rank, 1.0, deltas), loss

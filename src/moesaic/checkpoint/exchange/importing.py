@@ -15,11 +15,18 @@ import contextlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
 from moesaic.checkpoint.description import DESCRIPTION, EXPERTS, ROUTER, ModelFolder
+from moesaic.checkpoint.exchange.accounting import (
+    changed_outside,
+    check_numbers,
+    config_problems,
+    refuse_changes,
+    routed,
+)
 from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.exchange.preflight import (
@@ -36,7 +43,6 @@ from moesaic.checkpoint.formats import (
     format_reasons,
     moe_config,
     read_config,
-    rotary,
     split_layer_key,
 )
 from moesaic.checkpoint.native import read_model_folder, save_model_folder
@@ -45,22 +51,10 @@ from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, t
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, space_errors, write_json
 from moesaic.gates import ANCHOR, GATES, GateKind
+from moesaic.model.stored import read_stored_config
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-_SHAPE_KEYS: Final = (
-    "model_type",
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "hidden_act",
-)
 
 
 def import_adapters(
@@ -92,6 +86,7 @@ def import_adapters(
     from moesaic.model.lora import read_adapter
 
     _refuse_existing(out)
+    refuse_average(attention)
     source = resolve_base(base)
     config = read_config(source.path)
     refuse_anchor_name(adapters)
@@ -125,6 +120,18 @@ def refuse_anchor_name(names: Iterable[str]) -> None:
     """
     if ANCHOR in names:
         raise ModelError(f"an expert cannot be called {ANCHOR!r}, which is the name of the base itself: rename it")
+
+
+def refuse_average(attention: AttentionPolicy) -> None:
+    """Refuses ``average``, which only an export can do: a model folder has no place for merged attention.
+
+    Raises:
+        ModelError: It was asked for.
+    """
+    if attention == "average":
+        raise ModelError(
+            "--attention average is for exports; an import refuses such deltas (error) or leaves them out (base)"
+        )
 
 
 def _other_base(name: str, folder: Path, digest: str) -> list[str]:
@@ -194,6 +201,7 @@ def import_models(
     *,
     top_k: int = 2,
     gates: Path | None = None,
+    attention: AttentionPolicy = "error",
     shard_bytes: int = SHARD_BYTES,
 ) -> Path:
     """Makes a Mixtral (Qwen-MoE) checkpoint from fine-tuned checkpoints of one base, keeping every MLP weight.
@@ -206,6 +214,7 @@ def import_models(
         out: The checkpoint's folder.
         top_k: Experts per token.
         gates: A safetensors file with the gates; zero gates without one.
+        attention: ``base`` leaves out what was changed outside the MLP; ``error`` refuses such a fine-tune.
         shard_bytes: Largest shard.
 
     Returns:
@@ -219,6 +228,14 @@ def import_models(
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(TensorReader(base))
         experts = [stack.enter_context(TensorReader(model)) for model in models.values()]
+        refuse_average(attention)
+        for expert_name, opened in zip(models, experts, strict=True):
+            changed = changed_outside(reader, opened, reader.names)
+            if attention == "error":
+                refuse_changes(expert_name, changed)
+            for weight in (name for name in reader.names if routed(name)[1]):
+                for piece in opened.read_rows(weight, 4096):
+                    check_numbers(opened, weight, piece)
         router = read_gates(gates, config, len(experts), "top_k")
         stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
         steps: list[Step] = []
@@ -262,33 +279,24 @@ def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
     Raises:
         ModelError: Lists every difference: model, key or tensor, both values.
     """
+    from moesaic.model.base_files import check_folder
+
+    check_folder(base)
     config = read_config(base)
     problems = format_reasons(config)
     with TensorReader(base) as reader:
         for name, path in models.items():
-            other = read_config(path)
-            different = [key for key in _SHAPE_KEYS if config.get(key) != other.get(key)]
-            problems += [
-                f"{name} ({path}): {key} is {other.get(key)!r}, the base has {config.get(key)!r}; take fine-tunes of "
-                "one base"
-                for key in different
-            ]
-            problems += rotary_problems(f"{name} ({path})", other, config)
-            if different:
-                continue
-            with TensorReader(path) as expert:
-                problems += _shape_problems(name, reader, expert)
+            read_stored_config(path)
+            different = config_problems(f"{name} ({path})", read_config(path), config)
+            problems += different
+            if not different:
+                with TensorReader(path) as expert:
+                    problems += _shape_problems(name, reader, expert)
     require(problems, "the import")
+    for path in models.values():
+        check_folder(path)
     check_same_tokenizer([base, *models.values()])
     return config
-
-
-def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Returns a line if a checkpoint rotates positions differently from its base, whose attention it would get."""
-    if rotary(other) == rotary(config):
-        return []
-    theirs, ours = ({"rope_theta": theta, **rest} for theta, rest in (rotary(other), rotary(config)))
-    return [f"{name}: rotary settings are {theirs}, the base has {ours}; take fine-tunes of one base"]
 
 
 def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: GateKind) -> dict[str, Tensor]:
