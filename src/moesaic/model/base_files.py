@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import file_digest, read_json, space_errors, text_digest, write_json
 from moesaic.model import packages

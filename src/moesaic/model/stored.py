@@ -201,7 +201,7 @@ def check_stored(folder: Path, config: Mapping[str, Any], files: Iterable[Path])
     stored: dict[str, Stored] = {}
     for file in files:
         try:
-            with safetensors.safe_open(file, framework="pt") as opened:
+            with safetensors.safe_open(file, framework="np") as opened:
                 for name in opened.keys():  # noqa: SIM118  # no mapping
                     view = opened.get_slice(name)
                     stored[name] = Stored(view.get_dtype(), tuple(view.get_shape()))
