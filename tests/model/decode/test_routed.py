@@ -15,7 +15,7 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.decode.step import after_attention
 from moesaic.model.moe import compose, force_expert, record_routing
 from moesaic.model.stacks import LayerStacks, stack_layer
-from pico import TracedGraphs, pico_llama, random_expert, random_experts, random_gates
+from pico import TracedGraphs, pico_llama, random_expert, random_experts, random_gates, with_anchor
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -40,9 +40,10 @@ def interpreted(monkeypatch):
         monkeypatch.setattr(routed, "_has_kernels", lambda device: True)
 
 
-def composed(kind="top_k", top_k=2, dtype=torch.float16, device="cpu", **sizes):
+def composed(kind="top_k", top_k=2, dtype=torch.float16, device="cpu", anchor=False, **sizes):
     model = pico_llama(**sizes)
-    compose(model, random_experts(model), kind, top_k)
+    experts = random_experts(model)
+    compose(model, with_anchor(experts) if anchor else experts, kind, top_k)
     random_gates(model)
     model = model.to(dtype).to(device)
     for layer in model.model.layers:
@@ -126,8 +127,9 @@ def test_logits_of_a_compiled_step_are_the_routers(experts):
     [(kind, k) for kind, gate in GATES.items() for k in ((None,) if gate.mixes_all else (1, 2, 3))],
 )
 @pytest.mark.parametrize("is_stacked", [True, False])
-def test_block_with_kernels_is_as_exact_as_without(interpreted, kind, top_k, dtype, is_stacked):
-    layer = composed(kind, top_k, dtype, DEVICE).model.layers[0]
+@pytest.mark.parametrize("anchor", [False, True])
+def test_block_with_kernels_is_as_exact_as_without(interpreted, kind, top_k, dtype, is_stacked, anchor):
+    layer = composed(kind, top_k, dtype, DEVICE, anchor).model.layers[0]
     assert routed.fits(layer)
     block, stack = layer.mlp, stack_layer(layer).gate_up if is_stacked else None
     assert (stack is None) == (not is_stacked)
@@ -138,7 +140,7 @@ def test_block_with_kernels_is_as_exact_as_without(interpreted, kind, top_k, dty
             own = block(x, stack) + residual
             found = routed.add_routed(block, x, hidden, attention, stack)
             exact = (
-                composed(kind, top_k, dtype, DEVICE).double().model.layers[0].mlp(x.double())
+                composed(kind, top_k, dtype, DEVICE, anchor).double().model.layers[0].mlp(x.double())
                 + hidden.double()
                 + attention.double()
             )
@@ -164,16 +166,18 @@ def lockstep(model, compile, take_step):
 
 
 @needs_kernels
-def test_decoding_with_kernels_gives_the_same_probabilities(interpreted):
-    for found, expected in lockstep(composed(device=DEVICE), False, lambda batch: batch.step):
+@pytest.mark.parametrize("anchor", [False, True])
+def test_decoding_with_kernels_gives_the_same_probabilities(interpreted, anchor):
+    for found, expected in lockstep(composed(device=DEVICE, anchor=anchor), False, lambda batch: batch.step):
         assert torch.allclose(found, expected, atol=0.02)
 
 
 @needs_gpu
 @pytest.mark.parametrize("compile", [False, True])
-def test_graphed_steps_with_kernels_give_the_same_probabilities(compile):
+@pytest.mark.parametrize("anchor", [False, True])
+def test_graphed_steps_with_kernels_give_the_same_probabilities(compile, anchor):
     torch._dynamo.reset()
-    for found, expected in lockstep(composed(device="cuda"), compile, GraphedStep):
+    for found, expected in lockstep(composed(device="cuda", anchor=anchor), compile, GraphedStep):
         assert torch.allclose(found, expected, atol=0.02)
 
 
