@@ -199,9 +199,9 @@ def test_programs_of_one_problem_move_together():
 def test_chunks_do_not_change_the_draws(monkeypatch):
     languages = [[(f"p{number}", number**0.5, 1.0) for number in range(start, 37)] for start in (0, 9)]
     whole = estimate_over_problems(languages, samples=300)
-    monkeypatch.setattr(statistics, "_CHUNK_DRAWS", 37 * 7 + 5)  # seven resamples at once, and a shorter last chunk
+    monkeypatch.setattr(statistics, "CHUNK_DRAWS", 37 * 7 + 5)  # seven resamples at once, and a shorter last chunk
     assert estimate_over_problems(languages, samples=300) == pytest.approx(whole)
-    monkeypatch.setattr(statistics, "_CHUNK_DRAWS", 1)
+    monkeypatch.setattr(statistics, "CHUNK_DRAWS", 1)
     assert estimate_over_problems(languages, samples=300) == pytest.approx(whole)
 
 

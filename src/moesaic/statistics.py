@@ -21,7 +21,7 @@ __all__ = [
 Sample = tuple[str, float, float]
 """Problem, numerator and denominator of one program: nats and tokens of a loss, score and 1 of a plain mean."""
 
-_CHUNK_DRAWS = 4_000_000  # indices held at once: 32 MB, whatever the number of values
+CHUNK_DRAWS = 4_000_000  # indices held at once: 32 MB, whatever the number of values
 
 
 class Estimate(NamedTuple):
@@ -69,7 +69,7 @@ def bootstrap_interval(
         raise ValueError(f"level={level}: must lie between 0 and 1, both excluded")
     data = np.asarray(values, dtype=np.float64)
     generator = np.random.Generator(np.random.PCG64(seed))
-    rows = max(1, _CHUNK_DRAWS // len(data))
+    rows = max(1, CHUNK_DRAWS // len(data))
     means = np.concatenate(
         [
             data[generator.integers(0, len(data), size=(min(rows, samples - start), len(data)))].mean(axis=1)
@@ -126,7 +126,7 @@ def estimate_ratio(groups: Sequence[Sequence[tuple[float, float]]], seed: int = 
     value, ratios_S = 0.0, np.zeros(samples)
     for group in groups:
         sums_N2 = np.asarray(group, dtype=np.float64)
-        rows = max(1, _CHUNK_DRAWS // len(group))
+        rows = max(1, CHUNK_DRAWS // len(group))
         totals_S2 = np.concatenate(
             [
                 sums_N2[generator.integers(0, len(group), size=(min(rows, samples - start), len(group)))].sum(axis=1)
@@ -169,7 +169,7 @@ def estimate_over_problems(languages: Sequence[Sequence[Sample]], seed: int = 0,
             sums_P2L[position[problem], :, column] += pair
     totals_2L = sums_P2L.sum(axis=0)
     generator = np.random.default_rng(seed)
-    chunk = max(1, _CHUNK_DRAWS // len(problems))
+    chunk = max(1, CHUNK_DRAWS // len(problems))
     means = []
     for start in range(0, samples, chunk):
         draws_CP = generator.integers(0, len(problems), (min(chunk, samples - start), len(problems)))

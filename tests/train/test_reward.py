@@ -84,12 +84,12 @@ def state(model):
 
 def all_end(monkeypatch):
     """Lets every text count as one that ended: a pico model hardly ever writes the one token that ends it."""
-    original = Sampler._judged
+    original = Sampler.judge
 
     def judged(self, tasks, generations):
         return original(self, tasks, [replace(generation, stopped=True) for generation in generations])
 
-    monkeypatch.setattr(Sampler, "_judged", judged)
+    monkeypatch.setattr(Sampler, "judge", judged)
 
 
 REWARDS = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5)
@@ -245,7 +245,7 @@ def test_programs_that_do_not_end_or_parse_have_no_reward():
     task = tasks_of([Example("1", "python", "Set x", "x = 1\ny = x\n")], PROMPT)[0]
     texts = [("x = 1\ny = x\n```", True), ("x = 1\ny = x\n```", False), ("x = = 1\n```", True), ("", True)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
-    judged = sampler._judged([task] * len(texts), generations)
+    judged = sampler.judge([task] * len(texts), generations)
     assert [sample.reward for sample in judged] == [1.0, 0.0, 0.0, 0.0]
     assert [sample.parses for sample in judged] == [True, False, False, False]
 
@@ -261,7 +261,7 @@ def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
     example = Example("1", "python", "", "def f():\n    return 1\n", opening="def f():\n")
     task = tasks_of([example], PROMPT)[0]
     rest = task.encoded.ids[len(task.prompt_ids) : len(task.prompt_ids) + task.encoded.num_code_tokens]
-    sampler._judged([task], [Generation(rest, [], True)])
+    sampler.judge([task], [Generation(rest, [], True)])
     assert seen == [(example.code, example.code, "python")]
 
 

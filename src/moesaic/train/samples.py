@@ -238,9 +238,10 @@ class Sampler:
             compile=self._options.compile,
         )
         speed = sum(len(generation.ids) for generation in generations) / max(1e-9, time.monotonic() - started)
-        return Samples(self._judged(wanted, generations), speed)
+        return Samples(self.judge(wanted, generations), speed)
 
-    def _judged(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Sample]:
+    def judge(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Sample]:
+        """Scores what was written for each task; a text that did not end has no program to score."""
         ended = [
             (self._program(task.example, generation), task.example.code, task.example.language)
             for task, generation in zip(tasks, generations, strict=True)
