@@ -19,6 +19,7 @@ from moesaic.recipe import GateRecipe, KeepRecipe
 from moesaic.train.gate import train_gate
 from moesaic.train.gate_init import initial_gates
 from moesaic.train.objective import Kept, Objective
+from moesaic.train.trainable import gate_parameters
 from pico import pico_llama, random_experts, with_anchor
 
 OPTIONS = GateRecipe(row_tokens=400)
@@ -210,3 +211,28 @@ def test_without_an_anchor_answers_have_no_expert_in_the_language_loss(tmp_path)
     train_gate(
         Accelerator(cpu=True), model, toy_examples(8), toy_examples(2, 9), LANGUAGES, settings, 0, tmp_path, kept()
     )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("loss", ["likelihood", "kl"])
+def test_captured_rows_have_the_same_gradients(loss):
+    model = composed().cuda()
+    gates = [parameter.requires_grad_(True) for parameter in gate_parameters(model).values()]
+    gradients = []
+    for compiled in (False, True):
+        options = GateRecipe(row_tokens=400, compile=compiled)
+        data = (toy_examples(8), toy_examples(2, 9), LANGUAGES)
+        ours = Objective(model, *data, options, contextlib.nullcontext, kept(loss=loss))
+        module = ours.loss().train()
+        for parameter in gates:
+            parameter.grad = None
+        with packed_attention(model):
+            for row in list(ours.batches(0))[:3]:
+                summed, _ = module(row.to("cuda"), *(tensor.cuda() for tensor in ours.prepare(row)))
+                summed.backward()
+                del summed  # what an eager pass left on this stream would be in the way of a capture
+        gradients.append([parameter.grad.clone() for parameter in gates])
+    for eager, captured in zip(*gradients, strict=True):
+        assert eager.abs().max() > 1e-3
+        assert torch.allclose(eager, captured, atol=1e-2, rtol=1e-2)
