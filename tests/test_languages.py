@@ -18,6 +18,7 @@ from moesaic.execution.judges import find_toolchains
 from moesaic.gates import ANCHOR
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
 from moesaic.parsing import grammar, parses
+from pico import pico_tokenizer
 
 
 def test_the_study_languages_come_first():
@@ -111,16 +112,7 @@ def has_guards(row, program):
 
 
 def has_prompt(row, _):
-    class Tokenizer:
-        chat_template, bos_token_id, eos_token_id = None, None, 0
-
-        def __call__(self, text, **_):
-            return {"input_ids": [1] * len(text)}
-
-        def convert_tokens_to_ids(self, token):
-            return 0
-
-    prompt = PromptFormat(Tokenizer()).prompt_text("Say it.", row.name)
+    prompt = PromptFormat(pico_tokenizer()).prompt_text("Say it.", row.name)
     assert row.title in prompt
     assert prompt.endswith(f"```{row.fence}\n")
 
