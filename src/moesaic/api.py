@@ -301,7 +301,7 @@ class Model:
         for row in dict.fromkeys(get_language(name) for name in languages):
             if row.name not in self.languages:
                 warnings.warn(
-                    f"this model has no expert for {row.title}, only for {', '.join(self.languages)}: those write it",
+                    f"this model has no expert for {row.title}, only for {', '.join(self.languages)}",
                     stacklevel=3,
                 )
 
