@@ -228,7 +228,7 @@ def answer_states(
             # Documents lie one behind the other, so one split takes the place of a mask for each.
             documents_N = torch.bucketize(positions_N + 1, batch.cu_seqlens_D1[1:].long(), right=True)
             counts_D = torch.bincount(documents_N, minlength=len(batch.example_ids_D))
-            states |= zip(batch.example_ids_D.tolist(), hidden_ND.split(counts_D.tolist()), strict=True)
+            states |= zip(batch.example_ids_D.tolist(), torch.split(hidden_ND, counts_D.tolist()), strict=True)
     model.train(was_training)
     return [states[index] for index in range(len(examples))]
 
