@@ -119,3 +119,43 @@ def test_a_new_log_starts_empty(tmp_path):
     path.write_text('{"step": 1, "seconds": 0}\n')
     MetricsLog(path)
     assert read_metrics(path) == []
+
+
+def test_a_slow_rate_is_said_in_seconds_and_none_is_left_out(screen, monkeypatch):
+    stream = screen(False)
+    clock = iter([0, 0, 12, 12, 24, 24, 36, 36, 36, 36])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    with Bar("programs", 2, "programs") as bar:
+        bar.advance(0, tokens=7)
+        bar.advance(1)
+        bar.advance(1)
+    lines = stream.getvalue().splitlines()
+    assert "0.0/s" not in stream.getvalue()
+    assert lines[0] == "programs: 0/2 programs  12 s tokens 7"
+    assert lines[1].startswith("programs: 1/2 programs  24.0 s each  24 s eta 24 s")
+    assert lines[-1].startswith("programs: 2/2 programs  18.0 s each  36 s")
+    assert len(lines) == 3, "the last line comes once"
+
+
+def test_quiet_leaves_the_console_and_fills_the_log(screen, monkeypatch, tmp_path):
+    stream = screen(False)
+    monkeypatch.setattr(progress, "_output", progress._Output())
+    progress.log_to(tmp_path / "run.log")
+    say("data: done")
+    progress.be_quiet()
+    say("experts: done")
+    with Bar("gates", 1, "steps") as bar:
+        bar.advance(1)
+    assert stream.getvalue() == "data: done\n"
+    lines = (tmp_path / "run.log").read_text().splitlines()
+    assert [line[20:].split(" ")[0] for line in lines] == ["data:", "experts:", "gates:"]
+    assert all(line.startswith("20") for line in lines)
+
+
+def test_on_a_terminal_the_log_gets_lines(screen, monkeypatch, tmp_path):
+    screen(True)
+    monkeypatch.setattr(progress, "_output", progress._Output())
+    progress.log_to(tmp_path / "run.log")
+    with Bar("gates", 1, "steps") as bar:
+        bar.advance(1, loss=0.5)
+    assert (tmp_path / "run.log").read_text().rstrip().endswith("loss 0.5")

@@ -1,12 +1,15 @@
 import errno
 import json
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from moesaic import workspace as artifacts
-from moesaic.errors import CheckpointError, RecipeError, SpaceError
+from moesaic.errors import BusyError, CheckpointError, RecipeError, SpaceError
 from moesaic.files import file_digest
 from moesaic.workspace import MANIFEST, Workspace, hardware, versions
 
@@ -195,3 +198,87 @@ def test_workspace_on_a_file_is_a_user_error(tmp_path):
 def test_facts_are_serialisable():
     assert json.loads(json.dumps([versions(), hardware()]))[0]["moesaic"]
     assert hardware()["cores"] >= 1
+
+
+_HOLDING = """
+import os, subprocess, sys, time
+from pathlib import Path
+from moesaic.workspace import Workspace
+with Workspace(Path(sys.argv[1])).lock():
+    if sys.argv[2:] == ["child"]:
+        if os.fork() == 0:
+            os.close(1)
+            time.sleep(60)
+            os._exit(0)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holding(root, *arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDING, str(root), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "locked\n"
+    return process
+
+
+def end(process):
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()
+
+
+def test_a_second_run_is_told_who_has_the_workspace(tmp_path):
+    workspace = Workspace(tmp_path / "run")
+    other = holding(tmp_path / "run")
+    with (
+        pytest.raises(BusyError, match=rf"process {other.pid} on {platform.node()}, started 2") as told,
+        workspace.lock(),
+    ):
+        pass
+    assert "output or name" in str(told.value)
+    end(other)
+    with workspace.lock():
+        assert json.loads((workspace.root / ".lock").read_text())["pid"] == os.getpid()
+    assert list(workspace.root.iterdir()) == []
+
+
+def test_a_killed_run_is_named_and_its_workspace_taken_over(tmp_path, capfd):
+    other = holding(tmp_path)
+    other.kill()
+    end(other)
+    with Workspace(tmp_path).lock():
+        assert f"process {other.pid} on" in (said := capfd.readouterr().err)
+        assert "did not come to its end" in said
+        with pytest.raises(BusyError), Workspace(tmp_path).lock():
+            pass
+    with Workspace(tmp_path).lock():
+        assert capfd.readouterr().err == ""
+
+
+def test_what_a_killed_run_had_started_does_not_keep_the_workspace(tmp_path, capfd):
+    other = holding(tmp_path, "child")
+    other.kill()
+    end(other)
+    with Workspace(tmp_path).lock():
+        said = capfd.readouterr().err
+    assert f"process {other.pid} on" in said
+    assert "is gone" in said
+
+
+def test_a_lock_from_another_machine_is_taken_over_with_a_word(tmp_path, capfd):
+    (tmp_path / ".lock").write_text('{"pid": 1, "host": "elsewhere", "started": "2026-01-01"}')
+    with Workspace(tmp_path).lock():
+        assert "process 1 on elsewhere" in (said := capfd.readouterr().err)
+        assert "if it no longer runs there" in said
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', "\ufffd"])
+def test_a_lock_file_that_says_nothing_does_not_keep_anybody_out(tmp_path, content):
+    (tmp_path / ".lock").write_text(content)
+    with Workspace(tmp_path).lock():
+        pass

@@ -7,6 +7,8 @@
     ├── CheckpointError          a stored file is corrupt or half-written
     ├── ToolchainError           a compiler, run-time or sandbox tool is missing
     ├── ConsentError             running model-written code was not allowed
+    ├── BusyError                another run has the workspace
+    ├── DeviceMemoryError        the memory of the GPU (or of the machine) is full
     ├── SpaceError               the disk is full, or would be
     └── DependencyError          an optional package (an extra) is not installed
 
@@ -59,6 +61,14 @@ class ConsentError(MoesaicError):
 
 class SpaceError(MoesaicError):
     """The disk is full, or would be before the work is done."""
+
+
+class BusyError(MoesaicError):
+    """Another run has the workspace."""
+
+
+class DeviceMemoryError(MoesaicError):
+    """The memory of the GPU, or of the machine, is full."""
 
 
 class DependencyError(MoesaicError):

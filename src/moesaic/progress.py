@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -37,12 +37,48 @@ console = Console(stderr=True, highlight=False)
 _LINE_SECONDS = 10.0
 
 
+class _Output:
+    """Where messages go besides, or instead of, the console.
+
+    Attributes:
+        quiet: Progress and notes are not shown on the console.
+        log: File that gets every line, with its time.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.log: TextIO | None = None
+
+
+_output = _Output()
+
+
+def be_quiet() -> None:
+    """Shows errors and results only, from now on; a log file still gets everything."""
+    _output.quiet = True
+
+
+def log_to(path: Path) -> None:
+    """Appends every line that is shown, or would be, to a file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    _output.log = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+def record(text: str) -> None:
+    """Writes a text to the log file, if there is one."""
+    if _output.log is not None:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S")
+        _output.log.writelines(f"{moment} {line}\n" for line in text.splitlines())
+
+
 class _RateColumn(ProgressColumn):
     """Units per second, measured over the last moments."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s", style="cyan")
+        return Text(_rate(task.finished_speed or task.speed or 0.0), style="cyan")
 
 
 class Bar:
@@ -61,11 +97,12 @@ class Bar:
         self._done = 0.0
         self._started = self._last_line = time.monotonic()
         self._facts = ""
+        self._printed: tuple[float, str] | None = None
         self._progress: Progress | None = None
 
     def __enter__(self) -> Bar:
         self._started = self._last_line = time.monotonic()
-        if console.is_terminal:
+        if console.is_terminal and not _output.quiet:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
@@ -86,7 +123,8 @@ class Bar:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
-        elif kind is None:
+        said = self._printed == (self._done, self._facts) and (self._total is None or self._done >= self._total)
+        if kind is None and not said:
             self._print_line(final=True)
 
     def advance(self, amount: float = 1, **facts: float | str) -> None:
@@ -96,20 +134,31 @@ class Bar:
             self._facts = "  ".join(f"{key} {_format(value)}" for key, value in facts.items())
         if self._progress is not None:
             self._progress.update(self._task, advance=amount, facts=self._facts)
-        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
+        if time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._print_line()
 
     def _print_line(self, final: bool = False) -> None:
         self._last_line = time.monotonic()
+        self._printed = self._done, self._facts
         seconds = self._last_line - self._started
         rate = self._done / seconds if seconds > 0 else 0.0
         parts = [f"{self._description}:", f"{self._done:,.0f}"]
         if self._total is not None:
             parts[-1] += f"/{self._total:,.0f}"
-        parts.append(f"{self._unit}  {rate:,.1f}/s  {seconds:,.0f} s")
-        if self._total is not None and rate > 0 and not final:
+        parts.append("  ".join(part for part in (self._unit, _rate(rate), f"{seconds:,.0f} s") if part))
+        if self._total is not None and rate > 0 and not final and self._done < self._total:
             parts.append(f"eta {(self._total - self._done) / rate:,.0f} s")
-        console.print(" ".join([*parts, self._facts]).rstrip(), markup=False, soft_wrap=True)
+        line = " ".join([*parts, self._facts]).rstrip()
+        record(line)
+        if self._progress is None and not _output.quiet:
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _rate(per_second: float) -> str:
+    """Says how fast it goes: units per second, seconds a unit below one per second, nothing before the first unit."""
+    if per_second <= 0:
+        return ""
+    return f"{per_second:,.1f}/s" if per_second >= 1 else f"{1 / per_second:,.1f} s each"
 
 
 def track(items: Iterable[ItemT], description: str, total: int | None = None, unit: str = "items") -> Iterator[ItemT]:
@@ -124,7 +173,9 @@ def track(items: Iterable[ItemT], description: str, total: int | None = None, un
 
 def say(message: str) -> None:
     """Prints one line for people on stderr."""
-    console.print(message, markup=False, soft_wrap=True)
+    record(message)
+    if not _output.quiet:
+        console.print(message, markup=False, soft_wrap=True)
 
 
 class MetricsLog:

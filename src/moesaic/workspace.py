@@ -8,11 +8,17 @@ A stage counts as finished when its manifest is there and carries the digest of 
 input manifests). The manifest is written last and the folder renamed after that, so a kill at any moment leaves either
 the old result, or the new one, or a partial folder that nothing takes for finished. A kill between the manifest and the
 rename loses nothing: the next look at the stage publishes what is whole.
+
+One run at a time works in a workspace: it holds a lock (``flock``, which ends with the process that holds it) on a file
+that says who it is. Looking needs no lock.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import json
 import os
 import platform
 import shutil
@@ -21,12 +27,14 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from moesaic.errors import CheckpointError, RecipeError
+from moesaic.errors import BusyError, CheckpointError, RecipeError
 from moesaic.files import digest_of, file_digest, read_json, space_errors, write_json
+from moesaic.progress import say
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 _MARK = ".digest"
 _PACKAGES = ("moesaic", "torch", "transformers", "peft", "accelerate", "tree-sitter", "sacrebleu", "numpy")
 
@@ -119,6 +127,20 @@ class Workspace:
         return str(manifest["output_digest"])
 
     @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other runs out of the workspace while the block runs.
+
+        Raises:
+            BusyError: Another run is in it; the message says which.
+        """
+        path = self.root / LOCK
+        with _locked(path):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
     def stage(self, name: str, digest: str, *, seed: int | None = None, resumable: bool = True) -> Iterator[Stage]:
         """Makes a stage: yields its partial folder, publishes it with a manifest when the block ends without error.
 
@@ -163,6 +185,64 @@ class Workspace:
             "versions": versions(),
             "hardware": hardware(),
         }
+
+
+def _locked(path: Path) -> TextIO:
+    """Returns the lock file, open and locked, with this process as its owner."""
+    while True:
+        file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            owner = _owner(path)
+            if owner is None or owner["host"] != platform.node() or _is_alive(owner["pid"]):
+                who = "" if owner is None else f" ({_title(owner)})"
+                raise BusyError(
+                    f"another run{who} works in {path.parent}: wait until it ends, stop it, or give this one another "
+                    "place (output or name)"
+                ) from None
+            say(f"note: {_title(owner)} is gone, and a process that it started still holds {path}: taking over")
+            path.unlink(missing_ok=True)
+            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            say(f"note: files cannot be locked in {path.parent} ({error.strerror}): start one run at a time")
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            file.close()  # the owner before took the file away between the two
+            continue
+        if (owner := _owner(path)) is not None:
+            far = "" if owner["host"] == platform.node() else ", if it no longer runs there"
+            say(f"note: {_title(owner)} did not come to its end; taking over{far}")
+        file.truncate(0)
+        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+        file.write(json.dumps({"pid": os.getpid(), "host": platform.node(), "started": now}))
+        file.flush()
+        return file
+
+
+def _owner(path: Path) -> dict[str, Any] | None:
+    """Who a lock file names; None if it names nobody (yet)."""
+    with contextlib.suppress(OSError, ValueError):
+        owner = json.loads(path.read_text())
+        if isinstance(owner, dict) and isinstance(owner.get("pid"), int) and {"host", "started"} <= owner.keys():
+            return owner
+    return None
+
+
+def _title(owner: dict[str, Any]) -> str:
+    return f"process {owner['pid']} on {owner['host']}, started {owner['started']}"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _partial(final: Path) -> Path:

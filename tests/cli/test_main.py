@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,47 @@ def test_bytes_that_are_no_utf8_end_in_one_message_outside_of_tests_too(tmp_path
         )
         assert done.returncode == 2, done.stderr
         assert b"Traceback" not in done.stderr
+
+
+_WORKING = """
+import sys, time
+from moesaic import cli
+def app():
+    print("working", flush=True)
+    try:
+        time.sleep(30)
+    finally:
+        print("tidied", flush=True)
+cli.app = app
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_with_how_to_go_on(name, code):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WORKING, "run", "my recipe.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(getattr(signal, name))
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (code, "tidied\n")
+    assert "stopped; run the same command to go on where it stopped: moesaic run 'my recipe.yaml'" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_quiet_and_log_file_may_stand_before_and_behind_a_command(run, monkeypatch, tmp_path, before):
+    from moesaic import progress
+
+    monkeypatch.setattr(progress, "_output", progress._Output())
+    options = ["--quiet", "--log-file", str(tmp_path / "run.log")]
+    code, _, err = run(*(options if before else []), "run", "none.yaml", *([] if before else options))
+    assert code == 2
+    assert "no such file" in err  # errors are shown all the same
+    assert progress._output.quiet
+    assert "no such file" in (tmp_path / "run.log").read_text()

@@ -234,3 +234,52 @@ def test_described_defaults_are_what_yaml_reads(write):
 def test_python_callers_build_the_same_tree(write):
     recipe = Recipe.model_validate({"name": "mine", "base": {"model": "some/base"}, "data": {"source": "corpus"}})
     assert recipe == load_recipe(write())
+
+
+def bomb(levels: int, width: int = 9) -> str:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * width)}]" for n in range(1, levels + 1)]
+    return "\n".join([*lines, f"compare: *a{levels}", ""])
+
+
+@pytest.mark.parametrize("place", ["file", "override"])
+def test_yaml_that_stands_for_more_than_it_says_is_refused_at_once(tmp_path, place):
+    import time
+
+    path = tmp_path / "bomb.yaml"
+    minimal = "base: {model: x}\ndata: {source: corpus}\n"
+    path.write_text(bomb(9) + minimal if place == "file" else minimal)
+    flow = (
+        "[&a [x,x,x,x,x,x,x,x,x]"
+        + "".join(f", &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]" for n in range(9))
+        + "]"
+    )
+    started = time.monotonic()
+    with pytest.raises(RecipeError, match="stands for more than 10,000 values"):
+        load_recipe(path, [] if place == "file" else [f"compare={flow}"])
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: &a {model: x, more: *a}\n", "the anchor holds an alias of itself"),
+        ("base: {model: x}\ndata: {source: corpus}\nseed: 1\nseed: 2\n", "line 1: the key 'seed' is there twice"),
+        ("base: {model: x}\ndata: {source: corpus, max_tokens: 7, max_tokens: 8}\n", "line 2: the key 'max_tokens'"),
+        ("#" * 200_000, "200,000 characters, at most 131,072 are read"),
+    ],
+)
+def test_yaml_that_is_not_plain_is_named(tmp_path, text, said):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(path)
+
+
+def test_anchors_and_merges_may_be_used(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "base: {model: x}\ndata: {source: corpus}\nexperts: &a {row_tokens: 512, learning_rate: 1.0e-3}\n"
+        "gate: {<<: *a, learning_rate: 2.0e-3}\n"
+    )
+    recipe = load_recipe(path)
+    assert (recipe.gate.row_tokens, recipe.gate.learning_rate, recipe.experts.learning_rate) == (512, 2e-3, 1e-3)

@@ -14,6 +14,8 @@ import errno
 import gc
 import os
 import re
+import shlex
+import signal
 import sys
 import tempfile
 import traceback
@@ -23,15 +25,15 @@ import typer
 
 from moesaic import __version__
 from moesaic.cli import exchange, execute, generate, score, stages
+from moesaic.cli.output import LogFile, Quiet, Stopped, catch_signals
 from moesaic.errors import MoesaicError
-from moesaic.progress import console
+from moesaic.progress import console, record
 
 app = typer.Typer(
     name="moesaic",
     help="Fine-tune one expert per programming language, compose them into a Mixture-of-Experts, judge it honestly.",
     epilog="Start with: moesaic run recipes/quickstart.yaml",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -49,6 +51,8 @@ def _options(
         False, "--version", help="Print the version and exit.", callback=_show_version, is_eager=True
     ),
     debug: bool = typer.Option(False, "--debug", help="Show a traceback for every error."),
+    quiet: Quiet = False,
+    log_file: LogFile = None,
 ) -> None:
     if debug:
         os.environ["MOESAIC_DEBUG"] = "1"
@@ -72,6 +76,7 @@ def main() -> None:
     atexit.register(_forget_cycles)
     with contextlib.suppress(AttributeError):  # a stream that a test put in its place
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is no failure
+    catch_signals()
     try:
         app()
     except MoesaicError as error:
@@ -83,13 +88,23 @@ def main() -> None:
             _bug(error)
         _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; name a place that may be read and written")
     except KeyboardInterrupt:
-        console.print("stopped; run the same command to go on where it stopped")
-        sys.exit(130)
+        _say_how_to_go_on(signal.SIGINT)
+    except Stopped as stopped:
+        _say_how_to_go_on(stopped.signal)
     except Exception as error:
         for argument in sys.argv[1:]:
             if isinstance(error, UnicodeError) and not _is_text(argument):
                 _fail(f"the argument {argument!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")
         _bug(error)
+
+
+def _say_how_to_go_on(number: int) -> NoReturn:
+    """Ends as the shell expects of a process that a signal ended."""
+    again = "run the same command to go on where it stopped"
+    if not set(sys.argv[1:]) & {"run", *stages.STAGE_HELP}:
+        again = "nothing is left half-written; run the same command to start again"
+    _show(f"stopped; {again}: {shlex.join(['moesaic', *sys.argv[1:]])}", "note")
+    sys.exit(128 + number)
 
 
 def _is_text(argument: str) -> bool:
@@ -128,8 +143,9 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".split("\n")[0][:300]
 
 
-def _show(message: str) -> None:
+def _show(message: str, kind: str = "error") -> None:
     """Prints an error; control characters in names and values are shown, not obeyed."""
     text = message.encode("utf-8", "backslashreplace").decode()
     shown = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
-    console.print(f"error: {shown}", style="red", markup=False, soft_wrap=True)
+    record(f"{kind}: {shown}")
+    console.print(f"{kind}: {shown}", style="red" if kind == "error" else None, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moesaic.cli.output import LogFile, Quiet
 from moesaic.errors import RecipeError
 from moesaic.languages import get_language
 from moesaic.progress import say
@@ -24,7 +25,7 @@ Overrides = Annotated[
     ),
 ]
 
-_STAGE_HELP = {
+STAGE_HELP = {
     "data": "Read the text-to-code pairs, turn them into source, leave out what is damaged, check for leakage.",
     "keep": "Let the base answer the prompts of data.keep, on which the model stays as it is; nothing without them.",
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
@@ -41,7 +42,7 @@ _STAGE_HELP = {
 def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
     app.command("run", help="Run all stages of a recipe; finished ones are skipped, a killed one resumes.")(_run)
-    for name, text in _STAGE_HELP.items():
+    for name, text in STAGE_HELP.items():
         app.command(name, help=text)(_stage_command(name))
     app.command("validate", help="Check a recipe and name every problem at once.")(_validate)
 
@@ -53,6 +54,8 @@ def _run(
         bool,
         typer.Option("--dry-run", help="Prepare the data, list stages, sizes and token budget; train nothing."),
     ] = False,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
 ) -> None:
     from moesaic.pipeline.plan import print_plan
     from moesaic.pipeline.stages import Run
@@ -63,15 +66,18 @@ def _run(
         raise RecipeError(missing, str(recipe))
     run = Run(loaded, only)
     if dry_run:
-        run(("data",))
+        if not run.is_finished("data"):
+            run(("data",))
         print_plan(run)
         return
     run()
     _show_table(run.workspace.root)
 
 
-def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
-    def command(recipe: RecipePath, overrides: Overrides = None) -> None:
+def _stage_command(name: str) -> Callable[..., None]:
+    def command(
+        recipe: RecipePath, overrides: Overrides = None, quiet: Quiet = False, log_file: LogFile = None
+    ) -> None:
         from moesaic.pipeline.stages import Run
 
         run = Run(*_load(recipe, overrides))
@@ -93,7 +99,9 @@ def _stage_command(name: str) -> Callable[[Path, list[str] | None], None]:
         if name == "report":
             _show_table(run.workspace.root)
 
-    command.__annotations__ = {"recipe": RecipePath, "overrides": Overrides, "return": None}
+    command.__annotations__ = {
+        "recipe": RecipePath, "overrides": Overrides, "quiet": Quiet, "log_file": LogFile, "return": None
+    }  # fmt: skip
     return command
 
 

@@ -11,6 +11,8 @@ another.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from moesaic.errors import CheckpointError, RecipeError
-from moesaic.files import link_or_copy, read_json, require_space, write_json
+from moesaic.files import link_or_copy, read_json, require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.inputs import asks_again, changes, stage_inputs, stages_read
 from moesaic.pipeline.session import Session
@@ -52,11 +54,9 @@ class Run(Session):
         """Runs stages in order.
 
         Raises:
+            BusyError: Another run works in the workspace.
             MoesaicError: As the stages do.
         """
-        (self.workspace.root / "recipe.yaml").write_text(
-            yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False)
-        )
         table: dict[str, Callable[[], None]] = {
             "data": self.data,
             "keep": self.keep,
@@ -69,9 +69,14 @@ class Run(Session):
             "evaluate": self.evaluate,
             "report": self.report,
         }
-        for name in stages:
-            table[name]()
-        self.close()
+        # Of several processes of one run (accelerate launch) the first holds the lock for all.
+        alone = self.workspace.lock() if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext()
+        with alone:
+            settings = self.recipe.model_dump(mode="json")
+            write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
+            for name in stages:
+                table[name]()
+            self.close()
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""

@@ -20,6 +20,7 @@ from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES
 from moesaic.recipe.problems import StandIns, check
+from moesaic.recipe.reading import parse_yaml
 from moesaic.recipe.sections import (
     ATTENTION_TARGETS,
     MBXP_PREFIX,
@@ -187,7 +188,7 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
             problems.append(f"override {override!r}: write key.subkey=value")
             continue
         try:
-            _set(tree, key.split("."), yaml.safe_load(text))
+            _set(tree, key.split("."), parse_yaml(text))
         except (yaml.YAMLError, TypeError, ValueError) as error:
             problems.append(f"override {override!r}: {' '.join(str(error).split())}")
         except RecursionError:
@@ -199,7 +200,7 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(read_text(path))
+        tree = parse_yaml(read_text(path))
     except FileNotFoundError:
         raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
     except IsADirectoryError:
