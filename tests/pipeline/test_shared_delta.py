@@ -129,7 +129,7 @@ def test_a_reward_after_a_shared_delta_keeps_the_base_without_a_second_copy(fini
 
 def test_a_joint_stretch_that_only_hurts_leaves_no_base(tmp_path, monkeypatch):
     losses = itertools.count(1)
-    monkeypatch.setattr("moesaic.train.gate.validation_loss", lambda *_: float(next(losses)))
+    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: float(next(losses)))
     run = Run(load_recipe(write_recipe(tmp_path), OPTIONS))
     run(("data", "experts", "compose", "gate"))
     root = tmp_path / "runs" / "toy"
