@@ -240,6 +240,19 @@ def test_mixtral_of_others_is_factored_on_its_base(tmp_path: Path, base: Path) -
     torch.testing.assert_close(logits(load_moe(folder.path)[0]), reference, atol=1e-4, rtol=1e-4)
 
 
+def test_the_base_as_the_last_expert_of_others_is_the_anchor(tmp_path: Path, base: Path) -> None:
+    models = fine_tunes(base, tmp_path / "models", rank=2)
+    models["last"] = base
+    gates = random_gate_file(tmp_path / "gates.safetensors", 5)
+    import_models(base, models, tmp_path / "foreign", gates=gates)
+    folder, losses = import_factored(str(base), {"expert": tmp_path / "foreign"}, tmp_path / "moe", error=1e-3)
+    assert folder.names == (*(f"expert{index}" for index in range(4)), "base")
+    assert folder.has_anchor
+    assert losses[-1].mlp_change == 0
+    reference = logits(load_strictly(tmp_path / "foreign"))
+    torch.testing.assert_close(logits(load_moe(folder.path)[0]), reference, atol=1e-4, rtol=1e-4)
+
+
 def test_other_shapes_are_refused_with_model_and_key(tmp_path: Path, base: Path) -> None:
     models = {"python": base, "java": pico_base(tmp_path / "other", intermediate_size=64)}
     for call in (

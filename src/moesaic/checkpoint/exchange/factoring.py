@@ -32,7 +32,7 @@ from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
 from moesaic.gates import GateKind
 from moesaic.model.base_files import resolve_base
-from moesaic.model.lora import LoraExpert, LowRank
+from moesaic.model.lora import LoraExpert, LowRank, anchor_expert
 from moesaic.model.stored import read_stored_config
 from moesaic.progress import track
 
@@ -107,11 +107,14 @@ def import_factored(
         idle = [loss.expert for _, loss in factored if not loss.mlp_change]
         if idle and set(idle) <= set(models):  # in a MoE of others, one may be the base itself
             raise ModelError(f"expert {idle[0]} does nothing: its MLP is the base's. Take a fine-tune, or leave it out")
+        taken = [expert for expert, _ in factored]
+        if idle and idle[-1] == taken[-1].name:  # the base itself, as an export of an anchor has it
+            taken[-1] = anchor_expert()
         folder = save_model_folder(
             out,
             base_spec={"model": base, "dtype": "auto", "quantize": "none"},
             base_digest=source.digest,
-            experts=[expert for expert, _ in factored],
+            experts=taken,
             router_tensors=read_gates(gates, config, len(factored), kind),
             kind=kind,
             top_k=min(top_k, len(factored)),
