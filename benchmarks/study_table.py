@@ -102,9 +102,10 @@ def trim(source: str, language: str) -> str:
 def read_study(path: Path, language: str) -> dict[str, str]:
     """Returns program key -> prediction as source; of a program that the file holds twice, the first."""
     rows = read_rows(path, language)
-    keys = [program_key(code) for code in detokenize_many([row.references[0] for row in rows], language)]
+    references = [row.references[0] for row in rows]
+    keys = [program_key(code) for code in detokenize_many(references, language, from_xlcost=True)]
     repaired = [repair(row.prediction) for row in rows]
-    restored = detokenize_many(repaired, language)
+    restored = detokenize_many(repaired, language, from_xlcost=True)
     sources = [source if text.strip() else "" for text, source in zip(repaired, restored, strict=True)]
     return dict(reversed(list(zip(keys, sources, strict=True))))
 

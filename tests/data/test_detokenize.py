@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moesaic.data.damage import reads
-from moesaic.data.detokenize import detokenize, detokenize_many, is_token_stream, restore
+from moesaic.data.detokenize import (
+    detokenize,
+    detokenize_many,
+    is_certain_stream,
+    is_token_stream,
+    is_xlcost,
+    restore,
+)
+from moesaic.data.formatting import format_source
 from moesaic.errors import DataError
 
 
@@ -226,6 +234,46 @@ def test_a_directive_gets_a_line_of_its_own():
 )
 def test_ordinary_source_is_no_token_stream(source):
     assert not is_token_stream(source)
+
+
+SPACED = [
+    ("python", 'print ( "Hello, World! 3 > 2" )', 'print("Hello, World! 3 > 2")\n'),
+    ("python", "d = { 'a b' : 'c - d' , 'e' : [ 1 , 2 ] }", 'd = {"a b": "c - d", "e": [1, 2]}\n'),
+    ("python", "print ( x , end = NEW_LINE )", "print(x, end=NEW_LINE)\n"),
+    ("python", "print ( '\u2581 \u2582 \u2583' )", 'print("\u2581 \u2582 \u2583")\n'),
+    ("python", 's = f ( " a - b " )', 's = f(" a - b ")\n'),
+    ("python", 's = "STRNEWLINE"', 's = "STRNEWLINE"\n'),
+    ("javascript", 'console.log ( "a - b" , x ) ;', 'console.log("a - b", x);\n'),
+    ("java", 'class A { String s = " a - b " ; }', 'class A {\n    String s = " a - b ";\n}\n'),
+    (
+        "cpp",
+        'int main ( ) { cout << " a - b " << NEW_LINE ; }',
+        'int main() {\n    cout << " a - b " << NEW_LINE;\n}\n',
+    ),
+]
+
+
+@pytest.mark.parametrize(("language", "source", "formatted"), SPACED)
+def test_a_spaced_line_is_not_taken_for_a_stream(language, source, formatted):
+    assert not is_certain_stream(source, language)
+    assert detokenize(source, language) == formatted
+    assert detokenize_many([source] * 30, language)[0] == formatted
+
+
+def test_a_set_of_programs_is_judged_as_a_whole():
+    blank = 'function f{0} ( x ) {{ return x + {0} ; }} document . write ( f{0} ( 1 ) + " " ) ;'
+    programs = [blank.format(number) for number in range(30)]
+    assert not any(is_certain_stream(program, "javascript") for program in programs)
+    assert is_xlcost(programs, "javascript")
+    assert not is_xlcost(programs[:5], "javascript")
+    assert not is_xlcost([*programs, "let a = 'two words';"], "javascript")
+    assert not is_xlcost([*programs, "let a = 1;\nlet b = 2;\n"], "javascript")
+    assert not is_xlcost([f"f ( {number} ) ;" for number in range(30)], "javascript")
+    assert not is_xlcost([], "javascript")
+    marked = 'class A {{ String s = " a \u2581 {0} " ; }}'.format
+    assert is_xlcost([*['class A { String s = " a - b " ; }'] * 8, marked(1)], "java")
+    assert detokenize(programs[0], "javascript") == format_source(programs[0], "javascript")
+    assert detokenize_many(['f ( " a , b " ) ;'], "javascript", from_xlcost=True) == ['f("a,b");\n']
 
 
 def test_what_no_formatter_reads_keeps_a_plain_layout():

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -237,3 +238,121 @@ def test_a_program_that_its_formatter_would_change_keeps_its_layout(source, tmp_
     extra = add_extra(tmp_path / "extra", [("x", "No semicolons", code)], "javascript")
     prepare(options(source, extra=(extra,)), tmp_path / "data", workers=1)
     assert read_examples(tmp_path / "data" / "javascript" / "train.jsonl")[-1].code == code
+
+
+def own(tmp_path, rows, language="python", name="own"):
+    """A folder with one file of JSON Lines, and rows enough for every split."""
+    folder = tmp_path / name
+    folder.mkdir(exist_ok=True)
+    more = [{"id": f"p{number}", "text": f"Task {number}", "code": plain(number)} for number in range(30)]
+    if language == "javascript":
+        more = [row | {"code": f"const f{n} = x => x * {n * n}\nf{n}({[n] * (n % 7)})\n"} for n, row in enumerate(more)]
+    lines = [json.dumps(row) + "\n" for row in [*more, *rows]]
+    (folder / f"{language}.jsonl").write_text("\ufeff" + "".join(lines), encoding="utf-8")
+    return options(folder, (language,), validation_fraction=0.2, test_fraction=0.2)
+
+
+def written(folder, id_):
+    lines = [line for path in folder.rglob("*.jsonl") for line in path.read_text(encoding="utf-8").split("\n") if line]
+    return next((record for record in map(json.loads, lines) if record["id"] == id_), None)
+
+
+def left_out(report, language="python"):
+    counts = Counter()
+    for split in report.languages[language].values():
+        counts.update({reason: count for reason, count in split.left_out.items() if count})
+    return dict(counts)
+
+
+UGLY = "def  odd( a,b ):\n        return a+b  # kept"
+
+
+def test_own_programs_keep_their_layout_unless_told_otherwise(tmp_path):
+    rows = [{"id": "ugly", "text": "T", "code": "\ufeff\n" + UGLY.replace("\n", "\r\n") + " \n\n"}]
+    prepare(own(tmp_path, rows), tmp_path / "data", workers=1)
+    assert written(tmp_path / "data", "ugly")["code"] == UGLY + "\n"
+    told = own(tmp_path, rows)
+    told.format = "standard"
+    prepare(told, tmp_path / "formatted", workers=1)
+    assert written(tmp_path / "formatted", "ugly")["code"] == "def odd(a, b):\n    return a + b  # kept\n"
+
+
+def test_token_streams_are_laid_out_whatever_is_asked_for(source, tmp_path):
+    told = options(source, format="keep")
+    prepare(told, tmp_path / "data", workers=1)
+    assert read_examples(tmp_path / "data" / "python" / "train.jsonl")[0].code.startswith("def f1(x):\n    y = x * 1\n")
+
+
+def test_a_language_without_marks_is_known_by_the_others_of_its_source(source, tmp_path):
+    padded = javascript(11).replace("f11 ( 2 )", '" a ▁ " + f11 ( 2 ) + " - "').replace("▁", "-")
+    path = source / "javascript" / "train.jsonl"
+    path.write_text(path.read_text() + json.dumps({"id": "11", "text": "T", "code": padded}) + "\n")
+    prepare(options(source), tmp_path / "both", workers=1)
+    assert 'document.write("a-" + f11(2) + "-");' in written(tmp_path / "both", "11")["code"]
+    prepare(options(source, ("javascript",)), tmp_path / "one", workers=1)
+    assert '" - "' in written(tmp_path / "one", "11")["code"]
+
+
+@pytest.mark.parametrize(
+    ("language", "row"),
+    [
+        ("javascript", {"id": "x", "text": "Odd", "code": "console.log('\ud83d');\n"}),
+        ("python", {"id": "x", "text": "Odd", "code": "print('\ud83d')\n"}),
+        ("python", {"id": "x", "text": "Odd \udcb2", "code": "print(5)\n"}),
+        ("python", {"id": "x\ud83d", "text": "Odd", "code": "print(5)\n"}),
+        ("python", {"text": "Odd \ud83d", "code": "print(5)\n"}),
+    ],
+)
+def test_half_characters_are_left_out_and_counted(tmp_path, language, row):
+    report = prepare(own(tmp_path, [row], language), tmp_path / "data", count_tokens, workers=1)
+    assert left_out(report, language) == {"not_unicode": 1}
+
+
+def test_a_whole_character_written_as_two_escapes_is_kept(tmp_path):
+    row = {"id": "x", "text": "Odd \U0001f600", "code": "print('\U0001f600')\n"}
+    report = prepare(own(tmp_path, [row]), tmp_path / "data", count_tokens, workers=1)
+    assert left_out(report) == {}
+    assert written(tmp_path / "data", "x")["code"] == row["code"]
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_what_cannot_fit_reaches_no_formatter(tmp_path, monkeypatch, language):
+    seen = []
+    monkeypatch.setattr(
+        "moesaic.data.prepare.format_many", lambda codes, name: seen.extend(map(len, codes)) or list(codes)
+    )
+    long = {"id": "x", "text": "Long", "code": "x = [" + "1, " * 800_000 + "]\n"}
+    middle = {"id": "y", "text": "Long, too", "code": "x = [" + "1, " * 10_000 + "]\n"}
+    told = own(tmp_path, [long, middle], language)
+    told.format = "standard"
+    report = prepare(told, tmp_path / "data", count_tokens, workers=1)
+    assert left_out(report, language) == {"too_long": 2}
+    assert max(seen) < 1000
+    assert all(split.parse_share_restored == 1.0 for split in report.languages[language].values())
+
+
+def test_programs_whose_fences_cannot_be_told_from_their_end_are_left_out(tmp_path):
+    kept = '"""\n```\nuse(1)\n```\n"""\nuse = print\n'
+    rows = [{"id": "kept", "text": "T", "code": kept}, {"id": "x", "text": "U", "code": "`a`\n```b```\n"}]
+    report = prepare(own(tmp_path, rows[:1]), tmp_path / "data", workers=1)
+    assert written(tmp_path / "data", "kept")["code"] == kept
+    assert left_out(report) == {}
+    report = prepare(own(tmp_path, rows[1:], "javascript", "js"), tmp_path / "js-data", workers=1)
+    assert left_out(report, "javascript") == {"code_fence": 1}
+
+
+def test_the_message_names_the_cause_that_was_counted(tmp_path):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    rows = [{"id": str(number), "text": f"T {number}", "code": f"def f{number}(:"} for number in range(60)]
+    (folder / "python.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"does not parse [0-9]+; check that the field code") as caught:
+        prepare(options(folder, ("python",), test_fraction=0.3, validation_fraction=0.3), tmp_path / "data", workers=1)
+    assert "max_tokens" not in str(caught.value)
+
+
+def test_processes_give_the_same(source, tmp_path):
+    for workers in (1, 2):
+        prepare(options(source), tmp_path / str(workers), count_tokens, workers=workers)
+    for path in (tmp_path / "1").rglob("*.jsonl"):
+        assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes()

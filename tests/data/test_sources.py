@@ -167,3 +167,16 @@ def test_the_digest_follows_the_files(tmp_path):
     assert source_digest(options("corpus")) == source_digest(options("corpus")) != source_digest(options("hub:corpus"))
     write_xlcost(tmp_path / "release", "Python", "py")
     assert source_digest(options(tmp_path / "release")) != before
+
+
+def test_rows_with_one_id_are_the_cause_of_an_empty_split(tmp_path):
+    write_lines(tmp_path / "python.jsonl", [{"id": "x", "text": f"T {n}", "code": f"x = {n}"} for n in range(30)])
+    with pytest.raises(DataError, match="30 examples have 1 id between them") as caught:
+        read_source(options(tmp_path))
+    assert "fraction" not in str(caught.value)
+
+
+def test_too_few_problems_are_the_cause_of_an_empty_split(tmp_path):
+    write_lines(tmp_path / "python.jsonl", [{"id": n, "text": f"T {n}", "code": f"x = {n}"} for n in range(2)])
+    with pytest.raises(DataError, match=r"Its 2 examples went to .*raise data\.[a-z]+_fraction"):
+        read_source(options(tmp_path))

@@ -180,3 +180,31 @@ def test_command_equals_the_parity_file(tmp_path):
             assert ours[name] == pytest.approx(theirs[name], abs=1e-9)
     mean = sum(row["syntax"] for row in expected) / len(expected)
     assert printed["all"]["syntax"]["value"] == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("language", "spaced", "plain"),
+    [
+        ("python", 'print ( "Hello, World! 3 > 2" )', 'print("Hello, World! 3 > 2")'),
+        ("javascript", 'console.log ( "a - b" , x ) ;', 'console.log("a - b", x);'),
+        ("python", "d = { 'a b' : 'c - d' , 'e' : [ 1 , 2 ] }", "d = {'a b': 'c - d', 'e': [1, 2]}"),
+        ("python", "\ufeffx = 'a'\r\ny = 1\r\n", "x = 'a'\ny = 1\n"),
+        ("python", "x = '\ud83d'\n", "x = '\ufffd'\n"),
+    ],
+)
+def test_equal_programs_score_one(tmp_path, language, spaced, plain):
+    path = tmp_path / "equal.jsonl"
+    path.write_text(json.dumps({"prediction": spaced, "reference": plain}) + "\n")
+    assert score_file(path, language).rows[0]["codebleu"] == 1.0
+    assert score_file(path, language, metric="bleu").rows[0]["bleu"] > 0.2
+
+
+def test_streams_without_marks_are_known_by_the_others_of_a_file_or_by_the_option(tmp_path):
+    path = tmp_path / "streams.jsonl"
+    row = {"language": "javascript", "prediction": "f('a-b', c);", "reference": "f ( ' a - b ' , c ) ;"}
+    path.write_text(json.dumps(row) + "\n")
+    alone = score_file(path, "javascript").rows[0]["codebleu"]
+    restored = score_file(path, "javascript", detokenize=True).rows[0]["codebleu"]
+    other = {"language": "python", "prediction": "x = 1\n", "reference": "x = 1 NEW_LINE y = 2 NEW_LINE"}
+    path.write_text(json.dumps(row) + "\n" + json.dumps(other) + "\n")
+    assert score_file(path, "all").rows[0]["codebleu"] == restored != alone

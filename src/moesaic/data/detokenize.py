@@ -12,7 +12,9 @@ A program of XLCoST is one line of tokens with single spaces between them:
 3. A formatter (``formatting``) puts spaces and line breaks where the language's style wants them.
 
 Text that is no token stream, such as ordinary source, goes through the formatter alone, so doing it twice changes
-nothing. What cannot be restored is found by ``damage``. The rules and what they reach are in ``docs/data.md``.
+nothing. Whether a text is one is decided on what ordinary code cannot be (``is_certain_stream``), for a whole set of
+programs at once (``is_xlcost``), or known from where it comes. What cannot be restored is found by ``damage``. The
+rules and what they reach are in ``docs/data.md``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from moesaic.data.damage import reads
 from moesaic.data.formatting import format_many, indentation, lay_out
 from moesaic.data.semicolons import end_statements
 from moesaic.languages import get_language
@@ -39,6 +42,9 @@ _WHITE_SPACE = {SPACE_MARK: "\0", "STRNEWLINE": "\1", "NEW_LINE": "\1", "TABSYMB
 _ESCAPES = str.maketrans({"\0": " ", "\1": r"\n", "\2": r"\t"})
 _DIRECTIVE = re.compile(r"#\s*(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|error)\b")
 _INCLUDE = re.compile(r'#\s*include\s*(?:<[^>]*>|"[^"]*")')
+_MARKED = re.compile(rf"""(["']) (?:.* )?(?:{SPACE_MARK}|STRNEWLINE|TABSYMBOL) (?:.* )?\1""", re.DOTALL)
+_SAMPLE = 200  # programs that a data set is judged by
+_FEWEST = 20  # programs from which their manner alone says what they are
 _UNSPACED = re.compile(r"[^\s][;,()\[\]{}](?:\s|$)")
 _PREPROCESSED = frozenset({"c", "cpp", "csharp"})
 
@@ -60,16 +66,21 @@ def detokenize(code: str, language: str) -> str:
     return detokenize_many([code], language, workers=1)[0]
 
 
-def detokenize_many(codes: Sequence[str], language: str, workers: int = 1) -> list[str]:
+def detokenize_many(
+    codes: Sequence[str], language: str, workers: int = 1, from_xlcost: bool | None = None
+) -> list[str]:
     """Returns :func:`detokenize` of many programs, formatted in batches.
 
     Args:
         codes: Token streams or sources.
         language: Name of the language.
         workers: Processes that format at the same time.
+        from_xlcost: Whether they are XLCoST's; None: as :func:`is_xlcost` finds.
     """
     name = get_language(language).name
-    return format_many([restore(code, name) for code in codes], name, workers)
+    known = is_xlcost(codes, name) if from_xlcost is None else from_xlcost
+    restored = [restore(code, name) if known or is_certain_stream(code, name) else code for code in codes]
+    return format_many(restored, name, workers)
 
 
 def restore(code: str, language: str) -> str:
@@ -85,9 +96,9 @@ def restore(code: str, language: str) -> str:
 
 
 def is_token_stream(code: str) -> bool:
-    """Whether a text is a token stream: one line, and a space before every bracket, comma and semicolon.
+    """Whether a text has the form of a token stream: one line, a space before every bracket, comma and semicolon.
 
-    A single line of ordinary source is not: ``print(x)`` has brackets without spaces.
+    Some people write ``print ( x )``, so this is enough only for what is known to be XLCoST's.
     """
     stripped = code.strip()
     if "\n" in stripped:
@@ -98,6 +109,36 @@ def is_token_stream(code: str) -> bool:
     tokens = bare.split()
     spaced = sum(token in ("(", ")", ";", "{", "}", "[", "]", ",") for token in tokens)
     return spaced > len(_UNSPACED.findall(bare))
+
+
+def is_certain_stream(code: str, language: str) -> bool:
+    """Whether a text is a token stream because ordinary code cannot be like it.
+
+    It has the form of one, and a literal with one of the data set's marks between spaces, or it is no program as it
+    stands: its line breaks were lost, or became words.
+    """
+    if not is_token_stream(code):
+        return False
+    if any(_MARKED.fullmatch(literal) for literal in _LITERAL.findall(code)):
+        return True
+    if reads(code, language):
+        return False
+    has_marks = not _LINE_MARKS.isdisjoint(_LITERAL.sub("''", code).split())
+    return has_marks or reads(restore(code, language), language)
+
+
+def is_xlcost(codes: Sequence[str], language: str) -> bool:
+    """Whether a set of programs is XLCoST's, judged by its first ones.
+
+    A tenth of them are certain streams; or all have the form and nearly all literals are blank, as in its JavaScript.
+    """
+    sample = codes[:_SAMPLE]
+    certain = sum(is_certain_stream(code, language) for code in sample)
+    if sample and certain >= len(sample) / 10:
+        return True
+    literals = [literal for code in sample for literal in _LITERAL.findall(code)]
+    blank = sum(literal[1:-1] == " " for literal in literals)
+    return len(sample) >= _FEWEST and all(map(is_token_stream, sample)) and 0 < len(literals) * 0.95 <= blank
 
 
 def _split(code: str, language: str) -> Iterator[str]:

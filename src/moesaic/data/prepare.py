@@ -2,41 +2,69 @@
 
     read -> restore, format -> damaged? -> repeated? leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
 
-Every example that is left out is counted under the first reason that applies. Further sources (``extras``) join the
-training split behind the main source's examples, so that they change nothing of what that one gives.
+What no layout could make fit, and what is no Unicode text, is left out before anything else sees it. Every example that
+is left out is counted under the first reason that applies. Further sources (``extras``) join the training split behind
+the main source's examples, so that they change nothing of what that one gives.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from moesaic.data.damage import REASONS, damage, reads
 from moesaic.data.descriptions import clean_description
-from moesaic.data.detokenize import detokenize_many, is_token_stream
+from moesaic.data.detokenize import is_certain_stream, is_token_stream, is_xlcost, restore
 from moesaic.data.examples import SPLITS, Example, write_examples
 from moesaic.data.extras import ExtraOptions, read_extras
+from moesaic.data.fences import FENCE, extract_code
+from moesaic.data.formatting import BATCH_PROGRAMS, format_many
 from moesaic.data.leakage import DUPLICATE, LEAKED, find_repeats
 from moesaic.data.openings import find_opening
-from moesaic.data.sources import read_source, resolve_revision
+from moesaic.data.sources import is_own, read_source, resolve_revision, says_xlcost
 from moesaic.errors import DataError
 from moesaic.files import write_json
+from moesaic.parsing import clean_source, is_unicode
 from moesaic.progress import Bar
 
+NOT_UNICODE = "not_unicode"
+CODE_FENCE = "code_fence"
 TOO_LONG = "too_long"
 OVER_LIMIT = "over_limit"
-LEFT_OUT: tuple[str, ...] = (*REASONS, DUPLICATE, LEAKED, TOO_LONG, OVER_LIMIT)
+LEFT_OUT: tuple[str, ...] = (NOT_UNICODE, *REASONS, CODE_FENCE, DUPLICATE, LEAKED, TOO_LONG, OVER_LIMIT)
 """Why an example may be left out, in the order the reasons are looked at."""
+
+_ADVICE = {
+    NOT_UNICODE: "mend the escapes of half characters (lone surrogates) in data.source",
+    **dict.fromkeys(REASONS, "check that the field code holds whole programs of this language"),
+    CODE_FENCE: "take the code fences out of the programs",
+    DUPLICATE: "give it programs that differ",
+    LEAKED: "give it problems (ids, titles, programs) that are in no other split",
+    TOO_LONG: "raise data.max_tokens",
+}
+_QUICK_CHARACTERS = 2**14  # whatever is in them, formatters are done in a second
+_MOST_CHARACTERS_A_TOKEN = 64  # no program has more on average
+_MANY_CHARACTERS_A_TOKEN = 8  # few have these: then tokens are counted, of which a stream may have twice as many
+_MARKS = re.compile(r"\b(?:NEW_LINE|INDENT|DEDENT)\b|\s+")
 
 REPORT_FILE = "report.json"
 
 
 class DataOptions(ExtraOptions, Protocol):
     """What the stage needs to know; ``recipe.DataRecipe`` has it."""
+
+    @property
+    def format(self) -> str | None:
+        """``keep``, ``standard``, or None: as it is the source's default."""
 
     @property
     def max_tokens(self) -> int:
@@ -59,7 +87,8 @@ class DataOptions(ExtraOptions, Protocol):
 class SplitReport:
     """What happened to one split of one language.
 
-    The shares leave aside what the reader of a further source had left out already; without any program they are 0.
+    The shares leave aside what was left out unread: by the reader of a further source, as no Unicode, or as far too
+    long. Without any program they are 0.
 
     Attributes:
         read: Examples in the source.
@@ -106,11 +135,14 @@ class DataReport:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An example on its way through the stage, why it was left out if it was, and its length once it is counted."""
+    """An example on its way through the stage, why it was left out if it was, and its length once it is counted.
+
+    Whether it parses, as it came and as it is, is None for what was left out unread.
+    """
 
     example: Example
-    parses_raw: bool
-    parses: bool
+    parses_raw: bool | None
+    parses: bool | None
     reason: str | None
     tokens: int | None = None
 
@@ -148,7 +180,7 @@ def prepare(
         options: Sources, languages, limits (``recipe.data``).
         folder: Where to write; created. The caller publishes it once it is whole.
         count_tokens: Length of an encoded example; without it no example is too long.
-        workers: Formatters that run at the same time; as many as there are processors, at most 8, if None.
+        workers: Processes that restore and format; as many as there are processors, at most 8, if None.
 
     Returns:
         What was read, kept and left out.
@@ -165,10 +197,7 @@ def prepare(
     parts = [_Part(None, language, split, splits[split]) for language, splits in pairs.items() for split in SPLITS]
     for name, found in extras.items():
         parts += [_Part(name, language, "train", has.examples, has.left_out) for language, has in found.items()]
-    with Bar("restoring programs", sum(len(part.examples) for part in parts), "programs") as bar:
-        for part in parts:
-            part.rows.extend(_restore(part.examples, part.language, workers))
-            bar.advance(len(part.examples))
+    _restore(parts, options, count_tokens, workers)
     _leave_out_repeats(parts)
     if count_tokens is not None:
         _measure(parts, options.max_tokens, count_tokens)
@@ -191,22 +220,100 @@ def prepare(
     return report
 
 
-def _restore(examples: Sequence[Example], language: str, workers: int) -> list[_Candidate]:
-    codes = detokenize_many([example.code for example in examples], language, workers)
-    candidates = []
-    for example, code in zip(examples, codes, strict=True):
-        is_stream = is_token_stream(example.code)
-        text = clean_description(example.text, language) if is_stream else example.text.strip()
-        parses_raw = reads(example.code, language)
-        opening = ""
-        if example.opening:
-            found = find_opening(example.opening, example.code, code, language)
-            opening, code = (example.opening, example.code) if found is None else (found, code)
-        reason = damage(code, language, is_stream)
-        parses = reason is None or reads(code, language)
-        restored = replace(example, text=text, code=code, opening=opening)
-        candidates.append(_Candidate(restored, parses_raw, parses, reason))
-    return candidates
+def _restore(
+    parts: Sequence[_Part], options: DataOptions, count_tokens: Callable[[Example], int] | None, workers: int
+) -> None:
+    """Fills the rows of all parts, in several processes."""
+    sources = {part.extra for part in parts}
+    from_xlcost = {source: _is_xlcost(source, parts, options) for source in sources}
+    with (
+        Bar("restoring programs", sum(len(part.examples) for part in parts), "programs") as bar,
+        _mapper(workers) as run,
+    ):
+        for part in parts:
+            layout = getattr(options, "format", None) or (
+                "keep" if is_own(part.extra or options.source) else "standard"
+            )
+            unread = [_unread(example, options.max_tokens, count_tokens) for example in part.examples]
+            examples = [example for example, reason in zip(part.examples, unread, strict=True) if reason is None]
+            batches = [examples[start : start + BATCH_PROGRAMS] for start in range(0, len(examples), BATCH_PROGRAMS)]
+            restore_batch = partial(
+                _restore_batch, language=part.language, layout=layout, from_xlcost=from_xlcost[part.extra]
+            )
+            restored = itertools.chain.from_iterable(_counted(run(restore_batch, batches), bar))
+            for example, reason in zip(part.examples, unread, strict=True):
+                row = next(restored) if reason is None else _Candidate(example, None, None, reason)
+                part.rows.append(row)
+            bar.advance(len(part.examples) - len(examples))
+
+
+@contextmanager
+def _mapper(workers: int) -> Iterator[Callable[..., Iterable[list[_Candidate]]]]:
+    """Yields a function like ``map``, which works in several processes if it may."""
+    if workers == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        yield pool.map
+
+
+def _counted(batches: Iterable[list[_Candidate]], bar: Bar) -> Iterator[list[_Candidate]]:
+    for batch in batches:
+        bar.advance(len(batch))
+        yield batch
+
+
+def _is_xlcost(source: str | None, parts: Sequence[_Part], options: DataOptions) -> bool:
+    """Whether a source, the main one if None, has XLCoST's token streams: it says so, or one of its languages shows."""
+    if says_xlcost(source or options.source):
+        return True
+    return any(
+        is_xlcost([example.code for example in part.examples], part.language) for part in parts if part.extra == source
+    )
+
+
+def _unread(example: Example, max_tokens: int, count_tokens: Callable[[Example], int] | None) -> str | None:
+    """Returns why an example is left out before its program is looked at: a formatter may take minutes for a line."""
+    if not all(map(is_unicode, (example.id, example.text, example.code))):
+        return NOT_UNICODE
+    length = len(example.text) + len(example.code)
+    if length > max(_QUICK_CHARACTERS, max_tokens * _MOST_CHARACTERS_A_TOKEN):
+        return TOO_LONG
+    if length > max(_QUICK_CHARACTERS, max_tokens * _MANY_CHARACTERS_A_TOKEN) and count_tokens is not None:
+        squeezed = replace(example, code=_MARKS.sub(" ", example.code), opening="")
+        return TOO_LONG if count_tokens(squeezed) > 2 * max_tokens else None
+    return None
+
+
+def _restore_batch(examples: Sequence[Example], language: str, layout: str, from_xlcost: bool) -> list[_Candidate]:
+    examples = [
+        replace(example, code=clean_source(example.code), opening=clean_source(example.opening)) for example in examples
+    ]
+    is_stream = is_token_stream if from_xlcost else partial(is_certain_stream, language=language)
+    streams = [is_stream(example.code) for example in examples]
+    codes = [
+        restore(example.code, language) if stream else example.code.strip("\n").rstrip() + "\n"
+        for example, stream in zip(examples, streams, strict=True)
+    ]
+    unlaid = [number for number, stream in enumerate(streams) if stream or layout == "standard"]
+    for number, code in zip(unlaid, format_many([codes[number] for number in unlaid], language), strict=True):
+        codes[number] = code
+    return list(map(partial(_candidate, language=language), examples, codes, streams))
+
+
+def _candidate(example: Example, code: str, is_stream: bool, language: str) -> _Candidate:
+    text = clean_source(example.text)
+    text = clean_description(text, language) if is_stream else text.strip()
+    opening = ""
+    if example.opening:
+        found = find_opening(example.opening, example.code, code, language)
+        opening, code = (example.opening, example.code) if found is None else (found, code)
+    reason = damage(code, language, is_stream)
+    parses = reason is None or reads(code, language)
+    if reason is None and FENCE in code and extract_code(code + FENCE, language) != code.strip("\n").rstrip() + "\n":
+        reason = CODE_FENCE
+    restored = replace(example, text=text, code=code, opening=opening)
+    return _Candidate(restored, reads(example.code, language), parses, reason)
 
 
 def _leave_out_repeats(parts: Sequence[_Part]) -> None:
@@ -250,19 +357,20 @@ def _report(part: _Part, kept: Sequence[_Candidate]) -> SplitReport:
         read=len(part.rows) + sum(part.left_out.values()),
         kept=len(kept),
         left_out={**part.left_out, **reasons},
-        parse_share_raw=_share(row.parses_raw for row in part.rows),
-        parse_share_restored=_share(row.parses for row in part.rows),
-        parse_share_kept=_share(row.parses for row in kept),
+        parse_share_raw=_share(row.parses_raw for row in part.rows if row.parses_raw is not None),
+        parse_share_restored=_share(row.parses for row in part.rows if row.parses is not None),
+        parse_share_kept=_share(row.parses for row in kept if row.parses is not None),
         tokens=sum(lengths) if len(lengths) == len(kept) else None,
     )
 
 
 def _nothing_left(part: _Part) -> DataError:
     reasons = Counter(row.reason for row in part.rows if row.reason is not None)
-    why = ", ".join(f"{reason.replace('_', ' ')} {reasons[reason]}" for reason in LEFT_OUT if reasons[reason])
+    why = ", ".join(f"{reason.replace('_', ' ')} {reasons[reason]:,}" for reason in LEFT_OUT if reasons[reason])
+    advice = dict.fromkeys(_ADVICE[reason] for reason, _ in reasons.most_common())
     return DataError(
-        f"nothing is left of the {part.split} split of {part.language}: of {len(part.rows)} examples {why}; raise "
-        f"data.max_tokens or data.{part.split}_limit, or name another data.source"
+        f"nothing is left of the {part.split} split of {part.language}: of {len(part.rows):,} examples {why}; "
+        f"{', or '.join((*advice, 'name another data.source'))}"
     )
 
 

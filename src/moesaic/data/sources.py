@@ -11,7 +11,7 @@ a hash of the id, so that a problem is in the same split in every language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from moesaic.data.hub import commit_of, read_hub
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest, read_text, text_digest
 from moesaic.languages import Language, get_language
+from moesaic.recipe import MBXP_PREFIX
 
 Pairs = dict[str, dict[str, list[Example]]]
 """Language -> split -> examples, with the code as the source has it."""
@@ -93,13 +94,38 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
     for language, splits in pairs.items():
         for split, examples in splits.items():
             if not examples:
-                whole = sum(map(len, splits.values()))
                 raise DataError(
-                    f"{options.source}: the {split} split of {language} is empty ({whole:,} examples in all); "
-                    "every split needs one: add some, raise data.validation_fraction or data.test_fraction if one file "
-                    "is split by them, leave the language out of data.languages, or name another data.source"
+                    f"{options.source}: the {split} split of {language} is empty; every split needs an example. "
+                    f"{_why_empty(split, splits)}; or leave the language out of data.languages"
                 )
     return pairs
+
+
+def says_xlcost(source: str) -> bool:
+    """Whether a source's name says that it has XLCoST's token streams."""
+    if source.startswith(HUB_PREFIX):
+        return "xlcost" in source.lower()
+    return source != CORPUS and _xlcost_folder(Path(source).expanduser()) is not None
+
+
+def is_own(source: str) -> bool:
+    """Whether a source is a folder of one's own JSON Lines."""
+    return source != CORPUS and not source.startswith((HUB_PREFIX, MBXP_PREFIX)) and not says_xlcost(source)
+
+
+def _why_empty(split: str, splits: Mapping[str, Sequence[Example]]) -> str:
+    examples = [example for part in splits.values() for example in part]
+    if not examples:
+        return "No split has any: add some"
+    counts = ", ".join(f"{name} {len(part):,}" for name, part in splits.items())
+    problems = {example.id for example in examples}
+    if len(problems) == len(examples):
+        return f"Its {len(examples):,} examples went to {counts}: add some, or raise data.{split}_fraction"
+    ids = "1 id" if len(problems) == 1 else f"{len(problems):,} ids"
+    return (
+        f"Its {len(examples):,} examples have {ids} between them ({min(problems)!r:.60}), and examples with one id are "
+        f"in one split ({counts}): give each problem an id of its own, or none, which makes its title the id"
+    )
 
 
 def source_digest(options: SourceOptions) -> str:

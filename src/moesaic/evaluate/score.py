@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from moesaic.codebleu import COMPONENTS, PROTOCOLS, codebleu
-from moesaic.data.detokenize import restore
+from moesaic.data.detokenize import is_certain_stream, is_xlcost, restore
 from moesaic.errors import DataError
 from moesaic.evaluate.guards import guards
 from moesaic.execution.problems import read_language
 from moesaic.files import read_json_lines
 from moesaic.languages import LANGUAGES, get_language
-from moesaic.parsing import grammar_versions
+from moesaic.parsing import clean_source, grammar_versions
 from moesaic.progress import Bar
 from moesaic.statistics import Estimate, estimate_mean
 
@@ -174,8 +174,10 @@ def score_file(
     if detokenize and as_it_stands:
         raise DataError("--detokenize with --protocol reference: that protocol scores texts as they stand; drop one")
     rows = read_rows(path, language)
+    if not as_it_stands:
+        rows = [_cleaned(row) for row in rows]
     if detokenize or (detokenize is None and not as_it_stands):
-        rows = [_restored(row) for row in rows]
+        rows = _restored(rows, known=bool(detokenize))
     scores: dict[str, LanguageScore] = {}
     values: dict[int, dict[str, float | None]] = {}
     with Bar(f"scoring {metric}", len(rows), "programs") as bar:
@@ -203,10 +205,27 @@ def score_file(
     return FileScore(protocol if metric == "codebleu" else None, scores, records)
 
 
-def _restored(row: PredictionRow) -> PredictionRow:
-    references = tuple(restore(reference, row.language) for reference in row.references)
-    prediction = restore(row.prediction, row.language) if row.prediction.strip() else row.prediction
-    return PredictionRow(row.line, row.language, prediction, references, row.id)
+def _cleaned(row: PredictionRow) -> PredictionRow:
+    references = tuple(map(clean_source, row.references))
+    return replace(row, prediction=clean_source(row.prediction), references=references)
+
+
+def _restored(rows: Sequence[PredictionRow], known: bool) -> list[PredictionRow]:
+    """Turns token streams into source: all that have the form of one if XLCoST's are there, else what must be one."""
+    for name in dict.fromkeys(row.language for row in rows):
+        known = known or is_xlcost([text for row in rows if row.language == name for text in row.references], name)
+
+    def source_of(text: str, language: str) -> str:
+        return restore(text, language) if text.strip() and (known or is_certain_stream(text, language)) else text
+
+    return [
+        replace(
+            row,
+            prediction=source_of(row.prediction, row.language),
+            references=tuple(source_of(reference, row.language) for reference in row.references),
+        )
+        for row in rows
+    ]
 
 
 def _estimates(columns: Sequence[dict[str, float | None]], metric: str, seed: int) -> dict[str, Estimate]:

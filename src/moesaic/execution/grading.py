@@ -255,7 +255,7 @@ def read_completions(path: Path) -> list[Completion]:
         if language is not None and not isinstance(language, str):
             raise DataError(f"{place}: language is {language!r:.60}: a string is needed, or none at all")
         name = None if language is None else read_language(place, language)
-        completions.append(Completion(id_, record[key], whole=key == "program", language=name))
+        completions.append(Completion(id_, clean_source(record[key]), whole=key == "program", language=name))
     if not completions:
         raise DataError(f"{path}: no completions")
     return completions

@@ -54,7 +54,7 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.languages": ("data", "keep", "compose", "gate", "reward", "baselines", "predict", "evaluate"),
     "data.max_tokens": ("data", "keep", "reward"),
     "data.keep": ("keep",),
-    **_keys("data", ("source", "revision", "extra", "train_limit", "validation_limit", "test_limit"), "data"),
+    **_keys("data", ("source", "revision", "extra", "format", "train_limit", "validation_limit", "test_limit"), "data"),
     **_keys("data", ("validation_fraction", "test_fraction"), "data"),
     **_keys("keep", ("samples", "temperature", "max_new_tokens"), "keep"),
     **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "baselines"),
@@ -180,7 +180,7 @@ def _data(session: Session, _: str) -> Inputs:
     return {
         "the files of data.source and data.extra": input_digest(session.recipe.data),
         "tokenizer": _tokenizer(session),
-        "formatters": _packages("black", "ruff", "clang-format", "tree-sitter"),
+        "formatters": _packages("ruff", "clang-format", "tree-sitter"),
     }
 
 
