@@ -194,6 +194,7 @@ def test_literals(literal, language, restored):
         ("' NEW_LINE def f ( ) : NEW_LINE INDENT pass NEW_LINE DEDENT", "def f():\n    pass\n"),
         ('print ( x , ▁ end = " " ) NEW_LINE', 'print(x, end="")\n'),
         ("DEDENT DEDENT x = 1 NEW_LINE", "x = 1\n"),
+        ("if ( a or \\ b ) : NEW_LINE INDENT c = \\ NEW_LINE 1 NEW_LINE DEDENT", "if a or b:\n    c = 1\n"),
     ],
     ids=[
         "body without INDENT",
@@ -204,6 +205,7 @@ def test_literals(literal, language, restored):
         "stray quote",
         "mark",
         "dedents",
+        "backslashes",
     ],
 )
 def test_python_markers_that_are_not_balanced(stream, source):

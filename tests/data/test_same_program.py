@@ -50,6 +50,7 @@ def test_other_programs_are_told_apart(language, before, after):
     ("language", "before", "after"),
     [
         ("javascript", "if (a) return\nb()\n", "if (a)\n    return\nb()\n"),
+        ("javascript", "a = 1; let b = [ ] let c = 2", "a = 1;\nlet b = []\nlet c = 2\n"),
         ("javascript", "let a = 1 // one\nlet b\n", "// one\nlet a = 1\n\nlet b\n"),
         ("java", "class A{int x=-1;/* one */}", "class A {\n    int x = - 1;\n    // one\n}\n"),
         ("cpp", "vector<vector<int> > v;", "vector<vector<int>> v;\n"),

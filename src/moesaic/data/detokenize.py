@@ -215,6 +215,7 @@ def _indent(tokens: Iterable[str]) -> str:
         nonlocal needs_body
         if not line:
             return
+        line[:-1] = [word for word in line[:-1] if word != "\\"]  # its line break was lost
         previous = lines[-1].split() if lines else [""]
         is_open = previous[-1] in _OPEN_OPERATORS and previous[-2:] != ["import", "*"]
         if lines and (is_open or line[0] in _OPERATORS):

@@ -50,7 +50,8 @@ def is_same_program(before: str, after: str, language: Language) -> bool:
     ):
         return True
     # Comments were moved or broken anew, or something was changed: node by node, which takes ten times as long.
-    tokens_only = language.name in _FREE_FORM
+    # What is no program for want of line breaks may get them: then only the tokens are the same.
+    tokens_only = language.name in _FREE_FORM or tree_before.root_node.has_error
     first, second = (
         list(_nodes(tree.root_node, source, tokens_only))
         for tree, source in ((tree_before, before), (tree_after, after))
@@ -68,7 +69,7 @@ def _nodes(root: Node, source: str, tokens_only: bool) -> Iterator[tuple[str, by
         if any(word in node.type for word in _EXACT):
             yield node.type, text
             continue
-        if node.is_missing or (node.child_count and not tokens_only):
+        if not tokens_only and (node.is_missing or node.child_count):
             yield node.type, b""
         # One token of the grammar may be several, with white space between them: a macro, a number with its sign. A
         # line break that ends a directive is one, too.

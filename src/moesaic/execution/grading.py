@@ -26,6 +26,7 @@ from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, Status
 from moesaic.execution.toolchains import Toolchain
 from moesaic.files import read_json_lines, text_digest
 from moesaic.languages import get_language
+from moesaic.parsing import clean_source
 from moesaic.progress import Bar
 from moesaic.statistics import Estimate
 
