@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker
+from safetensors.torch import load_file
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
@@ -26,7 +28,7 @@ from moesaic.errors import CheckpointError, MoesaicError
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, targets, token_losses, validation_loss
 from moesaic.recipe import Optimisation
-from moesaic.train.loop import learning_rate_at, train
+from moesaic.train.loop import BEST, learning_rate_at, train
 from moesaic.train.resume import CHECKPOINT
 from moesaic.train.rows import PackedLoss, PackedSteps
 from pico import pico_llama
@@ -126,6 +128,51 @@ def test_a_loss_that_is_not_finite_names_the_key(tmp_path):
         MoesaicError, match=r"toy: validation_loss is nan at step 0; lower toy\.learning_rate \(now 0\.01\)"
     ):
         run(tmp_path / "a", validate=lambda: math.nan)
+
+
+def test_a_training_that_cannot_go_on_names_the_batch_and_keeps_its_best_state(tmp_path):
+    model, passes = pico_llama(), 0
+
+    def fifth(module, _arguments, output):
+        nonlocal passes
+        passes += module.training
+        return output * math.nan if passes == 5 else None
+
+    model.model.embed_tokens.register_forward_hook(fifth)
+    folder = tmp_path / "a"
+    with pytest.raises(MoesaicError, match=r"toy: (loss|grad_norm) is nan at step 5 \(its batch, .*: .*\d") as caught:
+        run(folder, steps=8, model=model, evaluations=4, checkpoint_minutes=0)
+    said = str(caught.value)
+    assert f"is in {folder / BEST}" in said
+    assert "of step 4" in said
+    examples = toy_examples(12)
+    batches = PackedBatches(examples, LANGUAGES, 400, seed=3)
+    row = next(itertools.islice(itertools.chain.from_iterable(itertools.repeat(batches)), 4, None))
+    for index in row.example_ids_D.tolist():
+        place = 1 + sum(example.language == examples[index].language for example in examples[:index])
+        assert re.search(rf"{re.escape(examples[index].language)} (\d+, )*{place}\b", said)
+    _, parameters = run(tmp_path / "b", steps=4, evaluations=2)
+    kept = load_file(folder / BEST)
+    assert kept.keys() == parameters.keys()
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+    result, _ = run(folder, steps=8, evaluations=4)  # the cause is gone: it goes on from its checkpoint
+    assert result.steps == 8
+    assert not (folder / BEST).exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compile", [False, True])
+def test_on_a_gpu_the_speed_is_of_the_gpus_time(tmp_path, compile):
+    started = time.monotonic()
+    run(tmp_path / "a", steps=24, model=pico_llama().cuda(), accelerator=Accelerator(), evaluations=8, compile=compile)
+    spent = time.monotonic() - started
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    batches = PackedBatches(toy_examples(12), LANGUAGES, 400, seed=3)
+    tokens = [row.num_tokens for row in itertools.islice(itertools.chain.from_iterable(itertools.repeat(batches)), 24)]
+    speeds = [line["tokens_per_second"] for line in lines if "loss" in line]
+    assert sum(count / speed for count, speed in zip(tokens, speeds, strict=True)) < spent
+    middle = sorted(speeds)[len(speeds) // 2]
+    assert max(speeds) < 10 * middle  # a step that is read with the next one is not a hundred times as fast
 
 
 def test_trackers_get_every_step_under_the_stretchs_name(tmp_path):

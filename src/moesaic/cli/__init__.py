@@ -92,6 +92,9 @@ def main() -> None:
     except Stopped as stopped:
         _say_how_to_go_on(stopped.signal)
     except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch need not be there
+            reason = (str(error).strip() or "no more said").splitlines()[0]
+            _fail(f"the memory is full ({reason}): do less at a time (a smaller batch, shorter answers), or use a CPU")
         for argument in sys.argv[1:]:
             if isinstance(error, UnicodeError) and not _is_text(argument):
                 _fail(f"the argument {argument!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")

@@ -19,6 +19,7 @@ from moesaic.files import digest_of, read_json
 from moesaic.gates import ANCHOR
 from moesaic.languages import suggest
 from moesaic.pipeline.inputs import Inputs, changes, stage_inputs, stages_read
+from moesaic.pipeline.memory import memory_errors
 from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.workspace import Stage, Workspace
@@ -188,7 +189,7 @@ class Session:
             self.workspace.verify(other)
         if changed := self.changed_inputs(name, inputs):
             say(f"{name}: made again, since there is another value of: {', '.join(changed)}")
-        with self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
+        with memory_errors(self.recipe, name), self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
             stage.notes["inputs"] = inputs
             yield stage
         manifest = self.workspace.manifest(name)

@@ -22,14 +22,19 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from moesaic.errors import MoesaicError
+from moesaic.files import space_errors
 from moesaic.progress import Bar, MetricsLog, say
 from moesaic.recipe import Optimisation
 from moesaic.train.resume import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 
 Facts = dict[str, float]
+
+BEST = "best.safetensors"
+"""Trained parameters of the best state, written when a training stops at a loss that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,10 @@ class Steps(Protocol):
         """Returns what people see of a step that was logged."""
         ...
 
+    def origin(self, number: int) -> str:
+        """Returns which training examples a step was taken on, one of the last two; "" if that cannot be said."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """Returns what the step after the last one taken depends on, for JSON."""
         ...
@@ -172,8 +181,8 @@ def train(
         for key, value in facts.items():
             if not math.isfinite(value):
                 raise MoesaicError(
-                    f"{name}: {key} is {value} at {steps.unit} {step}; lower {rate_key} (now {learning_rate}) "
-                    "or clip_norm, then run again"
+                    f"{name}: {key} is {value} at {steps.unit} {step}{_batch(steps, step)}; lower {rate_key} (now "
+                    f"{learning_rate}) or clip_norm, then run again{_keep_best(folder, best, progress)}"
                 )
 
     def validate() -> Facts:
@@ -226,8 +235,26 @@ def train(
     with torch.no_grad():
         for key, parameter in parameters.items():
             parameter.copy_(best[key])
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for file in (CHECKPOINT, BEST):
+        (folder / file).unlink(missing_ok=True)
     return TrainingResult(progress.step, progress.best_step, progress.best_loss, progress.history)
+
+
+def _batch(steps: Steps, step: int) -> str:
+    origin = steps.origin(step) if step > 0 else ""
+    return f" (its batch, counted from 1 in each language's training examples: {origin})" if origin else ""
+
+
+def _keep_best(folder: Path, best: Mapping[str, Tensor], progress: Progress) -> str:
+    """Writes the best state of a training that cannot go on, and says where it is."""
+    if not best:
+        return ""
+    with space_errors(folder):
+        save_file({key: tensor.cpu().contiguous() for key, tensor in best.items()}, folder / BEST)
+    return (
+        f". The best state so far, of step {progress.best_step} with a validation loss of {progress.best_loss:.4g}, "
+        f"is in {folder / BEST}"
+    )
 
 
 def track_metrics(accelerator: Accelerator, name: str, step: int, facts: Mapping[str, float]) -> None:

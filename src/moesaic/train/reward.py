@@ -254,6 +254,10 @@ class RewardRounds:
         """See ``Steps``."""
         return {"reward": facts["reward"], "val": self.history[-1]["reward"], "ended": f"{facts['ended']:.0%}"}
 
+    def origin(self, number: int) -> str:
+        """See ``Steps``: a round is taken on programs that the model wrote."""
+        return ""
+
     def state_dict(self) -> dict[str, Any]:
         """See ``Steps``."""
         return {"history": self.history}

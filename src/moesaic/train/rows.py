@@ -185,8 +185,9 @@ class PackedSteps:
         self._rows, self._prepare = _endless(batches), prepare
         self._rows_a_step = options.accumulation * accelerator.num_processes
         self._upcoming: list[PreparedRow] = []
+        self._origins: dict[int, list[int]] = {}  # of the last two steps: examples
         self._cursor = batches.state_dict()
-        self._last_end = time.monotonic()
+        self._last_end = _now(accelerator.device)
         self.overlap = accelerator.device.type == "cuda"
 
     def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:
@@ -196,13 +197,15 @@ class PackedSteps:
         loss = add_gradients(self._accelerator, self._module, rows)
         outcome = _copied(torch.stack([loss, update().double()]))
         self._cursor = self._batches.state_dict()
+        recent = {step: indices for step, indices in self._origins.items() if step == number - 1}
+        self._origins = recent | {number: [i for row in rows for i in row.batch.example_ids_D.tolist() if i >= 0]}
         # A GPU is still at work on this step: the next one's rows cost no time now.
         self._upcoming = [] if is_last else self._next_rows()
         rate, tokens = update.rate, sum(row.batch.num_tokens for row in rows)
 
         def read() -> Facts:
             (loss, norm), end = outcome()
-            speed = round(tokens / max(1e-9, end - self._last_end))
+            speed = round(tokens / max(1e-9, _seconds(self._last_end, end)))
             self._last_end = end
             return {"loss": loss, "rate": rate, "grad_norm": norm, "tokens_per_second": speed}
 
@@ -212,7 +215,7 @@ class PackedSteps:
         """See ``Steps``."""
         known = self._known_loss if number == 0 else None
         facts = self._validate() if known is None else {"loss": known}
-        self._last_end = time.monotonic()  # a validation is no part of the next step
+        self._last_end = _now(self._accelerator.device)  # a validation is no part of the next step
         return facts["loss"], facts
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
@@ -229,27 +232,57 @@ class PackedSteps:
         self._batches.load_state_dict(state)
         self._cursor = state
 
+    def origin(self, number: int) -> str:
+        """See ``Steps``."""
+        places: dict[str, list[int]] = {}
+        for index in sorted(self._origins.get(number, ())):
+            language = self._batches.examples[index].language
+            before = sum(example.language == language for example in self._batches.examples[:index])
+            places.setdefault(language, []).append(before + 1)
+        return "; ".join(f"{language} {', '.join(map(str, numbers))}" for language, numbers in places.items())
+
     def _next_rows(self) -> list[PreparedRow]:
         rows = [PreparedRow(row, self._prepare(row)) for row in itertools.islice(self._rows, self._rows_a_step)]
         return [row.pin_memory() for row in rows] if self.overlap else rows
 
 
-def _copied(values: Tensor) -> Callable[[], tuple[list[float], float]]:
+_Moment = float | torch.cuda.Event
+"""A time on the wall; on a GPU the place in its queue, whose time is known once the GPU has come to it.
+
+The host reads a step long after the GPU's end of it, or several steps at once: its own clock says nothing of them.
+"""
+
+
+def _now(device: torch.device) -> _Moment:
+    if device.type != "cuda":
+        return time.monotonic()
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _seconds(start: _Moment, end: _Moment) -> float:
+    """Seconds between two moments that have passed."""
+    if isinstance(start, torch.cuda.Event):
+        return float(start.elapsed_time(cast("torch.cuda.Event", end))) / 1000
+    return cast("float", end) - start
+
+
+def _copied(values: Tensor) -> Callable[[], tuple[list[float], _Moment]]:
     """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it.
 
-    It gives the values and the time when they were there.
+    It gives the values and the moment when they were there.
     """
     if values.device.type != "cuda":
-        there = cast("list[float]", values.tolist()), time.monotonic()
+        there = cast("list[float]", values.tolist()), _now(values.device)
         return lambda: there
     host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     host.copy_(values, non_blocking=True)
-    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    event.record()
+    event = cast("torch.cuda.Event", _now(values.device))
 
-    def wait() -> tuple[list[float], float]:
+    def wait() -> tuple[list[float], _Moment]:
         event.synchronize()
-        return cast("list[float]", host.tolist()), time.monotonic()
+        return cast("list[float]", host.tolist()), event
 
     return wait
 

@@ -1,0 +1,83 @@
+"""What to change when the memory of a GPU, or of the machine, is full: the keys that decide how much a stage needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from moesaic.errors import DeviceMemoryError
+from moesaic.recipe import Recipe
+
+_FREE: Final[Mapping[str, tuple[str, ...]]] = {
+    "keep": ("predict.batch_size",),
+    "experts": ("experts.gradient_checkpointing",),
+    "compose": ("predict.row_tokens",),
+    "gate": ("gate.selective_checkpointing", "gate.gradient_checkpointing"),
+    "reward": ("reward.batch_size",),
+    "baselines": ("experts.gradient_checkpointing", "gate.gradient_checkpointing", "predict.row_tokens"),
+    "predict": ("predict.batch_size", "predict.row_tokens"),
+}
+"""Stage -> keys that change no result, so that the stage goes on from its checkpoint."""
+
+_COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
+    "keep": ("keep.max_new_tokens",),
+    "experts": ("experts.row_tokens",),
+    "compose": (),
+    "gate": ("gate.row_tokens",),
+    "reward": ("reward.row_tokens", "reward.max_new_tokens"),
+    "baselines": ("experts.row_tokens", "gate.row_tokens"),
+    "predict": ("predict.max_new_tokens",),
+}
+"""Stage -> keys that start it again."""
+
+
+@contextlib.contextmanager
+def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
+    """Turns a failed allocation in a stage into an error that names the keys to change.
+
+    Raises:
+        DeviceMemoryError: The memory is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        stage = name.partition("/")[0]
+        free, costly = (_advice(recipe, keys.get(stage, ())) for keys in (_FREE, _COSTLY))
+        steps = [f"{free} (no result changes, and the stage goes on where it stopped)" if free else ""]
+        steps += [f"{costly} (starts this stage again)" if costly else ""]
+        steps += ["set base.quantize: nf4 (trains everything again)" if recipe.base.quantize == "none" else ""]
+        reason = (str(error).strip() or "no more said").splitlines()[0]
+        raise DeviceMemoryError(
+            f"{name}: the memory is full ({reason}). "
+            f"Finished stages and checkpoints are kept. Run again with one of: {'; '.join(filter(None, steps))}"
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Says whether an error is that of a failed allocation, on a GPU or in the machine's memory.
+
+    Libraries in native code report some of them as text only.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
+
+
+_SIGNS: Final = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed")
+
+
+def _advice(recipe: Recipe, keys: tuple[str, ...]) -> str:
+    """Says which of the keys to lower, or to set where they are switches that are off."""
+    parts = []
+    for key in keys:
+        section, _, name = key.partition(".")
+        value = getattr(getattr(recipe, section), name)
+        if value is False:
+            parts.append(f"{key}: true")
+        elif value is not True:
+            parts.append(f"a lower {key} (now {value:,})")
+    return " or ".join(parts)
