@@ -3,15 +3,14 @@
 A language is complete when it has all of these; ``tests/test_languages.py`` goes over the list and fails for a
 language that was added by half:
 
-    row              here; with it come fence and title of the prompt, file names and the commands to run it
+    row              here; with it come fence and title of the prompt, and file names
     grammar          a tree-sitter package of pyproject.toml, named in the row
     formatter        named in the row; ``data/formatting.py`` knows the kinds, ``layout`` needs nothing
     token streams    a layout rule in ``data/detokenize.py``, if its tokens need one
     keywords         ``codebleu/reference.py``; the strict protocol takes them from the grammar
     data flow        ``codebleu/dataflow_languages.py`` and, as the package has it, ``dataflow_reference_rules.py``
     guards           signs of the language in ``evaluate/guards.py``
-    running          the row's commands, or a finder of its own in ``execution/toolchains.py``, which also says how a
-                     program shows that it ran to its end
+    running          a row in ``execution/judges.py`` with its tools and how a test shows that it ran to its end
 
 The four of the reference study come first; C, C# and PHP are XLCoST's others.
 """
@@ -40,8 +39,6 @@ class Language:
         grammar: Import name of the tree-sitter grammar package and the function that returns the language.
         formatter: ``ruff``, ``clang-format``, or ``layout`` (built-in line breaker).
         source_file: File name a program is stored under to be compiled or run.
-        compile: Command that compiles it (``{source}``, ``{folder}`` are filled in), or None.
-        run: Command that runs it.
     """
 
     name: str
@@ -54,49 +51,43 @@ class Language:
     grammar: tuple[str, str]
     formatter: str
     source_file: str
-    compile: tuple[str, ...] | None
-    run: tuple[str, ...]
 
 
 _ROWS = (
     Language(
         name="python", title="Python", extension="py", aliases=("py", "python3"), fence="python",
         xlcost_name="Python", hub_config="Python-program-level", grammar=("tree_sitter_python", "language"),
-        formatter="ruff", source_file="main.py", compile=None, run=("python3", "{source}"),
+        formatter="ruff", source_file="main.py",
     ),
     Language(
         name="java", title="Java", extension="java", aliases=(), fence="java",
         xlcost_name="Java", hub_config="Java-program-level", grammar=("tree_sitter_java", "language"),
-        formatter="clang-format", source_file="Main.java", compile=("javac", "-d", "{folder}", "{source}"),
-        run=("java", "-cp", "{folder}", "Main"),
+        formatter="clang-format", source_file="Main.java",
     ),
     Language(
         name="javascript", title="JavaScript", extension="js", aliases=("js", "node"), fence="javascript",
         xlcost_name="Javascript", hub_config="Javascript-program-level", grammar=("tree_sitter_javascript", "language"),
-        formatter="clang-format", source_file="main.js", compile=None, run=("node", "{source}"),
+        formatter="clang-format", source_file="main.js",
     ),
     Language(
         name="cpp", title="C++", extension="cpp", aliases=("c++", "cxx", "cc"), fence="cpp",
         xlcost_name="C++", hub_config="C++-program-level", grammar=("tree_sitter_cpp", "language"),
         formatter="clang-format", source_file="main.cpp",
-        compile=("g++", "-std=c++17", "-O1", "-o", "{folder}/main", "{source}"), run=("{folder}/main",),
     ),
     Language(
         name="c", title="C", extension="c", aliases=(), fence="c",
         xlcost_name="C", hub_config="C-program-level", grammar=("tree_sitter_c", "language"),
         formatter="clang-format", source_file="main.c",
-        compile=("gcc", "-std=c11", "-O1", "-o", "{folder}/main", "{source}", "-lm"), run=("{folder}/main",),
     ),
     Language(
         name="csharp", title="C#", extension="cs", aliases=("c#", "cs"), fence="csharp",
         xlcost_name="C#", hub_config="Csharp-program-level", grammar=("tree_sitter_c_sharp", "language"),
-        formatter="clang-format", source_file="main.cs", compile=("mcs", "-out:{folder}/main.exe", "{source}"),
-        run=("mono", "{folder}/main.exe"),
+        formatter="clang-format", source_file="main.cs",
     ),
     Language(
         name="php", title="PHP", extension="php", aliases=(), fence="php",
         xlcost_name="PHP", hub_config="PHP-program-level", grammar=("tree_sitter_php", "language_php"),
-        formatter="layout", source_file="main.php", compile=None, run=("php", "{source}"),
+        formatter="layout", source_file="main.php",
     ),
 )  # fmt: skip
 

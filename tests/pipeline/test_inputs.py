@@ -222,9 +222,9 @@ def test_changed_pairs_are_read_again(copied):
 
 
 def test_a_tool_that_is_installed_later_is_used(copied, monkeypatch):
-    from moesaic.execution import toolchains
+    from moesaic.execution import judges
 
-    monkeypatch.setattr(toolchains, "find_toolchains", lambda names: ({}, dict.fromkeys(names, "not on PATH")))
+    monkeypatch.setattr(judges, "find_toolchains", lambda names: ({}, dict.fromkeys(names, "not on PATH")))
     assert made_again(copied) == {"keep", "evaluate"}
 
 
