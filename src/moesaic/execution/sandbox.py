@@ -44,6 +44,7 @@ from types import TracebackType
 from typing import Literal, cast, get_args
 
 from moesaic.errors import ConsentError, ToolchainError
+from moesaic.execution import cpp_header
 from moesaic.execution.harness import HARNESSES, Layout, Program, SwallowedTestError, separated
 from moesaic.execution.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
 from moesaic.execution.java_compiler import JavaCompiler
@@ -70,7 +71,6 @@ SandboxMode = Literal["bubblewrap", "rlimit"]
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=2 << 30, file_bytes=256 << 20, disk_bytes=512 << 20)
 """What a compiler may use: hostile source can make one hang or eat memory."""
 
-_HEADER = "bits/stdc++.h"
 _PROGRAMS_WORTH_A_HEADER = 3  # precompiling it costs about as much as it saves on three programs
 
 
@@ -134,7 +134,8 @@ class Sandbox:
         self._folder = Path(tempfile.mkdtemp(prefix="moesaic-sandbox-"))
         self._folder.chmod(0o711)  # programs run as another user when started as root
         self._lock = threading.Lock()
-        self._num_with_header = 0
+        self._num_with_header = self._num_with_whole_header = 0
+        self._whole_header_words: frozenset[str] | None = None
         self._idle_java_compilers: list[JavaCompiler] = []
 
     def __enter__(self) -> Sandbox:
@@ -240,21 +241,28 @@ class Sandbox:
 
     def _compile(self, program: Program, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
         assert toolchain.compile is not None
-        cache = self._cache(toolchain)
-        command = list(toolchain.compile)
+        cache, command = self._cache(toolchain), list(toolchain.compile)
+        headers: list[list[str]] = [[]]
         if "compiler" in toolchain.tools:
-            self._prepare_native(program, toolchain, cache)
+            headers = self._prepare_native(program, toolchain, cache)
             if program.test:  # first, so that it runs before whatever the program has run before main
                 command[1:1] = ["{cache}/main.o", "-Wl,--wrap=main"]
             command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
         mounts = {"folder": Mount(folder, "/box", writable=True), "cache": cache}
-        outcome = self._supervise(command, toolchain, mounts, COMPILE_LIMITS)
-        if outcome.exit_code == 0 and not outcome.stopped_by:
-            return None
+        for header in headers:
+            outcome = self._supervise([command[0], *header, *command[1:]], toolchain, mounts, COMPILE_LIMITS)
+            if outcome.exit_code == 0 and not outcome.stopped_by:
+                return None
+            if outcome.stopped_by:
+                break
         return judge_compilation(outcome, COMPILE_LIMITS)
 
-    def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> None:
-        """Compiles once what every program shares: the harness and, after a few programs, the big header."""
+    def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> list[list[str]]:
+        """Compiles once what every program shares: the harness and, after a few programs, the big header.
+
+        Returns:
+            Options that lead to the header; the second are for a program that the lean form is not enough for.
+        """
         compiler, *flags = toolchain.tools["compiler"], *toolchain.tools["flags"].split()
         with self._lock:
             if not (cache.source / "main.o").exists():
@@ -263,22 +271,46 @@ class Sandbox:
                 for name in ("assert", "main"):
                     job = [compiler, *options, "-o", f"{{folder}}/{name}.o", f"{{folder}}/{name}.c"]
                     self._run_compiler(job, toolchain, cache.source)
-            self._num_with_header += program.language == "cpp" and _HEADER in program.source
-            wanted = program.language == "cpp" and self._num_with_header >= _PROGRAMS_WORTH_A_HEADER
-            folder = cache.source / Path(_HEADER).parent
-            if wanted and not folder.exists():
-                name = Path(_HEADER).name
-                building = Path(tempfile.mkdtemp(dir=self._folder))
-                building.chmod(0o755)
-                # A source that includes it twice, or not first, reads the text instead of the precompiled form.
-                (building / name).write_text(f"#pragma once\n#include_next <{_HEADER}>\n")
-                shutil.copy(HARNESSES / "c" / "assert.h", building)
-                command = [compiler, *flags, "-w", "-I{folder}", "-x", "c++-header"]
-                self._run_compiler(
-                    [*command, "-o", f"{{folder}}/{name}.gch", f"{{folder}}/{name}"], toolchain, building
-                )
-                (building / "assert.h").unlink()
-                building.rename(folder)
+            if program.language != "cpp" or cpp_header.NAME not in program.source + program.test:
+                return [[]]
+            self._num_with_header += 1
+            if self._num_with_header >= _PROGRAMS_WORTH_A_HEADER and self._whole_header_words is None:
+                self._prepare_header("lean", [compiler, *flags], toolchain, cache)
+            if self._whole_header_words is None:
+                return [[]]
+            if not self._whole_header_words & cpp_header.words(program.source + program.test):
+                return [["-I{cache}/lean"], ["-I{cache}/whole"]]
+            self._num_with_whole_header += 1
+            if self._num_with_whole_header == _PROGRAMS_WORTH_A_HEADER:
+                self._prepare_header("whole", [compiler, *flags], toolchain, cache)
+            return [["-I{cache}/whole"]]
+
+    def _prepare_header(self, kind: str, compiler: list[str], toolchain: Toolchain, cache: Mount) -> None:
+        """Precompiles the big header, or its lean form, into a folder of the cache."""
+        building = Path(tempfile.mkdtemp(dir=self._folder))
+        building.chmod(0o755)
+        shutil.copytree(HARNESSES / "c", building / "harness")  # not beside the header, which would include itself
+        header = building / cpp_header.NAME
+        header.parent.mkdir()
+        header.parent.chmod(0o755)
+        # A source that includes it twice, or not first, reads the text instead of the precompiled form.
+        header.write_text(f"#pragma once\n#include_next <{cpp_header.NAME}>\n")
+        options = [*compiler, "-w", "-I{folder}/harness", "-x", "c++-header"]
+        if kind == "lean":
+            whole = self._preprocess("whole", options, toolchain, building)
+            header.write_text(cpp_header.lean(cpp_header.system_file(whole).read_text(encoding="utf-8")))
+            self._whole_header_words = cpp_header.words_beyond(
+                whole, self._preprocess(kind, options, toolchain, building)
+            )
+        job = [*options, "-o", "{folder}/precompiled", f"{{folder}}/{cpp_header.NAME}"]
+        self._run_compiler(job, toolchain, building)
+        (building / "precompiled").rename(building / f"{cpp_header.NAME}.gch")
+        building.rename(cache.source / kind)
+
+    def _preprocess(self, name: str, options: list[str], toolchain: Toolchain, building: Path) -> str:
+        job = [*options, "-E", "-o", f"{{folder}}/{name}", f"{{folder}}/{cpp_header.NAME}"]
+        self._run_compiler(job, toolchain, building)
+        return (building / name).read_text(encoding="utf-8", errors="replace")
 
     def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Path) -> None:
         outcome = self._supervise(command, toolchain, {"folder": Mount(folder, "/box", writable=True)}, COMPILE_LIMITS)
