@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from moesaic.errors import ConsentError, ToolchainError
-from moesaic.execution import isolation, java_compiler, judges, sandbox, seccomp
+from moesaic.execution import cpp_header, isolation, java_compiler, judges, sandbox, seccomp
 from moesaic.execution.isolation import RlimitOnly
 from moesaic.execution.sandbox import ExecutionResult, Limits, Program, Sandbox, Status, check_mode
 from moesaic.execution.supervise import Launch, supervise
@@ -222,6 +222,41 @@ def test_precompiled_header_changes_no_verdict() -> None:
         for round_ in range(2):  # the header is precompiled in the third program
             for source in sources:
                 assert run(box, "cpp", source).stdout == "3\n", round_
+
+
+@needs("g++", "bwrap")
+@pytest.mark.toolchain
+@pytest.mark.slow
+def test_a_lean_header_changes_no_verdict() -> None:
+    big = "#include <bits/stdc++.h>\nusing namespace std;\n"
+    programs = [
+        'int main() { vector<int> x = {1}; assert(x[0] == 1); puts("thread // "); }',
+        "int main() { complex<double> x(3, 4); assert(abs(x) == 5); }",
+        "int main() { int x = 0; thread t([&] { x = 1; }); t.join(); assert(x == 1); }",
+        'int main() { assert(regex_match("ab", regex("a.")) && optional<int>(1).value() == 1); }',
+        "int main() { mt19937 g(1); assert(g() != g()); return chrono::seconds(1).count() - 1; }",
+        "#define CAT(a, b) a##b\nint main() { CAT(opt, ional)<int> x(1); assert(*x == 1); }",
+    ]
+    with Sandbox(allow_code_execution=True) as box:
+        for _ in range(3):  # the lean form is precompiled for the third program, the whole header later
+            assert judge(box, "cpp", "", big + programs[0]).status is Status.PASSED
+        assert box._whole_header_words is not None
+        for program in programs * 2:
+            assert judge(box, "cpp", "", big + program).status is Status.PASSED, program
+        assert judge(box, "cpp", big + "int any;", "int main() { any = 1; }").status is Status.COMPILE_ERROR
+
+
+def test_words_that_need_the_whole_header() -> None:
+    whole, part = "namespace std { class thread; class map; int n; }", "namespace std { class map; }"
+    beyond = cpp_header.words_beyond(whole, part)
+    assert {"thread", "regex"} <= beyond
+    assert not {"map", "std", "n"} & beyond
+    assert cpp_header.words("int x; // thread\nauto y = \"regex\"; /* any */ char c = '\"'; f()") == {
+        "int", "x", "auto", "y", "char", "c", "f",
+    }  # fmt: skip
+    assert cpp_header.lean("#include <map>\n#if 1\n# include <regex>\n#endif") == (
+        "#pragma once\n#include <map>\n#if 1\n\n#endif"
+    )
 
 
 @needs("g++", "bwrap")
