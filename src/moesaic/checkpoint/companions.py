@@ -6,14 +6,15 @@ version 4 does not know; those are replaced by the name that both know.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from moesaic.errors import ModelError
-from moesaic.files import digest_of, file_digest, write_json
+from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
+
+from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import digest_of, file_digest, read_json_object, write_json
 
 TOKENIZER_PATTERNS: Final = (
     "tokenizer*",
@@ -45,7 +46,7 @@ def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
     others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern))
     for file in (*tokenizer_files(base), *others):
         if file.name == "tokenizer_config.json":
-            write_json(out / file.name, _portable_tokenizer_config(json.loads(file.read_text())))
+            write_json(out / file.name, _portable_tokenizer_config(read_json_object(file)))
         else:
             shutil.copyfile(file, out / file.name)
     if not (out / _GENERATION).is_file():
@@ -54,11 +55,49 @@ def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
         write_json(out / _GENERATION, {"_from_model_config": True, **settings})
 
 
+class _AddedToken(BaseModel):
+    id: Annotated[StrictInt, Field(ge=0, le=2**31)]
+    content: StrictStr
+    special: bool = False
+
+
+class _Vocabulary(BaseModel):
+    type: StrictStr | None = None
+    vocab: dict[str, Annotated[StrictInt, Field(ge=0, le=2**31)]] | list[tuple[StrictStr, float]] = {}
+    merges: list[StrictStr | tuple[StrictStr, StrictStr]] = []
+    unk_token: StrictStr | int | None = None
+
+
+class _Tokenizer(BaseModel):
+    """The parts of a ``tokenizer.json`` that are read here."""
+
+    model: _Vocabulary
+    added_tokens: list[_AddedToken] | None = None
+    normalizer: dict[str, Any] | None = None
+    pre_tokenizer: dict[str, Any] | None = None
+
+
+def read_tokenizer(file: Path) -> dict[str, Any]:
+    """Reads a ``tokenizer.json`` and checks the types of what is used of it.
+
+    Raises:
+        CheckpointError: It is corrupt, or no tokenizer; names the place.
+    """
+    content = read_json_object(file)
+    try:
+        _Tokenizer.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise CheckpointError(f"{file}: {where:.120}: {problem['msg']}; copy the tokenizer again") from error
+    return content
+
+
 def tokenizer_digest(folder: Path) -> str:
     """Returns a digest of what a tokenizer does: its vocabulary, merges and special tokens, not how it was saved."""
     tokenizer = folder / "tokenizer.json"
     if tokenizer.is_file():
-        content = json.loads(tokenizer.read_text())
+        content = read_tokenizer(tokenizer)
         parts = ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "model")
         return digest_of({part: content.get(part) for part in parts})
     models = [folder / name for name in (*VOCABULARY_FILES, "merges.txt")]
@@ -104,7 +143,7 @@ def _first_difference(first: Path, other: Path) -> str:
     files = [folder / "tokenizer.json" for folder in (first, other)]
     if not all(file.is_file() for file in files):
         return ""
-    ours, theirs = ({v: k for k, v in _vocabulary(json.loads(file.read_text())).items()} for file in files)
+    ours, theirs = ({v: k for k, v in _vocabulary(read_tokenizer(file)).items()} for file in files)
     if len(ours) != len(theirs):
         return f" ({len(theirs):,} tokens instead of {len(ours):,})"
     for index in sorted(ours):
@@ -117,4 +156,4 @@ def _vocabulary(tokenizer: Mapping[str, Any]) -> dict[str, int]:
     vocab = tokenizer["model"].get("vocab", {})
     if isinstance(vocab, list):
         vocab = {entry[0]: index for index, entry in enumerate(vocab)}
-    return {**vocab, **{token["content"]: token["id"] for token in tokenizer.get("added_tokens", ())}}
+    return {**vocab, **{token["content"]: token["id"] for token in tokenizer.get("added_tokens") or ()}}

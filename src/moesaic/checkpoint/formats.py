@@ -13,8 +13,6 @@ transformers 5 converts while loading. The fused names that transformers 5 has i
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from moesaic.errors import ModelError
+from moesaic.model.stored import check_settings, read_stored_config
 
 PROJECTIONS: Final = ("gate_proj", "up_proj", "down_proj")
 ATTENTION: Final = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -130,17 +129,19 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: There is none, or transformers does not know it.
     """
-    with contextlib.suppress(OSError, ValueError):
-        written = json.loads((folder / "config.json").read_text())
-        if isinstance(written, dict) and _is_complete(written):
-            return written
+    written = read_stored_config(folder)
+    if _is_complete(written):
+        check_settings(written, folder)
+        return written
     import transformers
 
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} has no usable config.json: {str(error).splitlines()[0]}") from error
-    values: dict[str, Any] = config.to_dict()
+        values: dict[str, Any] = config.to_dict()
+    except Exception as error:  # what it raises depends on which value is wrong
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{folder} has no usable config.json: {reason}") from error
+    check_settings(values, folder)
     return values
 
 

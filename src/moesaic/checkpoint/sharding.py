@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from moesaic.checkpoint.streaming import INDEX, SINGLE, TensorReader, TensorSpec, drop_cache
+from moesaic.checkpoint.streaming import SINGLE, TensorReader, TensorSpec, drop_cache
 from moesaic.errors import ModelError
 from moesaic.files import digest_of, require_space, space_errors, write_json
+from moesaic.model.stored import INDEX
 from moesaic.progress import Bar
 
 if TYPE_CHECKING:

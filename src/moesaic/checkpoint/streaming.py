@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import math
 import os
 import struct
@@ -19,15 +18,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import BaseModel, Field, StrictInt, StrictStr, TypeAdapter, ValidationError
 
 from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import parse_json
+from moesaic.model.stored import INDEX, weight_files
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-INDEX: Final = "model.safetensors.index.json"
 SINGLE: Final = "model.safetensors"
 CHUNK_BYTES: Final = 8 * 2**20
 """What the kernel cannot copy by itself is copied in pieces of this size."""
@@ -46,6 +48,15 @@ DTYPE_BYTES: Final = {
     "BOOL": 1,
 }
 _MAX_HEADER_BYTES = 100_000_000
+
+
+class _Entry(BaseModel):
+    dtype: StrictStr
+    shape: Annotated[list[Annotated[StrictInt, Field(ge=0, le=2**40)]], Field(max_length=8)]
+    data_offsets: tuple[Annotated[StrictInt, Field(ge=0, le=2**60)], Annotated[StrictInt, Field(ge=0, le=2**60)]]
+
+
+_HEADER = TypeAdapter(dict[str, _Entry])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +106,38 @@ def read_header(file: Path) -> tuple[dict[str, tuple[int, TensorSpec]], dict[str
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
             if length > min(size - 8, _MAX_HEADER_BYTES):
                 raise CheckpointError(f"{file} is no whole safetensors file: download or write it again")
-            header: dict[str, Any] = json.loads(stream.read(length))
-            metadata = header.pop("__metadata__", {})
+            header = parse_json(stream.read(length))
+            metadata = header.pop("__metadata__", None) or {} if isinstance(header, dict) else {}
+            entries = _HEADER.validate_python(header)
             places = {}
             end = 8 + length
-            for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-                spec = TensorSpec(name, entry["dtype"], tuple(entry["shape"]))
-                start, stop = entry["data_offsets"]
+            for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+                spec = TensorSpec(name, entry.dtype, tuple(entry.shape))
+                start, stop = entry.data_offsets
                 if spec.dtype not in DTYPE_BYTES:
-                    raise CheckpointError(f"{file}: {name} has type {spec.dtype}; known are {', '.join(DTYPE_BYTES)}")
+                    raise CheckpointError(
+                        f"{file}: {name:.120} has type {spec.dtype:.40}; known are {', '.join(DTYPE_BYTES)} (others "
+                        "are those of quantised weights: take the checkpoint that they were made from)"
+                    )
                 if (8 + length + start, stop - start) != (end, spec.num_bytes):
-                    raise CheckpointError(f"{file}: the byte range of {name} does not fit its shape; write it again")
+                    raise CheckpointError(
+                        f"{file}: the byte range of {name:.120} does not fit its shape; write it again"
+                    )
                 places[name] = (end, spec)
                 end += spec.num_bytes
     except FileNotFoundError:
         raise CheckpointError(f"{file} is missing: copy the checkpoint again, whole") from None
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise CheckpointError(
+            f"{file} has a corrupt safetensors header ({where:.120}: {problem['msg']}): write it again"
+        ) from error
+    except (ValueError, OSError) as error:
         raise CheckpointError(f"{file} has a corrupt safetensors header ({error}): write it again") from error
     if end != size:
         raise CheckpointError(f"{file} has {size:,} bytes instead of {end:,}: it is truncated; copy or write it again")
-    return places, metadata
+    return places, {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
 
 
 class TensorReader:
@@ -250,11 +273,7 @@ def _checkpoint_files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if (source / INDEX).is_file():
-        try:
-            names = sorted(set(json.loads((source / INDEX).read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{source / INDEX} cannot be read ({error}): copy the checkpoint again") from error
-        return [source / name for name in names]
+        return weight_files(source)
     if (source / SINGLE).is_file():
         return [source / SINGLE]
     raise ModelError(f"{source} holds no safetensors checkpoint ({SINGLE} or {INDEX}); other formats are not read")

@@ -130,7 +130,14 @@ def read_settings(folder: Path) -> AdapterSettings:
     file = folder / CONFIG_FILE
     if not file.is_file():
         raise ModelError(f"{folder} is not a PEFT adapter folder: {CONFIG_FILE} is missing")
-    values = read_json_object(file)
+    try:
+        values = read_json_object(file)
+    except CheckpointError as error:
+        # PEFT writes NaN as Python does, which no other reader takes for JSON; which key it is helps more.
+        if odd := re.search(rb'"(\w{1,40})"\s*:\s*(NaN|-?Infinity)', file.read_bytes()[: 2**20]):
+            key, number = (part.decode() for part in odd.groups())
+            raise CheckpointError(f"{file}: {key} is {number}: a number is expected; save the adapter again") from error
+        raise
     _refuse_other_types(values, file)
     try:
         config = _Config.model_validate(values)

@@ -436,6 +436,17 @@ def test_verification_finds_a_flipped_bit(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "out").exists()
 
 
+def test_verification_does_not_rest_on_our_own_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scale that we take for another one is written and recomputed alike; PEFT takes it as it is."""
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
+    scale = AdapterFactors.scale.fget
+    monkeypatch.setattr(AdapterFactors, "scale", property(lambda adapter: 1.1 * scale(adapter)))
+    export_mixtral(folder.path, tmp_path / "unverified")
+    with pytest.raises(CheckpointError, match=r"experts\.\d+\.w\d\.weight differs from W \+ scale B A"):
+        export_mixtral(folder.path, tmp_path / "out", verify=True)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_kill_in_the_middle_leaves_nothing_that_loads_and_resumes(tmp_path: Path) -> None:
     base = pico_base(tmp_path / "base", hidden_size=256, intermediate_size=1024, num_hidden_layers=8)

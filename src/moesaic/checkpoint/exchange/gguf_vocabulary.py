@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from moesaic.checkpoint.companions import read_tokenizer
 from moesaic.errors import ModelError
 
 if TYPE_CHECKING:
@@ -47,17 +48,22 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
     file = base / "tokenizer.json"
     if not file.is_file():
         raise ModelError(f"{base} has no tokenizer.json: save the tokenizer with save_pretrained of a fast tokenizer")
-    tokenizer = json.loads(file.read_text())
+    tokenizer = read_tokenizer(file)
     model = tokenizer["model"]
     if model.get("type") != "BPE":
         raise ModelError(f"{file}: a vocabulary of type {model.get('type')!r} is not written to GGUF; allowed: BPE")
+    largest = max(
+        [*model["vocab"].values(), *(token["id"] for token in tokenizer.get("added_tokens") or ())], default=0
+    )
+    if largest >= vocab_size:
+        raise ModelError(f"{file} has token {largest}, the embedding {vocab_size} rows: resize the base's embedding")
     tokens, types = tokens_and_types(tokenizer, vocab_size)
     if model.get("byte_fallback"):
         writer.add_tokenizer_model("llama")
         writer.add_tokenizer_pre("default")
         writer.add_token_list(tokens)
         writer.add_token_scores(merge_scores(model, tokens))
-        writer.add_add_space_prefix("Prepend" in json.dumps([tokenizer["normalizer"], tokenizer["pre_tokenizer"]]))
+        writer.add_add_space_prefix("Prepend" in json.dumps([tokenizer.get("normalizer"), tokenizer.get("pre_tokenizer")]))
     else:
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre(pre_tokenizer_name(tokenizer.get("pre_tokenizer") or {}, file))
@@ -79,7 +85,7 @@ def tokens_and_types(tokenizer: Mapping[str, Any], vocab_size: int) -> tuple[lis
         tokens[index] = text
         types[index] = BYTE if is_fallback and _is_byte(text) else NORMAL
     unknown = tokenizer["model"].get("unk_token")
-    for token in tokenizer.get("added_tokens", ()):
+    for token in tokenizer.get("added_tokens") or ():
         tokens[token["id"]] = token["content"]
         types[token["id"]] = CONTROL if token.get("special") else USER_DEFINED
         if is_fallback and token["content"] == unknown:

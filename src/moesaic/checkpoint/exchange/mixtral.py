@@ -19,22 +19,19 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
 from moesaic.checkpoint.description import EXPERTS, ModelFolder
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy
+from moesaic.checkpoint.exchange.reference import check_rounding, verify_with_peft
 from moesaic.checkpoint.formats import moe_config
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader
-from moesaic.errors import CheckpointError
 from moesaic.files import write_json
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 NATIVE: Final = "moesaic"
 """Sub-folder of an export with the model folder it was made from."""
@@ -89,7 +86,8 @@ def export_mixtral(
         merge_onto: ``trained``: the base as the experts saw it (rounded to its training type, NF4 if quantised);
             ``original``: its stored weights.
         attention: What to do with deltas on attention; see ``preflight.check_exportable``.
-        verify: Recompute sampled tensors and compare them with the written files before the folder appears.
+        verify: Recompute sampled tensors, and sampled layers with transformers and PEFT alone (``reference``), and
+            compare them with the written files before the folder appears.
         shard_bytes: Largest shard.
         base: Where the base is now, if not where the model folder says.
 
@@ -110,7 +108,7 @@ def export_mixtral(
         def finish(partial: Path) -> None:
             nonlocal num_verified
             if verify:
-                num_verified = verify_export(partial, merge)
+                num_verified = verify_export(partial, merge) + verify_with_peft(partial, source.path, merge)
             write_companions(source.path, partial, merge.config)
             shutil.copytree(folder.path, partial / NATIVE, dirs_exist_ok=True)
             options = {"dtype": merge.dtype, "merge_onto": merge.merge_onto, "attention": merge.attention}
@@ -157,30 +155,16 @@ def verify_export(export: Path, merge: Merge, num_tensors: int = _SAMPLED_TENSOR
             first = 0
             for pieces in merge.expert_rows(name):
                 for expert, expected_RI in zip(stored, pieces, strict=True):
-                    _compare(written, expert, expected_RI, first)
+                    check_rounding(expert, written.read_slice(expert, first, len(expected_RI)), expected_RI.float())
                 first += len(pieces[0])
             compared += len(stored)
         for name in choice.sample(shared, min(num_tensors // 2, len(shared))):
             first = 0
             for piece in merge.shared_rows(name):
-                _compare(written, name, piece, first)
+                check_rounding(name, written.read_slice(name, first, len(piece)), piece.float())
                 first += len(piece)
             compared += 1
     return compared
-
-
-def _compare(written: TensorReader, name: str, expected: Tensor, first: int) -> None:
-    import torch
-
-    found = written.read_slice(name, first, len(expected))
-    exact = expected.float()
-    allowed = torch.finfo(found.dtype).eps * exact.abs() + 1e-6 * exact.abs().max()
-    # Written so that a NaN fails, too.
-    if found.shape != exact.shape or not bool(((found.float() - exact).abs() <= allowed).all()):
-        raise CheckpointError(
-            f"verification failed: {name} differs from W + scale B A by more than one rounding. The disk or memory may "
-            "be at fault: remove the partial folder and export again"
-        )
 
 
 def _summary(folder: ModelFolder, merge: Merge) -> list[str]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from moesaic.checkpoint.companions import VOCABULARY_FILES
+from moesaic.checkpoint.companions import VOCABULARY_FILES, read_tokenizer
 from moesaic.checkpoint.formats import ATTENTION, PROJECTIONS, format_reasons, required_names, rotary
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import ModelError
-from moesaic.files import read_json
 from moesaic.model.adapter_config import AdapterSettings, read_settings
 from moesaic.model.lora import WEIGHTS_FILE, adapter_modules, check_factors, factor_key
 
@@ -172,7 +171,7 @@ def _vocabulary_problems(base: Path, reader: TensorReader, config: Mapping[str, 
     if not any((base / name).is_file() for name in VOCABULARY_FILES):
         problems.append(f"{base} has no tokenizer files: copy tokenizer.json and tokenizer_config.json there")
     elif (base / "tokenizer.json").is_file() and rows is not None:
-        added = read_json(base / "tokenizer.json").get("added_tokens", [])
+        added = read_tokenizer(base / "tokenizer.json").get("added_tokens") or []
         highest = max((token["id"] for token in added), default=-1)
         if highest >= rows:
             problems.append(

@@ -1,0 +1,164 @@
+"""Recomputes blocks of an export with transformers and PEFT alone, from the files that the export was made from.
+
+``verify_export`` finds what the disk or memory changed: it recomputes with the code that wrote. This finds what that
+code itself takes for something else: transformers loads a decoder layer of the base, PEFT puts each adapter on it, and
+what they make of it is compared with what was written, as the safetensors library reads it. One layer is in memory at a
+time.
+
+Shapes: E experts, D model, I in, O out.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import torch
+
+from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
+from moesaic.checkpoint.formats import ATTENTION, PROJECTIONS
+from moesaic.checkpoint.streaming import torch_dtype
+from moesaic.errors import CheckpointError
+from moesaic.model.base_files import quiet_transformers
+from moesaic.model.stored import weight_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SAMPLED_LAYERS = 2
+
+
+def verify_with_peft(export: Path, base: Path, merge: Merge, num_layers: int = _SAMPLED_LAYERS, seed: int = 0) -> int:
+    """Compares sampled layers of an export with what transformers and PEFT make of the base and the adapters.
+
+    Args:
+        export: The folder with the written shards.
+        base: The base's checkpoint folder.
+        merge: The merge that was written: its experts, output architecture and options.
+        num_layers: Layers to sample.
+        seed: Seed of the sample.
+
+    Returns:
+        Number of tensors compared.
+
+    Raises:
+        CheckpointError: A written value is further away than one rounding to the output type.
+    """
+    count = int(merge.config["num_hidden_layers"])
+    compared = 0
+    for layer in sorted(random.Random(seed).sample(range(count), min(num_layers, count))):
+        gates = merge.folder.read_router()
+        expected = {merge.target.gate(layer): gates[f"layers.{layer}.weight"]}
+        for name, weight_OI in _layer_weights(base, merge, layer):
+            expected[name] = weight_OI
+        written = _tensors(export, list(expected))
+        for name, exact in expected.items():
+            check_rounding(name, written.get(name), exact.float())
+        compared += len(expected)
+    return compared
+
+
+def check_rounding(name: str, found: Tensor | None, exact: Tensor) -> None:
+    """Compares a written tensor, or rows of one, with exact values.
+
+    Raises:
+        CheckpointError: It is missing, of another shape, or further away than one rounding to its type.
+    """
+    allowed = torch.finfo(found.dtype).eps * exact.abs() + 1e-6 * exact.abs().max() if found is not None else None
+    # Written so that a NaN fails, too.
+    if (
+        found is None
+        or allowed is None
+        or found.shape != exact.shape
+        or not bool(((found.float() - exact).abs() <= allowed).all())
+    ):
+        raise CheckpointError(
+            f"verification failed: {name} differs from W + scale B A by more than one rounding. The disk or memory may "
+            "be at fault: remove the partial folder and export again"
+        )
+
+
+def _layer_weights(base: Path, merge: Merge, layer: int) -> Iterator[tuple[str, Tensor]]:
+    """Yields names and exact values of what an export has to hold of one layer, in float32."""
+    from peft import PeftConfig, get_peft_model, load_peft_weights, set_peft_model_state_dict
+    from peft.utils.integrations import dequantize_module_weight
+
+    model = _one_layer(base, merge, layer)
+    decoder = model.get_decoder().layers[0]
+    linear = {f"mlp.{name}": getattr(decoder.mlp, name) for name in PROJECTIONS}
+    linear |= {f"self_attn.{name}": getattr(decoder.self_attn, name) for name in ATTENTION}
+    weights = {name: dequantize_module_weight(module).detach().float() for name, module in linear.items()}
+    deltas: dict[str, list[Tensor]] = {name: [] for name in linear}
+    for adapter in merge.folder.adapters:
+        folder = merge.folder.expert_path(adapter.name)
+        config = PeftConfig.from_pretrained(str(folder))
+        config.base_model_name_or_path = None
+        config.layers_to_transform = None  # the layer is the only one now; its factors say whether it has a delta
+        factors = load_peft_weights(str(folder), device="cpu")
+        pattern = re.compile(rf"\blayers\.{layer}\.")
+        factors = {pattern.sub("layers.0.", name): value for name, value in factors.items() if pattern.search(name)}
+        with quiet_transformers():
+            adapted = get_peft_model(copy.deepcopy(model), config)
+            set_peft_model_state_dict(adapted, factors)
+        found = adapted.base_model.model.get_decoder().layers[0]
+        for name, values in deltas.items():
+            block, _, projection = name.rpartition(".")
+            module = getattr(getattr(found, block), projection)
+            with torch.no_grad():
+                delta = module.get_delta_weight("default").float() if hasattr(module, "get_delta_weight") else None
+            values.append(torch.zeros_like(weights[name]) if delta is None else delta)
+    for name, weight_OI in weights.items():
+        block, _, projection = name.rpartition(".")
+        if block == "mlp":
+            anchor = [torch.zeros_like(weight_OI)] * merge.folder.has_anchor
+            for expert, delta_OI in enumerate([*deltas[name], *anchor]):
+                yield merge.target.expert(layer, expert, projection), weight_OI + delta_OI
+        else:
+            mean_OI = torch.stack(deltas[name]).sum(0) / merge.num_experts if merge.attention == "average" else 0.0
+            yield f"model.layers.{layer}.{name}.weight", weight_OI + mean_OI
+
+
+def _one_layer(base: Path, merge: Merge, layer: int) -> Any:
+    """Returns a model of transformers whose only layer is one of the base's, as it was in training."""
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+    config.num_hidden_layers = 1
+    if getattr(config, "layer_types", None):
+        config.layer_types = [config.layer_types[layer]]
+    prefix = f"model.layers.{layer}."
+    names = [name for name in merge.reader.names if name.startswith(prefix)]
+    tensors = {name.replace(prefix, "model.layers.0."): value for name, value in _tensors(base, names).items()}
+    section = merge.folder.base
+    is_original = merge.merge_onto == "original"
+    is_nf4 = section.get("quantize") == "nf4" and not is_original
+    wanted = "bfloat16" if is_nf4 and section.get("dtype", "auto") == "auto" else section.get("dtype", "auto")
+    stored = tensors[f"model.layers.0.mlp.{PROJECTIONS[0]}.weight"].dtype
+    dtype = stored if is_original or wanted in ("auto", "float32") else torch_dtype(STORED_TYPES[wanted])
+    options: dict[str, Any] = {}
+    if is_nf4:
+        options["quantization_config"] = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    with quiet_transformers():
+        return transformers.MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].from_pretrained(
+            None, config=config, state_dict=tensors, dtype=dtype, **options
+        )
+
+
+def _tensors(folder: Path, names: list[str]) -> dict[str, Tensor]:
+    """Reads tensors of a checkpoint folder with the safetensors library; those that are not there are left out."""
+    wanted, found = set(names), {}
+    for file in weight_files(folder):
+        with safetensors.safe_open(file, framework="pt") as opened:
+            for name in wanted & set(opened.keys()):
+                found[name] = opened.get_tensor(name)
+    return found
