@@ -86,6 +86,7 @@ def test_what_is_honoured_gives_pefts_numbers(tmp_path, options):
         torch.testing.assert_close(model(IDS_1T).logits, trained(IDS_1T).logits, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:PiSSA changes the base weights:UserWarning")
 def test_a_converted_pissa_adapter_is_plain(tmp_path):
     model = peft.get_peft_model(
         pico_llama(),

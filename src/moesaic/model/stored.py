@@ -44,6 +44,19 @@ _Token = Annotated[StrictInt, Field(ge=-1, le=2**31)]
 _Real = Annotated[StrictFloat, Field(allow_inf_nan=False)] | Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
 
 
+class _Rotary(BaseModel):
+    """Rotary settings, in either spelling."""
+
+    rope_type: StrictStr | None = None
+    type: StrictStr | None = None
+    rope_theta: _Real | None = None
+    factor: _Real | None = None
+    partial_rotary_factor: _Real | None = None
+    low_freq_factor: _Real | None = None
+    high_freq_factor: _Real | None = None
+    original_max_position_embeddings: _Size | None = None
+
+
 class _Settings(BaseModel):
     """The settings that sizes and sums depend on; the families' tables look at the others."""
 
@@ -58,6 +71,8 @@ class _Settings(BaseModel):
     max_position_embeddings: _Size = 2048
     rms_norm_eps: _Real = 1e-6
     rope_theta: _Real | None = None
+    rope_scaling: _Rotary | None = None
+    rope_parameters: _Rotary | None = None
     sliding_window: StrictInt | None = None
     use_sliding_window: StrictBool | None = None
     attention_bias: StrictBool | None = None
@@ -117,17 +132,11 @@ def check_settings(config: Mapping[str, Any], where: object) -> None:
         ModelError: Names the first such setting.
     """
     try:
-        settings = _Settings.model_validate(config)
+        _Settings.model_validate(config)
     except ValidationError as error:
         problem = error.errors()[0]
         key = str(problem["loc"][0])
         raise ModelError(f"{where}: {key} is {config.get(key)!r:.80}: {problem['msg']}; correct {CONFIG}") from error
-    heads, groups = settings.num_attention_heads, settings.num_key_value_heads or settings.num_attention_heads
-    if heads % groups or (settings.head_dim is None and settings.hidden_size % heads):
-        raise ModelError(
-            f"{where}: {heads} attention heads do not divide into {groups} (num_key_value_heads) or do not divide "
-            f"hidden_size {settings.hidden_size}; correct {CONFIG}"
-        )
 
 
 def refuse_quantized_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -198,6 +207,12 @@ def check_stored(folder: Path, config: Mapping[str, Any], files: Iterable[Path])
     """
     complete = _complete(config, folder)
     check_settings(complete, folder)
+    heads, groups = complete["num_attention_heads"], complete.get("num_key_value_heads") or 1
+    if heads % groups or (complete.get("head_dim") is None and complete["hidden_size"] % heads):
+        raise ModelError(
+            f"{folder}: {heads} attention heads do not divide into {groups} (num_key_value_heads) or do not divide "
+            f"hidden_size {complete['hidden_size']}; correct {CONFIG}"
+        )
     stored: dict[str, Stored] = {}
     for file in files:
         try:

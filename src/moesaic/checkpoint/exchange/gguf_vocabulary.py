@@ -63,13 +63,18 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
         writer.add_tokenizer_pre("default")
         writer.add_token_list(tokens)
         writer.add_token_scores(merge_scores(model, tokens))
-        writer.add_add_space_prefix("Prepend" in json.dumps([tokenizer.get("normalizer"), tokenizer.get("pre_tokenizer")]))
+        prefixes = [tokenizer.get("normalizer"), tokenizer.get("pre_tokenizer")]
+        writer.add_add_space_prefix("Prepend" in json.dumps(prefixes))
     else:
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre(pre_tokenizer_name(tokenizer.get("pre_tokenizer") or {}, file))
         writer.add_token_list(tokens)
     writer.add_token_types(types)
-    special = gguf.SpecialVocab(base, load_merges=not model.get("byte_fallback"), n_vocab=vocab_size)
+    try:
+        special = gguf.SpecialVocab(base, load_merges=not model.get("byte_fallback"), n_vocab=vocab_size)
+    except Exception as error:  # it reads the tokenizer's other files as they are
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{base}: the tokenizer's files cannot be read ({reason:.200}): copy them again") from error
     template = base / "chat_template.jinja"
     if special.chat_template is None and template.is_file():
         special.chat_template = template.read_text()
