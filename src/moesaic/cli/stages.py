@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command("run", help="Run all stages of a recipe; finished ones are skipped, a killed one resumes.")(_run)
     for name, text in STAGE_HELP.items():
         app.command(name, help=text)(_stage_command(name))
-    app.command("validate", help="Check a recipe and name every problem at once.")(_validate)
+    app.command("validate", help="Check a recipe, its base and its data, and name every problem at once.")(_validate)
 
 
 def _run(
@@ -105,15 +107,39 @@ def _stage_command(name: str) -> Callable[..., None]:
     return command
 
 
-def _validate(recipe: RecipePath, overrides: Overrides = None) -> None:
+def _validate(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    data: Annotated[bool, typer.Option("--data", help="Read all of the data, not only the head of its files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+) -> None:
     from moesaic.recipe import load_recipe, read_tree
 
     problems: list[str] = []
+    notes: list[str] = []
+    loaded = None
     try:
-        load_recipe(recipe, overrides or [])
+        loaded = load_recipe(recipe, overrides or [])
+        problems = _missing_files(read_tree(recipe, overrides or [])[0])
     except RecipeError as error:
         problems = error.problems
-    problems += _missing_files(read_tree(recipe, overrides or [])[0])
+        with contextlib.suppress(RecipeError):  # a file that cannot be read has been named
+            problems += _missing_files(read_tree(recipe, overrides or [])[0])
+    if loaded is not None:
+        from moesaic.pipeline.checks import find_problems
+
+        found, notes = find_problems(loaded, data)
+        missing = {problem.partition(":")[0] for problem in problems}
+        problems += [problem for problem in found if problem.partition(":")[0] not in missing]
+    if as_json:
+        typer.echo(
+            json.dumps({"recipe": str(recipe), "valid": not problems, "problems": problems, "notes": notes}, indent=2)
+        )
+        if problems:
+            raise typer.Exit(2)
+        return
+    for note in notes:
+        say(f"note: {note}")
     if problems:
         raise RecipeError(problems, str(recipe))
     typer.echo(f"{recipe}: no problems")

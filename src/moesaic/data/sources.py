@@ -11,6 +11,7 @@ a hash of the id, so that a problem is in the same split in every language.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
 from moesaic.data.hub import commit_of, read_hub
 from moesaic.errors import DataError
-from moesaic.files import digest_of, file_digest, read_text, text_digest
+from moesaic.files import digest_of, file_digest, read_json_lines, read_text, text_digest
 from moesaic.languages import Language, get_language
 from moesaic.recipe import MBXP_PREFIX
 
@@ -99,6 +100,37 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
                     f"{_why_empty(split, splits)}; or leave the language out of data.languages"
                 )
     return pairs
+
+
+def read_head(options: SourceOptions, limit: int | None) -> tuple[dict[str, list[Example]], bool]:
+    """Reads one language's splits, or the first lines of the files of one's own JSON Lines.
+
+    Args:
+        options: What to read; the first of its languages is read.
+        limit: Lines of each file; None: all.
+
+    Returns:
+        Split -> examples, and whether they are all there are.
+
+    Raises:
+        DataError: The source is missing or malformed, or a split is seen to be empty.
+    """
+    row = get_language(options.languages[0])
+    if limit is None or not is_own(options.source):
+        return read_source(options)[row.name], True
+    files = _jsonl_files(_folder(options.source), row)
+    heads = []
+    for path in files:
+        rows = itertools.islice(read_json_lines(path), limit + 1)
+        heads.append([read_pair(record, f"{path}:{number}", row) for number, record in rows])
+    if all(len(head) <= limit for head in heads):
+        return read_source(options)[row.name], True
+    heads = [head[:limit] for head in heads]
+    if len(files) < len(SPLITS):
+        return {"one file": heads[0]}, False
+    if empty := [split for split, head in zip(SPLITS, heads, strict=True) if not head]:
+        raise DataError(f"{options.source}: the {empty[0]} split of {row.name} is empty; every split needs an example")
+    return dict(zip(SPLITS, heads, strict=True)), False
 
 
 def says_xlcost(source: str) -> bool:

@@ -93,6 +93,28 @@ def resolve_base(spec: str, sha256: str | None = None, revision: str | None = No
     return source
 
 
+def find_description(spec: str, revision: str | None = None) -> Path | None:
+    """Returns a folder with a base's configuration and tokenizer; of a hub model no weights are downloaded.
+
+    Args:
+        spec: See the module.
+        revision: Commit, branch or tag of a hub model.
+
+    Returns:
+        The folder; None for a GGUF file, which has neither before it is converted.
+
+    Raises:
+        ModelError: Nothing is there under that name, or it is no checkpoint folder.
+    """
+    path = Path(spec).expanduser()
+    if spec.startswith(packages.PREFIX) or (path.is_file() and path.suffix == ".gguf"):
+        return None
+    folder = path if path.is_dir() else _find_folder(spec, path, revision, weights=False).path
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder} is not a checkpoint folder: {CONFIG} is missing (base.model)")
+    return folder
+
+
 def resolve_recorded(base: Mapping[str, Any]) -> BaseSource:
     """Finds the base that a recipe's ``base`` section, kept in a model folder, names with its pins.
 
@@ -121,7 +143,7 @@ def _check_pin(spec: str, sha256: str | None, digest: str) -> None:
         )
 
 
-def _find_folder(spec: str, path: Path, revision: str | None) -> BaseSource:
+def _find_folder(spec: str, path: Path, revision: str | None, weights: bool = True) -> BaseSource:
     if path.is_dir():
         if revision is not None:
             raise ModelError(f"base.revision is {revision!r}, but {spec} is a folder: leave it out, or set base.sha256")
@@ -131,7 +153,7 @@ def _find_folder(spec: str, path: Path, revision: str | None) -> BaseSource:
         raise ModelError(f"base {spec!r} is a file, but not a .gguf: {_ALLOWED}")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", spec) or spec.startswith((".", "/", "~")) or spec.endswith(".gguf"):
         raise ModelError(f"base {spec!r} does not exist: {_ALLOWED}")
-    return _from_hub(spec, revision)
+    return _from_hub(spec, revision, weights)
 
 
 def cache_folder() -> Path:
@@ -160,11 +182,11 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _from_hub(spec: str, revision: str | None) -> BaseSource:
+def _from_hub(spec: str, revision: str | None, weights: bool = True) -> BaseSource:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+    patterns = ["*.json", "*.model", "*.txt", "*.jinja", *(["*.safetensors"] if weights else [])]
     try:
         with space_errors(cache_folder()):
             path = Path(snapshot_download(spec, revision=revision, allow_patterns=patterns))
@@ -173,7 +195,8 @@ def _from_hub(spec: str, revision: str | None) -> BaseSource:
             f"base {spec!r} is neither a folder nor a hub model that can be reached (base.model"
             f"{'' if revision is None else f', base.revision: {revision}'}): {first_line(error)}"
         ) from error
-    check_folder(path)
+    if weights:
+        check_folder(path)
     return BaseSource(spec, path, revision=path.name)  # the hub's cache names a snapshot by its commit
 
 

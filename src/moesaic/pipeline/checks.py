@@ -1,0 +1,112 @@
+"""What a look at base and data finds before a run: everything that can be known without weights or training.
+
+Of the base the configuration and the tokenizer are read; of a hub model nothing else is downloaded. Of the data the
+head of every file is read, or all of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from moesaic.data.examples import Example
+from moesaic.data.prompts import PromptFormat
+from moesaic.data.sources import HUB_PREFIX, is_own, read_head
+from moesaic.errors import MoesaicError
+from moesaic.files import read_json_object
+from moesaic.model.base_files import BaseSource, find_description
+from moesaic.parsing import parses
+from moesaic.recipe import BaseRecipe, DataRecipe, Recipe
+
+HEAD: Final = 1000
+"""Lines of each file that are looked at, unless all are."""
+
+
+def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], list[str]]:
+    """Looks at the base and the data of a recipe.
+
+    Args:
+        recipe: The recipe.
+        whole_data: Read all of the data, not only the head of its files.
+
+    Returns:
+        Problems, each of which would end the run or spoil it, and notes on what could not be looked at.
+    """
+    problems, notes = _base(recipe.base, recipe.data.max_tokens)
+    more, further = _data(recipe.data, None if whole_data else HEAD)
+    return problems + more, notes + further
+
+
+def _base(options: BaseRecipe, max_tokens: int) -> tuple[list[str], list[str]]:
+    from moesaic.model.backbone import load_tokenizer
+    from moesaic.model.families import check_equations
+
+    try:
+        folder = find_description(options.model, options.revision)
+        if folder is None:
+            return [], [f"base.model: {options.model} is converted when a run starts, and was not looked into"]
+        config = read_json_object(folder / "config.json")
+    except MoesaicError as error:
+        return [f"base.model: {error}"], []
+    problems = []
+    try:
+        check_equations(config, options.model)
+    except MoesaicError as error:
+        problems.append(f"base.model: {error}")
+    context = config.get("max_position_embeddings")
+    if isinstance(context, int) and max_tokens > context:
+        problems.append(
+            f"data.max_tokens: {max_tokens:,} is more than the context of {options.model}: use at most {context:,}"
+        )
+    try:
+        tokenizer = load_tokenizer(BaseSource(options.model, folder))
+        PromptFormat(tokenizer)
+    except MoesaicError as error:
+        return [*problems, f"base.model: {error}"], []
+    rows = config.get("vocab_size")
+    if isinstance(rows, int) and len(tokenizer) > rows:
+        problems.append(
+            f"base.model: the tokenizer of {options.model} has {len(tokenizer):,} tokens, but its embedding {rows:,}: "
+            "the two do not belong together"
+        )
+    return problems, []
+
+
+def _data(options: DataRecipe, limit: int | None) -> tuple[list[str], list[str]]:
+    if options.source.startswith(HUB_PREFIX) and limit is not None:
+        return [], [f"data.source: {options.source} was not looked into; --data downloads and reads it"]
+    problems: list[str] = []
+    for language in options.languages:
+        one = options.model_copy(update={"languages": (language,)})
+        try:
+            splits, is_whole = read_head(one, limit)
+        except MoesaicError as error:
+            problems.append(f"data.source: {error}")
+            continue
+        if is_own(options.source):
+            problems += _own_problems(options.source, language, splits, is_whole)
+    return list(dict.fromkeys(problems)), []
+
+
+def _own_problems(source: str, language: str, splits: Mapping[str, Sequence[Example]], is_whole: bool) -> list[str]:
+    problems = []
+    for split, examples in splits.items():
+        where = f"data.source: {Path(source)}, {language}, {split}"
+        times = Counter(example.id for example in examples if not example.id.startswith("title-"))
+        if repeated := {name: count for name, count in times.items() if count > 1}:
+            name, count = max(repeated.items(), key=lambda item: item[1])
+            more = f" and {len(repeated) - 1:,} other ids more than once" if len(repeated) > 1 else ""
+            problems.append(
+                f"{where}: the id {name!r:.60} is there {count:,} times{more}: give each problem an id of its own, or "
+                "none"
+            )
+        broken = [example.id for example in examples if not parses(example.code, language)]
+        if broken:
+            looked_at = f"{len(examples):,}" if is_whole else f"the first {len(examples):,}"
+            problems.append(
+                f"{where}: {len(broken):,} of {looked_at} programs cannot be read as {language} (the first has the id "
+                f"{broken[0]!r:.60}): they would be left out; correct or remove them"
+            )
+    return problems

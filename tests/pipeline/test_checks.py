@@ -1,0 +1,96 @@
+"""What validate finds in base and data, before anything is trained."""
+
+import json
+
+import pytest
+
+from moesaic.pipeline.checks import find_problems
+from moesaic.recipe import load_recipe
+from test_pipeline import moesaic, write_recipe
+
+
+def problems(recipe, *overrides, whole=False):
+    return find_problems(load_recipe(recipe, overrides), whole)[0]
+
+
+def test_a_sound_recipe_has_none(tmp_path):
+    recipe = write_recipe(tmp_path)
+    for weights in (tmp_path / "base").glob("*.safetensors"):
+        weights.write_bytes(b"never read")
+    assert find_problems(load_recipe(recipe)) == ([], [])
+    assert find_problems(load_recipe(recipe), whole_data=True) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gemma", "mixtral", "phi3"])
+def test_an_architecture_that_cannot_be_routed_is_named(tmp_path, kind):
+    recipe = write_recipe(tmp_path)
+    config = tmp_path / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": kind}))
+    found = problems(recipe)
+    assert len(found) == 1
+    assert f"architecture {kind!r} cannot carry routed experts" in found[0]
+
+
+def test_a_base_without_tokenizer_is_named(tmp_path):
+    recipe = write_recipe(tmp_path)
+    for path in (tmp_path / "base").glob("*token*"):
+        path.unlink()
+    found = problems(recipe)
+    assert len(found) == 1
+    assert "has no usable tokenizer" in found[0]
+
+
+def test_a_tokenizer_that_is_larger_than_the_embedding_is_named(tmp_path):
+    recipe = write_recipe(tmp_path)
+    config = tmp_path / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 100}))
+    assert any("but its embedding 100" in problem for problem in problems(recipe))
+
+
+def test_examples_beyond_the_context_are_named(tmp_path):
+    recipe = write_recipe(tmp_path)
+    assert problems(recipe, "data.max_tokens=1025")[0].startswith("data.max_tokens: 1,025 is more than the context")
+
+
+def test_an_empty_split_repeated_ids_and_broken_programs_are_found_at_once(tmp_path):
+    recipe = write_recipe(tmp_path)
+    pairs = tmp_path / "pairs"
+    (pairs / "python" / "test.jsonl").write_text("")
+    training = pairs / "java" / "train.jsonl"
+    rows = [json.loads(line) for line in training.read_text().splitlines()]
+    rows[3]["id"] = rows[2]["id"] = rows[1]["id"]
+    rows[5]["code"] = "class {{{"
+    training.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    empty, repeated, broken = problems(recipe)
+    assert "the test split of python is empty" in empty
+    assert f"java, train: the id {rows[1]['id']!r} is there 3 times" in repeated
+    assert f"java, train: 1 of 14 programs cannot be read as java (the first has the id {rows[5]['id']!r})" in broken
+
+
+def test_the_head_is_read_unless_all_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("moesaic.pipeline.checks.HEAD", 5)
+    recipe = write_recipe(tmp_path)
+    training = tmp_path / "pairs" / "python" / "train.jsonl"
+    lines = training.read_text().splitlines()
+    training.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    assert problems(recipe) == []
+    assert "is there 2 times" in problems(recipe, whole=True)[0]
+    training.write_text("\n".join([*lines[:2], "{", *lines[2:]]) + "\n")
+    assert "train.jsonl:3" in problems(recipe)[0]
+
+
+def test_json_is_one_object_and_the_exit_code_2_with_problems(tmp_path):
+    recipe = write_recipe(tmp_path)
+    sound = moesaic("validate", "toy.yaml", "--json", cwd=tmp_path)
+    assert (sound.returncode, json.loads(sound.stdout)) == (
+        0, {"recipe": "toy.yaml", "valid": True, "problems": [], "notes": []},
+    )  # fmt: skip
+    (tmp_path / "pairs" / "python" / "test.jsonl").write_text("")
+    wrong = moesaic("validate", "toy.yaml", "predict.benchmarks={own: nowhere}", "--json", cwd=tmp_path)
+    found = json.loads(wrong.stdout)
+    assert wrong.returncode == 2
+    assert not found["valid"]
+    assert [problem.partition(":")[0] for problem in found["problems"]] == ["predict.benchmarks.own", "data.source"]
+    unknown = moesaic("validate", "toy.yaml", "experts.rnak=1", "--json", cwd=tmp_path)
+    assert "did you mean rank?" in json.loads(unknown.stdout)["problems"][0]
+    assert recipe.exists()
