@@ -56,8 +56,10 @@ def test_we_read_what_peft_writes(tmp_path, rslora):
 
 
 def test_writing_is_reproducible_and_keeps_every_bit(tmp_path):
-    expert = random_expert(pico_llama(), "python", rank=2, scale=0.7)
+    expert = random_expert(pico_llama(), "python", rank=2, scale=0.7, targets=MLP + ATTENTION)
     write_adapter(expert, tmp_path / "a")
+    targets = json.loads((tmp_path / "a" / CONFIG_FILE).read_text())["target_modules"]
+    assert targets == sorted(MLP + ATTENTION)  # PEFT writes a set, in another order in every process
     again = read_adapter(tmp_path / "a", "python")
     assert again.scale == pytest.approx(expert.scale, rel=1e-15)
     write_adapter(LoraExpert("python", 2, expert.scale, again.deltas), tmp_path / "b")

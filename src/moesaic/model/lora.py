@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import replacing, space_errors
+from moesaic.files import read_json, replacing, space_errors, write_json
 from moesaic.gates import ANCHOR
 from moesaic.model.adapter_config import CONFIG_FILE, AdapterSettings, read_settings
 
@@ -209,7 +209,9 @@ def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str 
         safetensors.torch.save_file(tensors, partial, metadata={"format": "pt"})
     with space_errors(folder), tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
         config.save_pretrained(temporary)
-        (Path(temporary) / CONFIG_FILE).replace(folder / CONFIG_FILE)
+        written = read_json(Path(temporary) / CONFIG_FILE)
+    written["target_modules"].sort()  # PEFT writes a set: its order changes from process to process
+    write_json(folder / CONFIG_FILE, written)
 
 
 def check_expert(expert: LoraExpert, model: nn.Module) -> None:
