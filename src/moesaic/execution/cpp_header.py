@@ -18,6 +18,8 @@ _LEFT_OUT = frozenset(
     filesystem forward_list future latch locale memory_resource mutex optional random ratio regex scoped_allocator
     semaphore shared_mutex spanstream stacktrace stop_token syncstream thread typeindex valarray variant""".split()  # noqa: SIM905
 )
+# Members of classes of the left-out headers, and usual names: who has such an object has named its class, too.
+_MEMBERS = frozenset({"add", "num", "prefix", "rep", "sum"})
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([\w./+]+)>.*$", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ASIDE = re.compile(
@@ -49,4 +51,4 @@ def words_beyond(whole: str, part: str) -> frozenset[str]:
         part: Its lean form, preprocessed.
     """
     # Shorter ones are parameters inside; a program that would need one after all does not compile with the lean form.
-    return frozenset(word for word in words(whole) - words(part) if len(word) > 2) | _LEFT_OUT
+    return frozenset(word for word in words(whole) - words(part) - _MEMBERS if len(word) > 2) | _LEFT_OUT
