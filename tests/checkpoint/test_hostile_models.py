@@ -228,3 +228,42 @@ def test_what_is_not_broken_works(valid: Path, tmp_path: Path, command: str) -> 
     resize(work / "model")
     run(command, work)
     assert command in ("inspect", "load") or (work / "out").is_dir()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "[]",
+        '{"dtype": "float8"}',
+        '{"merge_onto": []}',
+        '{"attention": null}',
+        '{"unknown": 1}',
+        "{",
+        '{"dtype": {"a": 1}}',
+    ],
+)
+def test_hostile_options_of_an_export_are_named(valid: Path, tmp_path: Path, options: str) -> None:
+    work = Path(shutil.copytree(valid, tmp_path / "work"))
+    (work / "export").mkdir()
+    shutil.copytree(work / "model", work / "export" / "moesaic")
+    (work / "export" / "moesaic" / "export.json").write_text(options)
+    arguments = f"import {work}/out --checkpoint {work}/export --base {work}/base"
+    result = CliRunner().invoke(app, arguments.split())
+    assert isinstance(result.exception, MoesaicError)
+    assert "export.json" in str(result.exception)
+
+
+@pytest.mark.parametrize("card", [b"\xff\xfe## Scores\n| a |\n", b"## Scores\n|\n||\n| a | b |\n| a | b | c |\n"])
+def test_a_hostile_card_does_not_stop_inspect(valid: Path, tmp_path: Path, card: bytes) -> None:
+    work = Path(shutil.copytree(valid, tmp_path / "work"))
+    (work / "model" / "README.md").write_bytes(card)
+    run("inspect", work)
+    assert CliRunner().invoke(app, ["inspect", str(work / "model")]).exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["[]", '{"base_digest": 7}', '{"base_digest": ["a"]}'])
+def test_a_hostile_note_beside_an_adapter_is_named(valid: Path, tmp_path: Path, content: str) -> None:
+    work = Path(shutil.copytree(valid, tmp_path / "work"))
+    (work / "adapter" / "training.json").write_text(content)
+    arguments = COMMANDS["import an adapter"].format(work=work).split()
+    assert isinstance(CliRunner().invoke(app, arguments).exception, MoesaicError)

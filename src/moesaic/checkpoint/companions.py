@@ -43,7 +43,7 @@ def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
 
     A base without generation settings gets those that its configuration implies.
     """
-    others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern))
+    others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern) if file.is_file())
     for file in (*tokenizer_files(base), *others):
         if file.name == "tokenizer_config.json":
             write_json(out / file.name, _portable_tokenizer_config(read_json_object(file)))

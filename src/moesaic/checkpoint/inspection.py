@@ -22,6 +22,9 @@ DEGENERATE_CONDITION: Final = 1e4
 """Condition number of a gate matrix above which its rows hardly differ in some direction."""
 
 
+_CARD_BYTES = 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What ``moesaic inspect`` shows.
@@ -166,10 +169,10 @@ def _card_scores(card: Path) -> list[tuple[str, str, str]]:
     """Returns the rows of the card's score table; the card is what a person reads, so what it says is shown."""
     if not card.is_file():
         return []
-    _, _, section = card.read_text().partition("## Scores")
+    _, _, section = card.read_bytes()[:_CARD_BYTES].decode("utf-8", "replace").partition("## Scores")
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]
         for line in section.splitlines()
         if line.startswith("|") and not line.startswith("|-")
     ]
-    return [(system, metric, " | ".join(cells)) for system, metric, *cells in rows]
+    return [(system, metric, " | ".join(cells)) for system, metric, *cells in (row for row in rows if len(row) > 2)]

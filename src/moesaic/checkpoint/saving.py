@@ -37,7 +37,7 @@ def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
     same = {expert.name: folder.expert_path(expert.name) for expert in experts if expert is stored[expert.name]}
     is_same = len(same) == len(experts) and all(gate.cpu().equal(gates[name]) for name, gate in router.items())
     # The scores are those of the model that was loaded.
-    card = (folder.path / CARD).read_text() if is_same and (folder.path / CARD).is_file() else None
+    card = (folder.path / CARD).read_bytes() if is_same and (folder.path / CARD).is_file() else None
     base = {key: value for key, value in folder.base.items() if key != "origin"} | {"model": folder.base_title}
     path.parent.mkdir(parents=True, exist_ok=True)
     saved = save_model_folder(
@@ -53,7 +53,7 @@ def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
         own_base=folder.path / BASE if folder.has_own_base else None,
     )
     if card is not None:
-        (saved.path / CARD).write_text(card)
+        (saved.path / CARD).write_bytes(card)
     return saved.path
 
 

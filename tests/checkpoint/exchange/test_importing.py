@@ -16,7 +16,7 @@ from moesaic.checkpoint.exchange.importing import import_adapters, import_export
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.native import load_moe
 from moesaic.cli import app
-from moesaic.errors import ModelError
+from moesaic.errors import CheckpointError, ModelError
 from pico import ATTENTION, MLP, pico_base, random_peft_adapter
 
 
@@ -294,3 +294,58 @@ def test_other_tokenizers_are_refused_with_the_token(tmp_path: Path, base: Path)
     (other / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ModelError, match=r"another tokenizer than .* \(token \d+ is 'b' instead of 'a'\)"):
         import_models(base, {"python": base, "java": other}, tmp_path / "out")
+
+
+def test_settings_and_weights_of_a_fine_tune_are_accounted_for(tmp_path: Path, base: Path) -> None:
+    models = fine_tunes(base, tmp_path / "models", names=("python",))
+    config = json.loads((models["python"] / "config.json").read_text())
+    calls = [
+        lambda: import_models(base, models, tmp_path / "out"),
+        lambda: import_factored(str(base), models, tmp_path / "out", error=0.9),
+    ]
+    for key, value in [("eos_token_id", 7), ("rms_norm_eps", 1e-5), ("max_position_embeddings", 512)]:
+        (models["python"] / "config.json").write_text(json.dumps({**config, key: value}))
+        for call in calls:
+            with pytest.raises(ModelError, match=rf"python \(.*\): {key} is {value}, the base has"):
+                call()
+    (models["python"] / "config.json").write_text(json.dumps({**config, "use_cache": False, "pad_token_id": 3}))
+    weights = load_file(models["python"] / "model.safetensors")
+    for name, message in [
+        ("model.norm.weight", r"changes 1 tensors outside the MLP \(model\.norm\.weight by"),
+        ("model.layers.1.mlp.up_proj.SCB", "quantised weights"),
+        ("model.layers.1.mlp.up_proj.bias", "no place for"),
+    ]:
+        changed = {**weights, name: weights.get(name, torch.zeros(48)) + 0.5}
+        save_file(changed, models["python"] / "model.safetensors", metadata={"format": "pt"})
+        for call in calls:
+            with pytest.raises(ModelError, match=message):
+                call()
+    half = {name: value.bfloat16() if ".mlp." not in name else value for name, value in weights.items()}
+    save_file(half, models["python"] / "model.safetensors", metadata={"format": "pt"})
+    import_models(base, models, tmp_path / "out", top_k=1)  # rounded is not changed
+    weights["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(weights, models["python"] / "model.safetensors", metadata={"format": "pt"})
+    for call in calls:
+        with pytest.raises((ModelError, CheckpointError), match=r"NaN or infinity|exists already"):
+            call()
+
+
+def test_a_fine_tune_that_does_nothing_is_refused(tmp_path: Path, base: Path) -> None:
+    with pytest.raises(ModelError, match="python does nothing"):
+        import_factored(str(base), {"python": base}, tmp_path / "out")
+
+
+def test_experts_that_do_nothing_are_refused(tmp_path: Path, base: Path) -> None:
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base)
+    random_peft_adapter(plain, tmp_path / "adapter")
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    save_file({key: value * ("lora_A" in key) for key, value in load_file(file).items()}, file)
+    with pytest.raises(ModelError, match=r"python does nothing \(in every module A or B is all zeros\)"):
+        import_adapters(str(base), {"python": tmp_path / "adapter"}, tmp_path / "out")
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base)
+    random_peft_adapter(plain, tmp_path / "attention", targets=ATTENTION)
+    with pytest.raises(ModelError, match="changes nothing that is routed"):
+        import_adapters(str(base), {"python": tmp_path / "attention"}, tmp_path / "out", attention="base")
+    with pytest.raises(ModelError, match="--attention average is for exports"):
+        import_adapters(str(base), {"python": tmp_path / "attention"}, tmp_path / "out", attention="average")
+    assert not (tmp_path / "out").exists()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moesaic.checkpoint.companions import read_tokenizer
 from moesaic.errors import ModelError
+from moesaic.files import read_text
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -77,7 +78,7 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
         raise ModelError(f"{base}: the tokenizer's files cannot be read ({reason:.200}): copy them again") from error
     template = base / "chat_template.jinja"
     if special.chat_template is None and template.is_file():
-        special.chat_template = template.read_text()
+        special.chat_template = read_text(template)
     special.add_to_gguf(writer, quiet=True)
 
 

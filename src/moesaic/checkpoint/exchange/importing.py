@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
 from moesaic.checkpoint.description import DESCRIPTION, EXPERTS, ROUTER, ModelFolder
@@ -27,7 +29,7 @@ from moesaic.checkpoint.exchange.accounting import (
     refuse_changes,
     routed,
 )
-from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge
+from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.exchange.preflight import (
     AdapterFactors,
@@ -49,7 +51,7 @@ from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json, space_errors, write_json
+from moesaic.files import read_json, read_json_object, space_errors, write_json
 from moesaic.gates import ANCHOR, GATES, GateKind
 from moesaic.model.stored import read_stored_config
 
@@ -139,17 +141,40 @@ def _other_base(name: str, folder: Path, digest: str) -> list[str]:
     trained, model = folder / "training.json", folder.parent.parent / DESCRIPTION
     known = None
     if trained.is_file():  # an expert of a run
-        known = read_json(trained).get("base_digest")
+        known = read_json_object(trained).get("base_digest")
     elif folder.parent.name == EXPERTS and model.is_file():  # in a model folder
         known = read_model_folder(model.parent).base_digest
     if known in (None, digest):
         return []
-    return [f"expert {name} was trained on another base (digest {known[:12]}) than --base (digest {digest[:12]})"]
+    return [f"expert {name} was trained on another base (digest {known!s:.12}) than --base (digest {digest[:12]})"]
 
 
 def is_export(checkpoint: Path) -> bool:
     """Tells whether a checkpoint was made by ``export_mixtral`` and carries its model folder."""
     return (checkpoint / NATIVE / OPTIONS).is_file()
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    dtype: OutputType = "auto"
+    merge_onto: MergeOnto = "trained"
+    attention: AttentionPolicy = "error"
+
+
+def read_options(export: Path) -> dict[str, Any]:
+    """Reads the options of the merge that an export of ours was made with.
+
+    Raises:
+        CheckpointError: They are not there, or are none that an export can have.
+    """
+    file = export / NATIVE / OPTIONS
+    try:
+        return _Options.model_validate(read_json_object(file)).model_dump()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise CheckpointError(f"{file}: {where:.120}: {problem['msg']}; copy the export again, whole") from error
 
 
 def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:
@@ -174,7 +199,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     folder = read_model_folder(export / NATIVE)
     source = find_base(folder, base)
     with contextlib.ExitStack() as stack:
-        merge = Merge.open(stack, folder, source.path, **read_json(export / NATIVE / OPTIONS))
+        merge = Merge.open(stack, folder, source.path, **read_options(export))
         try:
             verify_export(export, merge)
         except CheckpointError as error:
@@ -331,6 +356,8 @@ def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, k
                 raise ModelError(f"{file} has no gate for {key.removesuffix('.weight')} (--gates)")
             if tuple(gates[key].shape) != shape:
                 raise ModelError(f"{file}: {key} is {tuple(gates[key].shape)}, these experts need {shape} (--gates)")
+            if not bool(gates[key].isfinite().all()):
+                raise ModelError(f"{file}: {key} holds NaN or infinity (--gates)")
     return gates
 
 
