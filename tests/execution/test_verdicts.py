@@ -327,6 +327,25 @@ def test_words_of_a_cpp_test_are_not_the_programs(box: Sandbox, program: str, te
     assert judge(box, "cpp", program, test) is status
 
 
+PHP_LIARS = {
+    "exits": "<?php\nfunction twice($x) { exit(0); }",
+    "finishes": "<?php\nfunction twice($x) { MoesaicLauncher::finish(); exit(0); }",
+    "finishes in a handler": "<?php\nset_exception_handler(function () { MoesaicLauncher::finish(); exit(0); });\n"
+    "function twice($x) { return $x; }",
+    "reads everything": "<?php\nprint_r([$GLOBALS, $_SERVER, file_get_contents('php://stdin')]);\n"
+    "foreach (glob('/box/*') as $f) readfile($f);\nfunction twice($x) { return $x; }",
+    "swallows": "<?php\nfunction twice($x) { return $x; }\nif (false) {",
+    "comment": "<?php\nfunction twice($x) { return $x; }\n/*",
+    "turns assertions off": "<?php\nini_set('assert.exception', '0');\nfunction twice($x) { return $x; }",
+}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("case", PHP_LIARS)
+def test_php_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
+    assert judge(box, "php", PHP_LIARS[case]) is not Status.PASSED
+
+
 def test_a_test_that_goes_on_where_the_program_stops_is_not_swallowed(box: Sandbox) -> None:
     test = "int twice(int x) { return 2 * x; } public static void main(String[] a) { if (new Main().twice(2) != 4) throw new Error(); } }"
     assert judge(box, "java", "class Main {", test) is Status.PASSED

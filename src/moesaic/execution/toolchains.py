@@ -135,7 +135,7 @@ def php(row: Language) -> Toolchain:
         versions={"php": _version(str(program), "--version")},
         folders=_folders(program),
         run=(str(program), "{folder}/main.php"),
-        run_test=(str(program), "{folder}/launch.php"),
+        run_test=(str(program), "-dzend.assertions=1", "-ddisplay_errors=stderr", "{folder}/launch.php"),
     )
 
 

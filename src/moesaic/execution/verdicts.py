@@ -16,7 +16,8 @@ __all__ = ["ExecutionResult", "Status", "judge_compilation", "judge_run", "reaso
 
 # An assertion as the last words of a program: the language's own, and the exceptions that MBXP's tests throw.
 _ASSERTION = re.compile(
-    r"^AssertionError|^Exception in thread .*AssertionError|Assertion .*failed|AssertionError \[ERR_ASSERTION\]"
+    r"^AssertionError|Uncaught AssertionError|^Exception in thread .*AssertionError"
+    r"|Assertion .*failed|AssertionError \[ERR_ASSERTION\]"
     r"|Exception -- test case \d+ did not pass|Error at \d+th assert statement",
     re.MULTILINE,
 )

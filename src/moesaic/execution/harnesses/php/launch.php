@@ -4,14 +4,14 @@
 // and test are parsed apart and share the global scope. finish() answers to the last line of this file alone.
 final class MoesaicLauncher
 {
+    private const CHECKED = ['zend.assertions', 'assert.active', 'assert.exception'];
     private static ?Closure $write = null;
     private static string $test = '';
 
     public static function prepare(): void
     {
-        ini_set('assert.exception', '1');
         [$secret, self::$test] = explode("\n", stream_get_contents(STDIN), 2);
-        $output = fopen('/proc/self/fd/1', 'w');
+        $output = fopen('php://fd/1', 'w');
         self::$write = static function () use ($secret, $output): void {
             while (ob_get_level() > 0) {
                 ob_end_flush();
@@ -22,13 +22,17 @@ final class MoesaicLauncher
 
     public static function test(): string
     {
+        foreach (self::CHECKED as $name) { // whatever the program did to assertions
+            ini_set($name, '1');
+        }
         return str_starts_with(ltrim(self::$test), '<?') ? '?>' . ltrim(self::$test) : self::$test;
     }
 
     public static function finish(): void
     {
         $calls = debug_backtrace();
-        if (count($calls) === 1 && $calls[0]['file'] === __FILE__) {
+        $checked = count(array_filter(array_map('ini_get', self::CHECKED))) === count(self::CHECKED);
+        if ($checked && count($calls) === 1 && $calls[0]['file'] === __FILE__) {
             (self::$write)();
         }
     }
