@@ -221,11 +221,12 @@ def test_changed_pairs_are_read_again(copied):
     assert "data" in made_again(copied)
 
 
-def test_a_tool_that_is_installed_later_is_used(copied, monkeypatch):
+def test_tools_that_are_others_now_judge_again(copied, monkeypatch):
     from moesaic.execution import judges
 
     monkeypatch.setattr(judges, "find_toolchains", lambda names: ({}, dict.fromkeys(names, "not on PATH")))
-    assert made_again(copied) == {"keep", "evaluate"}
+    # Answers that were judged where the tools are stay judged.
+    assert made_again(copied) == {"evaluate"}
 
 
 @pytest.mark.parametrize("stage", ["experts/python", "gate"])
