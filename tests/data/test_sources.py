@@ -4,8 +4,9 @@ from types import SimpleNamespace
 import pytest
 
 from moesaic.data.examples import SPLITS
-from moesaic.data.sources import read_source, source_digest
+from moesaic.data.sources import read_pair, read_source, source_digest
 from moesaic.errors import DataError
+from moesaic.languages import get_language
 
 
 def options(source, languages=("python",), validation_fraction=0.1, test_fraction=0.2):
@@ -180,3 +181,58 @@ def test_too_few_problems_are_the_cause_of_an_empty_split(tmp_path):
     write_lines(tmp_path / "python.jsonl", [{"id": n, "text": f"T {n}", "code": f"x = {n}"} for n in range(2)])
     with pytest.raises(DataError, match=r"Its 2 examples went to .*raise data\.[a-z]+_fraction"):
         read_source(options(tmp_path))
+
+
+def test_fields_may_have_other_names(tmp_path):
+    write_lines(tmp_path / "python.jsonl", [{"task": f"T {n}", "solution": f"x = {n}"} for n in range(90)])
+    named = options(tmp_path)
+    named.fields = {"text": "task", "code": "solution"}
+    first = read_source(named)["python"]["train"][0]
+    assert (first.text[:2], first.code[:4]) == ("T ", "x = ")
+    named.fields = {"code": "solution"}
+    with pytest.raises(DataError, match="field 'text' is missing"):
+        read_source(named)
+
+
+FENCED = "Here it is:\n\n```python\nx = 1\n```\nDone."
+
+
+@pytest.mark.parametrize(
+    ("record", "text", "code"),
+    [
+        ({"instruction": "Set x", "input": "", "output": "x = 1"}, "Set x", "x = 1\n"),
+        ({"instruction": "Set x", "input": "to 1", "output": FENCED}, "Set x\n\nto 1", "x = 1\n"),
+        (
+            {
+                "messages": [
+                    {"role": "system", "content": "Be brief"},
+                    {"role": "user", "content": "Set x"},
+                    {"role": "assistant", "content": FENCED},
+                    {"role": "user", "content": "Thanks"},
+                ]
+            },
+            "Set x",
+            "x = 1\n",
+        ),
+        ({"text": "T", "code": "y = 1", "messages": 3, "instruction": "I", "output": "O"}, "T", "y = 1"),
+    ],
+)
+def test_chats_and_alpaca_are_read_by_their_fields(record, text, code):
+    example = read_pair(record, "file:1", get_language("python"))
+    assert (example.text, example.code) == (text, code)
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        ({"messages": "hi"}, "file:1: field 'messages' must be a list"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "no turn of the user"),
+        ({"messages": [{"role": "user"}, {"role": "assistant", "content": "x"}]}, "field 'content' is missing"),
+        ({"instruction": "I", "output": 3}, "field 'output' must be a string"),
+        ({"instruction": "I", "output": "```\n```"}, "field 'code' is empty"),
+        ({"prompt": "I"}, "field 'text' is missing"),
+    ],
+)
+def test_a_record_of_another_form_is_named(record, says):
+    with pytest.raises(DataError, match=says):
+        read_pair(record, "file:1", get_language("python"))

@@ -113,7 +113,8 @@ OTHER_VALUES: dict[str, Any] = {
     "experts.patience": 3, "gate.kind": "softmax", "gate.init": "zero", "gate.patience": 3,
     "predict.split": "validation", "predict.limit": 2, "evaluate.metrics": ["bleu"], "evaluate.sandbox": "rlimit",
     "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "keep.loss": "kl", "predict.top_p": 0.5,
-    "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5, "data.format": "keep",
+    "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5,
+    "data.format": "keep", "data.fields": {"text": "task"},
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@
     a folder XLCoST_data            the upstream release, or a folder above or below it
     a folder of JSON Lines          <language>/{train,validation,test}.jsonl or <language>.jsonl
 
-JSON Lines have the fields ``text`` and ``code`` and may have ``id`` and ``tests``. One file without splits is split by
+JSON Lines have the fields ``text`` and ``code``, or other names for them (``data.fields``), or the form of chats or of
+Alpaca (``read_pair``), and may have ``id`` and ``tests``. One file without splits is split by
 a hash of the id, so that a problem is in the same split in every language.
 """
 
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 from moesaic.data.corpus import load_tasks
 from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
+from moesaic.data.fences import extract_code
 from moesaic.data.hub import commit_of, read_hub
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest, read_json_lines, read_text, text_digest
@@ -49,6 +51,10 @@ class SourceOptions(Protocol):
     @property
     def languages(self) -> tuple[str, ...]:
         """Names of languages."""
+
+    @property
+    def fields(self) -> Mapping[Any, str]:
+        """What the source calls ``text`` and ``code``, where that is something else."""
 
     @property
     def validation_fraction(self) -> float:
@@ -87,7 +93,7 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
     elif options.source.startswith(HUB_PREFIX):
         name = options.source.removeprefix(HUB_PREFIX)
         at = commit or commit_of(name, options.revision)
-        pairs = {row.name: _read_hub(name, row, at) for row in rows}
+        pairs = {row.name: _read_hub(name, row, at, getattr(options, "fields", None)) for row in rows}
     else:
         folder = _folder(options.source)
         xlcost = _xlcost_folder(folder)
@@ -211,10 +217,10 @@ def _read_corpus(row: Language) -> dict[str, list[Example]]:
 # ---- the hub ---------------------------------------------------------------------------------------------------------
 
 
-def _read_hub(name: str, row: Language, commit: str) -> dict[str, list[Example]]:
+def _read_hub(name: str, row: Language, commit: str, fields: Mapping[Any, str] | None) -> dict[str, list[Example]]:
     return {
         split: [
-            read_pair(record, f"{name}/{row.hub_config}/{split}:{number}", row)
+            read_pair(record, f"{name}/{row.hub_config}/{split}:{number}", row, fields)
             for number, record in enumerate(records, start=1)
         ]
         for split, records in read_hub(name, row, commit).items()
@@ -297,7 +303,8 @@ def _jsonl_files(folder: Path, row: Language) -> list[Path]:
 
 def _read_jsonl(folder: Path, row: Language, options: SourceOptions) -> dict[str, list[Example]]:
     files = _jsonl_files(folder, row)
-    read = [[read_pair(record, where, row) for where, record in read_records(path)] for path in files]
+    fields = getattr(options, "fields", None)
+    read = [[read_pair(record, where, row, fields) for where, record in read_records(path)] for path in files]
     if len(files) == len(SPLITS):
         return dict(zip(SPLITS, read, strict=True))
     return _split(read[0], options.validation_fraction, options.test_fraction)
@@ -317,17 +324,54 @@ def _split(examples: Iterable[Example], validation_fraction: float, test_fractio
     return splits
 
 
-def read_pair(record: dict[str, Any], where: str, row: Language) -> Example:
-    """Returns the example of a record with ``text`` and ``code``, and perhaps ``id`` and ``tests``.
+def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping[Any, str] | None = None) -> Example:
+    """Returns the example of a record, which may have ``id`` and ``tests`` beside its text and its code.
+
+    Args:
+        record: With ``text`` and ``code``; or with ``messages``, of which the first answer and what was asked are
+            taken; or with ``instruction``, ``output`` and perhaps ``input``, as Alpaca has them.
+        where: ``file:line`` for messages.
+        row: The language.
+        fields: Names that the source has for ``text`` and ``code``.
 
     Raises:
         DataError: A field is missing or of another type.
     """
-    text = string_field(record, "text", where)
-    code = string_field(record, "code", where)
+    names = fields or {}
+    if not names and not {"text", "code"} & record.keys():
+        record = {**record, **_from_chat(record, where, row), **_from_alpaca(record, where, row)}
+    text = string_field(record, names.get("text", "text"), where)
+    code = string_field(record, names.get("code", "code"), where)
     # Without an id the title stands in: it is what the same problem shares across languages.
     identifier = str(record["id"]) if record.get("id") not in (None, "") else f"title-{_short_hash(title_of(text))}"
     return Example(identifier, row.name, text, code, tests_field(record, where))
+
+
+def _from_chat(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
+    """The first answer of a conversation, without the prose around its code, and the turn before it."""
+    if "messages" not in record:
+        return {}
+    turns = record["messages"]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise DataError(f"{where}: field 'messages' must be a list of objects with role and content")
+    for asked, answered in itertools.pairwise(turns):
+        if (asked.get("role"), answered.get("role")) == ("user", "assistant"):
+            return {
+                "text": string_field(asked, "content", where),
+                "code": extract_code(string_field(answered, "content", where), row.name),
+            }
+    raise DataError(f"{where}: field 'messages' has no turn of the user followed by the assistant's")
+
+
+def _from_alpaca(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
+    if not {"instruction", "output"} <= record.keys():
+        return {}
+    more = record.get("input")
+    text = string_field(record, "instruction", where)
+    return {
+        "text": f"{text}\n\n{more}" if isinstance(more, str) and more.strip() else text,
+        "code": extract_code(string_field(record, "output", where), row.name),
+    }
 
 
 def _short_hash(text: str) -> str:

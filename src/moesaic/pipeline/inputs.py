@@ -54,7 +54,11 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.languages": ("data", "keep", "compose", "gate", "reward", "baselines", "predict", "evaluate"),
     "data.max_tokens": ("data", "keep", "reward"),
     "data.keep": ("keep",),
-    **_keys("data", ("source", "revision", "extra", "format", "train_limit", "validation_limit", "test_limit"), "data"),
+    **_keys(
+        "data",
+        ("source", "revision", "extra", "fields", "format", "train_limit", "validation_limit", "test_limit"),
+        "data",
+    ),
     **_keys("data", ("validation_fraction", "test_fraction"), "data"),
     **_keys("keep", ("samples", "temperature", "max_new_tokens"), "keep"),
     **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "baselines"),

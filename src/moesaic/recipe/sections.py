@@ -73,6 +73,8 @@ class DataRecipe(Section):
     keep: str | None = None
     """Prompts on which the model should stay as its base is: ``mbxp:PATH`` (MBXP's training tasks) or a folder of JSON
     Lines; the base answers them in a stage of its own. See docs/data.md."""
+    fields: dict[Literal["text", "code"], str] = {}
+    """Names of the fields in ``source``, where they are not ``text`` and ``code``: {text: prompt, code: solution}."""
     format: Literal["keep", "standard"] | None = None
     """Layout of programs that are ordinary source: ``keep`` theirs, or ``standard`` (ruff, clang-format). By default
     JSON Lines of your own keep theirs, all else is formatted; token streams, which have none, always are."""
