@@ -335,13 +335,13 @@ def test_a_fine_tune_that_does_nothing_is_refused(tmp_path: Path, base: Path) ->
         import_factored(str(base), {"python": base}, tmp_path / "out")
 
 
-def test_experts_that_do_nothing_are_refused(tmp_path: Path, base: Path) -> None:
+def test_experts_that_do_nothing_are_named(tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = transformers.AutoModelForCausalLM.from_pretrained(base)
     random_peft_adapter(plain, tmp_path / "adapter")
     file = tmp_path / "adapter" / "adapter_model.safetensors"
     save_file({key: value * ("lora_A" in key) for key, value in load_file(file).items()}, file)
-    with pytest.raises(ModelError, match=r"python does nothing \(in every module A or B is all zeros\)"):
-        import_adapters(str(base), {"python": tmp_path / "adapter"}, tmp_path / "out")
+    import_adapters(str(base), {"python": tmp_path / "adapter"}, tmp_path / "idle")
+    assert "expert python does nothing (in every module A or B is all zeros)" in capsys.readouterr().err
     plain = transformers.AutoModelForCausalLM.from_pretrained(base)
     random_peft_adapter(plain, tmp_path / "attention", targets=ATTENTION)
     with pytest.raises(ModelError, match="changes nothing that is routed"):

@@ -36,7 +36,7 @@ from moesaic.checkpoint.exchange.preflight import (
     AttentionPolicy,
     adapter_problems,
     check_exportable,
-    idle_problems,
+    idle_experts,
     require,
 )
 from moesaic.checkpoint.formats import (
@@ -54,6 +54,7 @@ from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, read_json_object, space_errors, write_json
 from moesaic.gates import ANCHOR, GATES, GateKind
 from moesaic.model.stored import read_stored_config
+from moesaic.progress import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,7 +102,10 @@ def import_adapters(
         problems = [p for name, folder in adapters.items() for p in _other_base(name, folder, source.digest)]
         problems += check_exportable(config, opened, attention)
         problems += [p for adapter in opened for p in adapter_problems(adapter, reader)]
-        require(problems or idle_problems(experts), "the import")
+        without_effect, notes = idle_experts(experts)
+        require(problems or without_effect, "the import")
+    for note in notes:
+        say(note)
     return save_model_folder(
         out,
         base_spec={"model": base, "dtype": "auto", "quantize": "none"},

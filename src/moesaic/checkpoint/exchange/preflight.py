@@ -213,9 +213,13 @@ def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]
     return problems[:3] + ([f"expert {adapter.name}: {len(problems) - 3} more like these"] if len(problems) > 3 else [])
 
 
-def idle_problems(experts: Iterable[LoraExpert]) -> list[str]:
-    """Returns which experts compute what the base computes, because nothing that is routed is changed by them."""
-    problems = []
+def idle_experts(experts: Iterable[LoraExpert]) -> tuple[list[str], list[str]]:
+    """Finds experts that compute what the base computes, because they change nothing that is routed.
+
+    Returns:
+        Problems: experts whose every delta is left out. Notes: experts whose deltas are zero, as before any training.
+    """
+    problems, notes = [], []
     for expert in experts:
         routed = {path: pair for path, pair in expert.deltas.items() if path.rpartition(".")[2] in PROJECTIONS}
         if not routed:
@@ -225,10 +229,8 @@ def idle_problems(experts: Iterable[LoraExpert]) -> list[str]:
             )
         elif not expert.scale or not any(bool(A_RI.any()) and bool(B_OR.any()) for A_RI, B_OR in routed.values()):
             why = "lora_alpha is 0" if not expert.scale else "in every module A or B is all zeros"
-            problems.append(
-                f"expert {expert.name} does nothing ({why}), so it would be the base itself: train it, or leave it out"
-            )
-    return problems
+            notes.append(f"note: expert {expert.name} does nothing ({why}): it is the base itself until it is trained")
+    return problems, notes
 
 
 def _available_memory() -> int | None:
