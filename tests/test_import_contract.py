@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "transformers", "peft", "accelerate", "datasets", "sacrebleu", "ruff")
+HEAVY = ("torch", "transformers", "peft", "accelerate", "datasets", "sacrebleu", "ruff", "fastapi", "uvicorn")
 
 
 def python(code, *options):

@@ -22,6 +22,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,12 @@ _FIXED_DATE = "26 Jul 2024"
 _TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
 _ANSWER_PROBE = "moesaic-answer"
 _BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's tokens of single bytes
+_FILL_IN_TOKENS = (  # before what comes first, before what comes last, before what is to be written
+    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
+    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder
+    ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001  # DeepSeek-Coder
+)
+_FILE_ENDS = ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftext|>", "<fim_pad>", "<file_sep>")
 _MARKER = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
@@ -149,8 +156,36 @@ class PromptFormat:
     def decode(self, ids: Sequence[int]) -> str:
         """Returns generated tokens as text, up to a stop token; every other token keeps its text, special or not."""
         end = next((number for number, token in enumerate(ids) if token in self.stop_ids), len(ids))
-        text = self.tokenizer.decode(list(ids[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return self.text_of(ids[:end])
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """Returns tokens as text, stop tokens and special ones too."""
+        with self._lock:  # a tokenizer that is being set for another thread refuses to decode
+            text = self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return str(text)
+
+    def raw_ids(self, text: str) -> list[int]:
+        """Returns a text as the tokenizer reads it: special tokens by name, BOS if it adds one."""
+        with self._lock:
+            encoded = self.tokenizer(text, split_special_tokens=False)
+        return list(encoded["input_ids"])
+
+    def fill_in_ids(self, before: str, after: str) -> list[int] | None:
+        """Returns a prompt that asks for what is missing between two texts; None if the tokenizer has no tokens for it.
+
+        Order and tokens are those that the base was trained with (Bavarian et al. 2022, prefix first).
+        """
+        for names in _FILL_IN_TOKENS:
+            if self.tokenizer.get_vocab().keys() >= set(names):
+                first, middle, last = self.tokenizer.convert_tokens_to_ids(list(names))
+                return [*self._leading_ids, first, *self._ids(before), middle, *self._ids(after), last]
+        return None
+
+    @property
+    def file_end_ids(self) -> tuple[int, ...]:
+        """Tokens after which a filled-in text is over, because another text or file begins."""
+        found = self.tokenizer.get_vocab()
+        return tuple(found[name] for name in (*chain(*_FILL_IN_TOKENS), *_FILE_ENDS) if name in found)
 
     def extract_code(self, completion: str, language: str | None = None) -> str:
         """Returns the source in what a model wrote after the prompt; see :func:`moesaic.data.fences.extract_code`."""

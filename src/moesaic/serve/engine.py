@@ -14,6 +14,7 @@ Shapes: B slots, L layers, K top-k.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -368,7 +369,9 @@ class _Batch(SlotBatch):
             return
         rows = slice(0, len(tickets))
         self.temperature_B[rows] = torch.tensor([sampling.temperature for sampling in asked], device=self.device)
-        self.top_p_B[rows] = torch.tensor([sampling.top_p for sampling in asked], device=self.device)
+        # A row that keeps everything must not lose its last tokens to rounding because another row's are cut.
+        top_p = [sampling.top_p if sampling.top_p < 1 else math.inf for sampling in asked]
+        self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
         self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
 
     def _sample(self, hidden_BD: Tensor, rows: slice) -> None:

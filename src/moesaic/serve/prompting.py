@@ -1,0 +1,174 @@
+"""Requests become token ids: a conversation is asked as the model was trained to be asked, a raw prompt stays raw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.errors import DataError
+from moesaic.languages import LANGUAGES, Language, get_language
+from moesaic.serve.protocol import CompletionRequest, Message
+
+Origin = Literal["request", "fence", "words", "default"]
+
+_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]+)", re.MULTILINE)
+
+
+class UnfitError(Exception):
+    """A request that cannot be answered.
+
+    Args:
+        message: What is wrong, and what is allowed.
+        param: The field.
+    """
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the model is asked.
+
+    Attributes:
+        ids: The prompt.
+        language: Programming language of the answer; None if a raw prompt does not show one.
+        origin: Where the language was taken from.
+        opening: What the prompt has begun and the answer shows, as the code fence of a chat.
+        stop_ids: Tokens that end this answer besides those that end every one.
+    """
+
+    ids: list[int]
+    language: str | None
+    origin: Origin | None
+    opening: str = ""
+    stop_ids: frozenset[int] = frozenset()
+
+
+def ask_chat(
+    prompts: PromptFormat, messages: Sequence[Message], language: str | None, languages: Sequence[str]
+) -> Asked:
+    """Turns a conversation into the prompt that the model was trained on.
+
+    That is one task in one user turn. What was said before, system messages and earlier programs included, is told in
+    front of it, in order.
+
+    Args:
+        prompts: The prompts of the model.
+        messages: The conversation; the last message is the user's.
+        language: What the request says; None to take it from the messages.
+        languages: The model's languages; the first is taken where nothing names one.
+
+    Raises:
+        UnfitError: There is nothing to answer, or the language is not known.
+    """
+    if messages[-1].role != "user":
+        raise UnfitError("the last message has to be the user's", "messages")
+    if not messages[-1].text.strip():
+        raise UnfitError("the last message is empty: say in words what the program should do", "messages")
+    name, origin = _language([message.text for message in reversed(messages)], language)
+    if name is None:
+        name, origin = next((each for each in languages if each in LANGUAGES), next(iter(LANGUAGES))), "default"
+    task = "\n\n".join(message.text.strip() for message in messages if message.text.strip())
+    return Asked(prompts.prompt_ids(task, name), name, origin, f"```{LANGUAGES[name].fence}\n")
+
+
+def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary: int) -> list[Asked]:
+    """Turns the prompts of a request for completions into tokens, as they are.
+
+    Args:
+        prompts: The prompts of the model.
+        request: The request.
+        vocabulary: How many tokens the model knows.
+
+    Raises:
+        UnfitError: A token or the language is not known, or the model cannot fill in.
+    """
+    asked = []
+    for prompt in request.prompts:
+        stop_ids: frozenset[int] = frozenset()
+        text = prompt if isinstance(prompt, str) else ""
+        if request.suffix is not None:
+            if not isinstance(prompt, str):
+                raise UnfitError("suffix goes with a prompt of text, not with token ids", "suffix")
+            ids = prompts.fill_in_ids(prompt, request.suffix)
+            if ids is None:
+                raise UnfitError("this model's tokenizer has no tokens to fill in with: leave suffix out", "suffix")
+            stop_ids = frozenset(prompts.file_end_ids)
+        elif isinstance(prompt, str):
+            ids = prompts.raw_ids(prompt)
+        else:
+            ids = list(prompt)
+            if max(ids) >= vocabulary:
+                raise UnfitError(f"token {max(ids)} is not known: allowed: 0 to {vocabulary - 1}", "prompt")
+        if not ids:
+            raise UnfitError("the prompt is empty", "prompt")
+        name, origin = _language([text], request.language)
+        asked.append(Asked(ids, name, origin, stop_ids=stop_ids))
+    return asked
+
+
+def _language(texts: Sequence[str], wanted: str | None) -> tuple[str | None, Origin | None]:
+    """Takes the language from the request, else from the last fence, else from the words, text by text."""
+    if wanted is not None:
+        try:
+            return get_language(wanted).name, "request"
+        except DataError:
+            allowed = ", ".join(LANGUAGES)
+            raise UnfitError(f"the language is not known: allowed: {allowed}", "language") from None
+    for text in texts:
+        for info in reversed(_FENCE.findall(text)):
+            name = _known(info)
+            if name is not None:
+                return name, "fence"
+        name = named_language(_FENCE.sub("", text))
+        if name is not None:
+            return name, "words"
+    return None, None
+
+
+def _known(name: str) -> str | None:
+    try:
+        return get_language(name).name
+    except DataError:
+        return None
+
+
+def named_language(text: str) -> str | None:
+    """Returns the language that a task names; of several the first that the program is to be *in*, or *to* go into."""
+    patterns = [(name, _any_of(names)) for name, names in _NAMES.items()]
+    for lead in (r"\b(?:in|into|to|using)\s+(?:plain\s+|modern\s+)?", r"\b(?:an?|the)\s+", ""):
+        found = []
+        for name, names in patterns:
+            # A word of one or two letters is a language only where its place says so: "in C", "a C program".
+            certain = names if lead else _any_of([each for each in _NAMES[name] if not _is_vague(each)])
+            tail = r"(?=\s+(?:program|function|code|script|class|method|solution|one-liner))" if "an?" in lead else ""
+            match = re.search(f"{lead}{certain}{tail}", text) if certain else None
+            if match:
+                found.append((match.start(), name))
+        if found:
+            return min(found)[1]
+    return None
+
+
+def _names(row: Language) -> list[str]:
+    return list(dict.fromkeys([row.title, row.name, row.fence, *row.aliases]))
+
+
+def _any_of(names: Sequence[str]) -> str:
+    """A pattern for any of the names as a whole word; a single letter is a capital."""
+    if not names:
+        return ""
+    spelled = [re.escape(name) if len(name) == 1 else f"(?i:{re.escape(name)})" for name in names]
+    return rf"(?<![\w+#.]){'(?:' + '|'.join(sorted(spelled, key=len, reverse=True)) + ')'}(?![\w+#]|\.\w)"
+
+
+def _is_vague(name: str) -> bool:
+    return name == "node" or (len(name) < 3 and name.isalnum())
+
+
+_NAMES = {row.name: [name for name in _names(row) if name != "c"] for row in LANGUAGES.values()}

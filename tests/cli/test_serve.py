@@ -1,0 +1,100 @@
+"""``moesaic serve`` as a process: it answers, ends well when it is asked to, and says mistakes before it loads."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+from typer.testing import CliRunner
+
+from moesaic.cli import app
+from moesaic.errors import DataError, DependencyError, MoesaicError
+from pico import pico_base
+from test_api import make
+
+
+def start(*arguments):
+    """Starts a server; returns the process, its address, and the list that its further lines of stderr go to."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moesaic", "serve", *map(str, arguments), "--port", "0"],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "300", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"at (http://\S+),", line):
+            break
+    assert found, lines
+    lines.clear()
+    thread = threading.Thread(target=lambda: lines.extend(process.stderr))
+    thread.start()
+    return process, found[1], lines, thread
+
+
+def ask(address, path, body):
+    request = urllib.request.Request(address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return urllib.request.urlopen(request, timeout=60)
+
+
+def test_a_server_drains_and_ends_with_0(tmp_path):
+    folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=1024))
+    process, address, lines, thread = start(folder, "--slots", "1")
+    try:
+        with urllib.request.urlopen(f"{address}/v1/models", timeout=60) as answer:
+            (model,) = json.load(answer)["data"]
+        assert (model["id"], model["moesaic"]["context"]) == ("mine", 1024)
+        body = {"model": "mine", "prompt": "secret-prompt", "max_tokens": 400, "stream": True}
+        with ask(address, "/v1/completions", body) as stream:
+            assert stream.readline().startswith(b"data: ")
+            process.send_signal(signal.SIGTERM)
+            rest = stream.read().decode()
+        assert rest.rstrip().endswith("data: [DONE]")
+        assert rest.count('"finish_reason":"') == 1
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        thread.join(10)
+        process.stderr.close()
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [line["route"] for line in logged] == ["/v1/models", "/v1/completions"]
+    assert logged[1]["prompt_tokens"] == len("secret-prompt")
+    assert "secret-prompt" not in "".join(lines)
+    assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "203.0.113.9"], "cannot be bound"),
+        (["--host", "nowhere.invalid"], "cannot be bound"),
+        (["--api-key-file", "empty"], "has no key"),
+        (["--api-key-file", "missing"], "missing"),
+    ],
+)
+def test_mistakes_are_said_before_the_model_is_loaded(tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").write_text("\n")
+    result = CliRunner().invoke(app, ["serve", "no-such-model", "--port", "0", *options])
+    assert isinstance(result.exception, (MoesaicError, OSError))
+    assert said in str(result.exception)
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = CliRunner().invoke(app, ["serve", "no-such-model", "--port", str(taken.getsockname()[1])])
+    assert isinstance(result.exception, DataError)
+    assert "use another port" in str(result.exception)
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["serve", "no-such-model"])
+    assert isinstance(result.exception, DependencyError)
+    assert "moesaic[serve]" in str(result.exception)

@@ -1,0 +1,68 @@
+"""A real server on a pico model and a free port of 127.0.0.1, in a thread; for tests."""
+
+import contextlib
+import copy
+import threading
+import time
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.model.moe import compose
+from moesaic.serve.app import create_app
+from moesaic.serve.connections import bind, server_for
+from moesaic.serve.engine import Engine
+from moesaic.serve.guard import Policy
+from moesaic.serve.talk import Service
+from pico import pico_llama, pico_tokenizer, random_experts, random_gates
+
+EXPERTS = ("python", "java", "cpp")
+NAME = "pico"
+
+
+def pico_service(context=2048, slots=4, queue=64, tokenizer=None, **options):
+    """What is served: a composed pico model whose answers come byte by byte."""
+    model = pico_llama(max_position_embeddings=context)
+    compose(model, random_experts(model, EXPERTS), "top_k", 2)
+    random_gates(model)
+    own = copy.deepcopy(model)  # the engine changes its model while it has it
+    tokenizer = tokenizer or pico_tokenizer()
+    prompts = PromptFormat(tokenizer)
+    engine = Engine(model, prompts.stop_ids, slots, context, queue)
+    service = Service(NAME, engine, prompts, len(tokenizer), EXPERTS, EXPERTS, 2, **options)
+    return own, service
+
+
+class Running:
+    """A server that runs, and where."""
+
+    def __init__(self, model, service, server, port):
+        self.model, self.service, self.server, self.port = model, service, server, port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def until_idle(self, seconds=30):
+        """Waits until no request is in the engine."""
+        engine = self.service.engine
+        until(lambda: engine.num_active == 0 and engine.num_waiting == 0, seconds)
+
+
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running(policy=None, drain_seconds=5, connections=None, **options):
+    model, service = pico_service(**options)
+    socket = bind("127.0.0.1", 0)
+    app = create_app(service, policy or Policy(), drain_seconds)
+    server = server_for(app, drain_seconds=drain_seconds, **(connections or {}))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    try:
+        yield Running(model, service, server, socket.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        assert not thread.is_alive(), "the server did not end"
