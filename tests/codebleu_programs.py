@@ -91,6 +91,36 @@ function total($values, $start = 0) {
 }
 echo total([1, 2, 3]);
 """,
+    "ruby": """require "set"
+class Tally
+  def initialize(count = 0)
+    @count = count
+  end
+
+  # counts upwards
+  def run(values)
+    best, seen = 0, []
+    values.each_with_index do |value, index|
+      if value > best
+        best += value
+      elsif value.nil?
+        next
+      else
+        seen << index unless seen.include?(index)
+      end
+    end
+    best = best - 1 while best > 3
+    @count += best
+    case best
+    when 1 then best = 2
+    else best = @count
+    end
+    doubled = seen.map { |index| index * 2 }
+    [doubled, best, "#{best} of #{@count}"]
+  end
+end
+puts Tally.new(2).run([1, 2]).first
+""",
 }
 
 RENAMED = {
@@ -109,5 +139,6 @@ RENAMED = {
     "c": {"total": "amount", "values": "items", "n": "size", "i": "k", "a": "numbers"},
     "csharp": {"total": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "start": "first"},
     "php": {"sum": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "key": "place"},
+    "ruby": {"best": "top", "seen": "kept", "value": "entry", "index": "place", "values": "items", "count": "number"},
 }
 """Consistent renamings: every old name a word of the program, every new one not."""

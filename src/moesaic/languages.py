@@ -12,7 +12,8 @@ language that was added by half:
     guards           signs of the language in ``evaluate/guards.py``
     running          a row in ``execution/judges.py`` with its tools and how a test shows that it ran to its end
 
-The four of the reference study come first; C, C# and PHP are XLCoST's others.
+The four of the reference study come first; C, C# and PHP are XLCoST's others. ``docs/add-a-language.md`` shows how Ruby
+was added.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class Language:
         extension: File extension without the dot.
         aliases: Other spellings accepted from users and found in data sets.
         fence: Info string of a Markdown code fence.
-        xlcost_name: Folder and file prefix in the upstream XLCoST_data release.
-        hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``.
         grammar: Import name of the tree-sitter grammar package and the function that returns the language.
-        formatter: ``ruff``, ``clang-format``, or ``layout`` (built-in line breaker).
         source_file: File name a program is stored under to be compiled or run.
+        formatter: ``ruff``, ``clang-format``, ``layout`` (built-in line breaker), or None: programs keep their layout.
+        xlcost_name: Folder and file prefix in the upstream XLCoST_data release; None where it lacks the language.
+        hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``; None likewise.
     """
 
     name: str
@@ -46,11 +47,11 @@ class Language:
     extension: str
     aliases: tuple[str, ...]
     fence: str
-    xlcost_name: str
-    hub_config: str
     grammar: tuple[str, str]
-    formatter: str
     source_file: str
+    formatter: str | None = None
+    xlcost_name: str | None = None
+    hub_config: str | None = None
 
 
 _ROWS = (
@@ -89,6 +90,10 @@ _ROWS = (
         xlcost_name="PHP", hub_config="PHP-program-level", grammar=("tree_sitter_php", "language_php"),
         formatter="layout", source_file="main.php",
     ),
+    Language(
+        name="ruby", title="Ruby", extension="rb", aliases=("rb",), fence="ruby",
+        grammar=("tree_sitter_ruby", "language"), source_file="main.rb",
+    ),
 )  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}
@@ -98,7 +103,9 @@ STUDY_LANGUAGES: tuple[str, ...] = ("python", "java", "javascript", "cpp")
 """The languages of the reference study, in the order its tables use."""
 
 _BY_ALIAS = {
-    alias: row for row in _ROWS for alias in (row.name, row.title.lower(), row.xlcost_name.lower(), *row.aliases)
+    alias: row
+    for row in _ROWS
+    for alias in (row.name, row.title.lower(), *row.aliases, *([row.xlcost_name.lower()] if row.xlcost_name else []))
 }
 
 

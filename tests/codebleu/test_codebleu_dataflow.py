@@ -73,6 +73,14 @@ JAVA = "class A {{ int n; void f(int a, int b, int[] xs) {{ {} }} }}"
          "b<a x<b a<a a<x a<b"),
         ("php", "<?php $a = $b; foreach ($a as $k => $v) { $c .= $v; } [$a, $b] = [$b, $a]; $c[$a] = 1;",
          "$a<$b $k<$a $v<$a $c<$c $c<$v $b<$a $c<$a"),
+        ("ruby", "def f(a, b = a)\n  c = a\n  c += b\n  a, b = b, a\n  g(c).h\nend", "b<a c<a c<c c<b a<b"),
+        ("ruby", "def f(xs)\n  t = 0\n  xs.each { |x| t += x }\n  y = xs.map do |x, (p, q)| p + t end\nend",
+         "x<xs t<t t<x p<xs q<xs y<xs y<p y<t"),
+        ("ruby", "class A\n  def f(n) = @n = n\n  def g\n    m = @n\n    self.k = m\n  end\nend", "@n<n m<@n k<m"),
+        ("ruby", "def f(a, i)\n  a[i] = a\n  a.b = i\n  d = other(a)\n  first, *rest = a\nend",
+         "a<a a<i d<a first<a rest<a"),
+        ("ruby", "for i, j in xs do a = j end", "a<j"),
+        ("ruby", "def f(x)\n  case x\n  in [a, *b] then c = a\n  in {k: v} then c = v\n  end\nend", "c<a c<v"),
     ],
 )  # fmt: skip
 def test_definitions(language, source, expected):
@@ -97,6 +105,14 @@ def test_definitions(language, source, expected):
         ("java", JAVA.format("while (g()) { if (h()) continue; a = 1; } g(a);"), 2),
         ("javascript", "let a = 1; { let a = 2; f(a); } f(a);", 2),
         ("cpp", "void f() { int a; cin >> a; g(a); }", 1),
+        ("ruby", "a = 1\nif f then a = 2 elsif g then a = 3 else a = 4 end\nh(a)", 3),
+        ("ruby", "a = 1\na = 2 unless f\nh(a)", 2),
+        ("ruby", "a = 1\na = 2 while f\nh(a)", 2),
+        ("ruby", "a = 1\nf.each { a = 2 }\nh(a)", 2),
+        ("ruby", "a = 1\nf.each do\n  next if g\n  a = 2\n  break\nend\nh(a)", 2),
+        ("ruby", "a = 1\ncase f\nwhen 1 then a = 2\nwhen 2 then a = 3\nend\nh(a)", 3),
+        ("ruby", "begin\n  a = 1\nrescue E => e\n  a = 2\nensure\n  g\nend\nh(a)", 2),
+        ("ruby", "def f\n  a = 1\n  return a\n  a = 2\nend", 1),
     ],
 )
 def test_reads_see_every_definition_that_may_reach_them(language, source, expected):

@@ -91,8 +91,10 @@ def test_missing_toolchain_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     finally:
         judges.find_toolchain.cache_clear()
     assert not found
-    assert missing["java"] == "java: javac is not on PATH; install it to run Java programs"
-    assert missing["cpp"] == "cpp: g++ is not on PATH; install it to run C++ programs"
+    assert missing["java"] == (
+        "java: javac is not on PATH; install it to run Java programs (Debian: apt-get install default-jdk-headless)"
+    )
+    assert missing["cpp"] == "cpp: g++ is not on PATH; install it to run C++ programs (Debian: apt-get install g++)"
 
 
 def test_a_tool_linked_into_a_shared_folder_does_not_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

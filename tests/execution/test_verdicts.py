@@ -21,7 +21,15 @@ from moesaic.languages import LANGUAGES
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools")
 
-TOOLS = {"python": "python3", "javascript": "node", "java": "javac", "cpp": "g++", "c": "gcc", "php": "php"}
+TOOLS = {
+    "python": "python3",
+    "javascript": "node",
+    "java": "javac",
+    "cpp": "g++",
+    "c": "gcc",
+    "php": "php",
+    "ruby": "ruby",
+}
 TESTS = {
     "python": "assert twice(2) == 4\nassert twice(5) == 10",
     "javascript": "console.assert(twice(2) === 4);\nconsole.assert(twice(5) === 10);",
@@ -30,6 +38,7 @@ TESTS = {
     "cpp": "#include <cassert>\nint main() { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "c": "#include <assert.h>\nint main(void) { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "php": "assert(twice(2) === 4);\nassert(twice(5) === 10);",
+    "ruby": "raise 'no' unless twice(2) == 4\nraise StandardError, 'no' if twice(5) != 10",
 }
 RIGHT = {
     "python": "def twice(x):\n    return 2 * x\n",
@@ -38,6 +47,7 @@ RIGHT = {
     "cpp": "int twice(int x) { return 2 * x; }",
     "c": "int twice(int x) { return 2 * x; }",
     "php": "<?php\nfunction twice($x) { return 2 * $x; }",
+    "ruby": "def twice(x)\n  2 * x\nend",
 }
 
 
@@ -337,6 +347,12 @@ PHP_LIARS = {
     "swallows": "<?php\nfunction twice($x) { return $x; }\nif (false) {",
     "comment": "<?php\nfunction twice($x) { return $x; }\n/*",
     "turns assertions off": "<?php\nini_set('assert.exception', '0');\nfunction twice($x) { return $x; }",
+    "looks inside": "<?php\nfunction look() { print_r(get_class_vars('MoesaicLauncher')); MoesaicLauncher::step(); return "
+    "MoesaicLauncher::step(); }\nforeach ([0, 1] as $i) print_r(Closure::bind('look', null, 'MoesaicLauncher')());\nexit(0);",
+    "reflects": "<?php\nprint_r((new ReflectionMethod('MoesaicLauncher', 'step'))->getStaticVariables());\nexit(0);",
+    "reflects on the class": "<?php\nforeach ((new ReflectionClass('MoesaicLauncher'))->getMethods() as $m) "
+    "print_r($m->getStaticVariables());\nexit(0);",
+    "reflects on a closure": "<?php\nprint_r((new ReflectionFunction(MoesaicLauncher::step(...)))->getStaticVariables());\nexit(0);",
 }
 
 
@@ -344,6 +360,69 @@ PHP_LIARS = {
 @pytest.mark.parametrize("case", PHP_LIARS)
 def test_php_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
     assert judge(box, "php", PHP_LIARS[case]) is not Status.PASSED
+
+
+RUBY_LIARS = {
+    "exits": "exit 0",
+    "exits hard": "def twice(x) = exit!(0)",
+    "exits at the end": "at_exit { exit!(0) }\ndef twice(x) = x",
+    "swallows": "def twice(x) = x\nif false",
+    "comment": "def twice(x) = x\n=begin",
+    "equals everything": "class E\n  def ==(o) = true\n  def !=(o) = false\nend\ndef twice(x) = E.new",
+    "equals every int": "class E\n  def ==(o) = Integer === o\n  def !=(o) = false\nend\ndef twice(x) = E.new",
+    "has no class": "class E < BasicObject\n  def ==(o) = true\n  def !=(o) = false\n  def ! = true\nend\ndef twice(x) = E.new",
+    "Integer": "class Integer\n  def ==(o) = true\n  def !=(o) = false\nend\ndef twice(x) = x",
+    "prepends": "class Integer\n  prepend(Module.new { def ==(o) = true })\nend\ndef twice(x) = x",
+    "nil": "class NilClass\n  def ==(o) = true\nend\ndef twice(x) = nil",
+    "Object": "class Object\n  def ==(o) = true\n  def !=(o) = false\nend\ndef twice(x) = nil",
+    "Module": "class Module\n  def ===(o) = true\nend\ndef twice(x) = x",
+    "raise": "def raise(*) = nil\ndef twice(x) = x",
+    "Kernel.raise": "module Kernel\n  def raise(*) = nil\nend\ndef twice(x) = x",
+    "the checker": "MoesaicLauncher::Checker.class_eval { def equal(a, b) = true }\ndef twice(x) = x",
+    "the launcher": "def MoesaicLauncher.run(*) = nil\nUnboundMethod.define_method(:bind_call) { |*a| true }\ndef twice(x) = x",
+    "all objects": "ObjectSpace.each_object(String) { |text| puts text }\nexit",
+    "dumps": "require 'objspace'\nputs ObjectSpace.dump_all(output: :string)\nexit",
+    "traces": "TracePoint.new(:line, :c_call) { |t| p t.binding.local_variables.map { |n| t.binding.local_variable_get(n) } }"
+    ".enable\ndef twice(x) = exit!(0)",
+    "reads everything": "p ENV.to_h, ARGV, local_variables, $stdin.read\nDir['/box/*'].each { |f| puts File.read(f) }\nexit",
+}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("case", RUBY_LIARS)
+def test_ruby_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
+    assert judge(box, "ruby", RUBY_LIARS[case]) is not Status.PASSED
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("require 'prime'\ndef f(n) = Prime.first(n)", "raise 'no' if f(3) != [2, 3, 5]"),
+        ("P = Struct.new(:x)\ndef f = [P.new(1), { a: [P.new(2)] }, Set[1]]", "raise unless f == [P.new(1), { a: [P.new(2)] }, Set[1]]"),
+        ("def f(x) = raise(ArgumentError)", "begin\n  f(1)\n  raise 'no'\nrescue ArgumentError\nend"),
+        ("total = 1\n$stdout = STDERR\nSTDOUT.close\ndef f = 1.0", "raise 'no' if total != f || 'ä' != 'ä'"),
+        ("class Array\n  def sum = 0\nend\ndef sum(x) = x\nThread.new { sleep }\ndef f = 'ü'", "raise 'no' unless f == 'ü' and [1, 2].sum == 3"),
+        ("def method_missing(*) = nil\ndef f = 1", "fail 'no' unless f == 1"),
+        ("def raise(x) = x", "Kernel.raise 'no' unless raise(3) == 3"),
+    ],
+)  # fmt: skip
+def test_right_ruby_programs_pass(box: Sandbox, program: str, test: str) -> None:
+    defined = ("raise",) if "def raise" in program else ()
+    assert judge(box, "ruby", program, test, defined) is Status.PASSED
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("def twice(x)", Status.COMPILE_ERROR),
+        ("def twice(x) = undefined(x)", Status.CRASHED),
+        ("held = []\nloop { held << 'x' * (1 << 22) }", Status.MEMORY),
+    ],
+)
+def test_status_in_ruby(box: Sandbox, program: str, status: Status) -> None:
+    assert judge(box, "ruby", program) is status
 
 
 def test_a_test_that_goes_on_where_the_program_stops_is_not_swallowed(box: Sandbox) -> None:

@@ -94,7 +94,7 @@ def codebleu(
 
     Raises:
         DataError: No pairs, lengths that differ, a pair without references or with something else than texts, an
-            unknown language or protocol.
+            unknown language or protocol, a language that the ``reference`` protocol lacks.
 
     Example:
         >>> codebleu(["x = 1"], ["x = 1"], "python").codebleu
@@ -103,6 +103,11 @@ def codebleu(
     name = get_language(language).name
     if protocol not in PROTOCOLS:
         raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
+    if protocol == "reference" and name not in reference.KEYWORDS:
+        raise DataError(
+            f"the reference protocol has no {get_language(name).title}: it scores {', '.join(reference.KEYWORDS)}; "
+            "use the strict one (--protocol strict)"
+        )
     groups = _check_pairs(predictions, references)
     if not groups:
         raise DataError("no pairs to score: predictions and references are empty")

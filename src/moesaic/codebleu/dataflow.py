@@ -165,6 +165,10 @@ class Events:
         sources.extend(self._pending[start:])
         del self._pending[start:]
 
+    def keep(self, sources: list[int]) -> None:
+        """As :meth:`take`, but what was found flows into the surrounding expression, too."""
+        sources.extend(self._pending[self._marks.pop() :])
+
     def read(
         self, name: str, position: int, scope: int | None = None, *, is_value: bool = True, free: bool = False
     ) -> int:

@@ -43,7 +43,11 @@ class Rules:
     identifiers: frozenset[str] = words("identifier")
     skipped: frozenset[str] = frozenset()  # "kind" or "kind.field": never visited
     selves: frozenset[str] = words("this")
-    assignment_binds: bool = False  # Python, PHP: assigning declares
+    assignment_binds: bool = False  # Python, PHP, Ruby: assigning declares
+    own_fields: frozenset[str] = frozenset()  # variables of the class, wherever they are assigned
+    block_calls: frozenset[str] = frozenset()  # calls with a field block: a loop over what is called upon
+    captures: frozenset[str] = frozenset()  # patterns whose names are bound to what they match
+    unbound_is_call: bool = False  # Ruby: a name that nothing binds calls a method
 
 
 _JAVA = Rules(
@@ -177,5 +181,38 @@ RULES: dict[str, Rules] = {
         identifiers=words("variable_name"),
         selves=words("$this"),
         assignment_binds=True,
+    ),
+    "ruby": Rules(
+        functions=words("method singleton_method lambda"),
+        parameters=words(
+            "optional_parameter keyword_parameter splat_parameter hash_splat_parameter block_parameter "
+            "exception_variable"
+        ),
+        assignments=words("assignment operator_assignment"),
+        patterns=words(
+            "left_assignment_list right_assignment_list destructured_left_assignment rest_assignment "
+            "destructured_parameter splat_parameter"
+        ),
+        members=words("call"),
+        elements=words("element_reference"),
+        loops=words("while until while_modifier until_modifier"),
+        counted=frozenset(),
+        each=words("for"),
+        branches=words("if elsif unless if_modifier unless_modifier"),
+        switches=words("case case_match"),
+        cases=words("when in_clause else"),
+        falls_through=False,
+        tries=words("begin body_statement"),
+        handlers=words("rescue"),
+        exits=words("return"),
+        classes=words("class module singleton_class"),
+        identifiers=words("identifier constant"),
+        skipped=words("call.method class.name class.superclass module.name scope_resolution.name"),
+        selves=words("self"),
+        assignment_binds=True,
+        own_fields=words("instance_variable class_variable global_variable"),
+        block_calls=words("call"),
+        captures=words("array_pattern find_pattern hash_pattern"),
+        unbound_is_call=True,
     ),
 }

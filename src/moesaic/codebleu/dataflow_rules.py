@@ -29,7 +29,9 @@ class _Visitor(Values):
             (rules.declarators, self._declarator),
             (rules.assignments, self._assignment),
             (rules.updates, self._update),
-            (rules.members, self._member),
+            (rules.members | rules.own_fields, self._member),
+            (rules.block_calls, self._block_call),
+            (rules.captures, self._captures),
             (rules.branches, self._branch),
             (rules.loops, self._loop),
             (rules.counted, self._counted_loop),
@@ -42,8 +44,8 @@ class _Visitor(Values):
             (rules.exits, self._exit),
             (_COMPREHENSIONS, self._comprehension),
             (_OUTER_NAMES, self._outer_names),
-            (("break_statement",), lambda _: [partial(self.events.jump, out=True)]),
-            (("continue_statement",), lambda _: [partial(self.events.jump, out=False)]),
+            (("break_statement", "break"), lambda _: [partial(self.events.jump, out=True)]),
+            (("continue_statement", "next"), lambda _: [partial(self.events.jump, out=False)]),
             (("as_pattern",), self._as_pattern),
             (("case_pattern",), self._case_pattern),
             (("binary_expression",) if language == "cpp" else (), self._stream),
@@ -125,7 +127,7 @@ class _Visitor(Values):
         body = self._fields(node, "body")
         parts = [child for child in self._parts(node) if child not in body and tree.field[child] != "alternative"]
         values = [child for child in parts if tree.field[child] in ("right", "value")]
-        targets = [child for child in parts if tree.field[child] in ("left", "name", "declarator")]
+        targets = [child for child in parts if tree.field[child] in ("left", "name", "declarator", "pattern")]
         if not values and len(parts) == 2:  # PHP names neither
             values, targets = parts[:1], parts[1:]
         sources: list[int] = []
@@ -163,16 +165,16 @@ class _Visitor(Values):
         body = self._first(node, "body")
         end = events.new_block()
         head: list[int] = []
-        tasks: list[Task] = [child for child in self._parts(node) if child != body]
+        tasks: list[Task] = [c for c in self._parts(node) if c != body and tree.kind[c] not in rules.cases]
         tasks += [lambda: head.append(events.block), partial(events.open_exits, end)]
         has_default = False
-        for child in tree.children(body) if body is not None else ():
+        for child in tree.children(node if body is None else body):
             if tree.kind[child] not in rules.cases:
                 continue
             case = events.new_block()
             arrow = tree.kind[child] == "switch_rule"
             label = tree.source[tree.start[child] : tree.start[child] + 16]
-            has_default = has_default or label.startswith((b"default", b"case _:", b"case _ :"))
+            has_default = has_default or label.startswith((b"default", b"case _:", b"case _ :", b"else"))
             tasks += [partial(self._open_case, head, case), *self._parts(child)]
             if arrow or not rules.falls_through:
                 tasks.append(partial(events.leave, end))
@@ -191,7 +193,7 @@ class _Visitor(Values):
         """A handler starts with what held before the guarded part or after it."""
         tree, events = self.tree, self.events
         handlers = [child for child in tree.children(node) if tree.kind[child] in self.rules.handlers]
-        last = [child for child in tree.children(node) if tree.kind[child] == "finally_clause"]
+        last = [child for child in tree.children(node) if tree.kind[child] in ("finally_clause", "ensure")]
         guarded = [child for child in self._parts(node) if child not in (*handlers, *last)]
         start, end = events.new_block(), events.new_block()
         blocks = [events.new_block() for _ in handlers]
@@ -213,6 +215,39 @@ class _Visitor(Values):
 
     def _exit(self, node: int) -> list[Task]:
         return [*self._parts(node), self.events.leave]
+
+    def _block_call(self, node: int) -> list[Task]:
+        """A call whose block runs any number of times, with parts of what it is called upon."""
+        block = self._first(node, "block")
+        if block is None:
+            return self._member(node)
+        sources: list[int] = []
+        parameters = self._first(block, "parameters")
+        bound: list[Task] = [
+            partial(self._parameter_from, child, sources)
+            for child in (() if parameters is None else self._parts(parameters))
+        ]
+        called: list[Task] = [self.events.mark, *self._parts(node, block), partial(self.events.keep, sources)]
+        return [*called, *self._repeat(condition=[], body=self._scoped([*bound, *self._fields(block, "body")]))]
+
+    def _parameter_from(self, node: int, sources: list[int]) -> list[Task]:
+        return self._parameter(node) if self.tree.kind[node] in self.rules.parameters else self._bind(node, sources)
+
+    def _captures(self, node: int) -> list[Task]:
+        """A pattern of names."""
+        tasks: list[Task] = []
+        for child in self._parts(node):
+            parts = self._parts(child)
+            kind = self.tree.kind[child]
+            if kind in self.rules.identifiers:
+                tasks.append(partial(self._store, child, [], False))
+            elif kind in ("splat_parameter", "hash_splat_parameter", "keyword_pattern") and parts:
+                target = parts[-1]
+                is_name = self.tree.kind[target] in self.rules.identifiers
+                tasks.append(partial(self._store, target, [], False) if is_name else target)
+            else:
+                tasks.append(child)
+        return tasks
 
     # Functions, classes, scopes
 

@@ -14,6 +14,7 @@ __all__ = ["Values"]
 _NO_VALUES = words("function object type returns constructor scope name superclasses")
 """Fields in which an unbound name is a function, a module or a type rather than a variable."""
 
+_STARS = ("splat", "splat_pattern", "rest_pattern", "element", "rest_assignment", "splat_argument")
 _STREAMS = frozenset({"cin", "std::cin"})
 
 
@@ -61,13 +62,15 @@ class Values:
     # Reads and writes
 
     def _identifier(self, node: int, free: bool = True) -> list[Task]:
-        free = free and self.tree.field[node] not in _NO_VALUES
+        free = free and not self.rules.unbound_is_call and self.tree.field[node] not in _NO_VALUES
         self.events.read(self.tree.text(node), self.tree.start[node], free=free)
         return []
 
     def _own_field(self, node: int) -> str | None:
-        """Name of the field for ``this.name`` and ``self.name``, which belong to the class."""
+        """Name of the field for ``this.name``, ``self.name`` and ``@name``, which belong to the class."""
         tree = self.tree
+        if tree.kind[node] in self.rules.own_fields:
+            return tree.text(node)
         if tree.kind[node] not in self.rules.members:
             return None
         children = list(tree.children(node))
@@ -216,7 +219,7 @@ class Values:
         if tree.kind[node] not in self.rules.patterns and tree.kind[node] != "array":
             return None
         parts = self._parts(node)
-        starred = any(tree.kind[part].endswith(("splat", "splat_pattern", "rest_pattern", "element")) for part in parts)
+        starred = any(tree.kind[part].endswith(_STARS) for part in parts)
         return None if starred or tree.kind[node].startswith("parenthesized") else parts
 
     def _update(self, node: int) -> list[Task]:

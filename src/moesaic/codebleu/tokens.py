@@ -16,11 +16,12 @@ __all__ = ["Token", "lex"]
 
 _STRINGS = words(
     """string string_literal raw_string_literal char_literal character_literal template_string encapsed_string heredoc
-    nowdoc regex verbatim_string_literal interpolated_string_expression system_lib_string"""
+    nowdoc heredoc_body regex verbatim_string_literal interpolated_string_expression system_lib_string
+    string_array symbol_array"""
 )
 _KEYWORD_KINDS = words(
-    """true false none null null_literal boolean_literal boolean undefined this super self auto void_type boolean_type
-    primitive_type predefined_type implicit_type"""
+    """true false none nil null null_literal boolean_literal boolean undefined this super self auto void_type
+    boolean_type primitive_type predefined_type implicit_type"""
 )
 _WORD = re.compile(r"[A-Za-z]\w*|_[A-Za-z]\w*")
 _NOT_KEYWORDS = frozenset({"NULL", "offsetof", "defined"})

@@ -85,7 +85,7 @@ def detokenize_many(
 
 def restore(code: str, language: str) -> str:
     """Returns the source of a token stream in plain layout, before any formatter; other text as it is."""
-    if not is_token_stream(code):
+    if get_language(language).xlcost_name is None or not is_token_stream(code):
         return code.strip("\n") + "\n"
     parts = [token for token in _split(code, language) if token != SPACE_MARK]
     if language == "python":
@@ -117,7 +117,7 @@ def is_certain_stream(code: str, language: str) -> bool:
     It has the form of one, and a literal with one of the data set's marks between spaces, or it is no program as it
     stands: its line breaks were lost, or became words.
     """
-    if not is_token_stream(code):
+    if get_language(language).xlcost_name is None or not is_token_stream(code):
         return False
     if any(_MARKED.fullmatch(literal) for literal in _LITERAL.findall(code)):
         return True

@@ -141,7 +141,7 @@ def _command(row: Language) -> list[str]:
     Raises:
         ToolchainError: The formatter is not installed.
     """
-    if row.formatter == "layout":
+    if row.formatter in (None, "layout"):
         return []
     try:
         if row.formatter == "ruff":

@@ -75,7 +75,7 @@ def read_hub(name: str, row: Language, commit: str) -> Records:
 
 def _files_of(listed: list[str], row: Language, suffixes: tuple[str, ...]) -> dict[str, list[str]]:
     """The files of each split, all splits or none: those whose folders name a configuration of the language."""
-    for configuration in dict.fromkeys((row.hub_config, row.name, *row.aliases)):
+    for configuration in dict.fromkeys(filter(None, (row.hub_config, row.name, *row.aliases))):
         found: dict[str, list[str]] = {split: [] for split in _SPLIT_NAMES}
         for file in sorted(listed):
             path = PurePosixPath(file)
@@ -144,12 +144,13 @@ def _through_datasets(name: str, row: Language, commit: str) -> Records:
         import datasets
     except ImportError as error:
         raise DependencyError("datasets", "hub", f"the data set {name!r}") from error
+    configuration = row.hub_config or row.name
     try:
-        loaded = datasets.load_dataset(name, row.hub_config, revision=commit)
+        loaded = datasets.load_dataset(name, configuration, revision=commit)
     except Exception as error:  # the library raises dozens of kinds: network, disk, unknown name, unknown configuration
-        _unreachable(name, error, f" ({row.hub_config})")
+        _unreachable(name, error, f" ({configuration})")
     if missing := [split for split in _SPLIT_NAMES if split not in loaded]:
-        raise DataError(f"the hub data set {name!r} ({row.hub_config}) has no split {', '.join(missing)}")
+        raise DataError(f"the hub data set {name!r} ({configuration}) has no split {', '.join(missing)}")
     return {split: list(loaded[split]) for split in _SPLIT_NAMES}
 
 

@@ -220,7 +220,7 @@ def _read_corpus(row: Language) -> dict[str, list[Example]]:
 def _read_hub(name: str, row: Language, commit: str, fields: Mapping[Any, str] | None) -> dict[str, list[Example]]:
     return {
         split: [
-            read_pair(record, f"{name}/{row.hub_config}/{split}:{number}", row, fields)
+            read_pair(record, f"{name}/{row.hub_config or row.name}/{split}:{number}", row, fields)
             for number, record in enumerate(records, start=1)
         ]
         for split, records in read_hub(name, row, commit).items()
@@ -239,6 +239,8 @@ def _xlcost_folder(folder: Path) -> Path | None:
 
 def _xlcost_files(folder: Path, row: Language) -> list[Path]:
     name = row.xlcost_name
+    if name is None:
+        raise DataError(f"XLCoST has no {row.title}: leave it out of data.languages, or give a source that has it")
     files = []
     for prefix in _XLCOST_SPLITS.values():
         stem = folder / f"{name}-desc" / f"{prefix}-{name}-desc-tok"

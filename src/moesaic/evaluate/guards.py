@@ -61,6 +61,13 @@ _SIGNS: dict[str, tuple[str, ...]] = {
         r"\bforeach\s*\(|\bstring\b|\bnamespace \w+|\bpublic (static )?[\w<>\[\]]+ [A-Z]\w*\s*[({]",
         r"\bvar \w+ =|\bbool\b|\.Length\b",
     ),
+    "ruby": (
+        r"^[ \t]*def (self\.)?\w+[?!=]?(\s*\(.*\)|[ \t]+[\w, *&=:]+)?[ \t]*$",
+        r"^[ \t]*end\b",
+        r"\bdo[ \t]*\|[^|\n]+\||\{[ \t]*\|[^|\n]+\|",
+        r"^[ \t]*(puts|require|attr_\w+)\b|\belsif\b|\bunless\b|\bnil\b",
+        r"\.(each|map|select|inject|times|length|nil\?|empty\?|to_[is])\b",
+    ),
     "php": (r"<\?php", r"\$\w+", r"\becho\b", r"\bfunction \w+\s*\((\s*\$|\s*\))"),
 }
 _PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}
@@ -82,6 +89,8 @@ _CODE_LINE = re.compile(  # on lines whose white space is single spaces, so no t
       | ^(def|class|if|elif|else|for|while|try|except|with|async)\b.*:\ ?(\#.*)?$
       | ^(return|raise|print|pass|break|continue)\b\ ?([\w(\[{'"-].*)?$
       | ^(let|const|var|function|public|private|static|int|void|double|float|bool|char|string|auto|long)\b.*[=({;]
+      | ^(end|begin|ensure)$|^def\ [\w.]+[?!]?(\(.*\))?$|\bdo\ \|[^|]+\|$     # Ruby
+      | ^(class|module)\ [A-Z]\w*(\ <\ [\w:]+)?$
       | ^[\w.$\[\]'",\ ()]+(=|\+=|-=|\*=|/=|%=|:=)\ ?\S                        # assignment
       | ^[\w.$]+\ ?\(.*\)$                                                   # call
       | [=!<>]=|&&|\|\||<<|->|=>|::
@@ -102,7 +111,7 @@ def echoes_label(text: str) -> bool:
     """Says whether a text is nothing but the name of a language, in any quotes, brackets or fences."""
     bare = text.strip().strip("`'\"[](){}<>/:;.,!*# \n\t").lower()
     return any(
-        bare in (row.name, row.title.lower(), row.fence, row.xlcost_name.lower(), *row.aliases)
+        bare in (row.name, row.title.lower(), row.fence, (row.xlcost_name or row.name).lower(), *row.aliases)
         for row in LANGUAGES.values()
     )
 

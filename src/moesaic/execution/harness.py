@@ -35,6 +35,7 @@ __all__ = [
     "lay_out_javascript",
     "lay_out_php",
     "lay_out_python",
+    "lay_out_ruby",
     "lay_out_source",
     "separated",
 ]
@@ -132,6 +133,15 @@ def lay_out_javascript(program: Program, token: str) -> Layout:
 def lay_out_php(program: Program, token: str) -> Layout:
     """Lays out a PHP program; the test is given to ``launch.php``."""
     return Layout({"main.php": program.source}, program.test)
+
+
+def lay_out_ruby(program: Program, token: str) -> Layout:
+    """Lays out a Ruby program; the test is given to ``launch.rb``."""
+    from moesaic.execution import ruby_tests
+
+    checker = f"M{token[1:]}"  # a constant, which methods of the test see, too
+    test = ruby_tests.prepare(program.test, program.defined, checker)
+    return Layout({"main.rb": program.source}, f"{checker}\n{test}")
 
 
 def lay_out_java(program: Program, token: str) -> Layout:

@@ -23,6 +23,7 @@ from moesaic.execution.harness import (
     lay_out_javascript,
     lay_out_php,
     lay_out_python,
+    lay_out_ruby,
     lay_out_source,
 )
 from moesaic.execution.toolchains import Toolchain
@@ -74,6 +75,12 @@ JUDGES: Mapping[str, Judge] = {
         lay_out_php,
         {"launch.php": HARNESSES / "php" / "launch.php"},
         syntax_error=re.compile(r"^(PHP )?Parse error: ", re.MULTILINE),
+    ),
+    "ruby": Judge(
+        toolchains.ruby,
+        lay_out_ruby,
+        {"launch.rb": HARNESSES / "ruby" / "launch.rb"},
+        syntax_error=re.compile(r"\(SyntaxError\)$", re.MULTILINE),
     ),
 }
 """Language -> how it is judged."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from moesaic.errors import ToolchainError
 from moesaic.languages import Language
 
-__all__ = ["Toolchain", "csharp", "java", "javascript", "native", "php", "python"]
+__all__ = ["Toolchain", "csharp", "java", "javascript", "native", "php", "python", "ruby"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,30 @@ def native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = (
 def php(row: Language) -> Toolchain:
     """Finds PHP."""
     program = _find("php", row)
+    # Without the machine's settings; reflection would show a program the launcher's variables.
+    command = (str(program), "-n", "-ddisplay_errors=stderr", "-dmemory_limit={heap_mb}M")
+    hidden = "-ddisable_classes=ReflectionMethod,ReflectionFunction"
     return Toolchain(
         language="php",
         versions={"php": _version(str(program), "--version")},
         folders=_folders(program),
-        run=(str(program), "{folder}/main.php"),
-        run_test=(str(program), "-dzend.assertions=1", "-ddisplay_errors=stderr", "{folder}/launch.php"),
+        run=(*command, "{folder}/main.php"),
+        run_test=(*command, "-dzend.assertions=1", hidden, "{folder}/launch.php"),
+    )
+
+
+def ruby(row: Language) -> Toolchain:
+    """Finds Ruby; programs see the gems that come with it, not the machine's, and Set as from Ruby 3.2 on."""
+    program = _find("ruby", row)
+    command = (str(program), "-EUTF-8", "-rset", "--disable=did_you_mean,error_highlight,rubyopt")
+    gems = Path("/usr/share/rubygems-integration")  # Debian's packages
+    return Toolchain(
+        language="ruby",
+        versions={"ruby": _version(str(program), "--version")},
+        folders=_folders(program),
+        run=(*command, "{folder}/main.rb"),
+        run_test=(*command, "{folder}/launch.rb"),
+        hidden=tuple(sorted(path for path in gems.glob("*/gems") if path.is_dir())),
     )
 
 
@@ -152,10 +170,24 @@ def csharp(row: Language) -> Toolchain:
     )
 
 
+_PACKAGES = {
+    "javac": "default-jdk-headless",
+    "node": "nodejs",
+    "mcs": "mono-mcs",
+    "mono": "mono-runtime",
+    "php": "php-cli",
+}
+"""Debian's packages that have another name than the tool."""
+
+
 def _find(tool: str, row: Language) -> Path:
     path = shutil.which(tool)
     if path is None:
-        raise ToolchainError(f"{row.name}: {tool} is not on PATH; install it to run {row.title} programs")
+        package = _PACKAGES.get(tool, tool)
+        raise ToolchainError(
+            f"{row.name}: {tool} is not on PATH; install it to run {row.title} programs "
+            f"(Debian: apt-get install {package})"
+        )
     program = Path(path)
     return program.resolve() if program.parent.parent in _shared_prefixes() else program
 

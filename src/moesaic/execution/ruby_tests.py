@@ -1,0 +1,54 @@
+"""Prepares a Ruby test so that the program under test cannot change what it means.
+
+The launcher's Checker (``harnesses/ruby/launch.rb``) stands in for what a program can redefine at its top level:
+``a == b`` becomes ``NAME.equal(a, b)``, which does not take an object of the program's own class at its word, and
+``raise`` becomes ``NAME.fail``, so that a failed assertion is told from any other exception.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tree_sitter import Node
+
+from moesaic.parsing import encode, parse, walk
+
+__all__ = ["prepare"]
+
+_RAISES = ("raise", "fail")
+
+
+def prepare(test: str, defined: frozenset[str], name: str) -> str:
+    """Returns a test whose comparisons and exceptions are the launcher's.
+
+    Args:
+        test: The test's source text.
+        defined: Names that the problem asks the program to define: they are the program's.
+        name: By which the test knows the Checker.
+    """
+    data, checker = encode(test), name.encode()
+    variables = defined | {name for name in _RAISES if re.search(rf"\b{name}\s*=[^=~]", test)}
+    raises = frozenset(name.encode() for name in _RAISES if name not in variables)
+    edits: list[tuple[int, int, bytes]] = []
+    for node in walk(parse(test, "ruby")):
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if node.type == "binary" and left is not None and right is not None:
+            operator = data[left.end_byte : right.start_byte].strip()
+            if operator in (b"==", b"!="):
+                negated = b"!" if operator == b"!=" else b""
+                edits.append((left.start_byte, left.start_byte, b"(" + negated + checker + b".equal(("))
+                edits.append((left.end_byte, right.start_byte, b"), ("))
+                edits.append((right.end_byte, right.end_byte, b")))"))
+        elif node.text in raises and node.type == "identifier" and not _has_owner(node):
+            edits.append((node.start_byte, node.end_byte, checker + b".fail"))
+    for start, end, text in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        data = data[:start] + text + data[end:]
+    return data.decode("utf-8", "replace")
+
+
+def _has_owner(node: Node) -> bool:
+    """True for the method of another object, and for the name in a definition."""
+    parent = node.parent
+    if parent is None:
+        return False
+    return parent.type in ("method", "singleton_method") or parent.child_by_field_name("receiver") is not None
