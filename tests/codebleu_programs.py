@@ -91,6 +91,25 @@ function total($values, $start = 0) {
 }
 echo total([1, 2, 3]);
 """,
+    "typescript": """enum Side { Left = 1, Right }
+interface Row { value: number; side?: Side }
+function scan(rows: Row[], limit: number = 3): number {
+  let best: number = 0, last: number | undefined;
+  for (const row of rows as Array<Row>) {
+    last = row.value;
+    best = best > last ? best : last!;
+  }
+  for (let i = 0; i < limit; i++) { best += i; }
+  const twice = (x: number): number => x * 2;
+  /* a comment */
+  return twice(best);
+}
+class Box<T> {
+  private held: T[] = [];
+  add(item: T): void { this.held.push(item); }
+}
+console.log(scan([{ value: 1 }]), `sum`);
+""",
     "ruby": """require "set"
 class Tally
   def initialize(count = 0)
@@ -139,6 +158,7 @@ RENAMED = {
     "c": {"total": "amount", "values": "items", "n": "size", "i": "k", "a": "numbers"},
     "csharp": {"total": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "start": "first"},
     "php": {"sum": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "key": "place"},
+    "typescript": {"rows": "lines", "best": "top", "last": "recent", "row": "line", "i": "k", "x": "y", "held": "kept"},
     "ruby": {"best": "top", "seen": "kept", "value": "entry", "index": "place", "values": "items", "count": "number"},
 }
 """Consistent renamings: every old name a word of the program, every new one not."""

@@ -16,6 +16,7 @@ GOOD = {
     "c": "#include <stdio.h>\nint main(void) { return 0; }",
     "csharp": "class A { int F() => 1; }",
     "php": "<?php function f($x) { return $x; }",
+    "typescript": "const f = (x: number): number => x;",
     "ruby": "def f(x)\n  x\nend",
 }
 

@@ -94,6 +94,10 @@ _ROWS = (
         name="ruby", title="Ruby", extension="rb", aliases=("rb",), fence="ruby",
         grammar=("tree_sitter_ruby", "language"), source_file="main.rb",
     ),
+    Language(
+        name="typescript", title="TypeScript", extension="ts", aliases=("ts",), fence="typescript",
+        grammar=("tree_sitter_typescript", "language_typescript"), source_file="main.ts", formatter="clang-format",
+    ),
 )  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}

@@ -18,7 +18,7 @@ CLEARLY_DIFFERENT = [
     (own, other)
     for own in LANGUAGES
     for other in LANGUAGES
-    if own != other and {own, other} not in ({"c", "cpp"}, {"java", "csharp"})
+    if own != other and {own, other} not in ({"c", "cpp"}, {"java", "csharp"}, {"javascript", "typescript"})
 ]
 C_THAT_IS_CPP = [
     "int max(int a, int b) { if (a > b) return a; return b; }",
@@ -53,7 +53,13 @@ def test_what_is_both_java_and_csharp_is_wrong_in_neither(source, language):
     assert not in_wrong_language(source, language)
 
 
-@pytest.mark.parametrize(("own", "other"), [("java", "csharp"), ("csharp", "java"), ("cpp", "c")])
+def test_javascript_is_not_wrong_where_typescript_was_asked_for():
+    assert not in_wrong_language(PROGRAMS["javascript"], "typescript")
+
+
+@pytest.mark.parametrize(
+    ("own", "other"), [("java", "csharp"), ("csharp", "java"), ("cpp", "c"), ("typescript", "javascript")]
+)
 def test_a_near_relative_is_wrong_when_it_shows(own, other):
     assert in_wrong_language(PROGRAMS[own], other)
 

@@ -230,7 +230,11 @@ def test_gold_solutions_pass_and_mutants_fail(box: Sandbox, language: str) -> No
 @pytest.mark.toolchain
 @pytest.mark.parametrize(
     ("tool", "language", "file"),
-    [("php", "php", "mbphp_release_v1.2.jsonl"), ("ruby", "ruby", "mbrbp_release_v1.2.jsonl")],
+    [
+        ("php", "php", "mbphp_release_v1.2.jsonl"),
+        ("ruby", "ruby", "mbrbp_release_v1.2.jsonl"),
+        ("esbuild", "typescript", "mbtsp_release_v1.2.jsonl"),
+    ],
 )
 def test_gold_solutions_of_further_languages(box: Sandbox, tool: str, language: str, file: str) -> None:
     """Judged right, but for those that are known to fail: ``docs/execution.md`` lists them."""

@@ -29,6 +29,7 @@ TOOLS = {
     "c": "gcc",
     "php": "php",
     "ruby": "ruby",
+    "typescript": "esbuild",
 }
 TESTS = {
     "python": "assert twice(2) == 4\nassert twice(5) == 10",
@@ -38,6 +39,8 @@ TESTS = {
     "cpp": "#include <cassert>\nint main() { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "c": "#include <assert.h>\nint main(void) { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "php": "assert(twice(2) === 4);\nassert(twice(5) === 10);",
+    "typescript": "import * as assert from 'assert'\nlet x: number = twice(2);\nassert.deepEqual(x, 4);\n"
+    "assert.strictEqual(twice(5), 10);",
     "ruby": "raise 'no' unless twice(2) == 4\nraise StandardError, 'no' if twice(5) != 10",
 }
 RIGHT = {
@@ -47,6 +50,7 @@ RIGHT = {
     "cpp": "int twice(int x) { return 2 * x; }",
     "c": "int twice(int x) { return 2 * x; }",
     "php": "<?php\nfunction twice($x) { return 2 * $x; }",
+    "typescript": "const twice = function (x: number): number {\n  return 2 * x;\n}",
     "ruby": "def twice(x)\n  2 * x\nend",
 }
 
@@ -360,6 +364,51 @@ PHP_LIARS = {
 @pytest.mark.parametrize("case", PHP_LIARS)
 def test_php_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
     assert judge(box, "php", PHP_LIARS[case]) is not Status.PASSED
+
+
+TYPESCRIPT_LIARS = {
+    "exits": "const twice = (x: number): number => process.exit(0);",
+    "swallows": "const twice = (x: number): number => x;\nif (false) {",
+    "comment": "const twice = (x: number): number => x;\n/*",
+    "const assert": "const assert = { deepEqual() {}, strictEqual() {} };\nconst twice = (x: number): number => x;",
+    "replaces assert": "import * as a from 'assert';\nObject.assign(require('assert'), { deepEqual() {}, strictEqual() {} });\n"
+    "const twice = (x: number): number => x;",
+    "Object": "Object.create = () => ({ deepEqual() {}, strictEqual() {} });\nconst twice = (x: number): number => x;",
+    "the translator's helpers": "var __toESM = () => ({ deepEqual() {}, strictEqual() {} });\nconst twice = (x: number): number => x;",
+    "changes its test": "import * as fs from 'fs';\nfs.writeFileSync('/box/test.js', '');\nconst twice = (x: number): number => x;",
+    "waits": "process.on('exit', () => process.reallyExit(0));\nconst twice = (x: number): number => x;",
+}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("case", TYPESCRIPT_LIARS)
+def test_typescript_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
+    assert judge(box, "typescript", TYPESCRIPT_LIARS[case]) is not Status.PASSED
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("enum Side { Left = 2 }\nnamespace N { export const one = 1; }\nclass A { constructor(public x: number) {} }",
+         "import * as assert from 'assert'\nassert.deepEqual([Side.Left, N.one, new A(3).x], [2, 1, 3]);"),
+        ("export function f(x: unknown): x is string { return typeof x === 'string'; }",
+         "import assert from 'assert';\nassert(f('a')); assert.ok(!f(1));"),
+        ("const f = (x: number): string => x;  // a wrong type", "console.assert((f(1) as any) === 1);"),
+        ("const f = async (x: number): Promise<number> => x;", "(async () => { console.assert(await f(1) === 1); })();"),
+    ],
+)  # fmt: skip
+def test_right_typescript_programs_pass(box: Sandbox, program: str, test: str) -> None:
+    assert judge(box, "typescript", program, test) is Status.PASSED
+
+
+@pytest.mark.toolchain
+def test_typescript_that_does_not_parse_says_so(box: Sandbox) -> None:
+    if shutil.which("esbuild") is None:
+        pytest.skip("not on PATH: esbuild")
+    result = box.run(Program("typescript", "const twice = (x: number", TESTS["typescript"]))
+    assert (result.status, result.stage) == (Status.COMPILE_ERROR, "compile")
+    assert "[ERROR] Expected" in result.detail
 
 
 RUBY_LIARS = {

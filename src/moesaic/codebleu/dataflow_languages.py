@@ -5,7 +5,7 @@ To add a language, add a row; ``dataflow_values`` and ``dataflow_rules`` say wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["RULES", "Rules", "words"]
 
@@ -90,6 +90,30 @@ _C = Rules(
     skipped=words("field_expression.field preproc_include lambda_capture_specifier function_declarator"),
 )
 
+_JAVASCRIPT = Rules(
+    functions=words(
+        "function_declaration function_expression arrow_function method_definition generator_function "
+        "generator_function_declaration"
+    ),
+    declarators=words("variable_declarator field_definition"),
+    parameters=words("assignment_pattern"),
+    assignments=words("assignment_expression augmented_assignment_expression"),
+    updates=words("update_expression"),
+    patterns=words("array_pattern object_pattern rest_pattern pair_pattern parenthesized_expression"),
+    members=words("member_expression"),
+    elements=words("subscript_expression"),
+    each=words("for_in_statement"),
+    blocks=words("statement_block switch_body catch_clause"),
+    classes=words("class_body"),
+    identifiers=words(
+        "identifier shorthand_property_identifier shorthand_property_identifier_pattern property_identifier"
+    ),
+    skipped=words(
+        "member_expression.property pair.key pair_pattern.key method_definition.name import_statement "
+        "class_declaration.name"
+    ),
+)
+
 RULES: dict[str, Rules] = {
     "python": Rules(
         functions=words("function_definition lambda"),
@@ -118,27 +142,18 @@ RULES: dict[str, Rules] = {
         assignment_binds=True,
     ),
     "java": _JAVA,
-    "javascript": Rules(
-        functions=words(
-            "function_declaration function_expression arrow_function method_definition generator_function "
-            "generator_function_declaration"
-        ),
-        declarators=words("variable_declarator field_definition"),
-        parameters=words("assignment_pattern"),
-        assignments=words("assignment_expression augmented_assignment_expression"),
-        updates=words("update_expression"),
-        patterns=words("array_pattern object_pattern rest_pattern pair_pattern parenthesized_expression"),
-        members=words("member_expression"),
-        elements=words("subscript_expression"),
-        each=words("for_in_statement"),
-        blocks=words("statement_block switch_body catch_clause"),
-        classes=words("class_body"),
-        identifiers=words(
-            "identifier shorthand_property_identifier shorthand_property_identifier_pattern property_identifier"
-        ),
-        skipped=words(
-            "member_expression.property pair.key pair_pattern.key method_definition.name import_statement "
-            "class_declaration.name"
+    "javascript": _JAVASCRIPT,
+    "typescript": replace(
+        _JAVASCRIPT,
+        declarators=words("variable_declarator public_field_definition"),
+        parameters=words("assignment_pattern required_parameter optional_parameter"),
+        patterns=_JAVASCRIPT.patterns | words("non_null_expression"),
+        skipped=_JAVASCRIPT.skipped
+        | words(
+            "type_annotation type_predicate_annotation type_arguments type_parameters generic_type "
+            "nested_type_identifier interface_declaration type_alias_declaration enum_declaration ambient_declaration "
+            "implements_clause function_signature method_signature abstract_method_signature "
+            "abstract_class_declaration.name"
         ),
     ),
     "cpp": _C,

@@ -272,7 +272,7 @@ class _Visitor(Values):
             return [partial(self._parameter, child) for child in self._parts(node)]
         if self.tree.kind[node] not in self.rules.parameters:
             return self._bind(node, [])
-        target = self._first(node, "name", "declarator", "left")
+        target = self._first(node, "name", "declarator", "left", "pattern")
         value = self._first(node, "value", "default_value", "right")
         if target is None:  # Python's typed parameter; Java's variable arity
             parts = [child for child in self._parts(node) if self.tree.field[child] != "type"]

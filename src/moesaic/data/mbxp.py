@@ -38,6 +38,11 @@ _FAILING = {
         | {941, 965}
     ),
     "ruby": frozenset({453, 546}),
+    "typescript": frozenset(
+        {96, 258, 870, 167, 555, 300, 109, 664, 655, 23, 62, 666, 126}
+        | {229, 71, 953, 650, 333, 815, 54, 505, 507}
+        | {499, 595}
+    ),
 }
 """Numbers of the tasks whose gold solution was run and failed, without those that ``_misnames_parameter`` finds."""
 

@@ -68,6 +68,13 @@ _SIGNS: dict[str, tuple[str, ...]] = {
         r"^[ \t]*(puts|require|attr_\w+)\b|\belsif\b|\bunless\b|\bnil\b",
         r"\.(each|map|select|inject|times|length|nil\?|empty\?|to_[is])\b",
     ),
+    "typescript": (
+        r"\b(let|const|var)\s+\w+\s*:\s*\w",
+        r"\(\s*\w+\s*\??:\s*[\w\[{(]",
+        r"\)\s*:\s*[\w<>\[\], |]+\s*(\{|=>)",
+        r"\b(interface|enum|type|namespace)\s+\w+[^\n]*[{=]",
+        r"\b(number|string|boolean|unknown|any)\b\s*(\[\])*\s*[,;)=|>]",
+    ),
     "php": (r"<\?php", r"\$\w+", r"\becho\b", r"\bfunction \w+\s*\((\s*\$|\s*\))"),
 }
 _PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}
@@ -80,6 +87,14 @@ _TELLING = {  # asked for -> its near relative, and forms that only the relative
         re.compile(r"\b(cout|cin)\s*(<<|>>)|\bstd\s*::|\busing namespace\b|\btemplate\s*<|\b(vector|map|set|pair)\s*<"),
     ),
     "java": ("csharp", re.compile(r"\busing System\b|\bConsole\s*\.|\bstatic (void|int) Main\b|\bforeach\s*\(")),
+    "javascript": (
+        "typescript",
+        re.compile(
+            r"\b(let|const|var)\s+\w+\s*:\s*\w|\(\s*\w+\s*\??:\s*\w|\)\s*:\s*[\w<>\[\], |]+\s*(\{|=>)"
+            r"|^\s*interface\s+\w+[^\n(=]*\{"
+        ),
+    ),
+    "typescript": ("javascript", re.compile(r"(?!)")),  # every program in JavaScript is one in TypeScript
     "csharp": ("java", re.compile(r"\bSystem\s*\.\s*out\b|\bimport java\b|\bstatic void main\b|\bString\s*\[")),
 }
 

@@ -37,6 +37,7 @@ __all__ = [
     "lay_out_python",
     "lay_out_ruby",
     "lay_out_source",
+    "lay_out_typescript",
     "separated",
 ]
 
@@ -128,6 +129,12 @@ def lay_out_python(program: Program, token: str) -> Layout:
 def lay_out_javascript(program: Program, token: str) -> Layout:
     """Lays out a JavaScript program; the test is given to ``launch.js``."""
     return Layout({"main.js": program.source}, f"{' '.join(sorted(program.defined))}\n{program.test}")
+
+
+def lay_out_typescript(program: Program, token: str) -> Layout:
+    """Lays out a TypeScript program and its test, which is compiled, too: ``launch.js`` reads it before the program."""
+    files = {"main.ts": program.source, "test.ts": program.test}
+    return Layout(files, f"{' '.join(sorted(program.defined))}\n")
 
 
 def lay_out_php(program: Program, token: str) -> Layout:

@@ -25,6 +25,7 @@ from moesaic.execution.harness import (
     lay_out_python,
     lay_out_ruby,
     lay_out_source,
+    lay_out_typescript,
 )
 from moesaic.execution.toolchains import Toolchain
 from moesaic.languages import Language, get_language
@@ -64,6 +65,12 @@ JUDGES: Mapping[str, Judge] = {
     "javascript": Judge(
         toolchains.javascript,
         lay_out_javascript,
+        {name: _JAVASCRIPT / name for name in ("launch.js", "preamble.js", "node_modules")},
+        syntax_error=re.compile(r"^SyntaxError: ", re.MULTILINE),
+    ),
+    "typescript": Judge(
+        toolchains.typescript,
+        lay_out_typescript,
         {name: _JAVASCRIPT / name for name in ("launch.js", "preamble.js", "node_modules")},
         syntax_error=re.compile(r"^SyntaxError: ", re.MULTILINE),
     ),

@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from moesaic.errors import ToolchainError
 from moesaic.languages import Language
 
-__all__ = ["Toolchain", "csharp", "java", "javascript", "native", "php", "python", "ruby"]
+__all__ = ["Toolchain", "csharp", "java", "javascript", "native", "php", "python", "ruby", "typescript"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,24 @@ def javascript(row: Language) -> Toolchain:
         run=(*command, "--require", "{folder}/preamble.js", "{folder}/main.js"),
         run_test=(*command, "{folder}/launch.js"),
         limit_address_space=False,
+    )
+
+
+def typescript(row: Language) -> Toolchain:
+    """Finds esbuild, which makes JavaScript of TypeScript, and Node.js.
+
+    What a program does is judged, not its types: esbuild takes types away and translates what is more than a type
+    (enums, namespaces, parameter properties). Node.js itself, from version 22.6 on, takes types away and refuses the
+    rest; TypeScript's own compiler would check types, which changes nothing that a program does.
+    """
+    esbuild, node = _find("esbuild", row), javascript(row)
+    options = ("--format=cjs", "--target=node18", "--log-level=error", "--log-limit=5")
+    return replace(
+        node,
+        language="typescript",
+        versions={"esbuild": _version(str(esbuild), "--version"), **node.versions},
+        folders=tuple(dict.fromkeys([*_folders(esbuild), *node.folders])),
+        compile=(str(esbuild), "{folder}/main.ts", "{folder}/test.ts", "--outdir={folder}", *options),
     )
 
 

@@ -18,7 +18,7 @@ __all__ = ["ExecutionResult", "Status", "judge_compilation", "judge_run", "reaso
 _ASSERTION = re.compile(
     r"^AssertionError|Uncaught AssertionError|^Exception in thread .*AssertionError"
     r"|Assertion .*failed|AssertionError \[ERR_ASSERTION\]"
-    r"|Exception -- test case \d+ did not pass|Error at \d+th assert statement",
+    r"|Exception --+ test case \d+ (did not pass|failed to pass)|Error at \d+th assert statement",
     re.MULTILINE,
 )
 _MEMORY = re.compile(
@@ -29,7 +29,7 @@ _MEMORY = re.compile(
 )
 _TELLING = re.compile(
     r"\berror: |^(\w+\.)*\w*(Error|Exception)\b|^Exception in thread|what\(\):|: Assertion |Error at "
-    r"|\(\S*(Error|Exception)\)$"
+    r"|\(\S*(Error|Exception)\)$|\[ERROR\] "
 )
 _TAIL_BYTES = 8192
 _SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9

@@ -1,9 +1,9 @@
-// Runs main.js, then the test that comes over standard input, and writes a secret to standard output when both are over.
+// Runs main.js, then the test, and writes a secret to standard output when both are over.
 //
 // The first line of standard input is the secret, the second the names that the problem asks the program to define; the
-// rest is the test. All of it is read before the program is loaded. Both are scripts of one realm, parsed apart: they
-// share declarations and neither can take up the other. The test sees the built-in objects as they were before the
-// program. A test without asynchronous parts is over when its last statement is, whatever timers the program left.
+// rest is the test; where that is empty, test.js is it, which was compiled. All of it is read before the program is
+// loaded. Both are scripts of one realm, parsed apart: they share declarations and neither can take up the other. The
+// test sees the built-in objects as they were before the program. A test without asynchronous parts is over when its last statement is, whatever timers the program left.
 "use strict";
 {
   const assert = require("node:assert");
@@ -25,7 +25,8 @@
   // Opened anew, because the program may close or redirect the usual ones.
   const output = fs.openSync("/proc/self/fd/1", "w");
   const errors = fs.openSync("/proc/self/fd/2", "w");
-  const [, secret, names, test] = /^(.*)\n(.*)\n([^]*)$/.exec(fs.readFileSync(0, "utf8"));
+  const [, secret, names, given] = /^(.*)\n(.*)\n([^]*)$/.exec(fs.readFileSync(0, "utf8"));
+  const test = given || fs.readFileSync(path.join(__dirname, "test.js"), "utf8"); // TypeScript's is compiled
 
   let failed = false;
   const fail = (error) => {
