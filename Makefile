@@ -28,7 +28,8 @@ quickstart: $(STAMP) tools  ## Train, compose, gate and judge four experts on th
 # COVERAGE=1 measures the coverage, subprocesses included, and fails below the floor of pyproject.toml.
 COVERAGE ?=
 
-test: $(STAMP) tools  ## Run the test suite (all that needs no network)
+test: $(STAMP)  ## Run the test suite (all that needs no network)
+	@scripts/install-tools browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not network" $(if $(COVERAGE),--cov)
 
 unit: $(STAMP)  ## Run the fast tests only

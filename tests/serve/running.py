@@ -18,16 +18,16 @@ EXPERTS = ("python", "java", "cpp")
 NAME = "pico"
 
 
-def pico_service(context=2048, slots=4, queue=64, tokenizer=None, **options):
+def pico_service(context=2048, slots=4, queue=64, tokenizer=None, layers=2, **options):
     """What is served: a composed pico model whose answers come byte by byte."""
-    model = pico_llama(max_position_embeddings=context)
+    model = pico_llama(max_position_embeddings=context, num_hidden_layers=layers)
     compose(model, random_experts(model, EXPERTS), "top_k", 2)
     random_gates(model)
     own = copy.deepcopy(model)  # the engine changes its model while it has it
     tokenizer = tokenizer or pico_tokenizer()
     prompts = PromptFormat(tokenizer)
     engine = Engine(model, prompts.stop_ids, slots, context, queue)
-    service = Service(NAME, engine, prompts, len(tokenizer), EXPERTS, EXPERTS, 2, **options)
+    service = Service(NAME, engine, prompts, len(tokenizer), EXPERTS, EXPERTS, layers, **options)
     return own, service
 
 

@@ -24,7 +24,9 @@ _PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 
 def register(app: typer.Typer) -> None:
     """Adds the command to the app."""
-    app.command("serve", help="Serve a model over HTTP as OpenAI's clients expect it.")(_serve)
+    app.command("serve", help="Serve a model over HTTP as OpenAI's clients expect it, with a page to try it at /.")(
+        _serve
+    )
 
 
 def _serve(

@@ -7,12 +7,16 @@ for a long text, happens on a thread.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
 from functools import partial
+from importlib import resources
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -23,6 +27,7 @@ from starlette.types import ASGIApp
 
 from moesaic import __version__
 from moesaic.errors import ModelError
+from moesaic.languages import LANGUAGES
 from moesaic.serve.answers import EngineLostError
 from moesaic.serve.engine import EngineFullError, Sampling
 from moesaic.serve.guard import Guard, Policy, error_answer
@@ -61,6 +66,11 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
     metrics = Metrics(service.engine, service.experts)
     running: dict[int, int] = {}
     created = int(time.time())
+    page, page_policy = _page()
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return Response(page, headers={"Content-Security-Policy": page_policy}, media_type="text/html")
 
     @app.get("/healthz")
     async def health() -> Response:
@@ -222,6 +232,7 @@ def _model(service: Service, created: int) -> dict[str, Any]:
     about = {
         "experts": list(service.experts),
         "languages": list(service.languages),
+        "titles": {name: row.title for name, row in LANGUAGES.items() if name in service.languages},
         "layers": service.num_layers,
         "context": service.engine.capacity,
     }
@@ -230,3 +241,17 @@ def _model(service: Service, created: int) -> dict[str, Any]:
 
 def _status(good: bool) -> Response:
     return JSONResponse({"status": "ok" if good else "unavailable"}, 200 if good else 503)
+
+
+def _page() -> tuple[bytes, str]:
+    """The page, and the policy that lets its own script and style run and nothing else."""
+    page = (resources.files("moesaic.serve") / "page.html").read_bytes()
+    allowed = {}
+    for tag in ("script", "style"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), page, re.DOTALL)
+        allowed[tag] = base64.b64encode(hashlib.sha256(text).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{allowed['script']}'; style-src 'sha256-{allowed['style']}'; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return page, policy
