@@ -27,3 +27,15 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     Run(load_recipe(write_recipe(folder)))()
     return folder
+
+
+@pytest.fixture
+def own_output(monkeypatch):
+    """Where messages go, of the test's own; its log file is closed afterwards."""
+    from moesaic import progress
+
+    output = progress._Output()
+    monkeypatch.setattr(progress, "_output", output)
+    yield output
+    if output.log is not None:
+        output.log.close()

@@ -137,9 +137,9 @@ def test_a_slow_rate_is_said_in_seconds_and_none_is_left_out(screen, monkeypatch
     assert len(lines) == 3, "the last line comes once"
 
 
-def test_quiet_leaves_the_console_and_fills_the_log(screen, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("own_output")
+def test_quiet_leaves_the_console_and_fills_the_log(screen, tmp_path):
     stream = screen(False)
-    monkeypatch.setattr(progress, "_output", progress._Output())
     progress.log_to(tmp_path / "run.log")
     say("data: done")
     progress.be_quiet()
@@ -152,9 +152,9 @@ def test_quiet_leaves_the_console_and_fills_the_log(screen, monkeypatch, tmp_pat
     assert all(line.startswith("20") for line in lines)
 
 
-def test_on_a_terminal_the_log_gets_lines(screen, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("own_output")
+def test_on_a_terminal_the_log_gets_lines(screen, tmp_path):
     screen(True)
-    monkeypatch.setattr(progress, "_output", progress._Output())
     progress.log_to(tmp_path / "run.log")
     with Bar("gates", 1, "steps") as bar:
         bar.advance(1, loss=0.5)

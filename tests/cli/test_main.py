@@ -164,8 +164,8 @@ _WORKING = """
 import sys, time
 from moesaic import cli
 def app():
-    print("working", flush=True)
     try:
+        print("working", flush=True)
         time.sleep(30)
     finally:
         print("tidied", flush=True)
@@ -192,13 +192,10 @@ def test_a_signal_ends_with_how_to_go_on(name, code):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_quiet_and_log_file_may_stand_before_and_behind_a_command(run, monkeypatch, tmp_path, before):
-    from moesaic import progress
-
-    monkeypatch.setattr(progress, "_output", progress._Output())
+def test_quiet_and_log_file_may_stand_before_and_behind_a_command(run, own_output, tmp_path, before):
     options = ["--quiet", "--log-file", str(tmp_path / "run.log")]
     code, _, err = run(*(options if before else []), "run", "none.yaml", *([] if before else options))
     assert code == 2
     assert "no such file" in err  # errors are shown all the same
-    assert progress._output.quiet
+    assert own_output.quiet
     assert "no such file" in (tmp_path / "run.log").read_text()

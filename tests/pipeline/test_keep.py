@@ -210,7 +210,7 @@ def test_answers_of_a_machine_without_permission_are_judged_on_another(tmp_path,
     assert (report["verified"], report["kept"]) == (True, 18)
     assert calls == [20]
     # Back where there is nothing to run them with, they are what they were.
-    monkeypatch.setattr("moesaic.execution.toolchains.find_toolchains", lambda names: ({}, dict.fromkeys(names, "no")))
+    monkeypatch.setattr("moesaic.execution.judges.find_toolchains", lambda names: ({}, dict.fromkeys(names, "no")))
     monkeypatch.setattr("moesaic.execution.isolation.Bubblewrap", no_sandbox)
     before = read_json(folder / "manifest.json")
     prepared(tmp_path, source)(("keep",))

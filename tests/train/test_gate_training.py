@@ -292,7 +292,7 @@ def test_a_shared_delta_is_taken_out_when_training_fails(tmp_path, monkeypatch):
     losses = iter([1.0, 0.9, 0.8, float("nan")])
     monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: next(losses))
     with pytest.raises(
-        MoesaicError, match=r"joint: validation_loss is nan at step \d; lower gate\.joint_learning_rate"
+        MoesaicError, match=r"joint: validation_loss is nan at step \d .*; lower gate\.joint_learning_rate"
     ):
         train_toy(model, tmp_path / "a", shared_rank=4, gate_steps=2)
     after = base_weights(model)

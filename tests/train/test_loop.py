@@ -161,6 +161,7 @@ def test_a_training_that_cannot_go_on_names_the_batch_and_keeps_its_best_state(t
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("compile", [False, True])
 def test_on_a_gpu_the_speed_is_of_the_gpus_time(tmp_path, compile):
     started = time.monotonic()
@@ -338,7 +339,7 @@ def test_two_processes_take_the_same_steps_as_one_with_twice_the_accumulation(tm
         ranks = range(2) if name == "two" else range(1)
         environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
         if name == "two":
-            environment["WORLD_SIZE"] = "2"
+            environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
         processes = [
             subprocess.Popen(
                 [sys.executable, "-c", script],

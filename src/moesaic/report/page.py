@@ -27,6 +27,7 @@ from moesaic.report.kept import answers_grid, kept_grid, kept_line
 from moesaic.report.samples import choose_samples
 from moesaic.report.summary import (
     Summary,
+    as_list,
     as_mapping,
     as_number,
     language_title,
@@ -226,14 +227,14 @@ def _series(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, fl
 
 def _heat_maps(routing: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Markup]]]]:
     """Returns (what is shown, [(language, chart), ...]) for mean weights and first choices."""
-    experts = [str(name) for name in routing.get("experts") or []]
+    experts = [str(name) for name in as_list(routing.get("experts"))]
     titles = [language_title(name) for name in experts]
-    languages = [str(name) for name in routing.get("languages") or []]
+    languages = [str(name) for name in as_list(routing.get("languages"))]
     sections = []
     for key, title in (("weight_GLE", "Mean gate weight"), ("top1_GLE", "First choice")):
         values_GLE = [
-            [[as_number(share) or 0.0 for share in values_E] for values_E in values_LE]
-            for values_LE in routing.get(key) or []
+            [[as_number(share) or 0.0 for share in as_list(values_E)] for values_E in as_list(values_LE)]
+            for values_LE in as_list(routing.get(key))
         ]
         charts = []
         for language, values_LE in zip(languages, values_GLE, strict=False):
