@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -44,6 +44,40 @@ class Answer:
     stopped: bool
     num_tokens: int
     trace: Sequence[TokenTrace] | None
+
+
+class Stream:
+    """A program on its way, an iterator of its pieces; made by :meth:`Model.stream`.
+
+    Attributes:
+        num_tokens: Tokens so far.
+        stopped: Whether the program ended by itself, not at ``max_new_tokens``; None while it has not ended.
+    """
+
+    def __init__(self, tokens: Generator[int, None, None], limit: int) -> None:
+        self.num_tokens = 0
+        self.stopped: bool | None = None
+        self._tokens, self._limit = tokens, limit
+        self._pieces: Generator[str, None, None]
+
+    def __iter__(self) -> Stream:
+        """Returns itself."""
+        return self
+
+    def __next__(self) -> str:
+        """Returns the next piece."""
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Ends it early, so that the model may be used for something else."""
+        self._pieces.close()
+        self._tokens.close()
+
+    def _counted(self) -> Generator[int, None, None]:
+        for token in self._tokens:
+            self.num_tokens += 1
+            yield token
+        self.stopped = self.num_tokens < self._limit
 
 
 class Model:
@@ -193,7 +227,7 @@ class Model:
             raise DataError(f"there are {len(texts)} tasks, but {len(languages)} languages: give one, or one for each")
         prompts = [self._prompt_ids(task, name) for task, name in zip(texts, languages, strict=True)]
         self._warn_without_expert(languages)
-        _check_sampling(max_new_tokens, temperature, top_p)
+        check_sampling(max_new_tokens, temperature, top_p)
         if batch_size < 1:
             raise ModelError(f"batch_size is {batch_size}: allowed: 1 or more")
         generations = generate(
@@ -221,7 +255,7 @@ class Model:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int = 0,
-    ) -> Iterator[str]:
+    ) -> Stream:
         """Writes one program and yields it piece by piece.
 
         The pieces are the same program that :meth:`generate` writes, as the model wrote it: a formatter needs the
@@ -234,13 +268,16 @@ class Model:
             DataError: Unknown language, or an empty task.
             ModelError: The prompt does not fit the context, or a setting of sampling is out of range.
         """
+        from moesaic.model.backbone import context_length
         from moesaic.model.decode.streaming import stream_ids
 
         ids = self._prompt_ids(text, language)
         self._warn_without_expert([language])
-        _check_sampling(max_new_tokens, temperature, top_p)
+        check_sampling(max_new_tokens, temperature, top_p)
         tokens = stream_ids(self.model, ids, max_new_tokens, self._prompt.stop_ids, temperature, top_p, seed)
-        return self._pieces(tokens, language)
+        stream = Stream(tokens, min(max_new_tokens, context_length(self.model) - len(ids)))
+        stream._pieces = self._pieces(stream._counted(), language)
+        return stream
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes the model as it is in memory to a model folder, which appears whole or not at all.
@@ -312,7 +349,7 @@ class Model:
         code = format_source(self._prompt.extract_code(completion, language), get_language(language).name)
         return Answer(code, completion, generation.stopped, len(generation.ids), generation.trace)
 
-    def _pieces(self, tokens: Iterator[int], language: str) -> Iterator[str]:
+    def _pieces(self, tokens: Iterator[int], language: str) -> Generator[str, None, None]:
         """The program in growing completions, as far as what follows cannot change it."""
         ids: list[int] = []
         given = completion = ""
@@ -363,7 +400,12 @@ def _device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def _check_sampling(max_new_tokens: int, temperature: float, top_p: float) -> None:
+def check_sampling(max_new_tokens: int, temperature: float, top_p: float) -> None:
+    """Checks settings of sampling.
+
+    Raises:
+        ModelError: One is out of range.
+    """
     if max_new_tokens < 1:
         raise ModelError(f"max_new_tokens is {max_new_tokens}: allowed: 1 or more")
     if not 0 <= temperature < float("inf"):

@@ -156,9 +156,11 @@ def test_keys(tmp_path, caplog):
     assert "Sort a list" not in caplog.text
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "a key\n", "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "a key\n", "key\x7f\n", "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel\n"]
+)
 def test_files_without_usable_keys(tmp_path, text):
-    (tmp_path / "keys").write_text(text, encoding="utf-8")
+    (tmp_path / "keys").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match="key"):
         Keys.read(tmp_path / "keys")
 

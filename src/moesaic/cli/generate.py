@@ -1,83 +1,208 @@
-"""The command ``generate``: a task in, formatted source out."""
+"""The command ``generate``: a task in, source out as it is written; or many tasks from a file."""
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moesaic.cli.colours import coloured, legend_of
 from moesaic.errors import DataError
 from moesaic.languages import get_language
 from moesaic.progress import Bar, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from moesaic.api import Answer, Model
 
-    from moesaic.model.decode.generate import TokenTrace
-
-_COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "bright_cyan", "bright_yellow")
+CUT = 3
+"""Exit code when a program was cut by the limit of its tokens."""
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command to the app."""
-    app.command("generate", help="Write a program with a model: formatted source on stdout.")(_generate)
+    app.command("generate", help="Write a program with a model, shown as it is written.")(_generate)
 
 
 def _generate(
     model: Annotated[
         Path, typer.Argument(help="A model folder, a run's folder, or owner/name on the hub.", metavar="MODEL")
     ],
-    text: Annotated[str, typer.Argument(help="The task, in words.")],
+    text: Annotated[str | None, typer.Argument(help="The task, in words; - reads it from stdin.")] = None,
     language: Annotated[str, typer.Option(help="Programming language to write in.")] = "python",
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the task from this file instead.")] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON Lines with a task a line, `text` and perhaps `language`; each comes back with `prediction`, "
+            "`stopped` and `num_tokens`."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the formatted source, or the rows, to this file.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option(help="Show the program as it is written; --no-stream shows it formatted, at the end.")
+    ] = True,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest program, in tokens.")] = 512,
     temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy.")] = 0.0,
+    top_p: Annotated[float, typer.Option(help="Share of probability that is sampled from.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     trace: Annotated[bool, typer.Option("--trace", help="Colour each token by the expert that weighed most.")] = False,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
 ) -> None:
-    row = get_language(language)
-    if not text.isascii() and text != text.encode("utf-8", "replace").decode():
-        raise DataError(f"the task {text[:60]!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")
+    from moesaic.api import check_sampling
+
+    name = get_language(language).name
+    check_sampling(max_new_tokens, temperature, top_p)
+    rows = _rows(text, file, batch, name)
+    _check_output(output, trace, batch)
+    loaded = _load(model, base)
+    settings = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
+    if batch is not None:
+        cut = _write_batch(loaded, rows, settings, output)
+    elif trace or output is not None or not stream:
+        cut = _write_one(loaded, rows[0], settings, trace, output)
+    else:
+        cut = _stream(loaded, rows[0], settings)
+    if cut:
+        what = "the program was" if batch is None else f"{cut} of {len(rows)} programs were"
+        say(f"warning: {what} cut at {max_new_tokens} tokens, or where the context ends; --max-new-tokens allows more")
+        raise typer.Exit(CUT)
+
+
+def _rows(text: str | None, file: Path | None, batch: Path | None, language: str) -> list[dict[str, Any]]:
+    """Returns what is asked, each with its text and language, before the model is loaded.
+
+    Raises:
+        DataError: There is no task or more than one source of it, or it is empty or not UTF-8.
+    """
+    from moesaic.files import read_json_lines, read_text
+
+    sources = [source for source in (text, file, batch) if source is not None]
+    if len(sources) != 1:
+        found = "none" if not sources else f"{len(sources)} of them"
+        raise DataError(f"a task is needed as TEXT (- for stdin), by --file or by --batch: there is {found}")
+    if batch is None:
+        try:
+            task = read_text(file) if file is not None else sys.stdin.read() if text == "-" else str(text)
+        except ValueError as error:
+            raise DataError(f"{file or 'stdin'}: cannot be read as UTF-8 text ({error})") from error
+        return [{"text": _checked(task, "the task"), "language": language}]
+    rows = []
+    for number, row in read_json_lines(batch):
+        where = f"{batch}, line {number}"
+        if not isinstance(row.get("text"), str):
+            raise DataError(f"{where}: text is {row.get('text')!r}: it has to be the task, in words")
+        own = row.get("language", language)
+        if not isinstance(own, str):
+            raise DataError(f"{where}: language is {own!r}: it has to be the name of one")
+        try:
+            own = get_language(own).name
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from error
+        rows.append({**row, "text": _checked(row["text"], where), "language": own})
+    if not rows:
+        raise DataError(f"{batch} has no rows")
+    return rows
+
+
+def _checked(task: str, where: str) -> str:
+    if task != task.encode("utf-8", "replace").decode():
+        raise DataError(f"{where}: {task[:60]!r} is not UTF-8: write it in a terminal whose encoding is UTF-8")
+    if not task.strip():
+        raise DataError(f"{where} is empty: say in words what the program should do")
+    return task
+
+
+def _check_output(output: Path | None, trace: bool, batch: Path | None) -> None:
+    if trace and (output is not None or batch is not None):
+        raise DataError("--trace is for one program on a terminal: leave out --output and --batch")
+    if output is None:
+        return
+    if output.is_dir() or not output.parent.is_dir():
+        raise DataError(f"--output {output}: not a file in a folder that is there; name another")
+    if batch is not None and output.exists() and output.samefile(batch):
+        raise DataError(f"--output {output}: would replace the tasks; choose another")
+
+
+def _load(path: Path, base: str | None) -> Model:
     from moesaic.api import load
 
-    loaded = load(model, base=base)
-    if loaded.folder.path not in (model, model / "model") and model.exists():
-        say(f"{model} is not finished: this is the model of its stage {loaded.folder.path.parent.name}")
-    with warnings.catch_warnings(record=True) as notes, Bar("writing", None, "tokens") as bar:
-        warnings.simplefilter("always", UserWarning)
-        answer = loaded.generate(
-            text,
-            language=row.name,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            trace=trace,
-            on_token=bar.advance,
+    loaded = load(path, base=base)
+    if loaded.folder.path not in (path, path / "model") and path.exists():
+        say(f"{path} is not finished: this is the model of its stage {loaded.folder.path.parent.name}")
+    return loaded
+
+
+def _write_batch(loaded: Model, rows: list[dict[str, Any]], settings: dict[str, Any], output: Path | None) -> int:
+    from moesaic.files import dump_json, write_json_lines
+
+    texts, languages = [row["text"] for row in rows], [row["language"] for row in rows]
+    with _notes(), Bar("writing", None, "tokens") as bar:
+        answers = loaded.generate(texts, language=languages, on_token=bar.advance, **settings)
+    made = [
+        {**row, "prediction": answer.code, "stopped": answer.stopped, "num_tokens": answer.num_tokens}
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    if output is not None:
+        write_json_lines(output, made)
+    else:
+        for row in made:
+            typer.echo(dump_json(row))
+    return sum(not answer.stopped for answer in answers)
+
+
+def _write_one(loaded: Model, row: dict[str, Any], settings: dict[str, Any], trace: bool, output: Path | None) -> bool:
+    from moesaic.files import write_text
+
+    with _notes(), Bar("writing", None, "tokens") as bar:
+        answer: Answer = loaded.generate(
+            row["text"], language=row["language"], trace=trace, on_token=bar.advance, **settings
         )
-    for note in notes:
-        say(f"note: {note.message}")
     if trace and answer.trace is not None:
-        _print_trace(answer.trace, loaded.experts)
+        _print_trace(answer, loaded.experts)
+    elif output is not None:
+        write_text(output, answer.code)
     else:
         typer.echo(answer.code, nl=False)
+    return not answer.stopped
 
 
-def _print_trace(trace: Sequence[TokenTrace], experts: Sequence[str]) -> None:
+def _stream(loaded: Model, row: dict[str, Any], settings: dict[str, Any]) -> bool:
+    with _notes():
+        pieces = loaded.stream(row["text"], language=row["language"], **settings)
+    last = "\n"
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+        last = piece
+    if not last.endswith("\n"):
+        typer.echo()
+    return not pieces.stopped
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Says what would be a warning as a note."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for note in notes:
+        say(f"note: {note.message}")
+
+
+def _print_trace(answer: Answer, experts: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.text import Text
 
     text = Text()
-    for token in trace:
-        weights = [0.0] * len(experts)
-        for chosen_K, weights_K in zip(token.experts_LK, token.weights_LK, strict=True):
-            for expert, weight in zip(chosen_K, weights_K, strict=True):
-                weights[int(expert)] += float(weight)
-        text.append(token.text, style=_COLOURS[weights.index(max(weights)) % len(_COLOURS)])
+    for token in answer.trace or ():
+        text.append_text(coloured(token.text, token.experts_LK, token.weights_LK, len(experts)))
     console = Console()
     console.print(text)
-    legend = Text("experts: ")
-    for index, name in enumerate(experts):
-        legend.append(f"{name} ", style=_COLOURS[index % len(_COLOURS)])
-    console.print(legend)
+    console.print(legend_of(experts))

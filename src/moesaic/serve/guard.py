@@ -55,9 +55,13 @@ class Keys:
         """Reads a file with a key a line; empty lines and those that begin with # are left out.
 
         Raises:
-            DataError: There is no key in it, or one that no header can carry.
+            DataError: It is not text, there is no key in it, or one that no header can carry.
+            OSError: It cannot be read.
         """
-        lines = [line.strip() for line in read_text(path).splitlines()]
+        try:
+            lines = [line.strip() for line in read_text(path).splitlines()]
+        except ValueError as error:
+            raise DataError(f"{path}: no file of keys ({error})") from error
         keys = [line for line in lines if line and not line.startswith("#")]
         if not keys:
             raise DataError(f"{path} has no key: write one a line")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -22,7 +22,7 @@ def stream_ids(
     temperature: float = 0.0,
     top_p: float = 1.0,
     seed: int = 0,
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Continues one prompt and yields each token as it comes, without the stop token.
 
     The model must not be used for anything else until the iterator is exhausted or closed.
