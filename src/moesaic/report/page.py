@@ -88,7 +88,7 @@ def render_report(workspace: Path) -> str:
         headline=ratio_line(results),
         tiles=_tiles(summary),
         facts=_facts(results, recipe, summary, seconds),
-        skipped=[str(reason) for reason in results.get("skipped") or []],
+        skipped=[str(reason) for reason in as_list(results.get("skipped"))],
         systems=tables.systems_grid(summary),
         kept=kept_grid(results),
         kept_line=kept_line(results),
@@ -250,14 +250,16 @@ def _heat_maps(routing: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Ma
 
 
 def _entropy(routing: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs = zip(routing.get("languages") or [], routing.get("entropy_GL") or [], strict=False)
-    return [(language_title(str(name)), f"{sum(layers) / len(layers):.2f}") for name, layers in pairs if layers]
+    pairs = zip(as_list(routing.get("languages")), as_list(routing.get("entropy_GL")), strict=False)
+    numbers = ((name, [as_number(entropy) for entropy in as_list(layers)]) for name, layers in pairs)
+    known = ((name, [entropy for entropy in layers if entropy is not None]) for name, layers in numbers)
+    return [(language_title(str(name)), f"{sum(layers) / len(layers):.2f}") for name, layers in known if layers]
 
 
 def _dead(routing: Mapping[str, Any]) -> list[str]:
     """Returns "layer 3: Java expert" lines."""
     lines = []
-    for pair in routing.get("dead") or []:
+    for pair in as_list(routing.get("dead")):
         layer, _, expert = str(pair).partition("/")
         lines.append(f"layer {layer}: {language_title(expert)} expert")
     return lines
