@@ -241,7 +241,17 @@ def test_a_template_that_fails_or_changes_the_task_is_refused(template, says):
     with pytest.raises(ModelError, match=f"chat template.*{says}"):
         PromptFormat(tokenizer)
     (problem,) = tokenizer_problems(tokenizer, 100_000)
-    assert problem.startswith("base.model: its chat template")
+    assert problem.startswith("the base's chat template")
+
+
+def test_a_prompt_does_not_depend_on_the_day():
+    prompt = PromptFormat(marked_tokenizer("{{ strftime_now('%d %b %Y') }}, {{ date_string }}\n" + MARKED))
+    assert prompt.prompt_text("Say hi", "java").startswith("26 Jul 2024, 26 Jul 2024\n")
+
+
+def test_a_fence_starts_a_line_behind_a_template_of_the_user_s_turn_alone():
+    prompt = PromptFormat(marked_tokenizer("{{ messages[-1]['content'] }}"))
+    assert prompt.prompt_text("Say hi", "java").endswith("Say hi\n\n```java\n")
 
 
 def test_a_tokenizer_larger_than_the_embedding_is_a_problem():

@@ -44,7 +44,23 @@ def test_a_tokenizer_that_is_larger_than_the_embedding_is_named(tmp_path):
     recipe = write_recipe(tmp_path)
     config = tmp_path / "base" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 100}))
-    assert any("but its embedding 100" in problem for problem in problems(recipe))
+    (found,) = problems(recipe)
+    assert "the base's embedding has 100 rows" in found
+
+
+def test_a_template_that_fails_is_named_once_with_its_key(tmp_path):
+    recipe = write_recipe(tmp_path)
+    (tmp_path / "base" / "chat_template.jinja").write_text("{{ raise_exception('no') }}")
+    (found,) = problems(recipe)
+    assert found.startswith("base.model: the base's chat template fails (no)")
+
+
+def test_a_tokenizer_whose_settings_are_of_the_wrong_type_is_named(tmp_path):
+    recipe = write_recipe(tmp_path)
+    config = tmp_path / "base" / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": "x"}))
+    (found,) = problems(recipe)
+    assert "has no usable tokenizer" in found
 
 
 def test_examples_beyond_the_context_are_named(tmp_path):

@@ -22,6 +22,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 COMPLETION_TASK = "Complete the function."
 
-# Llama 3's template writes today's date into every prompt unless told one; a prompt must not depend on the day.
-_FIXED_DATE = "26 Jul 2024"
+# Templates write today's date into every prompt, Llama 3's unless told one, others always; a prompt must not depend on
+# the day.
+_FIXED_DAY = datetime(2024, 7, 26)
+_TODAY = re.compile(r"""\bstrftime_now\(\s*("[^"\\]*"|'[^'\\]*')\s*\)""")
 
 _TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
 _ANSWER_PROBE = "moesaic-answer"
@@ -198,7 +201,11 @@ class PromptFormat:
 
     def _render(self, messages: list[dict[str, str]], generation: bool = True) -> str:
         rendered = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=generation, date_string=_FIXED_DATE
+            messages,
+            tokenize=False,
+            add_generation_prompt=generation,
+            date_string=f"{_FIXED_DAY:%d %b %Y}",
+            chat_template=_TODAY.sub(_on_fixed_day, self.tokenizer.get_chat_template()),
         )
         return str(rendered)
 
@@ -229,7 +236,7 @@ class PromptFormat:
         before, found, after = rendered.partition(_TASK_PROBE)
         if not found or _TASK_PROBE in after:
             raise _template_error("does not write the text of the user's turn once and as it is given")
-        return before, after
+        return before, after or "\n\n"  # a template for the user's turn alone
 
     def _end_of_turn_id(self) -> int | None:
         """Returns the control token that the template writes after an assistant's answer, else the end of sequence."""
@@ -332,7 +339,7 @@ def tokenizer_problems(tokenizer: PreTrainedTokenizerBase, embedding_rows: int |
     if embedding_rows is not None and largest >= embedding_rows:
         name = tokenizer.convert_ids_to_tokens(largest)
         problems.append(
-            f"base.model: the tokenizer numbers its tokens up to {largest:,} ({name!r}), the base's embedding has "
+            f"the tokenizer numbers its tokens up to {largest:,} ({name!r}), the base's embedding has "
             f"{embedding_rows:,} rows (vocab_size in config.json): they do not belong together, or tokens were added "
             "and the embedding was not resized"
         )
@@ -378,10 +385,16 @@ def _generation_stops(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return []
 
 
+def _on_fixed_day(call: re.Match[str]) -> str:
+    """Returns a template's literal for what its call of ``strftime_now`` would give on the fixed day."""
+    quoted = call[1]
+    return f"{quoted[0]}{_FIXED_DAY.strftime(quoted[1:-1])}{quoted[0]}"
+
+
 def _template_error(what: str) -> ModelError:
     return ModelError(
-        f"base.model: its chat template {what}; it must write one user turn (with or without a system turn) and "
-        "open the assistant's: mend chat_template in the base's folder, or use another base"
+        f"the base's chat template {what}; it must write one user turn (with or without a system turn) and "
+        "open the assistant's: mend chat_template in the base's folder, or use another base (base.model)"
     )
 
 

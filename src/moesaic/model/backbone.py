@@ -133,9 +133,11 @@ def load_tokenizer(source: BaseSource) -> Any:
 
     with quiet_transformers():
         try:
-            return transformers.AutoTokenizer.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
                 source.path, local_files_only=True, trust_remote_code=False
             )
+            tokenizer("x")  # a setting of the wrong type fails only here
+            return tokenizer
         except Exception as error:  # a damaged tokenizer.json raises whatever the parser's native code does
             raise ModelError(
                 f"base {source.path} has no usable tokenizer ({first_line(error)}): complete the folder (base.model)"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from moesaic.data.examples import Example
-from moesaic.data.prompts import PromptFormat
+from moesaic.data.prompts import tokenizer_problems
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
 from moesaic.errors import MoesaicError
 from moesaic.files import read_json_object
@@ -60,17 +60,13 @@ def _base(options: BaseRecipe, max_tokens: int) -> tuple[list[str], list[str]]:
         problems.append(
             f"data.max_tokens: {max_tokens:,} is more than the context of {options.model}: use at most {context:,}"
         )
+    rows = config.get("vocab_size")
     try:
         tokenizer = load_tokenizer(BaseSource(options.model, folder))
-        PromptFormat(tokenizer)
+        found = tokenizer_problems(tokenizer, rows if isinstance(rows, int) else None)
     except MoesaicError as error:
-        return [*problems, f"base.model: {error}"], []
-    rows = config.get("vocab_size")
-    if isinstance(rows, int) and len(tokenizer) > rows:
-        problems.append(
-            f"base.model: the tokenizer of {options.model} has {len(tokenizer):,} tokens, but its embedding {rows:,}: "
-            "the two do not belong together"
-        )
+        found = [str(error)]
+    problems += [f"base.model: {problem}" for problem in found]
     return problems, []
 
 
