@@ -73,6 +73,11 @@ def test_a_right_program_passes_and_a_wrong_one_does_not(box: Sandbox, language:
     assert judge(box, language, RIGHT[language].replace("2 * ", "3 * ")) is Status.WRONG
 
 
+def test_a_java_class_may_be_public_whatever_the_file_is_called(box: Sandbox) -> None:
+    assert judge(box, "java", f"public {RIGHT['java']}") is Status.PASSED
+    assert judge(box, "java", f"public {RIGHT['java'].replace('2 * ', '3 * ')}") is Status.WRONG
+
+
 PYTHON_LIARS = {
     "stops": "import sys\ndef twice(x): return x\nsys.exit(0)",
     "equals everything": "class E:\n    def __eq__(self, o): return True\ndef twice(x): return E()",
@@ -150,6 +155,8 @@ def test_words_of_a_python_test_are_not_the_programs(box: Sandbox, program: str,
         ("state = []\ndef push(x): state.append(x)", "push(1)\nassert state == [1]\nstate = None"),
         ("import sys, io\nsys.stdout = io.StringIO()\ndef f(): return 1", "assert f() == 1"),
         ("import os\nos.close(1)\ndef f(): return 1", "assert f() == 1"),
+        ("import sys\ndef f(): return 1\ndef main(): return 2\nif __name__ == '__main__':\n    sys.exit(main())", "assert f() == 1"),
+        ("def f(): return 1\nif __name__ == '__main__':\n    import unittest\n    unittest.main()", "assert f() == 1"),
         ("import os, sys\nos.dup2(os.open('/dev/null', os.O_WRONLY), 1)\nsys.stdout.close()\ndef f(): return 1", "assert f() == 1"),
         ("import threading\ndef f():\n    threading.Timer(60, print).start()\n    return 1", "assert f() == 1"),
         ("from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)\ndef f(): return pool.map(abs, [-1])", "assert f() == [1]"),

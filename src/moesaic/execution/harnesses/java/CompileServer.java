@@ -47,6 +47,11 @@ public final class CompileServer {
         }
 
         @Override
+        public boolean isNameCompatible(String simpleName, Kind kind) {
+            return kind == Kind.SOURCE; // the file's name is ours, so a public class may have any
+        }
+
+        @Override
         public CharSequence getCharContent(boolean ignoreEncodingErrors) {
             return text;
         }

@@ -19,6 +19,7 @@ def _prepare():
     while chunk := os.read(0, 1 << 16):
         chunks.append(chunk)
     secret, token, modules, test = b"".join(chunks).decode("utf-8", "replace").split("\n", 3)
+    has_test = bool(test.strip())
     exit_now, write, output = os._exit, os.write, os.dup(1)
     originals = _originals(builtins, modules.split())
     helpers = _helpers()
@@ -64,7 +65,13 @@ def _prepare():
     main.__builtins__ = builtins
     sys.modules["__main__"] = main
     with open(main.__file__, "rb") as file:
-        program = compile(file.read(), main.__file__, "exec", dont_inherit=True)
+        source = file.read()
+    program = compile(source, main.__file__, "exec", dont_inherit=True)
+    try:
+        statements = compile(source, main.__file__, "exec", 0x400, dont_inherit=True).body  # ast.PyCF_ONLY_AST
+        last_line = statements[-1].lineno if statements else 0
+    except (RecursionError, MemoryError):  # nested too deep for a tree of objects
+        last_line = float("inf")
     standard_error, sys.stderr = sys.stderr, None  # "'str' object is not callable", about what is replaced below
     try:
         annotations = program.co_flags & 0x1000000  # the one future import that changed what a test does
@@ -73,8 +80,12 @@ def _prepare():
         sys.stderr = standard_error
     hidden = {"restore": restore, "finish": finish}
     restore_code, finish_code = compile("restore()", "", "exec"), compile("finish()", "", "exec")
+    scope, begun = main.__dict__, main.__dict__
+    if has_test:
+        begun = {"run": exec, "program": program, "scope": scope, "leaving": SystemExit, "last": last_line}
+        program = compile(_RUN, "", "exec")
     sys.addaudithook(_refuse)
-    return map(exec, (program, restore_code, test, finish_code), (main.__dict__, hidden, main.__dict__, hidden))
+    return map(exec, (program, restore_code, test, finish_code), (begun, hidden, scope, hidden))
 
 
 def _originals(builtins, modules):
@@ -94,6 +105,16 @@ def _originals(builtins, modules):
                     methods = {key: method for key, method in vars(value).items() if callable(method)}
                     found.append((value, methods))
     return found
+
+
+# A program whose last statement ends it, as "sys.exit(main())" does, has defined what its test asks for.
+_RUN = """
+try:
+    run(program, scope)
+except leaving as error:
+    if error.__traceback__.tb_next is None or error.__traceback__.tb_next.tb_lineno < last:
+        raise
+"""
 
 
 _REFUSED = frozenset(
