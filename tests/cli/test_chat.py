@@ -1,0 +1,81 @@
+"""``moesaic chat``: what is typed is answered as ``generate`` answers it, in the language that it names."""
+
+import re
+import signal
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+import moesaic
+from moesaic.cli import app
+from moesaic.errors import DataError, ModelError
+from pico import pico_base
+from test_api import make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("made")
+    folder = make(root / "model", pico_base(root / "base", max_position_embeddings=512))
+    return SimpleNamespace(folder=folder, model=moesaic.load(folder, "cpu"))
+
+
+@pytest.fixture
+def chat(made, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setenv("TERM", "dumb")
+
+    def call(lines, *options):
+        return CliRunner().invoke(app, ["chat", str(made.folder), *options], input=lines)
+
+    yield call
+    signal.signal(signal.SIGINT, before)
+
+
+def shown(text):
+    """What a terminal shows of it: control characters move, and are left out on both sides."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "", text)
+
+
+def test_tasks_are_answered_in_their_languages(made, chat):
+    result = chat(
+        "Sort a list in Java\n\n/language c++\nSort a list\n/language\nSort a list\n", "--max-new-tokens", "12"
+    )
+    assert result.exit_code == 0, result.output
+    expected = [
+        made.model.generate(task, language=language, max_new_tokens=12).completion
+        for task, language in [("Sort a list in Java", "java"), ("Sort a list", "cpp"), ("Sort a list", "python")]
+    ]
+    place = 0
+    for completion in expected:
+        place = shown(result.stdout).index(shown(completion), place) + len(shown(completion))
+    said = " ".join(result.stderr.split())
+    assert "Java, as the task says" in said
+    assert "language: C++" in said
+    assert "Python, by default" in said
+    assert said.count("(cut at 12 tokens; --max-new-tokens allows more)") == 3
+
+
+def test_trace_says_how_the_experts_shared_the_work(chat):
+    result = chat("/trace\nSort a list\n/trace\nSort a list\n/quit\nSort a list\n", "--max-new-tokens", "6")
+    (line,) = re.findall(r"6 tokens: python (\d+) %, java (\d+) %, cpp (\d+) %", " ".join(result.stderr.split()))
+    assert sum(map(int, line)) == pytest.approx(100, abs=2)
+    assert result.stderr.count("(cut at") == 2
+
+
+def test_mistakes_do_not_end_it(chat):
+    result = chat("/language klingon\n/dance\n" + "x" * 5000 + "\nSort a list\n", "--max-new-tokens", "4")
+    said = " ".join(result.stderr.split())
+    assert "unknown language 'klingon'" in said
+    assert "/dance is not known" in said
+    assert "are allowed here" in said
+    assert said.count("(cut at 4 tokens") == 1
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(("options", "error"), [(["--language", "klingon"], DataError), (["--top-p", "2"], ModelError)])
+def test_options_are_checked_first(options, error):
+    result = CliRunner().invoke(app, ["chat", "no-such-model", *options])
+    assert isinstance(result.exception, error)
+    assert "no-such-model" not in str(result.exception)
