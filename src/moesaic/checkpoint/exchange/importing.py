@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from moesaic.checkpoint.exchange.accounting import (
 )
 from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
+from moesaic.checkpoint.exchange.patterns import plain_adapter
 from moesaic.checkpoint.exchange.preflight import (
     AdapterFactors,
     AttentionPolicy,
@@ -70,7 +72,7 @@ def import_adapters(
     gates: Path | None = None,
     attention: AttentionPolicy = "error",
 ) -> ModelFolder:
-    """Makes a model folder from PEFT adapters; their files are copied as they are.
+    """Makes a model folder from PEFT adapters; their files are copied as they are, but for ``plain_adapter``.
 
     Args:
         base: The base they were trained on: folder, .gguf, ``pypi:<package>`` or hub id.
@@ -93,10 +95,12 @@ def import_adapters(
     source = resolve_base(base)
     config = read_config(source.path)
     refuse_anchor_name(adapters)
-    experts = [read_adapter(folder, name) for name, folder in adapters.items()]
     with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moesaic-import-")))
+        plain = {name: plain_adapter(folder, work / str(i)) for i, (name, folder) in enumerate(adapters.items())}
+        experts = [read_adapter(folder, name) for name, folder in plain.items()]
         reader = stack.enter_context(TensorReader(source.path))
-        opened = [AdapterFactors.open(adapters[e.name], e.name) for e in experts]
+        opened = [AdapterFactors.open(plain[e.name], e.name) for e in experts]
         for adapter in opened:
             stack.enter_context(adapter.reader)
         problems = [p for name, folder in adapters.items() for p in _other_base(name, folder, source.digest)]
@@ -104,18 +108,18 @@ def import_adapters(
         problems += [p for adapter in opened for p in adapter_problems(adapter, reader)]
         without_effect, notes = idle_experts(experts)
         require(problems or without_effect, "the import")
-    for note in notes:
-        say(note)
-    return save_model_folder(
-        out,
-        base_spec={"model": base, "dtype": "auto", "quantize": "none"},
-        base_digest=source.digest,
-        experts=experts,
-        router_tensors=read_gates(gates, config, len(experts), kind),
-        kind=kind,
-        top_k=min(top_k, len(experts)),
-        reuse=adapters,
-    )
+        for note in notes:
+            say(note)
+        return save_model_folder(
+            out,
+            base_spec={"model": base, "dtype": "auto", "quantize": "none"},
+            base_digest=source.digest,
+            experts=experts,
+            router_tensors=read_gates(gates, config, len(experts), kind),
+            kind=kind,
+            top_k=min(top_k, len(experts)),
+            reuse=plain,
+        )
 
 
 def refuse_anchor_name(names: Iterable[str]) -> None:

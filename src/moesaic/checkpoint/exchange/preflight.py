@@ -198,7 +198,7 @@ def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]
                 f"expert {adapter.name} does not fit {module}: {outputs} x {inputs}, the base has {found}: it belongs "
                 "to another base"
             )
-        elif rank > min(outputs, inputs):
+        elif rank > min(outputs, inputs) and module.rpartition(".")[2] in PROJECTIONS:
             problems.append(
                 f"expert {adapter.name}: rank {rank} of {module} exceeds its smaller side {min(outputs, inputs)}"
             )
