@@ -110,6 +110,32 @@ class Box<T> {
 }
 console.log(scan([{ value: 1 }]), `sum`);
 """,
+    "go": """package main
+
+import "fmt"
+
+type Box struct{ held []int }
+
+// Add keeps an item.
+func (box *Box) Add(item int) { box.held = append(box.held, item) }
+
+func sum(values []int, start int) (total int) {
+	total = start
+	for index, value := range values {
+		if half := value / 2; half > index {
+			total += half
+		}
+	}
+	for i := 0; i < 3; i++ {
+		next := i
+		total = total + next
+	}
+	twice := func(x int) int { return x * 2 }
+	return twice(total)
+}
+
+func main() { fmt.Println(sum([]int{1, 2}, 3), "done", nil == nil) }
+""",
     "ruby": """require "set"
 class Tally
   def initialize(count = 0)
@@ -159,6 +185,15 @@ RENAMED = {
     "csharp": {"total": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "start": "first"},
     "php": {"sum": "amount", "values": "items", "value": "entry", "i": "k", "next": "follow", "key": "place"},
     "typescript": {"rows": "lines", "best": "top", "last": "recent", "row": "line", "i": "k", "x": "y", "held": "kept"},
+    "go": {
+        "total": "amount",
+        "values": "items",
+        "value": "entry",
+        "i": "k",
+        "next": "follow",
+        "x": "y",
+        "half": "part",
+    },
     "ruby": {"best": "top", "seen": "kept", "value": "entry", "index": "place", "values": "items", "count": "number"},
 }
 """Consistent renamings: every old name a word of the program, every new one not."""

@@ -23,7 +23,7 @@ from pico import pico_tokenizer
 
 def test_the_study_languages_come_first():
     assert tuple(LANGUAGES)[:4] == STUDY_LANGUAGES
-    assert set(LANGUAGES) == {"python", "java", "javascript", "cpp", "c", "csharp", "php", "ruby", "typescript"}
+    assert set(LANGUAGES) == {"python", "java", "javascript", "cpp", "c", "csharp", "php", "ruby", "typescript", "go"}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_no_alias_names_two_languages():
 def test_unknown_language_suggests_the_nearest():
     with pytest.raises(DataError, match=r"unknown language 'pyton': did you mean python\?"):
         get_language("pyton")
-    with pytest.raises(DataError, match="allowed: c, cpp, csharp, java, javascript, php, python, ruby, typescript"):
+    with pytest.raises(DataError, match="allowed: c, cpp, csharp, go, java, javascript, php, python, ruby, typescript"):
         get_language("fortran")
 
 

@@ -17,6 +17,7 @@ GOOD = {
     "csharp": "class A { int F() => 1; }",
     "php": "<?php function f($x) { return $x; }",
     "typescript": "const f = (x: number): number => x;",
+    "go": "package main\n\nfunc main() {}\n",
     "ruby": "def f(x)\n  x\nend",
 }
 

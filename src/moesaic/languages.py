@@ -98,6 +98,10 @@ _ROWS = (
         name="typescript", title="TypeScript", extension="ts", aliases=("ts",), fence="typescript",
         grammar=("tree_sitter_typescript", "language_typescript"), source_file="main.ts", formatter="clang-format",
     ),
+    Language(
+        name="go", title="Go", extension="go", aliases=("golang",), fence="go",
+        grammar=("tree_sitter_go", "language"), source_file="main.go",
+    ),
 )  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}

@@ -65,7 +65,7 @@ MBXP = [
         "canonical_solution": None,
         "test": "\n\nconst _ = require('lodash')\nlet x0 = 6;\n",
     },
-    {"task_id": "MBGP/1", "language": "go", "prompt": "", "canonical_solution": None, "test": ""},
+    {"task_id": "MBKP/1", "language": "kotlin", "prompt": "", "canonical_solution": None, "test": ""},
 ]
 
 

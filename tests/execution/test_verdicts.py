@@ -30,6 +30,7 @@ TOOLS = {
     "php": "php",
     "ruby": "ruby",
     "typescript": "esbuild",
+    "go": "go",
 }
 TESTS = {
     "python": "assert twice(2) == 4\nassert twice(5) == 10",
@@ -39,6 +40,9 @@ TESTS = {
     "cpp": "#include <cassert>\nint main() { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "c": "#include <assert.h>\nint main(void) { assert(twice(2) == 4); assert(twice(5) == 10); return 0; }",
     "php": "assert(twice(2) === 4);\nassert(twice(5) === 10);",
+    "go": "func same(a interface{}, b interface{}, msg string) bool {\n\tx, _ := json.Marshal(a)\n\ty, _ := json.Marshal(b)\n"
+    "\tif reflect.DeepEqual(x, y) {\n\t\treturn true\n\t} else {\n\t\tpanic(msg)\n\t}\n}\n"
+    'func main() {\n\tsame(twice(2), 4, "no")\n\tif true && twice(5) != 10 {\n\t\tpanic("no")\n\t}\n}',
     "typescript": "import * as assert from 'assert'\nlet x: number = twice(2);\nassert.deepEqual(x, 4);\n"
     "assert.strictEqual(twice(5), 10);",
     "ruby": "raise 'no' unless twice(2) == 4\nraise StandardError, 'no' if twice(5) != 10",
@@ -50,6 +54,7 @@ RIGHT = {
     "cpp": "int twice(int x) { return 2 * x; }",
     "c": "int twice(int x) { return 2 * x; }",
     "php": "<?php\nfunction twice($x) { return 2 * $x; }",
+    "go": 'package main\n\nimport (\n\t"encoding/json"\n\t"reflect"\n)\n\nfunc twice(x int) int {\n\treturn 2 * x\n}\n',
     "typescript": "const twice = function (x: number): number {\n  return 2 * x;\n}",
     "ruby": "def twice(x)\n  2 * x\nend",
 }
@@ -416,6 +421,50 @@ def test_typescript_that_does_not_parse_says_so(box: Sandbox) -> None:
     result = box.run(Program("typescript", "const twice = (x: number", TESTS["typescript"]))
     assert (result.status, result.stage) == (Status.COMPILE_ERROR, "compile")
     assert "[ERROR] Expected" in result.detail
+
+
+GO_LIARS = {
+    "exits": 'import "os"\nfunc twice(x int) int { os.Exit(0); return x }',
+    "exits first": 'import "os"\nfunc init() { os.Exit(0) }\nfunc twice(x int) int { return x }',
+    "recovers": "func twice(x int) int { defer func() { recover() }(); panic(1) }",
+    "own panic": "func panic(v any) {}\nfunc twice(x int) int { return x }",
+    "own true": "const true = false\nfunc twice(x int) int { if x == 2 { return 4 }; return x }",
+    "own helper": "func same(a, b interface{}, msg string) bool { return true }\nfunc twice(x int) int { return 10 }",
+    "own package": "type R struct{}\nfunc (R) DeepEqual(a, b any) bool { return true }\nvar reflect R\n"
+    "func twice(x int) int { return 10 }",
+    "own main": "func main() {}\nfunc twice(x int) int { return x }",
+    "finishes": 'import l "moesaic"\nfunc twice(x int) int { l.Finish(); return x }',
+    "finishes, spelt otherwise": 'import l "\\x6doesaic"\nfunc twice(x int) int { l.Finish(); return x }',
+    "links": "//go:linkname finish moesaic.Finish\nfunc finish()\nfunc twice(x int) int { finish(); return x }",
+    "links, unsafe": 'import _ "unsafe"\n//go:linkname secret moesaic.secret\nvar secret string\n'
+    "func twice(x int) int { println(secret); return x }",
+    "reads everything": 'import ("fmt"; "io"; "os")\nfunc init() { b, _ := io.ReadAll(os.Stdin); fmt.Println(string(b), os.Args, '
+    "os.Environ()); os.Exit(0) }\nfunc twice(x int) int { return x }",
+    "comment": "func twice(x int) int { return x }\n/*",
+}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("case", GO_LIARS)
+def test_go_programs_that_would_like_to_pass(box: Sandbox, case: str) -> None:
+    assert judge(box, "go", f"package main\n{GO_LIARS[case]}", defined=("twice",)) is not Status.PASSED
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ('import ("fmt"; "encoding/json"; "reflect")\nfunc twice(x int) int { return 2 * x }\nfunc main() { fmt.Println(twice(1)) }',
+         Status.PASSED),
+        ('import "os"\nfunc same(x int) int { return x }\nfunc twice(x int) int { os.Stdout.Close(); go func() { select {} }(); '
+         "return same(x) + x }", Status.PASSED),
+        ("func max(a, b int) int { return a + b }\nfunc twice(x int) int { return max(x, x) }", Status.PASSED),
+        ("func twice(x int) int { unused := 1; return 2 * x }", Status.COMPILE_ERROR),
+        ("func twice(x int) int { var a []int; return a[x] }", Status.CRASHED),
+    ],
+)  # fmt: skip
+def test_status_in_go(box: Sandbox, program: str, status: Status) -> None:
+    assert judge(box, "go", f"package main\n{program}", defined=("twice",)) is status
 
 
 RUBY_LIARS = {

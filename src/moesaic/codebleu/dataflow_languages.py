@@ -30,6 +30,7 @@ class Rules:
     loops: frozenset[str] = words("while_statement do_statement")
     counted: frozenset[str] = words("for_statement")
     each: frozenset[str] = frozenset()
+    clauses: frozenset[str] = frozenset()  # loops of all three kinds, which their clause tells
     branches: frozenset[str] = words("if_statement")
     chained: frozenset[str] = frozenset()  # else-if parts that hang on the same if
     switches: frozenset[str] = words("switch_statement")
@@ -47,6 +48,7 @@ class Rules:
     own_fields: frozenset[str] = frozenset()  # variables of the class, wherever they are assigned
     block_calls: frozenset[str] = frozenset()  # calls with a field block: a loop over what is called upon
     captures: frozenset[str] = frozenset()  # patterns whose names are bound to what they match
+    declaring: frozenset[str] = frozenset()  # assignments that declare in the innermost scope
     unbound_is_call: bool = False  # Ruby: a name that nothing binds calls a method
 
 
@@ -158,6 +160,28 @@ RULES: dict[str, Rules] = {
     ),
     "cpp": _C,
     "c": _C,
+    "go": Rules(
+        functions=words("function_declaration method_declaration func_literal"),
+        declarators=words("var_spec const_spec"),
+        parameters=words("parameter_declaration variadic_parameter_declaration"),
+        assignments=words("assignment_statement short_var_declaration receive_statement"),
+        declaring=words("short_var_declaration"),
+        updates=words("inc_statement dec_statement"),
+        patterns=words("expression_list parenthesized_expression"),
+        members=words("selector_expression"),
+        elements=words("index_expression slice_expression unary_expression"),
+        loops=frozenset(),
+        counted=frozenset(),
+        clauses=words("for_statement"),
+        switches=words("expression_switch_statement type_switch_statement select_statement"),
+        cases=words("expression_case type_case communication_case default_case"),
+        falls_through=False,
+        blocks=words("block if_statement"),
+        skipped=words(
+            "selector_expression.field package_clause import_declaration type_declaration keyed_element.key "
+            "type_switch_statement.alias"
+        ),
+    ),
     "csharp": Rules(
         functions=words(
             "method_declaration constructor_declaration local_function_statement lambda_expression "

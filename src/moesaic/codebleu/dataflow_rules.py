@@ -36,6 +36,7 @@ class _Visitor(Values):
             (rules.loops, self._loop),
             (rules.counted, self._counted_loop),
             (rules.each, self._each_loop),
+            (rules.clauses, self._clause_loop),
             (rules.switches, self._switch),
             (rules.tries, self._try),
             (rules.functions, self._function),
@@ -96,7 +97,7 @@ class _Visitor(Values):
         alternatives = [child for child in tree.children(node) if tree.field[child] == "alternative"]
         for part in [node, *(child for child in alternatives if tree.kind[child] in self.rules.chained)]:
             then, other = events.new_block(), events.new_block()
-            tasks += self._fields(part, "condition")
+            tasks += self._fields(part, "initializer", "condition")
             tasks += [partial(events.link, other), partial(events.go, then)]
             tasks += [
                 *self._fields(part, "consequence", "body"),
@@ -139,6 +140,26 @@ class _Visitor(Values):
         after = self._fields(node, "alternative")
         loop = [*collected, *self._repeat(condition=[], body=[*define, *body], after=after)]
         return self._scoped(loop)
+
+    def _clause_loop(self, node: int) -> list[Task]:
+        """Go's only loop: over a range, counted, while a condition holds, or for ever."""
+        tree, body = self.tree, self._fields(node, "body")
+        head = next((child for child in self._parts(node) if child not in body), None)
+        kind = "" if head is None else tree.kind[head]
+        if head is None or kind not in ("for_clause", "range_clause"):
+            return self._repeat(condition=[] if head is None else [head], body=body)
+        if kind == "for_clause":
+            loop = self._repeat(self._fields(head, "condition"), body, self._fields(head, "update"))
+            return self._scoped([*self._fields(head, "initializer"), *loop])
+        sources: list[int] = []
+        declares = b":=" in tree.source[tree.start[head] : tree.stop[head]].partition(b"range")[0]
+        define = [
+            partial(self._store, child, sources, declares)
+            for child in tree.children(head)
+            if tree.field[child] == "left"
+        ]
+        collected = self._collect(self._fields(head, "right"), sources)
+        return self._scoped([*collected, *self._repeat(condition=[], body=[*define, *body])])
 
     def _repeat(
         self,
@@ -264,6 +285,8 @@ class _Visitor(Values):
         if parameters is not None:
             listed = [parameters] if tree.kind[parameters] in self.rules.identifiers else self._parts(parameters)
             tasks += [partial(self._parameter, child) for child in listed]
+        others = [child for child in tree.children(node) if tree.field[child] in ("receiver", "result")]
+        tasks += [partial(self._parameter, child) for child in others if tree.kind[child] == "parameter_list"]
         uses = [child for child in tree.children(node) if tree.kind[child] == "anonymous_function_use_clause"]
         return [*tasks, *uses, *self._fields(node, "body"), events.close_function]
 
@@ -272,6 +295,9 @@ class _Visitor(Values):
             return [partial(self._parameter, child) for child in self._parts(node)]
         if self.tree.kind[node] not in self.rules.parameters:
             return self._bind(node, [])
+        names = [child for child in self.tree.children(node) if self.tree.field[child] == "name"]
+        if len(names) > 1:  # Go: a, b int
+            return [partial(self._bind, name, []) for name in names]
         target = self._first(node, "name", "declarator", "left", "pattern")
         value = self._first(node, "value", "default_value", "right")
         if target is None:  # Python's typed parameter; Java's variable arity

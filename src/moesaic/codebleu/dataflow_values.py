@@ -208,8 +208,9 @@ class Values:
         for part, bag in zip(rights, bags, strict=True):
             tasks += self._collect([part], bag)
         single = len(lefts) == 1
+        declare = self.tree.kind[node] in self.rules.declaring
         return tasks + [
-            partial(self._store, part, bag, declare=False, is_value=single)
+            partial(self._store, part, bag, declare=declare, is_value=single)
             for part, bag in zip(lefts, bags, strict=True)
         ]
 

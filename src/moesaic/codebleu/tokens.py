@@ -17,10 +17,10 @@ __all__ = ["Token", "lex"]
 _STRINGS = words(
     """string string_literal raw_string_literal char_literal character_literal template_string encapsed_string heredoc
     nowdoc heredoc_body regex verbatim_string_literal interpolated_string_expression system_lib_string
-    string_array symbol_array"""
+    string_array symbol_array interpreted_string_literal raw_string_literal rune_literal"""
 )
 _KEYWORD_KINDS = words(
-    """true false none nil null null_literal boolean_literal boolean undefined this super self auto void_type
+    """true false none nil iota null null_literal boolean_literal boolean undefined this super self auto void_type
     boolean_type primitive_type predefined_type implicit_type"""
 )
 _WORD = re.compile(r"[A-Za-z]\w*|_[A-Za-z]\w*")

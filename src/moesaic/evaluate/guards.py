@@ -75,6 +75,13 @@ _SIGNS: dict[str, tuple[str, ...]] = {
         r"\b(interface|enum|type|namespace)\s+\w+[^\n]*[{=]",
         r"\b(number|string|boolean|unknown|any)\b\s*(\[\])*\s*[,;)=|>]",
     ),
+    "go": (
+        r"^package \w+",
+        r"\bfunc (\(\w+ \*?\w+\) )?\w+\(",
+        r"\w :=",
+        r"\bfmt\.\w+|\bdefer\b|\bgo func\b|\bmap\[\w+\]\w+",
+        r"\bfor [\w, ]*:?= ?range\b|\[\](int|string|float64|byte|bool)\b",
+    ),
     "php": (r"<\?php", r"\$\w+", r"\becho\b", r"\bfunction \w+\s*\((\s*\$|\s*\))"),
 }
 _PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}

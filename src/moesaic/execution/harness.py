@@ -31,6 +31,7 @@ __all__ = [
     "Program",
     "SwallowedTestError",
     "lay_out_c",
+    "lay_out_go",
     "lay_out_java",
     "lay_out_javascript",
     "lay_out_php",
@@ -162,6 +163,15 @@ def lay_out_java(program: Program, token: str) -> Layout:
 
     test = java_tests.prepare(program.test, program.source, program.defined)
     return Layout(units=(launcher, Unit("Program.java", program.source), test))
+
+
+def lay_out_go(program: Program, token: str) -> Layout:
+    """Lays out a Go program: the test is another file of its package."""
+    if not program.test.strip():
+        return Layout({"main.go": program.source})
+    from moesaic.execution import go_tests
+
+    return Layout(go_tests.join(program.source, program.test, program.defined, token))
 
 
 def lay_out_c(program: Program, token: str) -> Layout:

@@ -19,7 +19,7 @@ from typing import Any
 
 from moesaic.errors import DataError
 from moesaic.files import read_json_lines
-from moesaic.languages import LANGUAGES, get_language, suggest
+from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
 
 __all__ = ["BENCHMARKS", "Case", "Problem", "read_language", "read_problems"]
 
@@ -136,8 +136,8 @@ def _humaneval_x(path: Path | None) -> Iterator[Problem]:
     for place, record in _records(path):
         id_ = _text(place, record, "task_id")
         language = _known_language(id_.partition("/")[0])
-        if language is None:
-            continue  # the benchmark has Go and Rust, too
+        if language not in STUDY_LANGUAGES:
+            continue  # the benchmark has Rust, too, and Go, whose tests need a package that is not Go's own
         yield Problem(
             id=id_,
             language=language,

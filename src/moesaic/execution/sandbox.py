@@ -248,6 +248,8 @@ class Sandbox:
             if program.test:  # first, so that it runs before whatever the program has run before main
                 command[1:1] = ["{cache}/main.o", "-Wl,--wrap=main"]
             command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
+        if "go" in toolchain.tools:
+            self._prepare_go(toolchain, cache)
         mounts = {"folder": Mount(folder, "/box", writable=True), "cache": cache}
         for header in headers:
             outcome = self._supervise([command[0], *header, *command[1:]], toolchain, mounts, COMPILE_LIMITS)
@@ -256,6 +258,28 @@ class Sandbox:
             if outcome.stopped_by:
                 break
         return judge_compilation(outcome, COMPILE_LIMITS)
+
+    def _prepare_go(self, toolchain: Toolchain, cache: Mount) -> None:
+        """Compiles once what programs may import, and the launcher's package; ``importcfg`` says where they are."""
+        from moesaic.execution.go_tests import PACKAGES
+
+        with self._lock:
+            if (cache.source / "importcfg").exists():
+                return
+            shutil.copy(HARNESSES / "go" / "moesaic.go", cache.source)
+            tools, form = (
+                toolchain.tools,
+                "{{{{if .Export}}}}packagefile {{{{.ImportPath}}}}={{{{.Export}}}}{{{{end}}}}",
+            )
+            settings = "HOME={folder} GOCACHE={folder}/cache GO111MODULE=off CGO_ENABLED=0 GOFLAGS="
+            packages = " ".join(PACKAGES)
+            jobs = f"{settings} {tools['go']} list -e -export -deps -f '{form}' {packages} > {{folder}}/listed && "
+            jobs += f"{tools['compile']} -p moesaic -importcfg {{folder}}/listed -o {{folder}}/moesaic.a "
+            jobs += "{folder}/moesaic.go"
+            self._run_compiler([tools["shell"], "-c", jobs], toolchain, cache.source)
+            there, here = (self.isolation.inside(Mount(cache.source, place)) for place in ("/box", cache.target))
+            listed = (cache.source / "listed").read_text().replace(f"={there}/", f"={here}/")
+            (cache.source / "importcfg").write_text(f"{listed}packagefile moesaic={here}/moesaic.a\n")
 
     def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> list[list[str]]:
         """Compiles once what every program shares: the harness and, after a few programs, the big header.

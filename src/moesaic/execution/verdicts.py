@@ -24,12 +24,12 @@ _ASSERTION = re.compile(
 _MEMORY = re.compile(
     r"^MemoryError|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory"
     r"|Array buffer allocation failed|virtual memory exhausted|out of memory allocating|Cannot allocate memory"
-    r"|Allowed memory size|\(NoMemoryError\)",
+    r"|Allowed memory size|\(NoMemoryError\)|runtime: out of memory|runtime: cannot allocate memory",
     re.MULTILINE,
 )
 _TELLING = re.compile(
     r"\berror: |^(\w+\.)*\w*(Error|Exception)\b|^Exception in thread|what\(\):|: Assertion |Error at "
-    r"|\(\S*(Error|Exception)\)$|\[ERROR\] "
+    r"|\(\S*(Error|Exception)\)$|\[ERROR\] |^panic: |^fatal error: |\.go:\d+:\d+: "
 )
 _TAIL_BYTES = 8192
 _SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9
