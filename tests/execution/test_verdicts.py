@@ -83,6 +83,15 @@ def test_a_java_class_may_be_public_whatever_the_file_is_called(box: Sandbox) ->
     assert judge(box, "java", f"public {RIGHT['java'].replace('2 * ', '3 * ')}") is Status.WRONG
 
 
+@pytest.mark.parametrize("header", ["public class Sum", "class GFG", "public class Main"])
+def test_a_java_program_is_started_in_the_one_class_that_has_main(box: Sandbox, header: str) -> None:
+    if shutil.which("javac") is None:
+        pytest.skip("not on PATH: javac")
+    program = f"interface I {{ }}\n{header} {{ public static void main(String[] args) {{ System.out.println(7); }} }}"
+    result = box.run(Program("java", program))
+    assert (result.exit_code, result.stdout.strip()) == (0, "7")
+
+
 PYTHON_LIARS = {
     "stops": "import sys\ndef twice(x): return x\nsys.exit(0)",
     "equals everything": "class E:\n    def __eq__(self, o): return True\ndef twice(x): return E()",
@@ -107,6 +116,9 @@ PYTHON_LIARS = {
     "patches built-ins": "import builtins\nbuiltins.AssertionError = ValueError\nbuiltins.isinstance = lambda *a: True\n"
     "def twice(x): return x",
     "traces": "import sys\nsys.settrace(lambda *a: None)\ndef twice(x): return x",
+    "traces by doctest": "import doctest, sys\nclass S:\n    stdout, displayhook = sys.stdout, sys.displayhook\n"
+    "    settrace = sys.settrace\n    gettrace = staticmethod(lambda: print)\ndoctest.sys = S\ndoctest.testmod()\n"
+    "def twice(x): return 2 * x",
     "signal": "import os, signal\nsignal.signal(signal.SIGABRT, lambda *a: os._exit(0))\ndef twice(x): os.abort()",
     "fork": "import os\nif os.fork(): os.wait(); os._exit(0)\ndef twice(x): return x",
 }
@@ -161,6 +173,8 @@ def test_words_of_a_python_test_are_not_the_programs(box: Sandbox, program: str,
         ("import sys, io\nsys.stdout = io.StringIO()\ndef f(): return 1", "assert f() == 1"),
         ("import os\nos.close(1)\ndef f(): return 1", "assert f() == 1"),
         ("import sys\ndef f(): return 1\ndef main(): return 2\nif __name__ == '__main__':\n    sys.exit(main())", "assert f() == 1"),
+        ('def f():\n    """\n    >>> f()\n    1\n    """\n    return 1\nif __name__ == "__main__":\n    import doctest\n'
+         "    doctest.testmod()", "assert f() == 1"),
         ("def f(): return 1\nif __name__ == '__main__':\n    import unittest\n    unittest.main()", "assert f() == 1"),
         ("import os, sys\nos.dup2(os.open('/dev/null', os.O_WRONLY), 1)\nsys.stdout.close()\ndef f(): return 1", "assert f() == 1"),
         ("import threading\ndef f():\n    threading.Timer(60, print).start()\n    return 1", "assert f() == 1"),

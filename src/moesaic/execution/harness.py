@@ -155,7 +155,9 @@ def lay_out_ruby(program: Program, token: str) -> Layout:
 def lay_out_java(program: Program, token: str) -> Layout:
     """Lays out a Java program: units of its own for the launcher and, where there is one, the test."""
     if not program.test:
-        return Layout(units=(Unit("Main.java", program.source),))
+        from moesaic.execution import java_tests
+
+        return Layout(units=(Unit("Main.java", program.source), *java_tests.starter(program.source)))
     launcher = Unit("MoesaicLauncher.java", (HARNESSES / "java" / "MoesaicLauncher.java").read_text(encoding="utf-8"))
     if not program.test.strip():
         return Layout(units=(launcher, Unit("Main.java", program.source)))

@@ -12,12 +12,13 @@ import re
 from moesaic.execution.java_compiler import Unit
 from moesaic.parsing import encode, parse, walk
 
-__all__ = ["imports", "prepare"]
+__all__ = ["imports", "prepare", "starter"]
 
 _PACKAGES = re.compile(r"\bimport\s+([\w.]+)\.\*\s*;")
 _SINGLE = re.compile(r"\bimport\s+(?:static\s+)?[\w.]*?\.(\w+)\s*;")
 _DECLARED = re.compile(r"\b(?:class|interface|enum|record)\s+(\w+)")
 _NAME = re.compile(r"\b[A-Z]\w*")
+_MAIN = re.compile(rb"[^({]*\bstatic\b[^({]*\bvoid\s+main\s*\(\s*(?:final\s+)?String\b")
 
 
 def prepare(test: str, program: str, defined: frozenset[str]) -> Unit:
@@ -35,6 +36,21 @@ def prepare(test: str, program: str, defined: frozenset[str]) -> Unit:
         excluded |= {name for name in _DECLARED.findall(program) if re.search(rf"\bnew\s+{name}\b", test)}
     names = sorted(set(_NAME.findall(test)) - excluded)
     return Unit("Main.java", source, f"{' '.join(names)}|{' '.join(dict.fromkeys(packages))}")
+
+
+def starter(program: str) -> tuple[Unit, ...]:
+    """Returns a class ``Main`` for a program that has none, where one other class alone can be started."""
+    found: list[bytes] = []
+    for node in parse(program, "java").root_node.children:
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if node.type == "package_declaration" or (name is not None and name.text == b"Main"):
+            return ()
+        if node.type == "class_declaration" and name is not None and body is not None:
+            found += [name.text or b"" for method in body.children if _MAIN.match(method.text or b"")]
+    if len(found) != 1:
+        return ()
+    call = f"class Main {{ public static void main(String[] a) throws Throwable {{ {found[0].decode()}.main(a); }} }}"
+    return (Unit("Starter.java", call),)
 
 
 def imports(program: str) -> str:

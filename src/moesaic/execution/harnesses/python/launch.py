@@ -84,7 +84,12 @@ def _prepare():
     if has_test:
         begun = {"run": exec, "program": program, "scope": scope, "leaving": SystemExit, "last": last_line}
         program = compile(_RUN, "", "exec")
-    sys.addaudithook(_refuse)
+    untraced = None
+    if b"doctest" in source:
+        import doctest
+
+        untraced = doctest.DocTestRunner.run.__code__
+    sys.addaudithook(_refusing(untraced))
     return map(exec, (program, restore_code, test, finish_code), (begun, hidden, scope, hidden))
 
 
@@ -123,12 +128,24 @@ _REFUSED = frozenset(
 )
 
 
-def _refuse(event, arguments, refused=_REFUSED, error=RuntimeError):
-    """Ends what programs use to look into the launcher or to change a running test."""
-    if event in refused or (event == "object.__setattr__" and arguments[1] == "__code__"):
-        raise error(f"not available to programs under test: {event}")
-    if event == "open" and type(arguments[0]) is str and arguments[0].endswith("/mem"):
-        raise error("not available to programs under test: memory of processes")
+def _refusing(untraced):
+    """Returns a hook that ends what programs use to look into the launcher or to change a running test.
+
+    ``untraced`` is the code of a function that ends by setting the trace function that it found, ``doctest``'s.
+    """
+    refused, error, frame_of = _REFUSED, RuntimeError, sys._getframe
+
+    def refuse(event, arguments):
+        if event == "sys.settrace" and untraced is not None:
+            frame = frame_of(1)
+            if frame.f_code is untraced and frame.f_locals.get("save_trace", error) is None:
+                return
+        if event in refused or (event == "object.__setattr__" and arguments[1] == "__code__"):
+            raise error(f"not available to programs under test: {event}")
+        if event == "open" and type(arguments[0]) is str and arguments[0].endswith("/mem"):
+            raise error("not available to programs under test: memory of processes")
+
+    return refuse
 
 
 def _helpers():
