@@ -3,11 +3,13 @@
 import threading
 
 import pytest
+import torch
 
 from moesaic.errors import ModelError
 from moesaic.model.decode.generate import generate
+from moesaic.model.decode.sampling import sample_rows
 from moesaic.model.moe import compose
-from moesaic.serve.engine import Engine, EngineFullError, Sampling
+from moesaic.serve.engine import Engine, EngineFullError, Sampling, Ticket, _Batch
 from pico import pico_llama, random_experts, random_gates
 
 PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14], [15, 16], [17, 18, 19, 20], [21]]
@@ -77,6 +79,21 @@ def test_greedy_and_sampled_requests_share_a_batch(model):
     for expected, listener in zip(alone, listeners, strict=True):
         assert listener.wait() == expected.ids
     engine.close()
+
+
+def test_a_row_that_keeps_everything_loses_nothing_beside_one_that_does_not(model):
+    batch = _Batch(model, 2, 32, False)
+    asked = [Sampling(temperature=1.0, top_p=1.0), Sampling(temperature=1.0, top_p=0.5)]
+    batch.set_rows([Ticket([5], sampling, print, print) for sampling in asked])
+    assert batch.kind == "nucleus"
+    # One likely token, and fifty whose weights vanish beside it in a sum of float32.
+    logits_BV = torch.full((2, 51), -20.7)
+    logits_BV[:, 0] = 0.0
+    uniforms_B = torch.full((2,), 1 - 1e-9, dtype=torch.double)
+    ids_B, _ = sample_rows(logits_BV, uniforms_B, batch.temperature_B, batch.top_p_B, batch.kind)
+    alone_B, _ = sample_rows(logits_BV, uniforms_B, batch.temperature_B, torch.ones(2), "plain")
+    assert ids_B[0] == alone_B[0] > 0
+    assert ids_B[1] == 0
 
 
 def test_a_trace_names_experts_of_every_layer(model):
