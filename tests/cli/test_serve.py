@@ -1,13 +1,16 @@
 """``moesaic serve`` as a process: it answers, ends well when it is asked to, and says mistakes before it loads."""
 
+import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -67,6 +70,32 @@ def test_a_server_drains_and_ends_with_0(tmp_path):
     assert logged[1]["prompt_tokens"] == len("secret-prompt")
     assert "secret-prompt" not in "".join(lines)
     assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.slow
+def test_ten_thousand_connections_leave_it_answering(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 11_000:
+        pytest.skip(f"a process may open {hard} files here, 11,000 are needed")
+    folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=1024))
+    process, address, _, thread = start(folder)
+    port = int(address.rpartition(":")[2])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, hard) if soft < 11_000 else (soft, hard))
+    with contextlib.ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        held.callback(thread.join, 10)
+        held.callback(process.wait)
+        held.callback(process.kill)
+        for number in range(10_000):
+            client = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            if number % 2:
+                client.send(b"GET /v1/mod")  # and nothing more
+            if number % 2_000 == 1_999:
+                started = time.monotonic()
+                with ask(address, "/v1/completions", {"model": "mine", "prompt": "abc", "max_tokens": 4}) as answer:
+                    assert json.load(answer)["usage"]["completion_tokens"] <= 4
+                assert time.monotonic() - started < 10
+    process.stderr.close()
 
 
 @pytest.mark.parametrize(
