@@ -296,6 +296,18 @@ def test_other_tokenizers_are_refused_with_the_token(tmp_path: Path, base: Path)
         import_models(base, {"python": base, "java": other}, tmp_path / "out")
 
 
+def test_settings_that_older_programs_write_unset_are_no_difference(tmp_path: Path, base: Path) -> None:
+    tuned = fine_tunes(base, tmp_path / "tuned", rank=2, names=("python",))
+    config = tuned["python"] / "config.json"
+    written = json.loads(config.read_text()) | {"is_decoder": False, "pruned_heads": {}, "sep_token_id": None}
+    config.write_text(json.dumps(written))
+    import_factored(str(base), tuned, tmp_path / "model", top_k=1)
+    config.write_text(json.dumps(written | {"is_decoder": True, "vocab_size": 264}))
+    with pytest.raises(ModelError, match="is_decoder is True, the base has None") as error:
+        import_factored(str(base), tuned, tmp_path / "other", top_k=1)
+    assert "vocab_size is 264, the base has 260; its embedding was resized" in str(error.value)
+
+
 def test_settings_and_weights_of_a_fine_tune_are_accounted_for(tmp_path: Path, base: Path) -> None:
     models = fine_tunes(base, tmp_path / "models", names=("python",))
     config = json.loads((models["python"] / "config.json").read_text())

@@ -47,6 +47,11 @@ _FREE: Final = frozenset(
     }
 )
 """Settings that belong to training, or to the program that wrote a checkpoint, and change nothing that it computes."""
+_REMEDIES: Final = {
+    "vocab_size": "its embedding was resized, and all experts share the base's: if the tokens that were added are not "
+    "needed, call resize_token_embeddings with the base's size, and save that beside the base's tokenizer",
+    "eos_token_id": "if it was trained to end with another token, say so in the config.json of a copy of the base",
+}
 _PIECE_ROWS = 4096
 
 
@@ -59,11 +64,20 @@ def config_problems(name: str, other: Mapping[str, Any], base: Mapping[str, Any]
         base: The base's.
     """
     problems = [
-        f"{name}: {key} is {other.get(key)!r:.80}, the base has {base.get(key)!r:.80}; take fine-tunes of one base"
+        f"{name}: {key} is {other.get(key)!r:.80}, the base has {base.get(key)!r:.80}; "
+        f"{_REMEDIES.get(key, 'take fine-tunes of one base')}"
         for key in sorted({*other, *base})
-        if key not in _FREE and not key.startswith("_") and other.get(key) != base.get(key)
+        if key not in _FREE and not key.startswith("_") and _differ(key, other, base)
     ]
     return problems + rotary_problems(name, other, base)
+
+
+def _differ(key: str, other: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
+    """True if a setting differs; one that only one side has differs if it is set: old programs write all they know."""
+    if key in other and key in base:
+        return bool(other[key] != base[key])
+    value = other.get(key, base.get(key))
+    return value is not None and value is not False and value not in ("", [], {})
 
 
 def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
