@@ -1,10 +1,12 @@
 """Recipes by strangers: read, or refused with one message."""
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import TEXTS, amounts, damaged_bytes, draws, dumps, mutated, soon
+from moesaic.errors import RecipeError
 from moesaic.recipe import load_recipe
 
 RECIPE = {
@@ -39,3 +41,18 @@ def test_any_recipe_is_read_or_refused(tmp_path, amount):
             load_recipe(path, overrides).digest()
 
     load()
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        (".".join("a" * 500) + "=1", "nested too deeply"),
+        ('output="a\\0b"', "a NUL character"),
+        ('predict.benchmarks={own: "a\\0b"}', "a NUL character"),
+    ],
+)
+def test_overrides_that_no_path_or_section_can_be_are_named(tmp_path, override, says):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("base: {model: x}\n")
+    with pytest.raises(RecipeError, match=says):
+        load_recipe(recipe, [override])

@@ -174,6 +174,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
+_DEEPEST_KEY = 16  # no section is nested half as deep
+
+
 def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
     """Reads a recipe file and its overrides as they stand, unchecked; returns the tree and the overrides' problems.
 
@@ -185,9 +188,11 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any]
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key:
-            problems.append(f"override {override!r}: write key.subkey=value")
+            problems.append(f"override {override[:80]!r}: write key.subkey=value")
             continue
         try:
+            if key.count(".") > _DEEPEST_KEY:
+                raise RecursionError
             _set(tree, key.split("."), parse_yaml(text))
         except (yaml.YAMLError, TypeError, ValueError) as error:
             problems.append(f"override {override!r}: {' '.join(str(error).split())}")

@@ -22,8 +22,8 @@ def parse_yaml(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: It is not YAML, or not one document.
-        ValueError: It is larger than ``LARGEST``, stands for more than ``MOST_VALUES`` values, holds itself, or has a
-            key twice in one section.
+        ValueError: It is larger than ``LARGEST``, stands for more than ``MOST_VALUES`` values, holds itself or a NUL
+            character, or has a key twice in one section.
         RecursionError: It is nested too deeply.
     """
     if len(text) > LARGEST:
@@ -46,6 +46,8 @@ def _count(node: yaml.Node, known: dict[int, int | None]) -> int:
         if count is None:
             raise ValueError(f"line {node.start_mark.line + 1}: the anchor holds an alias of itself")
         return count
+    if isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+        raise ValueError(f"line {node.start_mark.line + 1}: a NUL character, which no name, path or number has")
     known[id(node)] = None
     children: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
