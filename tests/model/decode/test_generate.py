@@ -10,7 +10,7 @@ from moesaic.errors import ModelError
 from moesaic.model.decode import generate as module
 from moesaic.model.decode.cuda import GraphedStep, bucket
 from moesaic.model.decode.generate import generate
-from moesaic.model.decode.sampling import sample
+from moesaic.model.decode.sampling import sample, sample_rows
 from moesaic.model.moe import compose, force_expert, record_routing
 from pico import pico_llama, pico_mistral, pico_tokenizer, random_experts, random_gates
 
@@ -109,12 +109,15 @@ def test_drawing_by_blocks_is_drawing_from_the_whole_distribution(size):
 
 
 @pytest.mark.parametrize("place", [0, 511, 512, 700, 999])
-@pytest.mark.parametrize("top_p", [1.0, 0.5])
+@pytest.mark.parametrize("top_p", [1.0, 0.5, 5e-324])
 def test_a_token_without_probability_is_never_drawn(place, top_p):
     logits_BV = torch.full((3, 1000), -math.inf)
     logits_BV[:, place] = 0.0
     uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.double)
-    assert sample(logits_BV, uniforms_B, 1.0, top_p)[0].tolist() == [place] * 3
+    for temperature in (1.0, 5e-324):
+        assert sample(logits_BV, uniforms_B, temperature, top_p)[0].tolist() == [place] * 3
+        settings = torch.tensor([[temperature, top_p]] * 3).T
+        assert sample_rows(logits_BV, uniforms_B, *settings, "nucleus")[0].tolist() == [place] * 3
 
 
 def test_trace_names_the_experts_that_produced_each_token():

@@ -33,7 +33,7 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
     if temperature == 0:
         ids_B = logits_BV.argmax(dim=-1)
     else:
-        weights_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / temperature).exp()
+        weights_BV = ((logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / max(temperature, 1e-30)).exp()
         if top_p < 1:
             weights_BV = _nucleus(weights_BV, top_p)
         ids_B = _drawn(weights_BV, uniforms_B[:, None]).squeeze(1)
@@ -76,6 +76,7 @@ def _nucleus(weights_BV: Tensor, top_p: float | Tensor) -> Tensor:
     sorted_BV, order_BV = weights_BV.sort(dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(dim=-1, dtype=torch.double) - sorted_BV
     kept_BV = before_BV < top_p * sorted_BV.sum(dim=-1, keepdim=True)
+    kept_BV[:, 0] = True  # the likeliest stays, however small the share: in float32 it may be nothing
     return weights_BV * torch.zeros_like(kept_BV).scatter(1, order_BV, kept_BV)
 
 
@@ -98,7 +99,7 @@ def _first_above(cumulative_BN: Tensor, wanted_B1: Tensor) -> tuple[Tensor, Tens
     """
     last_B1 = cumulative_BN[:, -1:]
     wanted_B1 = torch.minimum(wanted_B1, torch.nextafter(last_B1, torch.zeros_like(last_B1)))
-    place_B1 = torch.searchsorted(cumulative_BN, wanted_B1, right=True)
+    place_B1 = torch.searchsorted(cumulative_BN, wanted_B1, right=True).clamp(max=cumulative_BN.shape[1] - 1)
     before_BN = F.pad(cumulative_BN, (1, 0))
     return place_B1, wanted_B1 - before_BN.gather(1, place_B1)
 
