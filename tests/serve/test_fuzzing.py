@@ -21,7 +21,9 @@ def test_nothing_that_is_sent_is_a_defect(mode):
             if mode == schemathesis.GenerationMode.NEGATIVE and not operation.body:
                 continue  # nothing can be wrong with it
 
-            @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+            @settings(
+                max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
+            )
             @given(case=operation.as_strategy(generation_mode=mode))
             def check(case):
                 if isinstance(case.body, dict) and "model" in case.body:
