@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_keep import answering, write_tasks
 
 from moesaic.api import load
 from moesaic.checkpoint.native import load_moe, read_model_folder
@@ -19,10 +20,11 @@ from moesaic.errors import SpaceError
 from moesaic.files import file_digest, read_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
-from moesaic.model.loss import example_losses
+from moesaic.model.loss import answer_states, example_losses
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from moesaic.train.injection import adapted
+from moesaic.train.objective import Teacher
 from test_pipeline import REWARD, _process, numbers, stage_times, write_recipe
 
 OPTIONS = ["gate.shared_rank=2", "gate.joint_epochs=2", "predict.limit=0", "evaluate.metrics=[parse_share]"]
@@ -125,6 +127,26 @@ def test_a_reward_after_a_shared_delta_keeps_the_base_without_a_second_copy(fini
     assert all((before.path / name).stat().st_ino == (after.path / name).stat().st_ino for name in files)
     assert losses_in(root, "moe-likelihood") == losses_in(finished / "runs" / "toy", "moe")
     assert losses_in(root, "moe") == pytest.approx(losses_of(load_moe(root / "model")[0], finished), rel=1e-6)
+
+
+def test_what_is_kept_in_the_reward_is_the_original_base(tmp_path, monkeypatch):
+    answering(monkeypatch)
+    keep = [f"data.keep={write_tasks(tmp_path / 'tasks')}", "keep.loss=kl"]
+    recipe = load_recipe(write_recipe(tmp_path), [*OPTIONS, *REWARD, *keep])
+    run = Run(recipe)
+    run(("data", "keep", "experts", "compose", "gate"))
+    assert read_model_folder(tmp_path / "runs" / "toy" / "gate").has_own_base
+    listened = []
+    original = Teacher.listen
+    monkeypatch.setattr(Teacher, "listen", lambda *given: listened.append(original(*given)) or listened[-1])
+    run(("reward",))
+    (teacher,) = listened
+    plain = load_base(str(tmp_path / "base")).model
+    with packed_attention(plain):
+        states = answer_states(plain, teacher.kept.training, ("base",), recipe.reward.row_tokens)
+    assert all(torch.equal(one, other) for one, other in zip(teacher.training, states, strict=True))
+    history = read_json(tmp_path / "runs" / "toy" / "reward" / "training.json")["history"]
+    assert history[0]["answers"] > 1e-4, "the folded delta has moved the model from what is to be kept"
 
 
 def test_a_joint_stretch_that_only_hurts_leaves_no_base(tmp_path, monkeypatch):

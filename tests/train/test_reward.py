@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -24,10 +25,12 @@ from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import MoesaicError, RecipeError
+from moesaic.model.attention import packed_attention
 from moesaic.model.decode.generate import Generation
-from moesaic.model.moe import compose
+from moesaic.model.moe import compose, force_base
 from moesaic.progress import read_metrics
-from moesaic.recipe import RewardRecipe, load_recipe
+from moesaic.recipe import KeepRecipe, RewardRecipe, load_recipe
+from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import CHECKPOINT
 from moesaic.train.reward import RewardRounds, train_reward
 from moesaic.train.samples import (
@@ -70,12 +73,20 @@ def letters(programs):
     return [sum(c.isascii() and c.isalpha() for c in program) / max(1, len(program)) for program, *_ in programs]
 
 
-def train_toy(model, folder, score=letters, seed=0, **options):
+def train_toy(model, folder, score=letters, seed=0, teacher=None, **options):
     folder.mkdir(exist_ok=True)
     settings = OPTIONS.model_copy(update=options)
     return train_reward(
-        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 256, seed, folder
-    )
+        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 256, seed, folder,
+        teacher,
+    )  # fmt: skip
+
+
+def listened(model, **options):
+    """A teacher for answers that no language has, as if they were the base's."""
+    base = [e for e in tasks_of(examples(3), PROMPT) if e.example.language == "python"]
+    answers = [replace(e.encoded, ids=[(3 * i + 100) % 250 for i in e.encoded.ids], language="base") for e in base]
+    return Teacher.listen(model, Kept(answers, answers[:2], KeepRecipe(**options)), 256, Accelerator(cpu=True).autocast)
 
 
 def state(model):
@@ -130,10 +141,12 @@ def test_each_task_comes_once_before_any_comes_twice():
     assert drawn(7, 5, seed=4, number=1) != places[:5]
 
 
-def reward_rounds(accelerator, model, options):
+def reward_rounds(accelerator, model, options, teacher=None):
     sampler = Sampler(model, PROMPT, letters, options)
     tasks = tasks_of(examples(), PROMPT)
-    return RewardRounds(accelerator, model, sampler, tasks, tasks, PROMPT.stop_ids[0], LANGUAGES, options, seed=0)
+    return RewardRounds(
+        accelerator, model, sampler, tasks, tasks, PROMPT.stop_ids[0], LANGUAGES, options, seed=0, teacher=teacher
+    )
 
 
 def sampled(model, options, count=4):
@@ -181,6 +194,61 @@ def test_the_gradient_is_that_of_each_document_by_itself(temperature):
     assert loss == pytest.approx(summed.item() / total, rel=1e-4)
     for name, parameter in parameters.items():
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["likelihood", "kl"])
+def test_answers_to_be_kept_add_their_own_loss_and_nothing_else(loss):
+    options = OPTIONS.model_copy(update={"likelihood": 0.0})
+    model = composed()
+    samples, tasks = sampled(model, options)
+    parameters = trainable_parameters(model)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    teacher = listened(model, loss=loss, weight=0.3, share=0.4)  # 3 answers beside 4 tasks: all there are
+
+    def summed(with_answers):
+        rounds = reward_rounds(Accelerator(cpu=True), model, options, teacher if with_answers else None)
+        rows = rounds.rows(samples, tasks, number=1)
+        model.zero_grad()
+        tokens = sum(row.num_labels for row in rows)
+        return rounds.add_gradients(rows) * tokens, tokens, [p.grad * tokens for p in parameters.values()]
+
+    (whole, more, gradients), (alone, fewer, others) = summed(True), summed(False)
+    model.zero_grad()
+    answers = teacher.kept.training
+    assert more - fewer == sum(len(answer.ids) - answer.num_prompt_tokens for answer in answers)
+    naive = torch.zeros(())
+    for answer in answers:
+        places = slice(answer.num_prompt_tokens - 1, -1)
+        ours = model(torch.tensor([answer.ids])).logits[0, places].log_softmax(-1)
+        if loss == "likelihood":
+            labels = torch.tensor(answer.ids[answer.num_prompt_tokens :])
+            naive = naive + functional.nll_loss(ours, labels, reduction="sum")
+        else:
+            with torch.no_grad(), force_base(model):
+                base = model(torch.tensor([answer.ids])).logits[0, places].log_softmax(-1)
+            naive = naive + (base.exp() * (base - ours)).sum()
+    (0.3 * options.samples * naive).backward()
+    assert whole - alone == pytest.approx(0.3 * options.samples * naive.item(), rel=1e-3)
+    for found, other, parameter in zip(gradients, others, parameters.values(), strict=True):
+        torch.testing.assert_close(found - other, parameter.grad, rtol=1e-3, atol=2e-3)
+
+
+def test_every_answer_comes_once_before_any_comes_twice():
+    model = composed()
+    teacher = listened(model, share=0.2)  # 1 answer beside 4 tasks
+    rounds = reward_rounds(Accelerator(cpu=True), model, OPTIONS, teacher)
+    samples, tasks = sampled(model, OPTIONS)
+    seen = []
+    for number in (1, 2, 3):
+        documents = [ids for row in rounds.rows(samples, tasks, number) for ids in documents_of(row.batch)]
+        seen += [tuple(a.ids) for a in teacher.kept.training if a.ids in documents]
+    assert sorted(seen) == sorted(tuple(answer.ids) for answer in teacher.kept.training)
+
+
+def documents_of(batch):
+    bounds = batch.cu_seqlens_D1.tolist()
+    return [batch.input_ids_1T[0, start:end].tolist() for start, end in itertools.pairwise(bounds)]
 
 
 @pytest.mark.gpu
@@ -312,6 +380,48 @@ def test_training_that_makes_it_worse_leaves_the_state_of_before(tmp_path, monke
     assert all(torch.equal(value, before[name]) for name, value in state(model).items())
 
 
+@pytest.mark.parametrize("loss", ["likelihood", "kl"])
+def test_answers_that_are_kept_are_lost_less(tmp_path, monkeypatch, loss):
+    all_end(monkeypatch)
+    lost = {}
+    for weight in (0.0, 3.0):
+        model = composed()
+        with force_base(model):
+            teacher = listened(model, loss=loss, weight=weight, tolerance=100.0)
+        folder = tmp_path / str(weight)
+        train_toy(model, folder, teacher=teacher, rounds=8, evaluations=8, learning_rate=5e-2, likelihood=0.0)
+        rows = [row["validation_answers"] for row in read_metrics(folder / "metrics.jsonl") if "validation_loss" in row]
+        assert len(rows) == 9
+        lost[weight] = rows[-1] - rows[0]
+    assert lost[3.0] < lost[0.0] - 0.1
+
+
+@pytest.mark.parametrize(("tolerance", "kept_round"), [(0.02, 0), (0.2, 1), (5.0, 2)])
+def test_a_state_that_loses_too_much_is_not_kept_whatever_its_reward(
+    tmp_path, monkeypatch, capfd, tolerance, kept_round
+):
+    rewards, losses = iter([0.1, 0.2, 0.3]), iter([1.0, 1.1, 3.0])
+    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(rewards))
+    monkeypatch.setattr(Teacher, "loss", lambda *_: next(losses))
+    model = composed()
+    result = train_toy(model, tmp_path / "a", teacher=listened(model, tolerance=tolerance), evaluations=2)
+    assert (result.best_round, result.best_reward) == (kept_round, [0.1, 0.2, 0.3][kept_round])
+    assert [entry["answers"] for entry in result.history] == [1.0, 1.1, 3.0]
+    said = capfd.readouterr().err
+    assert (f"{2 - kept_round} states with a higher reward were not taken" in said) == (kept_round < 2)
+
+
+def test_the_teacher_is_the_base_whatever_becomes_of_it():
+    model = composed()
+    with force_base(model):
+        teacher = listened(model, loss="kl")
+    with packed_attention(model), force_base(model):
+        assert teacher.loss(model, 256, Accelerator(cpu=True).autocast) == pytest.approx(0, abs=1e-6)
+        with torch.no_grad():
+            model.model.layers[0].self_attn.q_proj.weight.mul_(1.5)
+        assert teacher.loss(model, 256, Accelerator(cpu=True).autocast) > 1e-3
+
+
 def test_a_loss_that_is_not_finite_is_an_error(tmp_path):
     model = composed()
     with torch.no_grad():
@@ -346,7 +456,8 @@ _KILLED = """
             os.kill(os.getpid(), signal.SIGKILL)
     loop.save_checkpoint = killing
     model = test_reward.composed()
-    result = test_reward.train_toy(model, Path({folder!r}), rounds=4, evaluations=2)
+    teacher = test_reward.listened(model, loss="kl", tolerance=9.0)
+    result = test_reward.train_toy(model, Path({folder!r}), rounds=4, evaluations=2, teacher=teacher)
     torch.save((test_reward.state(model), vars(result)), {folder!r} + ".pt")
 """
 

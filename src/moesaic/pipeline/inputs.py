@@ -61,7 +61,8 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     **_keys("data", ("validation_fraction", "test_fraction"), "data"),
     **_keys("keep", ("samples", "temperature", "max_new_tokens"), "keep"),
-    **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "baselines"),
+    **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "reward", "baselines"),
+    "keep.tolerance": ("reward",),
     **_keys("experts", _OPTIMISATION, "experts", "baselines"),
     **_keys("experts", ("rank", "alpha", "dropout", "targets", "epochs", "max_steps", "keep"), "experts", "baselines"),
     **_keys("gate", ("kind", "top_k", "anchor", "init", "init_programs"), "compose", "gate", "baselines"),
@@ -106,7 +107,7 @@ LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
     **{(stage, "base.model"): "says where the base is; its content counts" for stage in ("data", "keep", "predict")},
     ("keep", "seed"): "counts where answers are sampled",
     **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
-    **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "baselines")},
+    **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "reward", "baselines")},
 }
 """Stage and key that it looks at without being changed by it -> why."""
 
@@ -132,7 +133,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "experts": ("data", *(kept if recipe.experts.keep else ())),
         "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
         "gate": ("data", *kept, "compose"),
-        "reward": ("data", "gate"),
+        "reward": ("data", *kept, "gate"),
         # A dense adapter is made from data and answers alone: a retrained expert changes nothing about it.
         "baselines": ("data", *(kept if part in _DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
         "predict": ("data", "compose", "gate", *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),

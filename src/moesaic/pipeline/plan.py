@@ -51,7 +51,7 @@ def print_plan(run: Run) -> None:
     for stretch in expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept):
         add(stretch)
     judged = sum(len(run.examples(name, "validation")[: recipe.reward.validation_programs]) for name in languages)
-    for stretch in reward_stretches(training, judged, recipe):
+    for stretch in reward_stretches(training, judged, recipe, kept):
         if stretch.steps is None:
             add_programs(stretch.name, stretch.examples, stretch.tokens)
         else:

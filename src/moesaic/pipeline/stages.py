@@ -226,10 +226,15 @@ class Run(Session):
         from moesaic.checkpoint.native import read_model_folder, save_model_folder
         from moesaic.codebleu.rewards import CodeBleuScores
         from moesaic.model.moe import extract_experts, extract_router
+        from moesaic.train.objective import Teacher
         from moesaic.train.reward import train_reward
 
-        languages, options = self.recipe.data.languages, self.recipe.reward
+        languages, options, kept = self.recipe.data.languages, self.recipe.reward, self.kept()
         start = read_model_folder(self.workspace.path("gate") / "model")
+        # The recipe's base, not the one that a shared delta was folded into.
+        teacher = None
+        if kept is not None:
+            teacher = Teacher.listen(self.base.model, kept, options.row_tokens, self.accelerator.autocast)
         with CodeBleuScores(options.workers) as score, self.loaded(start.path) as model:
             result = train_reward(
                 self.accelerator,
@@ -243,6 +248,7 @@ class Run(Session):
                 self.recipe.data.max_tokens,
                 self.recipe.seed,
                 stage.folder,
+                teacher,
             )
             experts, gates = extract_experts(model), extract_router(model)
         save_model_folder(

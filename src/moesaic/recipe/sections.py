@@ -151,7 +151,10 @@ class KeepRecipe(Section):
     weight: Coefficient = 1.0
     """Weight of a token of an answer beside a token of a program, also in the loss that decides."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of answers among the documents of gate and joint training; answers are repeated to reach it."""
+    """Share of answers among the documents of gate and joint training, and of answers beside the tasks of a round of
+    ``reward``; answers are repeated to reach it."""
+    tolerance: Coefficient = 0.02
+    """Nats a token by which the answers' loss may rise in ``reward``; a state in which it rose more is not kept."""
     samples: Positive = 1
     """Answers to a prompt; more than one needs a temperature."""
     temperature: Coefficient = 0.0

@@ -65,13 +65,16 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kep
     ]
 
 
-def reward_stretches(training: Sequence[EncodedExample], num_validation: int, recipe: Recipe) -> list[Stretch]:
+def reward_stretches(
+    training: Sequence[EncodedExample], num_validation: int, recipe: Recipe, kept: Kept | None = None
+) -> list[Stretch]:
     """Training on the model's own programs, and these; their tokens are the most that there can be.
 
     Args:
         training: Encoded training examples of all languages.
         num_validation: Programs of one validation.
         recipe: The recipe.
+        kept: Answers of the base that are trained on beside them.
 
     Returns:
         What is trained (its tokens processed) and what is generated (its tokens), or nothing without rounds.
@@ -83,10 +86,14 @@ def reward_stretches(training: Sequence[EncodedExample], num_validation: int, re
     prompt = sum(example.num_prompt_tokens for example in training) / len(training)
     references = tokens / len(training) if options.likelihood > 0 else 0.0
     a_task = options.samples * (prompt + options.max_new_tokens) + references
+    answers = 0.0
+    if kept is not None:
+        count = options.rounds * kept.count_beside(options.prompts)
+        answers = count * sum(len(answer.ids) for answer in kept.training) / len(kept.training)
     every = math.ceil(options.rounds / options.evaluations)
     programs = tasks * options.samples + (1 + math.ceil(options.rounds / every)) * num_validation
     return [
-        Stretch("reward", len(training), tokens, options.rounds * options.steps, tasks * a_task),
+        Stretch("reward", len(training), tokens, options.rounds * options.steps, tasks * a_task + answers),
         Stretch("reward: programs", programs, programs * options.max_new_tokens, None, 0),
     ]
 

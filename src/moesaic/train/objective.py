@@ -53,14 +53,82 @@ class Kept:
 
     def beside(self, num_programs: int) -> list[int]:
         """Returns which answers go with so many programs: each comes once before any comes twice."""
-        share = self.options.share
         order = list(range(len(self.training)))
         random.Random("answers").shuffle(order)
-        return list(itertools.islice(itertools.cycle(order), max(1, round(num_programs * share / (1 - share)))))
+        return list(itertools.islice(itertools.cycle(order), self.count_beside(num_programs)))
+
+    def count_beside(self, num_programs: int) -> int:
+        """Returns how many answers go with so many programs: ``keep.share`` of all, at least one."""
+        share = self.options.share
+        return max(1, round(num_programs * share / (1 - share)))
 
     def mixed(self, training: Sequence[EncodedExample]) -> list[EncodedExample]:
         """Returns the programs and, behind them, the answers that go with them."""
         return [*training, *(self.training[index] for index in self.beside(len(training)))]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What the base says to answers that are to be kept.
+
+    Attributes:
+        kept: The answers.
+        training: With ``kl`` the base's final hidden states on each training answer, else nothing.
+        validation: The same on each validation answer.
+    """
+
+    kept: Kept
+    training: Sequence[Tensor] = ()
+    validation: Sequence[Tensor] = ()
+
+    @classmethod
+    def listen(cls, model: Any, kept: Kept, row_tokens: int, autocast: Autocast) -> Teacher:
+        """Asks the base, where the loss needs it: with ``kl`` it runs once over all answers.
+
+        Args:
+            model: The base, plain or composed, before anything has changed its weights.
+            kept: The answers.
+            row_tokens: Tokens of a forward pass.
+            autocast: Returns the context of a forward pass.
+        """
+        if kept.options.loss != "kl":
+            return cls(kept)
+        with packed_attention(model), force_base(model) if is_composed(model) else nullcontext():
+            states = [
+                answer_states(model, answers, (ANCHOR,), row_tokens, autocast)
+                for answers in (kept.training, kept.validation)
+            ]
+        return cls(kept, *states)
+
+    def states(self, answers: Sequence[int]) -> Tensor:
+        """Returns the base's states on some training answers, one behind the other, (M, D)."""
+        found = [self.training[index] for index in answers]
+        return torch.cat(found) if found else self.training[0].new_zeros(0, self.training[0].shape[1])
+
+    def loss(self, model: Any, row_tokens: int, autocast: Autocast) -> float:
+        """Returns what ``keep.loss`` says of a model on the validation answers, in nats a token.
+
+        Args:
+            model: The model in training, in packed attention.
+            row_tokens: Tokens of a forward pass.
+            autocast: Returns the context of a forward pass.
+        """
+        if self.kept.options.loss == "likelihood":
+            return validation_loss(model, self.kept.validation, (ANCHOR,), row_tokens, autocast)
+        device = next(model.parameters()).device
+        was_training = model.training
+        model.eval()
+        total, count = 0.0, 0
+        with torch.inference_mode():
+            for batch in PackedBatches(self.kept.validation, (ANCHOR,), row_tokens, shuffle=False):
+                positions_M, _ = targets(batch)
+                states_MD = torch.cat([self.validation[index] for index in batch.example_ids_D.tolist()])
+                with autocast():
+                    hidden_MD = hidden_states(model, batch.to(device))[positions_M.to(device)]
+                    total += float(divergences(hidden_MD, states_MD.to(device), model.lm_head.weight).sum())
+                count += len(positions_M)
+        model.train(was_training)
+        return total / count
 
 
 class Objective:
@@ -89,18 +157,11 @@ class Objective:
         kept: Kept | None = None,
     ) -> None:
         self._model, self._validation, self._options, self._autocast = model, validation, options, autocast
-        self._kept, self._first_answer = kept, len(training)
+        self._first_answer = len(training)
         self._languages = languages if kept is None else (*languages, ANCHOR)
         self._answers = [] if kept is None else kept.beside(len(training))
         self._examples = training if kept is None else kept.mixed(training)
-        self._states: list[Tensor] = []
-        self._validation_states: list[Tensor] = []
-        if kept is not None and kept.options.loss == "kl":
-            with packed_attention(model), force_base(model) if is_composed(model) else nullcontext():
-                self._states, self._validation_states = (
-                    answer_states(model, answers, self._languages, options.row_tokens, autocast)
-                    for answers in (kept.training, kept.validation)
-                )
+        self._teacher = None if kept is None else Teacher.listen(model, kept, options.row_tokens, autocast)
 
     def batches(self, seed: int) -> PackedBatches:
         """Returns the rows of the training data."""
@@ -108,23 +169,21 @@ class Objective:
 
     def loss(self, routing_loss: RoutingLoss | None = None) -> PackedLoss:
         """Returns the loss of a row; the model's layers must not be replaced afterwards."""
-        if self._kept is not None and self._kept.options.loss == "kl":
-            return KeptLoss(self._model, self._options, routing_loss, self._kept.options.weight)
+        if self._teacher is not None and self._teacher.kept.options.loss == "kl":
+            return KeptLoss(self._model, self._options, routing_loss, self._teacher.kept.options.weight)
         return PackedLoss(self._model, self._options, routing_loss)
 
     def prepare(self, row: PackedBatch) -> tuple[Tensor, ...]:
         """Returns what the loss of a row on the CPU needs beside it, of one length N first."""
         positions_N, labels_N = targets(row)
-        if self._kept is None:
+        if self._teacher is None:
             return positions_N, labels_N
+        options = self._teacher.kept.options
         is_kept_N = row.language_ids_1T[0][positions_N + 1] == len(self._languages) - 1
-        if self._kept.options.loss == "likelihood":
-            weights_N = torch.where(is_kept_N, self._kept.options.weight, 1.0)
-            return positions_N, labels_N, weights_N
-        answers = [index - self._first_answer for index in row.example_ids_D.tolist() if index >= self._first_answer]
-        states = [self._states[self._answers[index]] for index in answers]
-        size = self._states[0].shape[1]
-        states_MD = torch.cat(states) if states else self._states[0].new_zeros(0, size)
+        if options.loss == "likelihood":
+            return positions_N, labels_N, torch.where(is_kept_N, options.weight, 1.0)
+        places = [index - self._first_answer for index in row.example_ids_D.tolist() if index >= self._first_answer]
+        states_MD = self._teacher.states([self._answers[place] for place in places])
         return positions_N, labels_N, (~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD
 
     def validate(self) -> Facts:
@@ -133,30 +192,10 @@ class Objective:
         With answers to be kept also the two parts, ``programs`` and ``answers``.
         """
         loss = validation_loss(self._model, self._validation, self._languages, self._options.row_tokens, self._autocast)
-        if self._kept is None:
+        if self._teacher is None:
             return {"loss": loss}
-        answers = self._kept_loss(self._kept)
-        return {"loss": loss + self._kept.options.weight * answers, "programs": loss, "answers": answers}
-
-    def _kept_loss(self, kept: Kept) -> float:
-        if kept.options.loss == "likelihood":
-            return validation_loss(
-                self._model, kept.validation, self._languages, self._options.row_tokens, self._autocast
-            )
-        device = next(self._model.parameters()).device
-        was_training = self._model.training
-        self._model.eval()
-        total, count = 0.0, 0
-        with torch.inference_mode():
-            for batch in PackedBatches(kept.validation, self._languages, self._options.row_tokens, shuffle=False):
-                positions_M, _ = targets(batch)
-                states_MD = torch.cat([self._validation_states[index] for index in batch.example_ids_D.tolist()])
-                with self._autocast():
-                    hidden_MD = hidden_states(self._model, batch.to(device))[positions_M.to(device)]
-                    total += float(divergences(hidden_MD, states_MD.to(device), self._model.lm_head.weight).sum())
-                count += len(positions_M)
-        self._model.train(was_training)
-        return total / count
+        answers = self._teacher.loss(self._model, self._options.row_tokens, self._autocast)
+        return {"loss": loss + self._teacher.kept.options.weight * answers, "programs": loss, "answers": answers}
 
 
 class KeptLoss(PackedLoss):
@@ -183,6 +222,8 @@ class KeptLoss(PackedLoss):
         programs_O: Tensor,
         answers_M: Tensor,
         states_MD: Tensor,
+        weights_N: Tensor | None = None,
+        temperatures_N: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Returns the summed loss of all tokens and the routing loss of the row.
 
@@ -193,13 +234,18 @@ class KeptLoss(PackedLoss):
             programs_O: Which of them belong to programs.
             answers_M: Which of them belong to answers.
             states_MD: The base's final hidden states there.
+            weights_N: Weight of each token's loss, where it belongs to a program; 1 if None.
+            temperatures_N: Divides the logits of each token of a program; 1 if None.
         """
         hidden_TD, extra = self.run_layers(batch)
         hidden_ND = hidden_TD[positions_N]
         loss = hidden_ND.new_zeros((), dtype=torch.float)
         if len(programs_O):
-            losses_O = token_losses(hidden_ND[programs_O], self.head, labels_N[programs_O], compiled=self.is_compiled)
-            loss = loss + losses_O.sum()
+            hidden_OD = hidden_ND[programs_O]
+            if temperatures_N is not None:
+                hidden_OD = hidden_OD * (1 / temperatures_N[programs_O])[:, None].to(hidden_OD.dtype)
+            losses_O = token_losses(hidden_OD, self.head, labels_N[programs_O], compiled=self.is_compiled)
+            loss = loss + (losses_O if weights_N is None else losses_O * weights_N[programs_O]).sum()
         if len(answers_M):
             losses_M = divergences(hidden_ND[answers_M], states_MD, self.head, compiled=self.is_compiled)
             loss = loss + self._weight * losses_M.sum()

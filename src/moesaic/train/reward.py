@@ -13,6 +13,9 @@ arXiv:1711.04956, section 4).
 What is kept is the state whose greedy programs on validation tasks have the highest mean reward, the one before the
 training included, so that the stage never hurts by its own measure. Tasks and samples are drawn from seed and round, so
 that a round depends on nothing that is not in the loop's checkpoints.
+
+With answers of the base to be kept (``data.keep``) a round trains on some of them, too, and a state in which their loss
+has risen by more than ``keep.tolerance`` is not kept, whatever its reward: a reward cannot say what is lost beside it.
 """
 
 from __future__ import annotations
@@ -25,16 +28,20 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from moesaic.data.examples import Example
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import RecipeError
+from moesaic.gates import ANCHOR
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import targets, validation_loss
+from moesaic.progress import say
 from moesaic.recipe import Optimisation, RewardRecipe
 from moesaic.train.experts import seed_of
 from moesaic.train.loop import Facts, Update, train
+from moesaic.train.objective import KeptLoss, Teacher
 from moesaic.train.resume import Progress
 from moesaic.train.rows import PackedLoss, PreparedRow, add_gradients
 from moesaic.train.samples import (
@@ -59,7 +66,8 @@ class RewardResult:
         rounds: Rounds of sampling and training.
         best_round: Round whose state was kept; 0 is the state before training.
         best_reward: Validation reward of that state.
-        history: Validations: ``round``, ``reward``, ``ended``, ``parses``, ``loss`` (nats a code token).
+        history: Validations: ``round``, ``reward``, ``ended``, ``parses``, ``loss`` (nats a code token), and where
+            answers are kept ``answers``, their loss.
     """
 
     rounds: int
@@ -80,6 +88,7 @@ def train_reward(
     max_tokens: int,
     seed: int,
     folder: Path,
+    teacher: Teacher | None = None,
 ) -> RewardResult:
     """Trains the factors and gates of a composed model in place and leaves the best state in them.
 
@@ -97,6 +106,7 @@ def train_reward(
             ``options.max_new_tokens`` of it are left out.
         seed: Seed of the run.
         folder: Holds the checkpoint and ``metrics.jsonl``.
+        teacher: What the base says to the answers that are to be kept; it ran before anything was trained.
 
     Raises:
         RecipeError: Several processes, or no training task that is short enough.
@@ -124,7 +134,9 @@ def train_reward(
     torch.manual_seed(seed_of(seed, "reward"))  # noisy gates draw from it
     sampler = Sampler(model, prompt, score, options)
     judged = tasks_of(validation, prompt)
-    rounds = RewardRounds(accelerator, model, sampler, tasks, judged, prompt.stop_ids[0], languages, options, seed)
+    rounds = RewardRounds(
+        accelerator, model, sampler, tasks, judged, prompt.stop_ids[0], languages, options, seed, teacher
+    )
     result = train(
         accelerator,
         rounds,
@@ -136,7 +148,13 @@ def train_reward(
         folder=folder,
         name="reward",
     )
-    best_reward = max(entry["reward"] for entry in rounds.history)
+    best_reward = next(entry["reward"] for entry in rounds.history if entry["round"] == result.best_step)
+    passed_over = [entry for entry in rounds.history if entry["reward"] > best_reward]
+    if passed_over and teacher is not None:
+        say(
+            f"reward: {len(passed_over)} states with a higher reward were not taken: the loss of the kept answers had "
+            f"risen by more than keep.tolerance, {teacher.kept.options.tolerance} nats a token"
+        )
     return RewardResult(result.steps, result.best_step, best_reward, rounds.history)
 
 
@@ -164,6 +182,7 @@ class RewardRounds:
         languages: All languages.
         options: Reward options.
         seed: Seed of the run.
+        teacher: What the base says to answers that are to be kept; None: there are none.
 
     Attributes:
         history: Validations so far.
@@ -183,11 +202,14 @@ class RewardRounds:
         languages: Sequence[str],
         options: RewardRecipe,
         seed: int,
+        teacher: Teacher | None = None,
     ) -> None:
         self._accelerator, self._model, self._sampler = accelerator, model, sampler
         self._tasks, self._stop_id, self._languages = tasks, stop_id, languages
-        self._options, self._seed = options, seed
+        self._options, self._seed, self._teacher = options, seed, teacher
         self._loss = PackedLoss(model, optimisation(options))
+        if teacher is not None and teacher.kept.options.loss == "kl":
+            self._loss = KeptLoss(model, optimisation(options), None, self._answer_weight(teacher))
         self._validation = [task.encoded for task in validation]
         own = {name: [task for task in validation if task.example.language == name] for name in languages}
         self._judged = [task for name in languages for task in own[name][: options.validation_programs]]
@@ -225,12 +247,31 @@ class RewardRounds:
             number: Number of the round, which seeds the packing.
         """
         documents, weights, temperatures = weighted_documents(samples, tasks, self._options, self._stop_id)
+        teacher, languages, answers = self._teacher, self._languages, list[int]()
+        first_answer = len(documents)
+        if teacher is not None:
+            count = teacher.kept.count_beside(len(tasks))
+            answers = drawn(len(teacher.kept.training), count, seed_of(self._seed, "answers"), number)
+            documents += [teacher.kept.training[answer] for answer in answers]
+            weights = torch.cat([weights, torch.full((count,), self._answer_weight(teacher))])
+            temperatures = torch.cat([temperatures, torch.ones(count)])
+            languages = (*languages, ANCHOR)
         rows = []
-        for row in PackedBatches(documents, self._languages, self._options.row_tokens, seed=number):
+        for row in PackedBatches(documents, languages, self._options.row_tokens, seed=number):
             positions_N, labels_N = targets(row)
             own_N = row.examples_at(positions_N + 1)
-            rows.append(PreparedRow(row, (positions_N, labels_N, weights[own_N], temperatures[own_N])))
+            weighed: tuple[Tensor, ...] = (weights[own_N], temperatures[own_N])
+            if teacher is not None and teacher.kept.options.loss == "kl":
+                is_kept_N = own_N >= first_answer
+                places = [index - first_answer for index in row.example_ids_D.tolist() if index >= first_answer]
+                states_MD = teacher.states([answers[place] for place in places])
+                weighed = ((~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD, *weighed)
+            rows.append(PreparedRow(row, (positions_N, labels_N, *weighed)))
         return rows
+
+    def _answer_weight(self, teacher: Teacher) -> float:
+        """An answer stands for as many as there are samples of a task, as a reference program does."""
+        return teacher.kept.options.weight * self._options.samples
 
     def add_gradients(self, rows: Sequence[PreparedRow]) -> float:
         """Adds the gradients of one optimiser step's rows and returns its loss."""
@@ -246,9 +287,20 @@ class RewardRounds:
             loss = validation_loss(
                 self._model, self._validation, self._languages, self._options.row_tokens, self._accelerator.autocast
             )
+            answers = None if self._teacher is None else self._answers_loss(self._teacher)
         facts = {"reward": samples.mean_reward(), "ended": samples.ended, "parses": samples.parsing, "loss": loss}
+        facts |= {} if answers is None else {"answers": answers}
         self.history.append({"round": number, **facts})
-        return 1.0 - facts["reward"], facts
+        return 1.0 - facts["reward"] + (0.0 if self._is_eligible(facts) else 1.0), facts
+
+    def _answers_loss(self, teacher: Teacher) -> float:
+        return teacher.loss(self._model, self._options.row_tokens, self._accelerator.autocast)
+
+    def _is_eligible(self, facts: Facts) -> bool:
+        """Whether a state may be kept; one that may not counts as worse than any that may, whatever its reward."""
+        if self._teacher is None:
+            return True
+        return facts["answers"] <= self.history[0]["answers"] + self._teacher.kept.options.tolerance
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
         """See ``Steps``."""
