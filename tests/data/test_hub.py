@@ -22,6 +22,10 @@ def lines(split, language="Python"):
     return "".join(json.dumps({**row, "text": f"{language}: {row['text']}"}) + "\n" for row in rows).encode()
 
 
+def many_lines():
+    return "".join(json.dumps({"text": f"Add {n}", "code": f"print({n})"}) + "\n" for n in range(200)).encode()
+
+
 def xlcost_files():
     """The layout of XLCoST's data set: a script, and a folder of JSON Lines for each configuration."""
     files = {"pairs.py": SCRIPT.encode(), "README.md": b"# pairs\n"}
@@ -102,7 +106,8 @@ import json
 from types import SimpleNamespace
 from moesaic.data.sources import read_source, resolve_revision
 from moesaic.errors import MoesaicError
-options = SimpleNamespace(source="hub:{name}", revision={revision!r}, languages={languages!r})
+options = SimpleNamespace(source="hub:{name}", revision={revision!r}, languages={languages!r},
+    validation_fraction=0.1, test_fraction=0.2)
 try:
     commit = resolve_revision(options)
     pairs = read_source(options, commit)
@@ -170,12 +175,48 @@ def test_an_unknown_data_set(hub, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_split_that_is_missing_is_named(hub, tmp_path):
+def test_a_split_that_is_missing_comes_from_the_training_split(hub, tmp_path):
     files = xlcost_files()
     del files["data/Python-program-level/test.json"]
+    files["data/Python-program-level/train.json"] = many_lines()
     hub[1][COMMIT] = files
     done = read(hub, tmp_path)
-    assert f"the hub data set '{NAME}' has no test split for Python" in done.stderr
+    assert f"{NAME} has no test split for Python: taken from its training split by problem" in done.stderr
+    sizes = {split: size for split, (size, _) in json.loads(done.stdout)[1]["python"].items()}
+    assert sizes["validation"] == 3
+    assert sizes["train"] + sizes["test"] == 200
+    assert 20 < sizes["test"] < 60
+
+
+def test_a_training_split_is_needed(hub, tmp_path):
+    files = xlcost_files()
+    del files["data/Python-program-level/train.json"]
+    hub[1][COMMIT] = files
+    done = read(hub, tmp_path)
+    assert f"the hub data set '{NAME}' has no training split for Python" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "data/train-00000-of-00001.jsonl", "instructions.json"])
+def test_a_table_of_all_languages(hub, tmp_path, name):
+    """Most data sets of instructions have one training file, and a column that names the language."""
+    rows = [json.loads(line) for line in many_lines().decode().splitlines()]
+    table = [
+        {"lang": language, "problem": row["text"], "solution": f"Here:\n```\n{row['code']}\n```"}
+        for row in rows
+        for language in ("Python", "cpp", "rust")
+    ]
+    hub[1][COMMIT] = {name: "".join(json.dumps(row) + "\n" for row in table).encode(), "dataset_infos.json": b"{}"}
+    done = read(hub, tmp_path, ("python", "cpp"))
+    assert done.returncode == 0, done.stderr
+    pairs = json.loads(done.stdout)[1]
+    assert sum(size for size, _ in pairs["cpp"].values()) == sum(size for size, _ in pairs["python"].values()) == 200
+
+
+def test_a_table_of_one_language_names_none(hub, tmp_path):
+    hub[1][COMMIT] = {"data/train.json": many_lines()}
+    assert read(hub, tmp_path).returncode == 0
+    done = read(hub, tmp_path, ("python", "java"))
+    assert "the rows do not say which of python, java they are in" in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b"[1, 2]", b"[" * 100_000])

@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from moesaic.data.columns import read_pair
 from moesaic.data.examples import SPLITS
-from moesaic.data.sources import read_pair, read_source, source_digest
+from moesaic.data.sources import is_own, read_head, read_source, source_digest
 from moesaic.errors import DataError
 from moesaic.languages import get_language
 
@@ -122,8 +123,8 @@ def test_missing_files_of_the_release_are_named(tmp_path):
     ("make", "message"),
     [
         (lambda folder: folder / "nowhere", "does not exist: give 'corpus', 'hub:NAME'"),
-        (lambda folder: folder / "file", "is a file"),
-        (lambda folder: folder, r"no python/train\.jsonl and no python\.jsonl \(it has file\)"),
+        (lambda folder: folder / "file", "is a file, but none of .jsonl"),
+        (lambda folder: folder, r"no python/train\.jsonl and no python\.jsonl, \.csv or \.parquet \(it has file\)"),
     ],
     ids=["missing", "file", "folder of something else"],
 )
@@ -143,7 +144,7 @@ def test_a_missing_split_is_named(tmp_path):
 def test_an_empty_split_is_named(tmp_path):
     write_splits(tmp_path)
     (tmp_path / "python" / "validation.jsonl").write_text("")
-    with pytest.raises(DataError, match="the validation split of python is empty"):
+    with pytest.raises(DataError, match=r"the validation split of python is empty.*validation\.jsonl has no rows"):
         read_source(options(tmp_path))
 
 
@@ -236,3 +237,35 @@ def test_chats_and_alpaca_are_read_by_their_fields(record, text, code):
 def test_a_record_of_another_form_is_named(record, says):
     with pytest.raises(DataError, match=says):
         read_pair(record, "file:1", get_language("python"))
+
+
+def test_one_table_of_several_languages(tmp_path):
+    lines = ["task,solution,lang\n"]
+    lines += [f"T {n},{code} = {n},{lang}\n" for n in range(90) for lang, code in (("Python", "x"), ("C++", "int x"))]
+    (tmp_path / "pairs.csv").write_text("".join(lines))
+    table = options(tmp_path / "pairs.csv", ("python", "cpp"))
+    table.fields = {"text": "task", "code": "solution"}
+    pairs = read_source(table)
+    assert {language: sum(map(len, splits.values())) for language, splits in pairs.items()} == {"python": 90, "cpp": 90}
+    assert pairs["cpp"]["train"][0].code.startswith("int x")
+    assert is_own(table.source)
+    head, is_whole = read_head(table, 20)
+    assert (len(head["one file"]), is_whole) == (10, False)
+    before = source_digest(table)
+    (tmp_path / "pairs.csv").write_text("".join(lines[:-1]))
+    assert source_digest(table) != before
+
+
+def test_tables_of_every_format_by_language(tmp_path):
+    write_splits(tmp_path)
+    (tmp_path / "java.csv").write_text("text,code\n" + "".join(f"T {n},x\n" for n in range(90)))
+    pairs = read_source(options(tmp_path, ("python", "java")))
+    assert sum(map(len, pairs["java"].values())) == 90
+
+
+def test_the_head_is_read_with_the_names_of_the_fields(tmp_path):
+    write_lines(tmp_path / "python.jsonl", [{"task": f"T {n}", "solution": f"x = {n}"} for n in range(90)])
+    named = options(tmp_path)
+    named.fields = {"text": "task", "code": "solution"}
+    head, is_whole = read_head(named, 5)
+    assert ([example.text for example in head["one file"]], is_whole) == (["T 0", "T 1", "T 2", "T 3", "T 4"], False)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from moesaic.data.examples import Example, read_records
+from moesaic.data.columns import read_pair
+from moesaic.data.examples import Example
 from moesaic.data.mbxp import mbxp_files, read_mbxp
-from moesaic.data.sources import SourceOptions, read_pair, source_digest
+from moesaic.data.sources import SourceOptions, source_digest
+from moesaic.data.tables import find_table, read_table
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest
 from moesaic.languages import Language, get_language
@@ -84,7 +86,7 @@ def read_folder(source: str, languages: tuple[str, ...], key: str = "data.extra"
         DataError: It is no folder, or a line is malformed.
     """
     return {
-        row.name: [read_pair(record, where, row) for where, record in read_records(file)]
+        row.name: [read_pair(record, where, row) for where, record in read_table(file)]
         for row, file in _files(source, languages, key)
     }
 
@@ -119,6 +121,6 @@ def _files(source: str, languages: tuple[str, ...], key: str = "data.extra") -> 
     files = []
     for row in map(get_language, languages):
         names = (row.name, *row.aliases)
-        places = [place for name in names for place in (folder / name / "train.jsonl", folder / f"{name}.jsonl")]
-        files += [(row, place) for place in places if place.is_file()][:1]
+        places = [place for name in names for place in (find_table(folder / name, "train"), find_table(folder, name))]
+        files += [(row, place) for place in places if place is not None][:1]
     return files

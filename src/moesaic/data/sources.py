@@ -3,11 +3,12 @@
     corpus                          the embedded corpus
     hub:codeparrot/xlcost-text-to-code   a data set of the Hugging Face hub (extra ``hub``)
     a folder XLCoST_data            the upstream release, or a folder above or below it
-    a folder of JSON Lines          <language>/{train,validation,test}.jsonl or <language>.jsonl
+    a folder of tables              <language>/{train,validation,test}.jsonl or <language>.jsonl
+    one table                       pairs.jsonl, with a column that names the language if there are several
 
-JSON Lines have the fields ``text`` and ``code``, or other names for them (``data.fields``), or the form of chats or of
-Alpaca (``read_pair``), and may have ``id`` and ``tests``. One file without splits is split by
-a hash of the id, so that a problem is in the same split in every language.
+A table is a file of rows: JSON Lines, CSV, Parquet (``tables``). Its columns are ``text`` and ``code``, or others
+(``columns``), perhaps with ``id`` and ``tests``. What has no splits is split by a hash of the id, so that a problem is
+in the same split in every language.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from moesaic.data.columns import of_language, read_pair
 from moesaic.data.corpus import load_tasks
-from moesaic.data.descriptions import title_of
-from moesaic.data.examples import SPLITS, Example, read_records, string_field, tests_field
-from moesaic.data.fences import extract_code
+from moesaic.data.examples import SPLITS, Example
 from moesaic.data.hub import commit_of, read_hub
+from moesaic.data.tables import SUFFIXES, Row, find_table, read_table, suffix_of
 from moesaic.errors import DataError
-from moesaic.files import digest_of, file_digest, read_json_lines, read_text, text_digest
+from moesaic.files import digest_of, file_digest, read_text, text_digest
 from moesaic.languages import Language, get_language
+from moesaic.progress import say
 from moesaic.recipe import MBXP_PREFIX
 
 Pairs = dict[str, dict[str, list[Example]]]
@@ -42,7 +44,7 @@ class SourceOptions(Protocol):
 
     @property
     def source(self) -> str:
-        """``corpus``, ``hub:NAME`` or a folder."""
+        """``corpus``, ``hub:NAME``, a folder or a table."""
 
     @property
     def revision(self) -> str | None:
@@ -54,7 +56,7 @@ class SourceOptions(Protocol):
 
     @property
     def fields(self) -> Mapping[Any, str]:
-        """What the source calls ``text`` and ``code``, where that is something else."""
+        """What the source calls ``text``, ``code``, ``id`` and ``language``, where that is something else."""
 
     @property
     def validation_fraction(self) -> float:
@@ -93,17 +95,17 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
     elif options.source.startswith(HUB_PREFIX):
         name = options.source.removeprefix(HUB_PREFIX)
         at = commit or commit_of(name, options.revision)
-        pairs = {row.name: _read_hub(name, row, at, getattr(options, "fields", None)) for row in rows}
+        pairs = {row.name: _read_hub(name, row, at, options) for row in rows}
     else:
-        folder = _folder(options.source)
-        xlcost = _xlcost_folder(folder)
-        pairs = {row.name: _read_xlcost(xlcost, row) if xlcost else _read_jsonl(folder, row, options) for row in rows}
+        place = _place(options.source)
+        xlcost = _xlcost_folder(place)
+        pairs = {row.name: _read_xlcost(xlcost, row) if xlcost else _read_own(place, row, options) for row in rows}
     for language, splits in pairs.items():
         for split, examples in splits.items():
             if not examples:
                 raise DataError(
                     f"{options.source}: the {split} split of {language} is empty; every split needs an example. "
-                    f"{_why_empty(split, splits)}; or leave the language out of data.languages"
+                    f"{_why_empty(split, splits, options)}; or leave the language out of data.languages"
                 )
     return pairs
 
@@ -124,19 +126,17 @@ def read_head(options: SourceOptions, limit: int | None) -> tuple[dict[str, list
     row = get_language(options.languages[0])
     if limit is None or not is_own(options.source):
         return read_source(options)[row.name], True
-    files = _jsonl_files(_folder(options.source), row)
-    heads = []
-    for path in files:
-        rows = itertools.islice(read_json_lines(path), limit + 1)
-        heads.append([read_pair(record, f"{path}:{number}", row) for number, record in rows])
+    place = _place(options.source)
+    files = _own_files(place, row)
+    heads = [list(itertools.islice(read_table(path), limit + 1)) for path in files]
     if all(len(head) <= limit for head in heads):
         return read_source(options)[row.name], True
-    heads = [head[:limit] for head in heads]
+    read = [_examples(head[:limit], row, options, place) for head in heads]
     if len(files) < len(SPLITS):
-        return {"one file": heads[0]}, False
+        return {"one file": read[0]}, False
     if empty := [split for split, head in zip(SPLITS, heads, strict=True) if not head]:
         raise DataError(f"{options.source}: the {empty[0]} split of {row.name} is empty; every split needs an example")
-    return dict(zip(SPLITS, heads, strict=True)), False
+    return dict(zip(SPLITS, read, strict=True)), False
 
 
 def says_xlcost(source: str) -> bool:
@@ -147,14 +147,18 @@ def says_xlcost(source: str) -> bool:
 
 
 def is_own(source: str) -> bool:
-    """Whether a source is a folder of one's own JSON Lines."""
+    """Whether a source is one's own: a table or a folder of them."""
     return source != CORPUS and not source.startswith((HUB_PREFIX, MBXP_PREFIX)) and not says_xlcost(source)
 
 
-def _why_empty(split: str, splits: Mapping[str, Sequence[Example]]) -> str:
+def _why_empty(split: str, splits: Mapping[str, Sequence[Example]], options: SourceOptions) -> str:
     examples = [example for part in splits.values() for example in part]
     if not examples:
         return "No split has any: add some"
+    if is_own(options.source):
+        files = _own_files(_place(options.source), get_language(examples[0].language))
+        if len(files) == len(SPLITS):
+            return f"{files[SPLITS.index(split)]} has no rows: add some, or leave all of the language in one file"
     counts = ", ".join(f"{name} {len(part):,}" for name, part in splits.items())
     problems = {example.id for example in examples}
     if len(problems) == len(examples):
@@ -183,21 +187,21 @@ def source_digest(options: SourceOptions) -> str:
         return digest_of(tasks)
     if options.source.startswith(HUB_PREFIX):
         return digest_of([options.source, options.revision])
-    folder = _folder(options.source)
-    xlcost = _xlcost_folder(folder)
-    files = [path for row in rows for path in (_xlcost_files(xlcost, row) if xlcost else _jsonl_files(folder, row))]
+    place = _place(options.source)
+    xlcost = _xlcost_folder(place)
+    files = [path for row in rows for path in (_xlcost_files(xlcost, row) if xlcost else _own_files(place, row))]
     return digest_of([[path.name, file_digest(path)] for path in files])
 
 
-def _folder(source: str) -> Path:
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise DataError(
-            f"data.source {source!r} {what}: give 'corpus', 'hub:NAME', an XLCoST_data folder, or a folder of JSON "
-            "Lines (<language>/train.jsonl, validation.jsonl, test.jsonl)"
-        )
-    return folder
+def _place(source: str) -> Path:
+    place = Path(source).expanduser()
+    if place.is_dir() or (place.is_file() and suffix_of(place.name)):
+        return place
+    what = f"is a file, but none of {', '.join(SUFFIXES)}" if place.exists() else "does not exist"
+    raise DataError(
+        f"data.source {source!r} {what}: give 'corpus', 'hub:NAME', an XLCoST_data folder, a table (pairs.jsonl, .csv, "
+        ".parquet), or a folder of them (<language>/train.jsonl, validation.jsonl, test.jsonl)"
+    )
 
 
 # ---- the embedded corpus ---------------------------------------------------------------------------------------------
@@ -217,14 +221,26 @@ def _read_corpus(row: Language) -> dict[str, list[Example]]:
 # ---- the hub ---------------------------------------------------------------------------------------------------------
 
 
-def _read_hub(name: str, row: Language, commit: str, fields: Mapping[Any, str] | None) -> dict[str, list[Example]]:
-    return {
-        split: [
-            read_pair(record, f"{name}/{row.hub_config or row.name}/{split}:{number}", row, fields)
-            for number, record in enumerate(records, start=1)
-        ]
-        for split, records in read_hub(name, row, commit).items()
+def _read_hub(name: str, row: Language, commit: str, options: SourceOptions) -> dict[str, list[Example]]:
+    found, is_shared = read_hub(name, row, commit)
+    read = {
+        split: _examples(rows, row, options, f"the hub data set {name!r}" if is_shared else None)
+        for split, rows in found.items()
     }
+    return _completed(read, name, row, options)
+
+
+def _completed(
+    read: dict[str, list[Example]], name: str, row: Language, options: SourceOptions
+) -> dict[str, list[Example]]:
+    """Takes the splits that a data set lacks from its training split."""
+    fractions = {"validation": options.validation_fraction, "test": options.test_fraction}
+    missing = {split: fraction for split, fraction in fractions.items() if split not in read}
+    if not missing:
+        return {split: read[split] for split in SPLITS}
+    say(f"{name} has no {' and no '.join(missing)} split for {row.title}: taken from its training split by problem")
+    parts = _split(read["train"], missing.get("validation", 0.0), missing.get("test", 0.0))
+    return {split: read[split] if split in read and split != "train" else parts[split] for split in SPLITS}
 
 
 # ---- the upstream release --------------------------------------------------------------------------------------------
@@ -282,34 +298,47 @@ def _read_aligned(text_path: Path, code_path: Path, map_path: Path, row: Languag
     ]
 
 
-# ---- JSON Lines ------------------------------------------------------------------------------------------------------
+# ---- one's own tables ------------------------------------------------------------------------------------------------
 
 
-def _jsonl_files(folder: Path, row: Language) -> list[Path]:
+def _own_files(place: Path, row: Language) -> list[Path]:
+    """The files of a language: one for each split, or one in all."""
+    if place.is_file():
+        return [place]
     for name in (row.name, *row.aliases):
-        files = [folder / name / f"{split}.jsonl" for split in SPLITS]
-        if any(path.is_file() for path in files):
-            missing = [str(path) for path in files if not path.is_file()]
-            if missing:
-                raise DataError(f"{', '.join(missing)} is missing: every language needs {', '.join(SPLITS)}")
-            return files
-        single = folder / f"{name}.jsonl"
-        if single.is_file():
+        files = [find_table(place / name, split) for split in SPLITS]
+        there = [path for path in files if path is not None]
+        if len(there) == len(SPLITS):
+            return there
+        if there:
+            missing = ", ".join(
+                str(place / name / f"{split}.jsonl") for split, path in zip(SPLITS, files, strict=True) if path is None
+            )
+            raise DataError(f"{missing} is missing: every language needs {', '.join(SPLITS)}")
+        if single := find_table(place, name):
             return [single]
-    found = sorted(path.name for path in folder.iterdir())[:8]
+    found = sorted(path.name for path in place.iterdir())[:8]
     raise DataError(
-        f"{folder} has no {row.name}/train.jsonl and no {row.name}.jsonl (it has {', '.join(found) or 'nothing'}): "
-        "add it, leave the language out of data.languages, or change data.source"
+        f"{place} has no {row.name}/train.jsonl and no {row.name}.jsonl, .csv or .parquet (it has "
+        f"{', '.join(found) or 'nothing'}): add it, leave the language out of data.languages, or change data.source"
     )
 
 
-def _read_jsonl(folder: Path, row: Language, options: SourceOptions) -> dict[str, list[Example]]:
-    files = _jsonl_files(folder, row)
-    fields = getattr(options, "fields", None)
-    read = [[read_pair(record, where, row, fields) for where, record in read_records(path)] for path in files]
+def _read_own(place: Path, row: Language, options: SourceOptions) -> dict[str, list[Example]]:
+    files = _own_files(place, row)
+    read = [_examples(read_table(path), row, options, place) for path in files]
     if len(files) == len(SPLITS):
         return dict(zip(SPLITS, read, strict=True))
     return _split(read[0], options.validation_fraction, options.test_fraction)
+
+
+def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table: Path | str | None) -> list[Example]:
+    """The examples of rows; of a table that all languages share, those of this one."""
+    fields = getattr(options, "fields", None)
+    if isinstance(table, str) or (table is not None and table.is_file()):
+        others = tuple(name for name in options.languages if get_language(name) is not row)
+        rows = of_language(rows, row, others, fields, str(table))
+    return [read_pair(record, where, row, fields) for where, record in rows]
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
@@ -324,57 +353,3 @@ def _split(examples: Iterable[Example], validation_fraction: float, test_fractio
         else:
             splits["train"].append(example)
     return splits
-
-
-def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping[Any, str] | None = None) -> Example:
-    """Returns the example of a record, which may have ``id`` and ``tests`` beside its text and its code.
-
-    Args:
-        record: With ``text`` and ``code``; or with ``messages``, of which the first answer and what was asked are
-            taken; or with ``instruction``, ``output`` and perhaps ``input``, as Alpaca has them.
-        where: ``file:line`` for messages.
-        row: The language.
-        fields: Names that the source has for ``text`` and ``code``.
-
-    Raises:
-        DataError: A field is missing or of another type.
-    """
-    names = fields or {}
-    if not names and not {"text", "code"} & record.keys():
-        record = {**record, **_from_chat(record, where, row), **_from_alpaca(record, where, row)}
-    text = string_field(record, names.get("text", "text"), where)
-    code = string_field(record, names.get("code", "code"), where)
-    # Without an id the title stands in: it is what the same problem shares across languages.
-    identifier = str(record["id"]) if record.get("id") not in (None, "") else f"title-{_short_hash(title_of(text))}"
-    return Example(identifier, row.name, text, code, tests_field(record, where))
-
-
-def _from_chat(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
-    """The first answer of a conversation, without the prose around its code, and the turn before it."""
-    if "messages" not in record:
-        return {}
-    turns = record["messages"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise DataError(f"{where}: field 'messages' must be a list of objects with role and content")
-    for asked, answered in itertools.pairwise(turns):
-        if (asked.get("role"), answered.get("role")) == ("user", "assistant"):
-            return {
-                "text": string_field(asked, "content", where),
-                "code": extract_code(string_field(answered, "content", where), row.name),
-            }
-    raise DataError(f"{where}: field 'messages' has no turn of the user followed by the assistant's")
-
-
-def _from_alpaca(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
-    if not {"instruction", "output"} <= record.keys():
-        return {}
-    more = record.get("input")
-    text = string_field(record, "instruction", where)
-    return {
-        "text": f"{text}\n\n{more}" if isinstance(more, str) and more.strip() else text,
-        "code": extract_code(string_field(record, "output", where), row.name),
-    }
-
-
-def _short_hash(text: str) -> str:
-    return text_digest(text.lower())[:12]

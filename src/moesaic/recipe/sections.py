@@ -65,7 +65,8 @@ class DataRecipe(Section):
     """Where the text-to-code pairs come from and which are kept."""
 
     source: str
-    """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, or a folder of JSON Lines."""
+    """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, a table (JSON Lines, CSV, Parquet), or a folder
+    of tables by language."""
     revision: str | None = None
     """Commit, branch or tag of a hub data set; the commit that was read is in the data stage's report."""
     extra: tuple[str, ...] = ()
@@ -73,8 +74,9 @@ class DataRecipe(Section):
     keep: str | None = None
     """Prompts on which the model should stay as its base is: ``mbxp:PATH`` (MBXP's training tasks) or a folder of JSON
     Lines; the base answers them in a stage of its own. See docs/data.md."""
-    fields: dict[Literal["text", "code"], str] = {}
-    """Names of the fields in ``source``, where they are not ``text`` and ``code``: {text: prompt, code: solution}."""
+    fields: dict[Literal["text", "code", "id", "language"], str] = {}
+    """Names of the columns of ``source``, where they are not ``text`` and ``code``: {text: prompt, code: solution}; the
+    usual ones are known (docs/data.md). ``language`` is the column that says which, in a table of several languages."""
     format: Literal["keep", "standard"] | None = None
     """Layout of programs that are ordinary source: ``keep`` theirs, or ``standard`` (ruff, clang-format). By default
     JSON Lines of your own keep theirs, all else is formatted; token streams, which have none, always are."""

@@ -1,0 +1,144 @@
+"""What the columns of a row mean: the task, the program, and which language it is in.
+
+``text`` and ``code`` are moesaic's own names. ``data.fields`` gives others, and without it the usual forms of public
+data sets are known by their names: conversations, and the pairs of ``PAIRS``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from moesaic.data.descriptions import title_of
+from moesaic.data.examples import Example, string_field, tests_field
+from moesaic.data.fences import extract_code
+from moesaic.data.tables import Row
+from moesaic.errors import DataError
+from moesaic.files import text_digest
+from moesaic.languages import Language, get_language
+
+PAIRS: Final = (
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("instruction", "answer"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("prompt", "solution"),
+    ("prompt", "code"),
+    ("problem", "solution"),
+    ("question", "answer"),
+    ("question", "response"),
+    ("question", "solution"),
+    ("query", "answer"),
+    ("query", "response"),
+    ("input", "output"),
+    ("intent", "snippet"),
+    ("func_documentation_string", "func_code_string"),
+)
+"""Column of the task, column of the answer: the first pair that a row has is taken."""
+
+_MORE: Final = {"instruction": ("input", "context")}
+"""Column of the task -> columns that may say more of it; Alpaca's and Dolly's."""
+
+_CONVERSATIONS: Final = (
+    ("messages", "role", "content", "user", "assistant"),
+    ("conversations", "from", "value", "human", "gpt"),
+    ("conversations", "role", "content", "user", "assistant"),
+)
+"""Column, keys of a turn for who speaks and what, and the two who speak: OpenAI's form and ShareGPT's."""
+
+LANGUAGE_COLUMNS: Final = ("language", "lang", "programming_language")
+
+
+def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping[Any, str] | None = None) -> Example:
+    """Returns the example of a record, which may have ``id`` and ``tests`` beside its text and its code.
+
+    Args:
+        record: With ``text`` and ``code``; with ``messages`` or ``conversations``, of which the first answer and what
+            was asked are taken; or with one of ``PAIRS``. Of an answer the code in its fence is taken.
+        where: ``file:line`` for messages.
+        row: The language.
+        fields: Names that the source has for ``text``, ``code`` and ``id``.
+
+    Raises:
+        DataError: A field is missing or of another type.
+    """
+    names = fields or {}
+    if not {"text", "code"} & names.keys() and not {"text", "code"} <= record.keys():
+        record = {**record, **(_from_conversation(record, where, row) or _from_pair(record, where, row))}
+    text = string_field(record, names.get("text", "text"), where)
+    code = string_field(record, names.get("code", "code"), where)
+    found = record.get(names.get("id", "id"))
+    # Without an id the title stands in: it is what the same problem shares across languages.
+    identifier = str(found) if found not in (None, "") else f"title-{text_digest(title_of(text).lower())[:12]}"
+    return Example(identifier, row.name, text, code, tests_field(record, where))
+
+
+def of_language(
+    rows: Iterable[Row], row: Language, others: tuple[str, ...], fields: Mapping[Any, str] | None, source: str
+) -> list[Row]:
+    """Returns the rows of a table of all languages that are in one of them.
+
+    Args:
+        rows: The table.
+        row: The language.
+        others: Names of the recipe's other languages. Without any, a table that does not name a language is all in
+            this one.
+        fields: Names of the columns; ``language`` is that of the programming language, by default the first of
+            ``LANGUAGE_COLUMNS`` that the table has.
+        source: What the table is called in messages.
+
+    Raises:
+        DataError: The languages cannot be told apart, or a column that is named is not there.
+    """
+    rows = list(rows)
+    named = (fields or {}).get("language")
+    columns = (named,) if named else LANGUAGE_COLUMNS
+    column = next((name for name in columns if any(name in record for _, record in rows)), None)
+    languages = [_known_language(record.get(column)) for _, record in rows] if column else []
+    if any(languages):
+        return [each for each, language in zip(rows, languages, strict=True) if language == row.name]
+    if rows and named:
+        raise DataError(f"{source}: no row has a known language in the column {named!r} (data.fields.language)")
+    if rows and others:
+        raise DataError(
+            f"{source}: the rows do not say which of {', '.join((row.name, *others))} they are in: name the column "
+            "that does (data.fields: {language: ...}), or give each language a file of its own"
+        )
+    return rows
+
+
+def _known_language(value: Any) -> str | None:
+    try:
+        return get_language(value).name if isinstance(value, str) else None
+    except DataError:
+        return None
+
+
+def _from_conversation(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
+    """The first answer of a conversation, without the prose around its code, and the turn before it."""
+    there = [form for form in _CONVERSATIONS if form[0] in record]
+    for column, who, what, asks, answers in there:
+        turns = record[column]
+        if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+            raise DataError(f"{where}: field {column!r} must be a list of objects with {who} and {what}")
+        for asked, answered in itertools.pairwise(turns):
+            if (asked.get(who), answered.get(who)) == (asks, answers):
+                return {
+                    "text": string_field(asked, what, where),
+                    "code": extract_code(string_field(answered, what, where), row.name),
+                }
+    if there:
+        raise DataError(f"{where}: field {there[0][0]!r} has no turn of the user followed by the assistant's")
+    return {}
+
+
+def _from_pair(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
+    pair = next((pair for pair in PAIRS if set(pair) <= record.keys()), None)
+    if pair is None:
+        return {}
+    text = string_field(record, pair[0], where)
+    more = (record.get(name) for name in _MORE.get(pair[0], ()))
+    parts = [text, *(part for part in more if isinstance(part, str) and part.strip())]
+    return {"text": "\n\n".join(parts), "code": extract_code(string_field(record, pair[1], where), row.name)}
