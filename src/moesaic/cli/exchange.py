@@ -23,6 +23,7 @@ class ExportFormat(StrEnum):
     mixtral = "mixtral"
     gguf = "gguf"
     peft = "peft"
+    vllm = "vllm"
 
 
 class OutputDtype(StrEnum):
@@ -69,9 +70,10 @@ Base = Annotated[str | None, typer.Option(help="Where the base is now, if not wh
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
-    app.command("export", help="Write a model for other programs: Mixtral checkpoint, GGUF file or PEFT adapters.")(
-        _export
-    )
+    app.command(
+        "export",
+        help="Write a model for other programs: Mixtral checkpoint, GGUF file, PEFT adapters, or vLLM's plug-in.",
+    )(_export)
     app.command("import", help="Make a model from PEFT adapters, fine-tuned checkpoints or an export.")(_import)
     app.command("inspect", help="Show sizes, ranks, gates and scores of a model folder.")(_inspect)
     app.command("push", help="Upload a model folder or an export to the Hugging Face hub.")(_push)
@@ -81,7 +83,7 @@ def _export(
     model: ModelPath,
     out: Annotated[Path, typer.Argument(help="Folder to make (for gguf: a .gguf file).", metavar="OUT")],
     format_: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = ExportFormat.mixtral,
-    dtype: Annotated[OutputDtype, typer.Option(help="Mixtral: number format; auto is the base's.")] = OutputDtype.auto,
+    dtype: Annotated[OutputDtype, typer.Option(help="Mixtral, vLLM: type; auto is the base's.")] = OutputDtype.auto,
     quantize: Annotated[GgufType, typer.Option(help="GGUF: number format.")] = GgufType.f16,
     merge_onto: Annotated[
         Onto, typer.Option(help="Base weights as the experts saw them in training (NF4 for QLoRA), or as stored.")
@@ -89,8 +91,8 @@ def _export(
     attention: Annotated[
         Attention, typer.Option(help="Deltas on attention: refuse, leave out, or merge their mean.")
     ] = Attention.error,
-    verify: Annotated[bool, typer.Option("--verify", help="Recompute sampled weights from the written files.")] = False,
-    shard_size: Annotated[int, typer.Option(min=1, help="Mixtral: largest shard in MB.")] = 1000,
+    verify: Annotated[bool, typer.Option("--verify", help="Mixtral: recompute sampled weights.")] = False,
+    shard_size: Annotated[int, typer.Option(min=1, help="Mixtral and vLLM: largest shard in MB.")] = 1000,
     base: Base = None,
 ) -> None:
     if format_ is ExportFormat.peft:
@@ -111,6 +113,9 @@ def _export(
         say(f"{written.num_bytes / 1e6:,.0f} MB in {written.seconds:.1f} s")
         typer.echo(str(written.path))
         return
+    if format_ is ExportFormat.vllm:
+        _export_vllm(model, out, dtype, merge_onto, attention, shard_size, base)
+        return
     from moesaic.checkpoint.exchange.mixtral import export_mixtral
 
     report = export_mixtral(
@@ -124,12 +129,36 @@ def _export(
         base=base,
     )
     say(f"{report.model_type}, {report.dtype}: {report.num_bytes / 1e6:,.0f} MB in {report.seconds:.1f} s")
-    if report.base_shift is not None:
-        onto = "it" if merge_onto is Onto.trained else "the stored one: not the model that was trained"
-        say(f"the base in training is {report.base_shift:.2%} (Frobenius) from the stored one; merged onto {onto}")
+    _say_shift(report.base_shift, merge_onto)
     if verify:
         say(f"verified: {report.num_verified} weights recomputed, all within one rounding")
     typer.echo(str(report.path))
+
+
+def _export_vllm(
+    model: Path, out: Path, dtype: OutputDtype, onto: Onto, attention: Attention, shard_size: int, base: str | None
+) -> None:
+    from moesaic.checkpoint.exchange.vllm import export_vllm
+
+    report = export_vllm(
+        model,
+        out,
+        dtype=dtype.value,
+        merge_onto=onto.value,
+        attention=attention.value,
+        shard_bytes=shard_size * 10**6,
+        base=base,
+    )
+    beside = " beside the base's files, which are linked or copied" if report.linked else ""
+    say(f"{report.num_bytes / 1e6:,.0f} MB{beside}, in {report.seconds:.1f} s; serve it with vLLM and moesaic[vllm]:")
+    _say_shift(report.base_shift, onto)
+    typer.echo(f"vllm serve {report.path}")
+
+
+def _say_shift(base_shift: float | None, merge_onto: Onto) -> None:
+    if base_shift is not None:
+        onto = "it" if merge_onto is Onto.trained else "the stored one: not the model that was trained"
+        say(f"the base in training is {base_shift:.2%} (Frobenius) from the stored one; merged onto {onto}")
 
 
 def _import(

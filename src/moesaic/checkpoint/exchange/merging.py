@@ -152,7 +152,7 @@ class Merge:
             layer, projection = self.routed(name)
             if projection == PROJECTIONS[0]:
                 steps += self._gate_steps(layer, gates[f"layers.{layer}.weight"])
-            steps.append(self._expert_step(name, layer, projection) if projection else self._shared_step(name))
+            steps.append(self._expert_step(name, layer, projection) if projection else self.shared_step(name))
         return steps
 
     def names(self) -> list[str]:
@@ -204,7 +204,7 @@ class Merge:
             return
         module = name.removesuffix(".weight")
         pairs = [(adapter.read(module), adapter.scale / self.num_experts) for adapter in self.adapters]
-        found = [(pair, weight) for pair, weight in pairs if pair is not None] if self.attention == "average" else []
+        found = [(pair, weight) for pair, weight in pairs if pair is not None] if self._is_averaged(name) else []
         first = 0
         for piece_RI in self.base_rows(name):
             merged_RI = piece_RI
@@ -296,14 +296,22 @@ class Merge:
         zeros = self.target.zeros(layer, gate_ED.shape[1]).items()
         return [step(self.target.gate(layer), gate_ED), *(step(name, torch.zeros(shape)) for name, shape in zeros)]
 
-    def _shared_step(self, name: str) -> Step:
+    def is_stored(self, name: str) -> bool:
+        """Whether a tensor that all experts share is written as it is stored."""
         spec = self.reader.spec(name)
-        output = self._spec(name, spec.shape)
+        changed = len(spec.shape) == 2 and self.merge_onto == "trained" and self._is_changed_by_training(name)
+        return spec.dtype == STORED_TYPES[self.dtype] and not self._is_averaged(name) and not changed
+
+    def _is_averaged(self, name: str) -> bool:
+        """Whether the mean of the experts' deltas is merged into a tensor; never into what is routed."""
         module = name.removesuffix(".weight")
-        averaged = self.attention == "average" and any(module in adapter.modules for adapter in self.adapters)
-        is_matrix = len(spec.shape) == 2
-        changed = is_matrix and self.merge_onto == "trained" and self._is_changed_by_training(name)
-        if spec.dtype == output.dtype and not averaged and not changed:
+        wanted = self.attention == "average" and not self.routed(name)[1]
+        return wanted and any(module in adapter.modules for adapter in self.adapters)
+
+    def shared_step(self, name: str) -> Step:
+        """Returns the step that writes a tensor that all experts share."""
+        output = self._spec(name, self.reader.spec(name).shape)
+        if self.is_stored(name):
             return Step((output,), lambda sink: sink.copy(0, self.reader, name))
 
         def run(sink: Sink) -> None:

@@ -1,0 +1,220 @@
+"""Exports a model folder for vLLM, as it is: the base's weights once, every expert's factors, and the gates.
+
+Where no weight of the base changes, its files are linked, or copied where the file system cannot link, so that an
+export takes a few percent of the base's space. A base that was 4-bit in training, or whose attention gets the mean of
+the experts' deltas, is written out (``merging``).
+
+    OUT/config.json                    see vllm_plugin.layout
+    OUT/model*.safetensors             the base
+    OUT/moesaic-00001-of-0000N.safetensors   gates and factors, in float32: vLLM rounds them to the type that it runs in
+    OUT/model.safetensors.index.json   which tensor is in which file
+
+Shapes: E experts (in factors: without the anchor), R greatest rank, D model, F hidden, I in, O out, P = 2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from moesaic.checkpoint.bases import find_base
+from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
+from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
+from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
+from moesaic.checkpoint.formats import PROJECTIONS, both_spellings, rotary
+from moesaic.checkpoint.native import read_model_folder
+from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
+from moesaic.checkpoint.streaming import TensorSpec, read_header
+from moesaic.files import link_or_copy, write_json
+from moesaic.model.stored import INDEX
+from moesaic.vllm_plugin.layout import ARCHITECTURES, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
+
+_INSTALL: Final = "pip install 'moesaic[vllm]'"
+_OWN_FILES: Final = "moesaic-{:05d}-of-{:05d}.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class VllmExport:
+    """What an export did.
+
+    Attributes:
+        path: The folder.
+        num_bytes: Size of the tensors that were written.
+        linked: Whether the base's files are its own, linked or copied.
+        seconds: Wall time.
+        base_shift: See ``mixtral.ExportReport``.
+    """
+
+    path: Path
+    num_bytes: int
+    linked: bool
+    seconds: float
+    base_shift: float | None
+
+
+def export_vllm(
+    model: Path,
+    out: Path,
+    *,
+    dtype: OutputType = "auto",
+    merge_onto: MergeOnto = "trained",
+    attention: AttentionPolicy = "error",
+    shard_bytes: int = SHARD_BYTES,
+    base: str | None = None,
+) -> VllmExport:
+    """Writes a model folder as a checkpoint that vLLM serves with moesaic's plug-in.
+
+    Args:
+        model: The model folder.
+        out: The checkpoint's folder; it appears when everything is written. A killed run resumes by shard.
+        dtype: Type of the base's weights; ``auto`` is the stored one.
+        merge_onto: ``trained``: the base as the experts saw it (rounded to its training type, NF4 if quantised);
+            ``original``: its stored weights.
+        attention: What to do with deltas on attention; see ``preflight.check_exportable``.
+        shard_bytes: Largest shard, where the base is written.
+        base: Where the base is now, if not where the model folder says.
+
+    Raises:
+        ModelError: The model cannot be routed so, or does not fit its base; lists all reasons.
+        CheckpointError: A file is corrupt.
+        SpaceError: Not enough disk space.
+    """
+    started = time.monotonic()
+    folder = read_model_folder(model)
+    source = find_base(folder, base)
+    with contextlib.ExitStack() as stack:
+        merge = Merge.open(stack, folder, source.path, dtype, merge_onto, attention)
+        require(_reasons(merge.config), f"the export of {folder.path}")
+        linked = all(merge.is_stored(name) for name in merge.names())
+        steps = _routed_steps(merge)
+        if not linked:
+            steps = [*(merge.shared_step(name) for name in merge.names()), *steps]
+        writer = TensorWriter(out, steps, ["vllm", *merge.identity()], shard_bytes)
+        writer.write(0 if not linked else merge.reader.num_bytes)
+
+        def finish(partial: Path) -> None:
+            files = [writer.path(number) for number in range(len(writer.shards))]
+            for number, file in enumerate(files):
+                files[number] = file.rename(partial / _OWN_FILES.format(number + 1, len(files)))
+            if linked:
+                for file in merge.reader.files:
+                    (partial / file.name).unlink(missing_ok=True)  # of a run that was killed here
+                    link_or_copy(file, partial / file.name)
+                    files.append(partial / file.name)
+            places = {name: file.name for file in files for name in read_header(file)[0]}
+            total = writer.num_bytes + (merge.reader.num_bytes if linked else 0)
+            write_json(partial / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))})
+            write_companions(source.path, partial, merge.config)
+            write_export_card(partial, out.name, _summary(merge), [_INSTALL, f"vllm serve {out.name}"])
+            write_config(partial, vllm_config(merge.config, _settings(merge), merge.dtype))
+
+        writer.publish(finish)
+    return VllmExport(out, writer.num_bytes, linked, time.monotonic() - started, merge.shift.relative)
+
+
+def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str) -> dict[str, Any]:
+    """Returns ``config.json`` of an export.
+
+    Args:
+        config: The base's configuration with all defaults filled in (``formats.read_config``).
+        settings: Settings of the routed blocks.
+        dtype: Type of the base's weights.
+    """
+    family = config["model_type"]
+    without_effect = {"llama": ("sliding_window", "layer_types"), "mistral": ("layer_types",)}.get(family, ())
+    values = {key: value for key, value in config.items() if key not in without_effect}  # vLLM would obey them
+    if rotary(config)[1]["rope_type"] == "dynamic":  # plain up to the context's length, but not in vLLM
+        config = {**config, "rope_scaling": None, "rope_parameters": {"rope_theta": rotary(config)[0]}}
+    return {
+        **values,
+        **both_spellings(config, dtype),
+        "architectures": [ARCHITECTURES[family]],
+        "model_type": MODEL_TYPES[family],
+        SETTINGS: settings.as_json(),
+    }
+
+
+def _reasons(config: Mapping[str, Any]) -> list[str]:
+    """Returns why vLLM's model of the base computes something else."""
+    width = config["hidden_size"] // config["num_attention_heads"]
+    if config["model_type"] == "qwen2" and config.get("head_dim") not in (None, width):
+        return [f"head_dim is {config['head_dim']}: vLLM's Qwen2 has heads of {width}; use --format mixtral or peft"]
+    return []
+
+
+def _settings(merge: Merge) -> RoutedSettings:
+    return RoutedSettings(
+        experts=merge.folder.names,
+        scales=tuple(adapter.scale for adapter in merge.adapters),
+        rank=_greatest_rank(merge),
+        top_k=merge.folder.top_k,
+    )
+
+
+def _greatest_rank(merge: Merge) -> int:
+    """Greatest rank of any module that is routed."""
+    ranks = [
+        adapter.shape(module)[2]
+        for adapter in merge.adapters
+        for module in adapter.modules
+        if module.rpartition(".")[2] in PROJECTIONS
+    ]
+    return max(ranks)
+
+
+def _routed_steps(merge: Merge) -> list[Step]:
+    """Gates and factors, a few tensors a layer."""
+    gates = merge.folder.read_router()
+    hidden, intermediate = merge.config["hidden_size"], merge.config["intermediate_size"]
+    num_adapted, rank = len(merge.adapters), _greatest_rank(merge)
+    shapes: dict[str, tuple[tuple[str, ...], int, int]] = {  # projections, factor of the pair, size
+        "gate_up_A_PERD": (PROJECTIONS[:2], 0, hidden),
+        "gate_up_B_PERF": (PROJECTIONS[:2], 1, intermediate),
+        "down_A_ERF": (PROJECTIONS[2:], 0, intermediate),
+        "down_B_ERD": (PROJECTIONS[2:], 1, hidden),
+    }
+
+    def gate(layer: int) -> Step:
+        gate_ED = gates[f"layers.{layer}.weight"]
+        spec = TensorSpec(tensor_name(layer, "router_ED"), "F32", tuple(gate_ED.shape))
+        return Step((spec,), lambda sink: sink.write(0, gate_ED.float()))
+
+    def factors(layer: int) -> Step:
+        outer = {name: (2, num_adapted) if len(shapes[name][0]) > 1 else (num_adapted,) for name in shapes}
+        specs = tuple(
+            TensorSpec(tensor_name(layer, name), "F32", (*outer[name], rank, size))
+            for name, (_, _, size) in shapes.items()
+        )
+
+        def run(sink: Sink) -> None:
+            import torch
+
+            for output, (projections, factor, size) in enumerate(shapes.values()):
+                stack = torch.zeros(len(projections), num_adapted, rank, size)
+                for p, projection in enumerate(projections):
+                    for e, adapter in enumerate(merge.adapters):
+                        pair = adapter.read(f"model.layers.{layer}.mlp.{projection}")
+                        if pair is not None:
+                            own_RI = pair[0] if factor == 0 else pair[1].T
+                            stack[p, e, : len(own_RI)] = own_RI
+                sink.write(output, stack)
+
+        return Step(specs, run)
+
+    layers = range(merge.config["num_hidden_layers"])
+    return [step(layer) for layer in layers for step in (gate, factors)]
+
+
+def _summary(merge: Merge) -> list[str]:
+    folder = merge.folder
+    return [
+        f"{len(folder.experts)} experts on `{folder.base_title}`, {folder.top_k} per token, for vLLM with moesaic's "
+        f"plug-in; experts, in order: {', '.join(folder.names)}.",
+        "",
+        "The base's weights are here once; an expert is a low-rank change of its MLPs, added while it runs. Other "
+        "programs refuse the folder: `moesaic export --format mixtral` writes one for them.",
+    ]

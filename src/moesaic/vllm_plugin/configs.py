@@ -1,0 +1,34 @@
+"""Configurations of exports for vLLM: the base's, under a model type that no other program takes for the base."""
+
+from __future__ import annotations
+
+from transformers import LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+
+from moesaic.vllm_plugin.layout import MODEL_TYPES
+
+
+class MoesaicLlamaConfig(LlamaConfig):
+    """Llama with routed blocks."""
+
+    model_type = MODEL_TYPES["llama"]
+
+
+class MoesaicMistralConfig(MistralConfig):
+    """Mistral with routed blocks."""
+
+    model_type = MODEL_TYPES["mistral"]
+
+
+class MoesaicQwen2Config(Qwen2Config):
+    """Qwen2 with routed blocks."""
+
+    model_type = MODEL_TYPES["qwen2"]
+
+
+class MoesaicQwen3Config(Qwen3Config):
+    """Qwen3 with routed blocks."""
+
+    model_type = MODEL_TYPES["qwen3"]
+
+
+CONFIGS = (MoesaicLlamaConfig, MoesaicMistralConfig, MoesaicQwen2Config, MoesaicQwen3Config)

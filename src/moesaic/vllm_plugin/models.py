@@ -1,0 +1,68 @@
+"""vLLM's models with routed blocks in place of their MLPs; only vLLM imports this module.
+
+Attention, caches, embedding, norms and the linear layers, quantised or not, are vLLM's own. A model is made as vLLM
+makes the base, and each layer's MLP is then wrapped, so that its projections keep their names and their shards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vllm.config import VllmConfig
+from vllm.distributed import (
+    get_tensor_model_parallel_rank,
+    get_tensor_model_parallel_world_size,
+    tensor_model_parallel_all_reduce,
+)
+from vllm.model_executor.models.llama import LlamaForCausalLM
+from vllm.model_executor.models.mistral import MistralForCausalLM
+from vllm.model_executor.models.qwen2 import Qwen2ForCausalLM
+from vllm.model_executor.models.qwen3 import Qwen3ForCausalLM
+
+from moesaic.vllm_plugin.block import RoutedMLP
+from moesaic.vllm_plugin.layout import SETTINGS, RoutedSettings
+
+
+class _Routed:
+    """Puts the routed blocks in; the first base of every model here."""
+
+    supports_lora = False  # an adapter on top of routed experts is none of moesaic's models
+
+    def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
+        super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]
+        model: Any = self
+        config = vllm_config.model_config.hf_config
+        settings = RoutedSettings.read(getattr(config, SETTINGS, None))
+        num_ranks = get_tensor_model_parallel_world_size()
+        decoder = model.model
+        for layer in decoder.layers[decoder.start_layer : decoder.end_layer]:
+            layer.mlp.down_proj.reduce_results = False  # the block adds up, with the low-rank part
+            layer.mlp = RoutedMLP(
+                layer.mlp,
+                config.hidden_size,
+                config.intermediate_size,
+                settings,
+                get_tensor_model_parallel_rank(),
+                num_ranks,
+                tensor_model_parallel_all_reduce if num_ranks > 1 else _alone,
+            )
+
+
+def _alone(y_TD: Any) -> Any:
+    return y_TD
+
+
+class MoesaicLlamaForCausalLM(_Routed, LlamaForCausalLM):
+    """Llama with routed blocks."""
+
+
+class MoesaicMistralForCausalLM(_Routed, MistralForCausalLM):
+    """Mistral with routed blocks."""
+
+
+class MoesaicQwen2ForCausalLM(_Routed, Qwen2ForCausalLM):
+    """Qwen2 with routed blocks."""
+
+
+class MoesaicQwen3ForCausalLM(_Routed, Qwen3ForCausalLM):
+    """Qwen3 with routed blocks."""
