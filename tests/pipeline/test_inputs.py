@@ -150,7 +150,8 @@ def other_value(key: str, value: Any) -> Any:
 
 
 BY_CONTENT = ("data.keep", "base.model", "base.sha256", "base.revision", "data.source", "data.revision", "data.extra",
-              "predict.benchmarks", "name", "output", "trackers")  # fmt: skip
+              "predict.benchmarks", "name", "output", "trackers", "grow.model", "grow.languages",
+              "grow.train_gates")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", [key for key in recipe_keys() if key not in BY_CONTENT])

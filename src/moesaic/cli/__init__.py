@@ -24,7 +24,7 @@ from typing import NoReturn
 import typer
 
 from moesaic import __version__
-from moesaic.cli import chat, exchange, execute, generate, score, serve, stages
+from moesaic.cli import chat, exchange, execute, generate, growing, score, serve, stages
 from moesaic.cli.output import LogFile, Quiet, Stopped, catch_signals
 from moesaic.errors import MoesaicError
 from moesaic.progress import console, record
@@ -58,7 +58,7 @@ def _options(
         os.environ["MOESAIC_DEBUG"] = "1"
 
 
-for _group in (stages, generate, chat, serve, score, execute, exchange):
+for _group in (stages, growing, generate, chat, serve, score, execute, exchange):
     _group.register(app)
 
 
@@ -104,7 +104,7 @@ def main() -> None:
 def _say_how_to_go_on(number: int) -> NoReturn:
     """Ends as the shell expects of a process that a signal ended."""
     again = "run the same command to go on where it stopped"
-    if not set(sys.argv[1:]) & {"run", *stages.STAGE_HELP}:
+    if not set(sys.argv[1:]) & {"run", "grow", *stages.STAGE_HELP}:
         again = "nothing is left half-written; run the same command to start again"
     _show(f"stopped; {again}: {shlex.join(['moesaic', *sys.argv[1:]])}", "note")
     sys.exit(128 + number)

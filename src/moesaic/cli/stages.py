@@ -85,7 +85,7 @@ def _stage_command(name: str) -> Callable[..., None]:
         run = Run(*_load(recipe, overrides))
         if name == "experts" and run.only:
             run(("experts",))
-            missing = [x for x in run.recipe.data.languages if run.workspace.manifest(f"experts/{x}") is None]
+            missing = [x for x in run.recipe.trained_languages if run.workspace.manifest(f"experts/{x}") is None]
             if missing:
                 say(f"the gates wait for the experts of {', '.join(missing)}")
             else:
@@ -151,6 +151,9 @@ def _missing_files(tree: dict[str, Any]) -> list[str]:
         part if isinstance(part := tree.get(key), dict) else {} for key in ("data", "base", "predict")
     )
     named = []
+    grow = tree.get("grow")
+    if isinstance(grow, dict) and isinstance(grown := grow.get("model"), str):
+        named.append(("grow.model", grown, "a run's folder or a model folder"))
     source, model, benchmarks = data.get("source"), base.get("model"), predict.get("benchmarks")
     if isinstance(source, str) and source not in ("", "corpus") and not source.startswith("hub:"):
         named.append(("data.source", source, "a folder, hub:<data set> or corpus"))

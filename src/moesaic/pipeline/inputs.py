@@ -88,6 +88,9 @@ NEUTRAL: Final[Mapping[str, str]] = {
     "name": "where results are written",
     "output": "where results are written",
     "trackers": "who is told",
+    "grow.model": "where the model is that grows; its content counts",
+    "grow.languages": "says which experts are trained; compose counts them where a model grows",
+    "grow.train_gates": "says whether there is a stage gate; what that leaves counts",
     "base.sha256": "what the base is checked against; its content counts",
     "base.revision": "which commit is looked up; its content counts",
     **dict.fromkeys((f"{section}.checkpoint_minutes" for section in ("experts", "gate", "reward")), _WHEN),
@@ -125,7 +128,8 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
     """Returns the stages whose files a stage reads, in the order of a run."""
     stage, _, part = name.partition("/")
     kept = ("keep",) if recipe.data.keep is not None else ()
-    experts = tuple(f"experts/{language}" for language in recipe.data.languages)
+    experts = tuple(f"experts/{language}" for language in recipe.trained_languages)
+    gate = ("gate",) if recipe.trains_gates else ()
     rewarded = ("reward",) if recipe.reward.rounds > 0 else ()
     table: dict[str, tuple[str, ...]] = {
         "data": (),
@@ -136,7 +140,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "reward": ("data", *kept, "gate"),
         # A dense adapter is made from data and answers alone: a retrained expert changes nothing about it.
         "baselines": ("data", *(kept if part in _DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
-        "predict": ("data", "compose", "gate", *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
+        "predict": ("data", "compose", *gate, *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
         "evaluate": ("data", "predict"),
     }
     return table[stage]
@@ -211,7 +215,15 @@ def _trained(session: Session, _: str) -> Inputs:
 
 
 def _compose(session: Session, _: str) -> Inputs:
-    return _base(session) | _examples(session, ("train",))
+    if session.start is None:
+        return _base(session) | _examples(session, ("train",))
+    from moesaic.pipeline.growing import model_digest
+
+    grown: Inputs = {
+        "the model of grow.model": model_digest(session.start),
+        "grow.languages": list(session.recipe.grow.languages),
+    }
+    return grown | _base(session) | _examples(session, ("train", "validation"))
 
 
 def _baseline(session: Session, name: str) -> Inputs:

@@ -48,7 +48,9 @@ def print_plan(run: Run) -> None:
         prompts = sum(map(len, read_prompts(recipe.data.keep, languages).values()))
         answers = prompts * recipe.keep.samples
         add_programs("keep: answers of the base", answers, answers * recipe.keep.max_new_tokens)
-    for stretch in expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept):
+    new = {f"experts/{name}" for name in recipe.trained_languages}
+    stretches = [stretch for stretch in expert_stretches(training, recipe, kept) if stretch.name in new]
+    for stretch in stretches + (gate_stretches(training, recipe, kept) if recipe.trains_gates else []):
         add(stretch)
     judged = sum(len(run.examples(name, "validation")[: recipe.reward.validation_programs]) for name in languages)
     for stretch in reward_stretches(training, judged, recipe, kept):

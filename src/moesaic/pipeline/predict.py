@@ -81,9 +81,14 @@ def measure_systems(session: Session, folder: Path) -> None:
             )
 
     dtype = session.base.model.dtype
-    with session.loaded(session.workspace.path("compose") / "model", dtype) as model:
-        with force_base(model):
+    if session.start is not None and session.start.has_own_base:
+        with session.original_base() as model:
             measure("base", model, languages, languages)
+        del model
+    with session.loaded(session.workspace.path("compose") / "model", dtype) as model:
+        if not (session.start is not None and session.start.has_own_base):
+            with force_base(model):
+                measure("base", model, languages, languages)
         for name in languages:
             with force_expert(model, name):
                 measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))

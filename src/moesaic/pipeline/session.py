@@ -27,6 +27,7 @@ from moesaic.workspace import Stage, Workspace
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from moesaic.checkpoint.description import ModelFolder
     from moesaic.data.prompts import EncodedExample, PromptFormat
     from moesaic.execution.problems import Problem
     from moesaic.model.backbone import Base
@@ -44,6 +45,13 @@ class Session:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.workspace = Workspace(recipe.workspace)
+
+    @functools.cached_property
+    def start(self) -> ModelFolder | None:
+        """The finished model that this run grows from; None if it makes its own."""
+        from moesaic.pipeline.growing import starting_model
+
+        return starting_model(self.recipe)
 
     @functools.cached_property
     def accelerator(self) -> Accelerator:
@@ -67,20 +75,32 @@ class Session:
     @functools.cached_property
     def base(self) -> Base:
         """The base model, loaded once; whoever changes it puts it back."""
+        from moesaic.checkpoint.bases import check_base
         from moesaic.model.backbone import load_base
 
         started = time.monotonic()
         spec = self.recipe.base
+        if self.start is not None and self.start.has_own_base:
+            spec = spec.model_copy(update={"model": self.start.base["model"], "sha256": None, "revision": None})
         base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize, spec.sha256, spec.revision)
+        if self.start is not None:
+            check_base(self.start, base)
         say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
         return base
 
     @functools.cached_property
     def base_source(self) -> BaseSource:
         """The base's files, found; no weights are loaded."""
+        from moesaic.checkpoint.bases import check_base
         from moesaic.model.base_files import resolve_recorded
 
-        return resolve_recorded(self.recipe.base.model_dump())
+        if self.start is not None and self.start.has_own_base:
+            source = resolve_recorded(self.start.base)
+        else:
+            source = resolve_recorded(self.recipe.base.model_dump())
+        if self.start is not None:
+            check_base(self.start, source)
+        return source
 
     def base_spec(self) -> dict[str, Any]:
         """The recipe's ``base`` section for a model folder, with the commit of a hub model as it was found."""
@@ -225,16 +245,17 @@ class Session:
     @property
     def final_model(self) -> Path:
         """Model folder that the last of the recipe's training stages leaves."""
-        return self.workspace.path("reward" if self.recipe.reward.rounds > 0 else "gate") / "model"
+        last = "gate" if self.recipe.trains_gates else "compose"
+        return self.workspace.path("reward" if self.recipe.reward.rounds > 0 else last) / "model"
 
     def trained_experts(self) -> dict[str, Path]:
-        """Returns the adapter folder of each language's expert.
+        """Returns the adapter folder of each language's expert; those that are kept are in the model that grows.
 
         Raises:
             ModelError: An expert was trained on another base than the recipe's.
         """
-        folders = {name: self.workspace.path(f"experts/{name}") for name in self.recipe.data.languages}
-        for name, folder in folders.items():
+        trained = {name: self.workspace.path(f"experts/{name}") for name in self.recipe.trained_languages}
+        for name, folder in trained.items():
             trained_on = read_json(folder / "training.json")["base_digest"]
             if trained_on != self.base.digest:
                 raise ModelError(
@@ -242,7 +263,11 @@ class Session:
                     f"{self.recipe.base.model} now ({self.base.digest[:12]}): give base.model the earlier one, or "
                     f"train it again with moesaic experts RECIPE only={name}"
                 )
-        return folders
+        start = self.start
+        return {
+            name: trained[name] if start is None or name in trained else start.expert_path(name)
+            for name in self.recipe.data.languages
+        }
 
     @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
@@ -265,6 +290,16 @@ class Session:
             yield model
         finally:
             decompose(model)
+
+    @contextmanager
+    def original_base(self) -> Iterator[Any]:
+        """The recipe's base as it is, where a model that grows has one of its own, which training changed."""
+        from moesaic.model.backbone import load_base
+
+        self.drop_base()  # a device that has room for one base need not have it for two
+        spec = self.recipe.base
+        device = self.accelerator.device
+        yield load_base(spec.model, spec.dtype, device, spec.quantize, spec.sha256, spec.revision).model.eval()
 
 
 def _installed_trackers(names: Sequence[str]) -> list[str]:

@@ -44,9 +44,10 @@ class Run(Session):
     """
 
     def __init__(self, recipe: Recipe, only: tuple[str, ...] = ()) -> None:
-        unknown = [name for name in only if name not in recipe.data.languages]
+        key = "data.languages" if recipe.grow.model is None else "grow.languages"
+        unknown = [name for name in only if name not in recipe.trained_languages]
         if unknown:
-            raise RecipeError([f"only: {unknown} not in data.languages ({', '.join(recipe.data.languages)})"])
+            raise RecipeError([f"only: {unknown} not in {key} ({', '.join(recipe.trained_languages)})"])
         super().__init__(recipe)
         self.only = only
 
@@ -72,6 +73,7 @@ class Run(Session):
         # Of several processes of one run (accelerate launch) the first holds the lock for all.
         alone = self.workspace.lock() if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext()
         with alone:
+            _ = self.start  # a model that does not fit is named before anything is written
             settings = self.recipe.model_dump(mode="json")
             write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
             for name in stages:
@@ -111,8 +113,8 @@ class Run(Session):
                     )
 
     def experts(self) -> None:
-        """Trains one LoRA expert per language."""
-        for language in self.only or self.recipe.data.languages:
+        """Trains one LoRA expert per language; where a model grows, those of its new languages."""
+        for language in self.only or self.recipe.trained_languages:
             name = f"experts/{language}"
             if self.only and self.is_finished(name):
                 (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
@@ -154,6 +156,11 @@ class Run(Session):
                 programs[ANCHOR] = [
                     self.prompt.encode(example) for examples in kept for example in examples[: options.init_programs]
                 ]
+            if self.start is not None:
+                from moesaic.pipeline.growing import grow
+
+                grow(self, self.start, programs, stage.folder)
+                return
             compose_folder(
                 self.accelerator,
                 self.base,
@@ -167,7 +174,9 @@ class Run(Session):
             )
 
     def gate(self) -> None:
-        """Trains the gates, then gates and experts together."""
+        """Trains the gates, then gates and experts together; not where a model grows, unless it is asked for."""
+        if not self.recipe.trains_gates:
+            return
         with self.stage("gate") as stage:
             if stage is None:
                 return
@@ -182,6 +191,7 @@ class Run(Session):
                     self.drop_base()  # its weights may be others now
 
     def _train_gate(self, stage: Stage) -> None:
+        from moesaic.checkpoint.description import BASE
         from moesaic.checkpoint.native import read_model_folder, save_model_folder
         from moesaic.model.moe import extract_experts, extract_router
         from moesaic.train.gate import train_gate
@@ -203,13 +213,13 @@ class Run(Session):
         save_model_folder(
             stage.folder / "model",
             base_spec=self.base_spec(),
-            base_digest=self.base.digest,
+            base_digest=start.base_digest,
             experts=experts,
             router_tensors=gates,
             kind=start.kind,
             top_k=start.top_k,
             reuse={} if result.experts_changed else {name: start.expert_path(name) for name in start.names},
-            own_base=self.base if result.base_changed else None,
+            own_base=self.base if result.base_changed else start.path / BASE if start.has_own_base else None,
         )
         write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
@@ -334,7 +344,7 @@ class Run(Session):
             self.workspace.verify(name)
         results = read_json(self.workspace.path("evaluate") / "results.json")
         manifests = {name: self.workspace.manifest(name) for name in self.stage_names()}
-        trained = manifests["gate"] or {}
+        trained = manifests[self.final_model.parent.name] or {}
         results |= {
             "versions": trained.get("versions", {}),
             "hardware": trained.get("hardware", {}),
@@ -358,11 +368,12 @@ class Run(Session):
 
     def stage_names(self) -> list[str]:
         """Returns the folder names of all stages that leave one, in order."""
-        parts = {"experts": self.recipe.data.languages, "baselines": self.recipe.compare}
+        parts = {"experts": self.recipe.trained_languages, "baselines": self.recipe.compare}
         return [
             name
             for stage in STAGES[:-1]
             if not (stage == "reward" and self.recipe.reward.rounds == 0)
+            and not (stage == "gate" and not self.recipe.trains_gates)
             and not (stage == "keep" and self.recipe.data.keep is None)
             for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])
         ]

@@ -19,6 +19,7 @@ from moesaic.errors import RecipeError
 from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES
+from moesaic.recipe.growing import GrowRecipe
 from moesaic.recipe.problems import StandIns, check
 from moesaic.recipe.reading import parse_yaml
 from moesaic.recipe.sections import (
@@ -48,6 +49,7 @@ __all__ = [
     "EvaluateRecipe",
     "ExpertsRecipe",
     "GateRecipe",
+    "GrowRecipe",
     "KeepRecipe",
     "MetricName",
     "Optimisation",
@@ -80,6 +82,8 @@ class Recipe(Section):
     """The experts."""
     gate: GateRecipe = GateRecipe()
     """The gating network."""
+    grow: GrowRecipe = GrowRecipe()
+    """A finished model to start from; without it, nothing."""
     reward: RewardRecipe = RewardRecipe()
     """Training on the model's own programs; left out by default."""
     predict: PredictRecipe = PredictRecipe()
@@ -117,6 +121,27 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _grown_languages_have_data(self) -> Self:
+        if self.grow.model is None:
+            return self
+        if missing := [name for name in self.grow.languages if name not in self.data.languages]:
+            raise ValueError(
+                f"grow.languages names {', '.join(missing)}, but data.languages is {', '.join(self.data.languages)}: "
+                "add it there, too"
+            )
+        if not self.trains_gates and self.reward.rounds > 0:
+            raise ValueError(
+                f"reward.rounds is {self.reward.rounds}, which trains all experts and gates, but grow.model is to keep "
+                "them: set reward.rounds: 0 or grow.train_gates: true"
+            )
+        if not self.trains_gates and "moe_gates" in self.compare:
+            raise ValueError(
+                "compare: moe_gates is the model before the joint stage, which growing leaves out: take it out of "
+                "compare or set grow.train_gates: true"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _shared_delta_folds(self) -> Self:
         if self.gate.shared_rank > 0 and self.base.quantize != "none":
             raise ValueError(
@@ -139,6 +164,18 @@ class Recipe(Section):
                 "tokens (data.max_tokens): use at least as many"
             )
         return self
+
+    @property
+    def trained_languages(self) -> tuple[str, ...]:
+        """The languages whose experts are trained, in the order of ``data.languages``."""
+        if self.grow.model is None:
+            return self.data.languages
+        return tuple(name for name in self.data.languages if name in self.grow.languages)
+
+    @property
+    def trains_gates(self) -> bool:
+        """Whether the stage ``gate`` is part of the run."""
+        return self.grow.model is None or self.grow.train_gates
 
     @property
     def workspace(self) -> Path:

@@ -31,6 +31,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+def known_languages(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the names of languages, which may be given by their aliases.
+
+    Raises:
+        ValueError: One is not known, or is named twice.
+    """
+    try:
+        names = tuple(get_language(name).name for name in value)
+    except DataError as error:
+        raise ValueError(str(error)) from error
+    if len(set(names)) < len(names):
+        raise ValueError("a language is named twice")
+    return names
+
+
 class BaseRecipe(Section):
     """The base language model that every expert shares."""
 
@@ -119,14 +134,9 @@ class DataRecipe(Section):
     @field_validator("languages")
     @classmethod
     def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            names = tuple(get_language(name).name for name in value)
-        except DataError as error:
-            raise ValueError(str(error)) from error
+        names = known_languages(value)
         if not names:
             raise ValueError(f"at least one language is needed; known: {', '.join(LANGUAGES)}")
-        if len(set(names)) < len(names):
-            raise ValueError("a language is named twice")
         return names
 
     @model_validator(mode="after")

@@ -117,7 +117,7 @@ def _ridge_gates(
             count = 0
             own_grams: list[Tensor] = []
             own_sums: list[Tensor] = []
-            for inputs in _router_inputs(model, fit, names, row_tokens, autocast, expert=name):
+            for inputs in router_inputs(model, fit, names, row_tokens, autocast, force_expert(model, name)):
                 count += len(inputs[0])
                 for layer, x_TD in enumerate(inputs):
                     x_TD = x_TD.double()
@@ -140,7 +140,7 @@ def _ridge_gates(
         logits: list[list[Tensor]] = [[] for _ in weights]
         labels: list[Tensor] = []
         for index, name in enumerate(names):
-            for inputs in _router_inputs(model, held_out[name], names, row_tokens, autocast, expert=name):
+            for inputs in router_inputs(model, held_out[name], names, row_tokens, autocast, force_expert(model, name)):
                 labels.append(torch.full((len(inputs[0]),), index, device=inputs[0].device))
                 for layer, x_TD in enumerate(inputs):
                     logits[layer].append(x_TD.double() @ weights[layer].T)
@@ -167,7 +167,7 @@ def _prompt_gates(
         ]
         sums: list[Tensor] = []
         count = 0
-        for inputs in _router_inputs(model, prompts, names, row_tokens, autocast, expert=None):
+        for inputs in router_inputs(model, prompts, names, row_tokens, autocast, force_base(model)):
             count += len(inputs[0])
             totals = [x_TD.double().sum(0) for x_TD in inputs]
             sums = totals if not sums else [left + right for left, right in zip(sums, totals, strict=True)]
@@ -180,20 +180,29 @@ def _prompt_gates(
     return weights
 
 
-def _router_inputs(
+def router_inputs(
     model: nn.Module,
     examples: Sequence[EncodedExample],
     names: Sequence[str],
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]],
-    expert: str | None,
+    running: AbstractContextManager[Any],
 ) -> Iterator[list[Tensor]]:
-    """Yields, per packed row, the router inputs x_TD of every layer while one expert (or the base) runs."""
+    """Yields, per packed row, the router inputs x_TD of every layer.
+
+    Args:
+        model: A composed model with packed attention enabled.
+        examples: Encoded programs.
+        names: Languages of the programs, in any order.
+        row_tokens: Tokens of a forward pass; a longer program gets a row of its own length.
+        autocast: Returns the context of a forward pass.
+        running: What runs meanwhile: ``force_expert``, ``force_base``, or a null context, where the gates choose.
+    """
     device = next(model.parameters()).device
     row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
     languages = list(dict.fromkeys([*names, *(example.language for example in examples)]))
     batches = PackedBatches(examples, languages, row_tokens, shuffle=False)
-    with _captured(model) as inputs, force_base(model) if expert is None else force_expert(model, expert):
+    with _captured(model) as inputs, running:
         for batch in batches:
             with torch.inference_mode(), autocast():
                 hidden_states(model, batch.to(device))

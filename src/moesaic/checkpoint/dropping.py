@@ -1,0 +1,65 @@
+"""Takes experts out of a model folder: what stays keeps its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from moesaic.checkpoint.description import BASE, DESCRIPTION, ModelFolder
+from moesaic.checkpoint.native import read_model_folder, save_model_folder
+from moesaic.errors import ModelError
+from moesaic.gates import GATES, experts_per_token
+from moesaic.languages import suggest
+from moesaic.progress import say
+
+
+def drop_experts(path: Path, out: Path, names: Sequence[str]) -> ModelFolder:
+    """Writes a model folder without some of another one's experts and without their rows of the gates.
+
+    The logits of the others stay as they are, so that a model that had grown by these experts computes exactly what it
+    did before.
+
+    Args:
+        path: The model folder, or the folder of a run.
+        out: The folder to make; an earlier model there is replaced.
+        names: The experts to leave out.
+
+    Raises:
+        ModelError: There is no such expert, none would be left, or something other than a model is in the way.
+        CheckpointError: A file of the model is corrupt.
+        SpaceError: The disk is full; nothing is published.
+    """
+    folder = read_model_folder(path)
+    had = [expert.name for expert in folder.adapters]
+    for name in names:
+        if name not in had:
+            raise ModelError(f"{folder.path} has no expert {name!r}: {suggest(name, had)}")
+    if not set(had) - set(names):
+        raise ModelError(f"{folder.path} has no experts but {', '.join(had)}: at least one must be left")
+    if out.resolve() == folder.path.resolve():
+        raise ModelError(f"{out} is the model that experts are taken out of: name another folder")
+    if out.exists() and not (out / DESCRIPTION).is_file() and (out.is_file() or any(out.iterdir())):
+        raise ModelError(f"{out} is in the way and no model folder: name another, or remove it")
+    experts = [expert for expert in folder.read_experts() if expert.name not in names]
+    rows = [folder.names.index(expert.name) for expert in experts]
+    top_k = experts_per_token(folder.kind, min(folder.top_k, len(experts)), len(experts))
+    if top_k < folder.top_k and not GATES[folder.kind].mixes_all:
+        say(f"note: {top_k} instead of {folder.top_k} experts per token: there are no more")
+    base = {key: value for key, value in folder.base.items() if key != "origin"} | {"model": folder.base_title}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return save_model_folder(
+        out,
+        base_spec=base,
+        base_digest=folder.base_digest,
+        experts=experts,
+        router_tensors={name: tensor[rows] for name, tensor in folder.read_router().items()},
+        kind=folder.kind,
+        top_k=top_k,
+        languages=[
+            language
+            for language, expert in zip(folder.languages, folder.adapters, strict=True)
+            if expert.name not in names
+        ],
+        reuse={expert.name: folder.expert_path(expert.name) for expert in experts if not expert.is_anchor},
+        own_base=folder.path / BASE if folder.has_own_base else None,
+    )

@@ -1,0 +1,117 @@
+"""A run that grows a finished model (``grow.model``): whether the recipe fits it, and the stage that makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from moesaic.checkpoint.description import BASE, DESCRIPTION, ModelFolder
+from moesaic.checkpoint.native import read_model_folder
+from moesaic.errors import RecipeError
+from moesaic.files import digest_of, file_digest, read_json_object, write_json
+from moesaic.gates import ANCHOR, GATES
+from moesaic.progress import say
+from moesaic.recipe import Recipe
+
+if TYPE_CHECKING:
+    from moesaic.data.prompts import EncodedExample
+    from moesaic.pipeline.session import Session
+
+GROWTH: Final = "growth.json"
+
+
+def starting_model(recipe: Recipe) -> ModelFolder | None:
+    """Returns the model that a run grows from, checked against the recipe; None for a run that makes its own.
+
+    Raises:
+        RecipeError: Lists everything in the recipe that does not fit the model.
+        ModelError: There is no model.
+        CheckpointError: It is damaged.
+    """
+    if recipe.grow.model is None:
+        return None
+    place = recipe.grow.model.expanduser()
+    folder = read_model_folder(place)
+    problems = growth_problems(recipe, folder)
+    if problems:
+        raise RecipeError(problems)
+    return folder
+
+
+def growth_problems(recipe: Recipe, folder: ModelFolder) -> list[str]:
+    """Returns what in a recipe does not fit the model that it is to grow, with the keys to change."""
+    problems = []
+    if folder.path.resolve().is_relative_to(recipe.workspace.resolve()):
+        problems.append(
+            f"name: the model in {folder.path} lies in this run's own folder, {recipe.workspace}, where it would be "
+            f"written over: give the run another name (name={recipe.name}-{'-'.join(recipe.grow.languages)})"
+        )
+    had = [expert.name for expert in folder.adapters]
+    wanted = [*had, *(name for name in recipe.data.languages if name not in had)]
+    if list(recipe.data.languages) != wanted:
+        problems.append(
+            f"data.languages: it is {', '.join(recipe.data.languages)}, but the model's experts, in this order, come "
+            f"first: data.languages=[{', '.join(wanted)}]"
+        )
+    new = [name for name in recipe.data.languages if name not in had]
+    if missing := [name for name in new if name not in recipe.grow.languages]:
+        problems.append(
+            f"grow.languages: the model has no expert of {', '.join(missing)}: add it, or take it out of data.languages"
+        )
+    if not set(had) - set(recipe.grow.languages):
+        problems.append(
+            f"grow.languages: all of the model's experts ({', '.join(had)}) would be replaced, which is a new model: "
+            "leave grow.model out"
+        )
+    gate = recipe.gate
+    if gate.kind != folder.kind:
+        problems.append(f"gate.kind: it is {gate.kind}, but the model's gates are {folder.kind}")
+    elif not GATES[gate.kind].mixes_all and gate.top_k != folder.top_k:
+        problems.append(f"gate.top_k: it is {gate.top_k}, but the model uses {folder.top_k} experts per token")
+    if gate.anchor != folder.has_anchor:
+        has = f"has an anchor ({ANCHOR})" if folder.has_anchor else "has no anchor"
+        problems.append(f"gate.anchor: it is {str(gate.anchor).lower()}, but the model {has}")
+    if gate.shared_rank and recipe.trains_gates:
+        problems.append(
+            f"gate.shared_rank: it is {gate.shared_rank}, which changes the base under the experts that are to stay: "
+            "set it to 0"
+        )
+    return problems
+
+
+def model_digest(folder: ModelFolder) -> str:
+    """Returns a digest of what a model computes: base, experts in their order, gates."""
+    files = read_json_object(folder.path / DESCRIPTION)["files"]
+    own = sorted(name for name in files if not name.startswith(f"{BASE}/"))
+    contents = [[name, file_digest(folder.path / name)] for name in own]
+    return digest_of([folder.base_digest, folder.kind, folder.top_k, list(folder.names), contents])
+
+
+def grow(session: Session, start: ModelFolder, programs: dict[str, list[EncodedExample]], folder: Path) -> None:
+    """Makes the grown model, and ``growth.json``: what was kept, what is new, what became of each language.
+
+    Args:
+        session: The run; its new experts are trained.
+        start: The model that grows.
+        programs: Encoded training programs per expert.
+        folder: Folder of the stage ``compose``.
+    """
+    from moesaic.train.growth import grow_folder
+
+    recipe, adapters = session.recipe, session.trained_experts()
+    languages, limit = recipe.data.languages, recipe.gate.init_programs
+    validation = [example for name in languages for example in session.examples(name, "validation")[:limit]]
+    growth = grow_folder(
+        session.accelerator,
+        session.base,
+        session.base_spec(),
+        start,
+        {name: adapters[name] for name in recipe.trained_languages},
+        languages,
+        programs,
+        [session.prompt.encode(example) for example in validation],
+        recipe.predict.row_tokens,
+        folder / "model",
+    )
+    write_json(folder / GROWTH, {"model": str(start.path), **growth.to_dict()})
+    say(growth.summary())
