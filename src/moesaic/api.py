@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from moesaic.checkpoint.description import ModelFolder
     from moesaic.model.decode.generate import Generation, TokenTrace
 
-_DTYPES = ("auto", "float32", "bfloat16")
+DTYPES = ("auto", "float32", "bfloat16")
+"""Types of the weights that can be asked for."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ class Model:
         from moesaic.checkpoint.native import load_moe
 
         wanted: Any = str(dtype).removeprefix("torch.")
-        if wanted not in _DTYPES:
-            raise ModelError(f"dtype is {wanted!r}: allowed: {', '.join(_DTYPES)}")
+        if wanted not in DTYPES:
+            raise ModelError(f"dtype is {wanted!r}: allowed: {', '.join(DTYPES)}")
         place = _device(device)
         model, tokenizer, folder = load_moe(fetch(path, revision), place, wanted, base)
         if base is not None and not folder.has_own_base:

@@ -1,6 +1,7 @@
 """``moesaic serve`` as a process: it answers, ends well when it is asked to, and says mistakes before it loads."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import time
 import urllib.request
 
 import pytest
+from running import PicoBackend
 from typer.testing import CliRunner
 
-from moesaic.cli import app
+from moesaic.checkpoint.native import load_moe
+from moesaic.cli import app, serve
 from moesaic.errors import DataError, DependencyError, MoesaicError
 from pico import pico_base
 from test_api import make
@@ -105,6 +108,7 @@ def test_ten_thousand_connections_leave_it_answering(tmp_path):
         (["--host", "nowhere.invalid"], "cannot be bound"),
         (["--api-key-file", "empty"], "has no key"),
         (["--api-key-file", "missing"], "missing"),
+        (["--dtype", "int3"], "--dtype int3: allowed: auto, float32"),
     ],
 )
 def test_mistakes_are_said_before_the_model_is_loaded(tmp_path, monkeypatch, options, said):
@@ -127,3 +131,33 @@ def test_what_is_missing_is_named(monkeypatch):
     result = CliRunner().invoke(app, ["serve", "no-such-model"])
     assert isinstance(result.exception, DependencyError)
     assert "moesaic[serve]" in str(result.exception)
+
+
+def test_vllm_is_asked_for_by_its_extra():
+    if importlib.util.find_spec("vllm") is not None:
+        pytest.skip("vLLM is here")
+    result = CliRunner().invoke(app, ["serve", "no-such-model", "--engine", "vllm"])
+    assert isinstance(result.exception, DependencyError)
+    assert "--engine vllm needs the package 'vllm': pip install 'moesaic[vllm]'" in str(result.exception)
+
+
+def test_what_vllm_is_started_with(tmp_path, monkeypatch):
+    """The cached export of the model, its limits, and the type that the model was trained in."""
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=256))
+    started = []
+
+    def start(*arguments):
+        started.append(arguments)
+        return PicoBackend(load_moe(folder)[0])
+
+    monkeypatch.setattr("moesaic.serve.vllm_engine.start_vllm", start)
+    service = serve._load_vllm(folder, None, "auto", None, 3, 2048, 5, 2, 30.0)
+    service.engine.close(1)
+    ((export, *rest),) = started
+    assert json.loads((export / "config.json").read_text())["model_type"] == "moesaic_llama"
+    assert export.is_relative_to(tmp_path / "cache")
+    assert rest == [3, 256, "auto", 30.0]
+    assert (service.name, service.num_layers, service.most_of_key) == ("mine", 2, 2)
+    assert (service.engine.capacity, service.engine.queue_size) == (256, 5)
+    assert not service.engine.traces

@@ -1,24 +1,44 @@
 """A real server on a pico model and a free port of 127.0.0.1, in a thread; for tests."""
 
+import asyncio
 import contextlib
 import copy
 import threading
 import time
 
 from moesaic.data.prompts import PromptFormat
+from moesaic.model.decode.streaming import stream_ids
 from moesaic.model.moe import compose
 from moesaic.serve.app import create_app
 from moesaic.serve.connections import bind, server_for
 from moesaic.serve.engine import Engine
 from moesaic.serve.guard import Policy
 from moesaic.serve.talk import Service
+from moesaic.serve.vllm_engine import VllmEngine
 from pico import pico_llama, pico_tokenizer, random_experts, random_gates
 
 EXPERTS = ("python", "java", "cpp")
 NAME = "pico"
 
 
-def pico_service(context=2048, slots=4, queue=64, tokenizer=None, layers=2, **options):
+class PicoBackend:
+    """What stands in for vLLM: the same tokens from moesaic's own generation, one at a time."""
+
+    def __init__(self, model):
+        self.model, self.is_running = model, True
+
+    async def generate(self, prompt, sampling, stop_ids, name):
+        for token in stream_ids(copy.deepcopy(self.model), prompt, sampling.max_new_tokens, ()):
+            yield [(token, -0.5)]
+            if token in stop_ids:
+                return
+            await asyncio.sleep(0)
+
+    def shutdown(self):
+        self.is_running = False
+
+
+def pico_service(context=2048, slots=4, queue=64, tokenizer=None, layers=2, like_vllm=False, **options):
     """What is served: a composed pico model whose answers come byte by byte."""
     model = pico_llama(max_position_embeddings=context, num_hidden_layers=layers)
     compose(model, random_experts(model, EXPERTS), "top_k", 2)
@@ -26,7 +46,10 @@ def pico_service(context=2048, slots=4, queue=64, tokenizer=None, layers=2, **op
     own = copy.deepcopy(model)  # the engine changes its model while it has it
     tokenizer = tokenizer or pico_tokenizer()
     prompts = PromptFormat(tokenizer)
-    engine = Engine(model, prompts.stop_ids, slots, context, queue)
+    if like_vllm:
+        engine = VllmEngine(lambda: PicoBackend(model), prompts.stop_ids, slots, context, queue)
+    else:
+        engine = Engine(model, prompts.stop_ids, slots, context, queue)
     service = Service(NAME, engine, prompts, len(tokenizer), EXPERTS, EXPERTS, layers, **options)
     return own, service
 

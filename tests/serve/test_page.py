@@ -228,3 +228,21 @@ def test_the_page_needs_nothing_from_elsewhere():
     assert "innerHTML" not in page
     assert " style=" not in page  # its own policy would not let it
     assert json.dumps(page)
+
+
+def test_without_traces_the_page_says_so(browser, open_page):
+    with running(slots=4, layers=3, like_vllm=True) as found:
+        page = open_page(url=found.url)
+        page.get_by_text("vLLM runs this model, and does not say which expert writes what").wait_for()
+        write(page, tokens=20)
+        done(page)
+        card = page.locator("article").first
+        colours = card.locator("pre span").evaluate_all("all => all.map((each) => each.style.getPropertyValue('--c'))")
+        assert set(colours) == {"var(--base)"}
+        card.locator("pre span").nth(1).hover()
+        assert re.fullmatch(r"\S+ probability 0\.607\s*", card.locator(".token").inner_text())
+        assert page.get_by_role("heading", name="Experts by layer").count() == 0
+        assert page.locator("#legend").is_hidden()
+        assert page.get_by_text("known only to moesaic's built-in engine").count() == 1
+        assert violations(page) == []
+        shoot(page, "vllm")

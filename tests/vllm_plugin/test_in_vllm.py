@@ -5,8 +5,12 @@ vLLM lives in an environment of its own (`scripts/vllm-environment`), whose pyth
 
 import json
 import os
+import re
+import signal
 import subprocess
+import threading
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,9 +18,12 @@ import torch
 import transformers
 from test_mixtral import make_folder
 
+import moesaic
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.exchange.vllm import export_vllm
 from moesaic.checkpoint.native import load_moe
+from moesaic.data.prompts import PromptFormat
+from moesaic.languages import LANGUAGES
 from moesaic.model.decode.generate import generate
 from moesaic.model.moe import force_expert
 from pico import pico_tokenizer
@@ -65,12 +72,12 @@ def ask(environment, folder, *jobs):
     return json.loads((folder / "out.json").read_text())
 
 
-def make(folder, family, **options):
+def make(folder, family, context=128, **options):
     """A model folder on a base whose heads are as wide as vLLM's kernels for processors want them."""
     torch.manual_seed(0)
     config = CONFIGS[family](
         vocab_size=260, hidden_size=128, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=32, max_position_embeddings=128, tie_word_embeddings=family == "llama",
+        num_key_value_heads=2, head_dim=32, max_position_embeddings=context, tie_word_embeddings=family == "llama",
         bos_token_id=1, eos_token_id=2, pad_token_id=0,
     )  # fmt: skip
     model = transformers.AutoModelForCausalLM.from_config(config)
@@ -128,3 +135,56 @@ def test_two_ranks(tmp_path, environment):
     export_vllm(folder.path, tmp_path / "out")
     (found,) = ask(environment, tmp_path, {"folder": str(tmp_path / "out"), "ranks": 2})
     assert found == ours(load_moe(folder.path)[0])
+
+
+def test_the_server_in_front_of_vllm(tmp_path, environment):
+    """`moesaic serve --engine vllm`: the page, the prompts and the answers of the built-in engine; it ends with 0."""
+    if subprocess.run([PYTHON, "-c", "import moesaic.serve.app, moesaic.cli"], env=environment).returncode:
+        pytest.skip("moesaic's own requirements are not in vLLM's environment: scripts/vllm-environment")
+    folder = make(tmp_path, "llama", context=512)
+    environment = environment | {"MOESAIC_CACHE": str(tmp_path / "cache"), "VLLM_CPU_KVCACHE_SPACE": "1"}
+    server = subprocess.Popen(
+        [PYTHON, "-m", "moesaic", "serve", str(folder.path), "--engine", "vllm", "--port", "0", "--slots", "2"],
+        env=environment | {"COLUMNS": "300"}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    said = []
+    try:
+        for line in server.stderr:
+            said.append(line)
+            if found := re.search(r"at (http://\S+),", line):
+                break
+        assert found, said[-30:]
+        thread = threading.Thread(target=lambda: said.extend(server.stderr))
+        thread.start()
+        model = moesaic.load(folder.path)
+        prompts = PromptFormat(model.tokenizer)
+        for language in ("java", "cpp"):
+            body = {"model": "moe", "language": language, "max_tokens": NUM_TOKENS, "logprobs": True}
+            answer = ask_server(found[1], body | {"messages": [{"role": "user", "content": "Sum of a list"}]})
+            (choice,) = answer["choices"]
+            ids = prompts.prompt_ids("Sum of a list", language)
+            expected = generate(model.model, [ids], NUM_TOKENS, prompts.stop_ids)[0]
+            assert [each["logprob"] for each in choice["logprobs"]["content"]] == pytest.approx(
+                expected.logprobs, abs=2e-3
+            )
+            text = prompts.text_of(expected.ids)
+            assert choice["message"]["content"].startswith(f"```{LANGUAGES[language].fence}\n{text[:-1]}")
+            assert choice["finish_reason"] == ("stop" if expected.stopped else "length")
+        with urllib.request.urlopen(found[1], timeout=60) as page:
+            assert b"does not say which expert writes what" in page.read()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(120) == 0, said[-30:]
+        thread.join(10)
+        assert "Traceback" not in "".join(said)
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+def ask_server(address, body):
+    request = urllib.request.Request(
+        f"{address}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=300) as answer:
+        return json.load(answer)

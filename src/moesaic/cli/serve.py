@@ -8,18 +8,27 @@ import logging
 import os
 import sys
 import threading
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moesaic.errors import DataError, DependencyError
+from moesaic.errors import DataError, DependencyError, ModelError
 from moesaic.progress import say
 
 if TYPE_CHECKING:
     from moesaic.serve.talk import Service
 
 _PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
+
+
+class EngineName(StrEnum):
+    """What runs the model."""
+
+    moesaic = "moesaic"
+    vllm = "vllm"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +59,19 @@ def _serve(
     ] = None,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
     dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32 or bfloat16.")] = "auto",
+    engine: Annotated[
+        EngineName, typer.Option(help="What runs the model; vllm needs the extra vllm, and gives no traces.")
+    ] = EngineName.moesaic,
 ) -> None:
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise DependencyError(package, "serve", "moesaic serve")
+    if engine is EngineName.vllm and importlib.util.find_spec("vllm") is None:
+        raise DependencyError("vllm", "vllm", "--engine vllm")
+    from moesaic.api import DTYPES
+
+    if dtype not in DTYPES:
+        raise ModelError(f"--dtype {dtype}: allowed: {', '.join(DTYPES)}")
     from moesaic.serve.connections import bind, run
     from moesaic.serve.guard import Keys, Policy, is_loopback
 
@@ -66,7 +84,8 @@ def _serve(
             f"--host {host} --port {port}: cannot be bound ({reason}); use another port or address"
         ) from error
     with socket:
-        service = _load(model, base, dtype, name, slots, context, queue, per_key)
+        load = _load_vllm if engine is EngineName.vllm else _load
+        service = load(model, base, dtype, name, slots, context, queue, per_key, drain)
         from moesaic.serve.app import create_app
 
         allowed = frozenset(each.lower() for each in allow_host or ())
@@ -94,6 +113,7 @@ def _load(
     context: int,
     queue: int,
     per_key: int | None,
+    _: float,
 ) -> Service:
     from moesaic.api import load
     from moesaic.data.prompts import PromptFormat
@@ -105,10 +125,64 @@ def _load(
     loaded.model.eval()
     engine = Engine(loaded.model, prompts.stop_ids, slots, context, queue)
     config = loaded.model.config
-    served = name or (path.resolve().name if path.exists() else str(path))
     return Service(
-        served, engine, prompts, config.vocab_size, loaded.experts, loaded.languages, config.num_hidden_layers, per_key
+        _name(path, name),
+        engine,
+        prompts,
+        config.vocab_size,
+        loaded.experts,
+        loaded.languages,
+        config.num_hidden_layers,
+        per_key,
     )
+
+
+def _load_vllm(
+    path: Path,
+    base: str | None,
+    dtype: str,
+    name: str | None,
+    slots: int,
+    context: int,
+    queue: int,
+    per_key: int | None,
+    drain: float,
+) -> Service:
+    from moesaic.checkpoint.bases import find_base
+    from moesaic.checkpoint.exchange.publishing import fetch
+    from moesaic.checkpoint.exchange.vllm import cached_export
+    from moesaic.checkpoint.native import read_model_folder
+    from moesaic.data.prompts import PromptFormat
+    from moesaic.files import read_json_object
+    from moesaic.model.backbone import load_tokenizer
+    from moesaic.model.stored import CONFIG
+    from moesaic.serve.talk import Service
+    from moesaic.serve.vllm_engine import VllmEngine, start_vllm
+
+    folder = read_model_folder(fetch(path))
+    source = find_base(folder, base)
+    prompts = PromptFormat(load_tokenizer(source))
+    export = cached_export(folder.path, base)
+    config = read_json_object(export / CONFIG)
+    wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
+    capacity = min(context, int(config["max_position_embeddings"]))
+    say("starting vLLM, which takes from half a minute to some minutes")
+    start = partial(start_vllm, export, slots, capacity, wanted, drain)
+    engine = VllmEngine(start, prompts.stop_ids, slots, capacity, queue)
+    return Service(
+        _name(path, name),
+        engine,
+        prompts,
+        config["vocab_size"],
+        folder.names,
+        folder.languages,
+        config["num_hidden_layers"],
+        per_key,
+    )
+
+
+def _name(path: Path, name: str | None) -> str:
+    return name or (path.resolve().name if path.exists() else str(path))
 
 
 def _set_up_logs(debug: bool) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from moesaic.data.fences import FENCE
 from moesaic.data.prompts import PromptFormat
-from moesaic.serve.engine import Engine, Reason, Sampling, Ticket, Token
+from moesaic.serve.engine import Reason, Sampling, Ticket, Token
 from moesaic.serve.prompting import Asked
+from moesaic.serve.vllm_engine import AnyEngine
 
 _CONTEXT = 8  # tokens before an answer that its first token is read with: SentencePiece drops a leading space
 
@@ -131,7 +132,7 @@ class Choice:
 
     async def pieces(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         prompts: PromptFormat,
         stops: Sequence[str],
         queue: asyncio.Queue[Token | Reason],
@@ -183,7 +184,7 @@ def _is_closed(text: str) -> bool:
 
 
 def start(
-    engine: Engine, asked: Asked, sampling: Sampling, release: Callable[[], None]
+    engine: AnyEngine, asked: Asked, sampling: Sampling, release: Callable[[], None]
 ) -> tuple[Choice, asyncio.Queue[Token | Reason]]:
     """Submits a request; to be called on the event loop, which is not kept waiting.
 

@@ -207,6 +207,8 @@ def _event(data: dict[str, Any]) -> bytes:
 
 
 def _sampling(body: ChatRequest | CompletionRequest, asked: Asked, seed: int, service: Service) -> Sampling:
+    if body.trace and not service.engine.traces:
+        raise UnfitError("vLLM does not say which experts made a token: leave trace out", "trace")
     room = service.engine.capacity - len(asked.ids)
     if room < 1:
         raise UnfitError(
@@ -235,6 +237,7 @@ def _model(service: Service, created: int) -> dict[str, Any]:
         "titles": {name: row.title for name, row in LANGUAGES.items() if name in service.languages},
         "layers": service.num_layers,
         "context": service.engine.capacity,
+        "traces": service.engine.traces,
     }
     return {"id": service.name, "object": "model", "created": created, "owned_by": "moesaic", "moesaic": about}
 

@@ -125,14 +125,14 @@ class Statistics:
         tokens: Generated tokens, ever.
         prompt_tokens: Tokens of prompts, ever.
         ended: Requests by reason, ever.
-        steps: Decoding steps, ever.
-        busy_seconds: Time in prompts and steps.
+        steps: Decoding steps, ever; None where they are another program's.
+        busy_seconds: Time in prompts and steps; None likewise.
     """
 
     tokens: int = 0
     prompt_tokens: int = 0
-    steps: int = 0
-    busy_seconds: float = 0.0
+    steps: int | None = 0
+    busy_seconds: float | None = 0.0
     ended: dict[str, int] = field(default_factory=dict)
 
 
@@ -147,6 +147,9 @@ class Engine:
         queue_size: Most requests that wait.
         compile: Compile the decoding step on a GPU.
     """
+
+    traces = True
+    """Whether tokens can come with their experts."""
 
     def __init__(
         self,
@@ -237,12 +240,15 @@ class Engine:
             with torch.inference_mode(), few_row_products(self._model, self.num_slots):
                 batch = _Batch(self._model, self.num_slots, self.capacity, self._compile)
                 fast = fastest_step(batch)
+                steps, busy = 0, 0.0
                 while self._wait():
                     started = time.monotonic()
                     self._drop_cancelled(batch)
                     if not self._admit(batch) and self._active:
                         self._step(batch, fast)
-                    self.statistics.busy_seconds += time.monotonic() - started
+                        steps += 1
+                    busy += time.monotonic() - started
+                    self.statistics.steps, self.statistics.busy_seconds = steps, busy
         except BaseException as error:  # whoever waits has to be told, whatever went wrong
             self._failure = error
             with self._changed:
@@ -306,7 +312,6 @@ class Engine:
         with recording as routing:
             # Recording keeps what passes through Python, which a captured graph does not.
             (batch.step if routing is not None else fast)(len(self._active), longest)
-        self.statistics.steps += 1
         slots = range(len(self._active))
         self._hand_out(batch, slots, routing, list(slots))
 

@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from moesaic.serve.engine import Engine, Route
+from moesaic.serve.engine import Route
+from moesaic.serve.vllm_engine import AnyEngine
 
 _GROUPS = ("first", "middle", "last")
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -22,7 +23,7 @@ class Metrics:
         experts: Names of the experts.
     """
 
-    def __init__(self, engine: Engine, experts: Sequence[str]) -> None:
+    def __init__(self, engine: AnyEngine, experts: Sequence[str]) -> None:
         self._experts = experts
         self._registry = CollectorRegistry()
         self._registry.register(_EngineCollector(engine))
@@ -63,7 +64,7 @@ class Metrics:
 class _EngineCollector(Collector):
     """Reads the engine's counters when it is asked."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: AnyEngine) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
@@ -73,8 +74,10 @@ class _EngineCollector(Collector):
         yield GaugeMetricFamily("moesaic_slots", "Most requests that run at the same time.", engine.num_slots)
         yield CounterMetricFamily("moesaic_tokens", "Generated tokens.", statistics.tokens)
         yield CounterMetricFamily("moesaic_prompt_tokens", "Tokens of prompts.", statistics.prompt_tokens)
-        yield CounterMetricFamily("moesaic_steps", "Decoding steps.", statistics.steps)
-        yield CounterMetricFamily("moesaic_busy_seconds", "Time in prompts and steps.", statistics.busy_seconds)
+        if statistics.steps is not None:
+            yield CounterMetricFamily("moesaic_steps", "Decoding steps.", statistics.steps)
+        if statistics.busy_seconds is not None:
+            yield CounterMetricFamily("moesaic_busy_seconds", "Time in prompts and steps.", statistics.busy_seconds)
         ended = CounterMetricFamily("moesaic_requests", "Requests that ended, by reason.", labels=("reason",))
         for reason, count in dict(statistics.ended).items():
             ended.add_metric((reason,), count)

@@ -11,9 +11,10 @@ from fastapi import Request
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.serve.answers import Choice, Piece, note_time, start
-from moesaic.serve.engine import Engine, Reason, Sampling, Token
+from moesaic.serve.engine import Reason, Sampling, Token
 from moesaic.serve.metrics import Metrics
 from moesaic.serve.prompting import Asked
+from moesaic.serve.vllm_engine import AnyEngine
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Service:
     """
 
     name: str
-    engine: Engine
+    engine: AnyEngine
     prompts: PromptFormat
     vocabulary: int
     experts: Sequence[str]

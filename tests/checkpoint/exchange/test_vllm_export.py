@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from test_mixtral import NAMES, make_folder
 from typer.testing import CliRunner
 
-from moesaic.checkpoint.exchange.vllm import export_vllm, vllm_config
+from moesaic.checkpoint.exchange.vllm import cached_export, export_vllm, vllm_config
 from moesaic.checkpoint.native import load_moe
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.cli import app
@@ -116,6 +116,11 @@ def test_settings_that_vllm_takes_otherwise_are_left_out_or_refused(tmp_path):
     assert written["rope_parameters"] == {"rope_type": "default", "rope_theta": 1e4}
     assert vllm_config({"model_type": "mistral", "sliding_window": 4}, settings, "float32")["sliding_window"] == 4
 
+    yarn = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32, "rope_theta": 1e4}
+    long = {"model_type": "llama", "max_position_embeddings": 128, "rope_parameters": yarn}
+    assert vllm_config(long, settings, "float32")["max_position_embeddings"] == 64
+    assert vllm_config(long | {"max_position_embeddings": 48}, settings, "float32")["max_position_embeddings"] == 48
+
     base = pico_base(tmp_path / "base")
     config = transformers.Qwen2Config(
         **{**json.loads((base / "config.json").read_text()), "head_dim": 12, "model_type": "qwen2"}
@@ -123,7 +128,21 @@ def test_settings_that_vllm_takes_otherwise_are_left_out_or_refused(tmp_path):
     transformers.Qwen2ForCausalLM(config).save_pretrained(base)
     with pytest.raises(ModelError, match="head_dim is 12: vLLM's Qwen2 has heads of 8"):
         export_vllm(make_folder(tmp_path, base).path, tmp_path / "out")
+    config = transformers.Qwen3Config(**{**config.to_dict(), "attention_bias": True, "model_type": "qwen3"})
+    transformers.Qwen3ForCausalLM(config).save_pretrained(base)
+    with pytest.raises(ModelError, match="vLLM's Qwen3 has no bias on o_proj"):
+        export_vllm(make_folder(tmp_path, base).path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_cached_export_is_made_once(tmp_path):
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base"), targets=(*MLP, *ATTENTION))
+    entry = cached_export(folder.path)
+    made = (entry / "config.json").stat().st_mtime_ns
+    assert cached_export(folder.path) == entry
+    assert (entry / "config.json").stat().st_mtime_ns == made
+    other = make_folder(tmp_path, tmp_path / "base", top_k=1)
+    assert cached_export(other.path) != entry
 
 
 def test_the_command_says_how_to_serve_it(tmp_path):

@@ -15,23 +15,27 @@ Shapes: E experts (in factors: without the anchor), R greatest rank, D model, F 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from moesaic import __version__
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
+from moesaic.checkpoint.description import DESCRIPTION
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
 from moesaic.checkpoint.formats import PROJECTIONS, both_spellings, rotary
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorSpec, read_header
-from moesaic.files import link_or_copy, write_json
+from moesaic.files import digest_of, file_digest, link_or_copy, space_errors, write_json
+from moesaic.model.base_files import cache_folder
 from moesaic.model.stored import INDEX
-from moesaic.vllm_plugin.layout import ARCHITECTURES, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
+from moesaic.vllm_plugin.layout import ARCHITECTURES, LAYOUT_VERSION, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
 
 _INSTALL: Final = "pip install 'moesaic[vllm]'"
 _OWN_FILES: Final = "moesaic-{:05d}-of-{:05d}.safetensors"
@@ -116,6 +120,30 @@ def export_vllm(
     return VllmExport(out, writer.num_bytes, linked, time.monotonic() - started, merge.shift.relative)
 
 
+def cached_export(model: Path, base: str | None = None) -> Path:
+    """Returns an export of a model folder in moesaic's cache; made now if it is not there.
+
+    It computes what moesaic itself computes: deltas on attention are left out.
+
+    Args:
+        model: The model folder.
+        base: Where the base is now, if not where the model folder says.
+
+    Raises:
+        ModelError: See ``export_vllm``.
+    """
+    folder = read_model_folder(model)
+    facts = [__version__, LAYOUT_VERSION, file_digest(folder.path / DESCRIPTION), find_base(folder, base).digest]
+    entry = cache_folder() / "vllm" / digest_of(facts)[:24]
+    with space_errors(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with entry.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another server may be making it
+            if not entry.is_dir():
+                export_vllm(folder.path, entry, attention="base", base=base)
+    return entry
+
+
 def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str) -> dict[str, Any]:
     """Returns ``config.json`` of an export.
 
@@ -127,8 +155,12 @@ def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str)
     family = config["model_type"]
     without_effect = {"llama": ("sliding_window", "layer_types"), "mistral": ("layer_types",)}.get(family, ())
     values = {key: value for key, value in config.items() if key not in without_effect}  # vLLM would obey them
-    if rotary(config)[1]["rope_type"] == "dynamic":  # plain up to the context's length, but not in vLLM
+    rope = rotary(config)[1]
+    if rope["rope_type"] == "dynamic":  # plain up to the context's length, but not in vLLM
         config = {**config, "rope_scaling": None, "rope_parameters": {"rope_theta": rotary(config)[0]}}
+    if rope["rope_type"] == "yarn" and "original_max_position_embeddings" in rope:  # vLLM has no more angles than these
+        known = int(rope["factor"] * rope["original_max_position_embeddings"])
+        values["max_position_embeddings"] = min(known, config["max_position_embeddings"])
     return {
         **values,
         **both_spellings(config, dtype),
@@ -140,6 +172,8 @@ def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str)
 
 def _reasons(config: Mapping[str, Any]) -> list[str]:
     """Returns why vLLM's model of the base computes something else."""
+    if config["model_type"] == "qwen3" and config.get("attention_bias"):
+        return ["attention_bias: vLLM's Qwen3 has no bias on o_proj; use --format peft"]
     width = config["hidden_size"] // config["num_attention_heads"]
     if config["model_type"] == "qwen2" and config.get("head_dim") not in (None, width):
         return [f"head_dim is {config['head_dim']}: vLLM's Qwen2 has heads of {width}; use --format mixtral or peft"]

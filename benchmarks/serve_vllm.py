@@ -1,0 +1,327 @@
+"""Five ways to serve the same experts on one GPU, under the same load.
+
+    plugin     ``vllm serve`` on ``export --format vllm``: the base once, factors, gates
+    mixtral    ``vllm serve`` on the Mixtral export: every expert's weights whole
+    lora       ``vllm serve`` on the base with the adapters by multi-LoRA: no gates, each request names an expert
+    front      ``moesaic serve --engine vllm``: the plug-in behind moesaic's own server
+    moesaic    ``moesaic serve``: the built-in engine
+
+    python benchmarks/serve_vllm.py MODEL [--systems plugin mixtral lora front moesaic] [--clients 1 8 32 128]
+    python benchmarks/serve_vllm.py --shape coder|mistral
+
+MODEL is a model folder; with ``--shape`` one of random weights is made, since speed does not depend on them. Runs where
+vLLM and moesaic are installed (extra ``vllm``). Every client asks one request after the other, as a stream, until all
+are answered; prompts are random tokens, so that a prefix cache finds nothing. Each system is a process of its own, is
+warmed up, and ends before the next starts. Only servers on 127.0.0.1 are asked. On a processor, as a check of the
+script: ``--shape pico --dtype float32 --eager --clients 2 --prompt 16 --tokens 8 --slots 4``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SYSTEMS = ("plugin", "mixtral", "lora", "front", "moesaic")
+NAME = "load"
+RANK, EXPERTS, TOP_K = 16, ("python", "java", "javascript", "cpp"), 2
+START_SECONDS = 900
+
+
+@dataclass
+class Load:
+    """What a number of clients saw; times in seconds.
+
+    Attributes:
+        first: From a request to its first token.
+        between: From a piece of an answer to the next; a piece is a token, or several that came together.
+        texts: Number of the request -> its answer.
+    """
+
+    clients: int
+    tokens: int = 0
+    seconds: float = 0.0
+    lost: int = 0
+    first: list[float] = field(default_factory=list)
+    between: list[float] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+def quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def make_model(shape: str, folder: Path) -> Path:
+    """Saves a base of random weights and a model folder with random experts and gates on it."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    from moesaic.checkpoint.native import save_model_folder
+    from moesaic.model.base_files import resolve_base
+    from moesaic.model.lora import LoraExpert, LowRank
+    from moesaic.recipe import MLP_TARGETS
+
+    configs = {
+        "coder": transformers.Qwen2Config(
+            hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+            num_key_value_heads=2, vocab_size=151936, max_position_embeddings=32768, tie_word_embeddings=True,
+        ),
+        "mistral": transformers.MistralConfig(sliding_window=None),  # the defaults are Mistral-7B's
+        "pico": transformers.LlamaConfig(
+            hidden_size=128, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+            vocab_size=512, max_position_embeddings=1024, tie_word_embeddings=True,
+        ),
+    }  # fmt: skip
+    config = configs[shape]
+    torch.manual_seed(0)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.save_pretrained(folder / "base")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    names = [*alphabet, *(f"token{number}" for number in range(config.vocab_size - len(alphabet)))]
+    tokenizer = Tokenizer(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=names[-1]).save_pretrained(
+        folder / "base"
+    )
+    linear = {path: module for path, module in model.named_modules() if path.endswith(MLP_TARGETS)}
+
+    def deltas() -> dict[str, LowRank]:
+        return {
+            path: LowRank(
+                torch.randn(RANK, module.in_features) / module.in_features**0.5,
+                torch.randn(module.out_features, RANK) * 0.02,
+            )
+            for path, module in linear.items()
+        }
+
+    save_model_folder(
+        folder / "model",
+        base_spec={"model": str(folder / "base"), "dtype": "auto", "quantize": "none"},
+        base_digest=resolve_base(str(folder / "base")).digest,
+        experts=[LoraExpert(name, RANK, 1.0, deltas()) for name in EXPERTS],
+        router_tensors={
+            f"layers.{layer}.weight": torch.randn(len(EXPERTS), config.hidden_size)
+            for layer in range(config.num_hidden_layers)
+        },
+        kind="top_k",
+        top_k=TOP_K,
+    )
+    return folder / "model"
+
+
+def command(system: str, model: Path, made: Path, options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Returns the command line of a system, without the port, and the names of models that requests ask for."""
+    from moesaic.checkpoint.bases import find_base
+    from moesaic.checkpoint.exchange.adapters import export_peft
+    from moesaic.checkpoint.exchange.mixtral import export_mixtral
+    from moesaic.checkpoint.exchange.vllm import export_vllm
+    from moesaic.checkpoint.native import read_model_folder
+
+    if system in ("front", "moesaic"):
+        engine = ["--engine", "vllm"] if system == "front" else []
+        limits = ["--slots", str(options.slots), "--context", str(options.context), "--queue", "4096"]
+        dtype = ["--dtype", options.dtype]
+        return [sys.executable, "-m", "moesaic", "serve", str(model), "--name", NAME, *engine, *limits, *dtype], [NAME]
+    folder = made / system
+    names, further = [NAME], []
+    if system == "plugin":
+        export_vllm(model, folder)
+    elif system == "mixtral":
+        export_mixtral(model, folder)
+    else:
+        export_peft(model, folder)
+        names = [expert.name for expert in read_model_folder(model).adapters]
+        modules = [f"{name}={folder / name}" for name in names]
+        rank = next(size for size in (8, 16, 32, 64, 128, 256) if size >= RANK)
+        further = ["--enable-lora", "--max-loras", str(len(names)), "--max-lora-rank", str(rank)]
+        further += ["--lora-modules", *modules]
+        folder = find_base(read_model_folder(model)).path
+    limits = ["--max-num-seqs", str(options.slots), "--max-model-len", str(options.context)]
+    eager = ["--enforce-eager"] if options.eager else []
+    line = ["vllm.entrypoints.cli.main", "serve", str(folder), "--served-model-name", NAME, "--dtype", options.dtype]
+    return [sys.executable, "-m", *line, *limits, *eager, *further], names
+
+
+@contextlib.contextmanager
+def served(line: list[str], log: Path) -> Iterator[str]:
+    """Runs a server on a free port while the block runs."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [*line, "--host", "127.0.0.1", "--port", str(port)], stdout=out, stderr=out, start_new_session=True,
+            env={**os.environ, "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "INFO"},
+        )  # fmt: skip
+    try:
+        until = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                if b'"data"' in get(port, "/v1/models"):
+                    break
+            if server.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the server did not start; its last words:\n{log.read_text()[-3000:]}")
+            time.sleep(1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(120)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def get(port: int, path: str) -> bytes:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return b""
+    finally:
+        connection.close()
+
+
+async def ask(session: Any, url: str, model: str, prompt: list[int], tokens: int, load: Load, number: int) -> None:
+    body = {"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True}
+    body |= {"stream_options": {"include_usage": True}}
+    started, last, text, counted = time.monotonic(), 0.0, "", 0
+    async with session.post(f"{url}/v1/completions", json=body) as answer:
+        if answer.status != 200:
+            raise RuntimeError(f"status {answer.status}: {(await answer.text())[:300]}")
+        async for line in answer.content:
+            if not line.startswith(b"data: {"):
+                continue
+            chunk = json.loads(line[6:])
+            if chunk.get("usage"):
+                counted = chunk["usage"]["completion_tokens"]
+            if not chunk["choices"]:
+                continue
+            now, choice = time.monotonic(), chunk["choices"][0]
+            if not choice["text"] and not last:  # the chunk that comes before the first token
+                continue
+            (load.between if last else load.first).append(now - (last or started))
+            last = now
+            text += choice["text"]
+    load.tokens += counted
+    load.texts[number] = text
+
+
+async def run(url: str, names: list[str], clients: int, prompts: list[list[int]], tokens: int) -> Load:
+    import aiohttp
+
+    load, todo = Load(clients), list(enumerate(prompts))[::-1]
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=600)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def one() -> None:
+            while todo:
+                number, prompt = todo.pop()
+                try:
+                    await ask(session, url, names[number % len(names)], prompt, tokens, load, number)
+                except (aiohttp.ClientError, RuntimeError, TimeoutError) as error:
+                    load.lost += 1
+                    print(f"lost: {error}", file=sys.stderr)
+
+        started = time.monotonic()
+        await asyncio.gather(*(one() for _ in range(clients)))
+        load.seconds = time.monotonic() - started
+    return load
+
+
+def row(system: str, load: Load, like: Load | None) -> str:
+    same = "" if like is None else str(sum(like.texts.get(n) == text for n, text in load.texts.items()))
+    spans = (quantile(times, share) for times in (load.first, load.between) for share in (0.5, 0.99))
+    times = " | ".join(f"{1000 * span:,.1f}" for span in spans)
+    rate = load.tokens / load.seconds
+    return f"| {system} | {load.clients} | {len(load.texts)} | {rate:,.0f} | {times} | {load.lost} | {same} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--shape", choices=("coder", "mistral", "pico"))
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
+    parser.add_argument("--requests", type=int, default=4, help="requests a client")
+    parser.add_argument("--prompt", type=int, default=256, help="tokens of a prompt")
+    parser.add_argument("--tokens", type=int, default=128, help="tokens of an answer")
+    parser.add_argument("--slots", type=int, default=128)
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    parser.add_argument("--eager", action="store_true", help="no graphs: for a processor")
+    parser.add_argument("--logs", type=Path, help="folder for the servers' logs")
+    options = parser.parse_args()
+    if (options.model is None) == (options.shape is None):
+        parser.error("give either MODEL or --shape")
+    options.context = options.prompt + options.tokens
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary)
+        model = options.model or make_model(options.shape, made)
+        logs = options.logs or made
+        logs.mkdir(parents=True, exist_ok=True)
+        rows, weights, first = [], {}, {}
+        for system in options.systems:
+            line, names = command(system, model, made, options)
+            log = logs / f"{system}.log"
+            with served(line, log) as url:
+                draw = random.Random(0)
+                asyncio.run(run(url, names, 8, prompts(draw, 16, options), options.tokens))  # graphs, caches, compilers
+                for clients in options.clients:
+                    asked = prompts(draw, clients * options.requests, options)
+                    load = asyncio.run(run(url, names, clients, asked, options.tokens))
+                    like = None if system == "lora" else first.setdefault(clients, load)
+                    rows.append(row(system, load, like))
+                    print(rows[-1], file=sys.stderr)
+            if found := re.search(r"Model loading took ([\d.]+ GiB)", log.read_text()):
+                weights[system] = found[1]
+    report(options, rows, weights)
+
+
+def prompts(draw: random.Random, number: int, options: argparse.Namespace) -> list[list[int]]:
+    return [[draw.randrange(256) for _ in range(options.prompt)] for _ in range(number)]
+
+
+def report(options: argparse.Namespace, rows: list[str], weights: dict[str, str]) -> None:
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a processor"
+    (package,) = set(importlib.metadata.packages_distributions().get("vllm", ["vllm"]))
+    version = importlib.metadata.version(package)
+    print(f"{datetime.date.today()}, {device}, torch {torch.__version__}, vLLM {version}, {options.dtype};")
+    print(f"{options.shape or options.model.name}, prompts of {options.prompt} tokens, answers of {options.tokens},")
+    print(f"{options.slots} slots; load of the machine {os.getloadavg()[0]:.1f}")
+    if weights:
+        print("weights: " + ", ".join(f"{system} {size}" for system, size in weights.items()))
+    times = "first token, ms: p50 | p99 | between, ms: p50 | p99"
+    print(f"\n| system | clients | answers | tokens/s | {times} | lost | same |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("\n".join(rows))
+    print("\n`same`: answers equal to those of the first system; in bfloat16 near ties are decided by rounding.")
+
+
+if __name__ == "__main__":
+    main()
