@@ -35,6 +35,7 @@ evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_sample
 _PROGRAMS = {
     "python": "def add_{n}(x):\n    return x + {n}\n\n\nprint(add_{n}({m}))\n",
     "java": "class Main {{\n    static int add_{n}(int x) {{\n        return x + {n};\n    }}\n}}\n",
+    "ruby": "def add_{n}(x)\n  x + {n}\nend\n\nputs add_{n}({m})\n",
 }
 
 

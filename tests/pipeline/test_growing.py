@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -23,27 +22,10 @@ from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from pico import pico_base
-from test_pipeline import moesaic
+from test_pipeline import moesaic, write_pairs
 
 GROWN = ["data.languages=[python,java,ruby]", "name=grown"]
 TO_THE_MODEL = ("data", "keep", "experts", "compose", "gate", "reward")
-
-
-def add_ruby(pairs: Path) -> None:
-    """Ruby programs beside the pairs that are there; their ids and texts are their own."""
-    (pairs / "ruby").mkdir(exist_ok=True)
-    start = 1000
-    for split, count in (("train", 14), ("validation", 4), ("test", 4)):
-        rows = [
-            {
-                "id": str(start + n),
-                "text": f"Method number {start + n} that doubles {(start + n) ** 3} for {'ghijkl'[n % 6]}",
-                "code": f"def twice_{(start + n) ** 3}(x)\n  x * 2\nend\nputs twice_{(start + n) ** 3}({7919 * n})\n",
-            }
-            for n in range(count)
-        ]
-        (pairs / "ruby" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        start += count
 
 
 def model_files(folder: Path) -> dict[str, str]:
@@ -56,7 +38,7 @@ def grown(finished, tmp_path_factory) -> Path:
     """The finished run beside one that grew from it by Ruby."""
     folder = tmp_path_factory.mktemp("growing") / "all"
     shutil.copytree(finished, folder, symlinks=True)
-    add_ruby(folder / "pairs")
+    write_pairs(folder / "pairs", ("ruby",))
     recipe = folder / "toy.yaml"
     recipe.write_text(recipe.read_text().replace(str(finished), str(folder)))
     Run(load_growth(folder / "runs" / "toy", recipe, GROWN))(TO_THE_MODEL)

@@ -24,7 +24,7 @@ from moesaic.model.backbone import Base
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
 from moesaic.train.checkpointing import checkpointed_activations
-from moesaic.train.injection import quiet_peft, take_out
+from moesaic.train.injection import load_factors, quiet_peft, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
 from moesaic.train.rows import PackedSteps
@@ -41,6 +41,7 @@ def train_adapter(
     seed: int,
     folder: Path,
     kept: Kept | None = None,
+    start: Path | None = None,
 ) -> TrainingResult:
     """Trains one adapter and writes it to ``folder`` as a PEFT adapter.
 
@@ -55,9 +56,12 @@ def train_adapter(
         seed: Seed of the run.
         folder: Where the adapter, the metrics and the checkpoint go.
         kept: Answers of the base to be kept.
+        start: Adapter folder to go on from, of the same rank and modules; a fresh adapter by default.
 
     Raises:
         DataError: No training or validation example.
+        ModelError: ``start`` has other modules or another rank.
+        CheckpointError: Its files are corrupt.
     """
     if not training or not validation:
         raise DataError(
@@ -88,6 +92,8 @@ def train_adapter(
         )
     try:
         parameters = {key: value for key, value in peft_model.named_parameters() if value.requires_grad}
+        if start is not None:
+            load_factors(parameters, start)
         with packed_attention(base.model), checkpointed_activations(base.model, options.gradient_checkpointing):
             result = train(
                 accelerator,

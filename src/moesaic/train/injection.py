@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from moesaic.errors import ModelError
 from moesaic.model.backbone import Base
 from moesaic.model.lora import check_expert, read_adapter
 from moesaic.recipe import ATTENTION_TARGETS, MLP_TARGETS
@@ -84,6 +85,34 @@ def take_out(model: Any) -> None:
         parent, _, attribute = path.rpartition(".")
         setattr(model.get_submodule(parent), attribute, layer.get_base_layer())
     vars(model).pop("peft_config", None)
+
+
+@torch.no_grad()
+def load_factors(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:
+    """Gives an injected adapter the factors of a stored one, in place.
+
+    Args:
+        parameters: The adapter's factors by PEFT's names.
+        folder: The stored adapter.
+
+    Raises:
+        CheckpointError: Its files are corrupt.
+        ModelError: It has other modules or another rank.
+    """
+    expert = read_adapter(folder)
+    stored = {
+        f"base_model.model.{path}.lora_{factor}.default.weight": tensor
+        for path, pair in expert.deltas.items()
+        for factor, tensor in zip("AB", pair, strict=True)
+    }
+    shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    if shapes != {name: tuple(tensor.shape) for name, tensor in stored.items()}:
+        raise ModelError(
+            f"{folder} has rank {expert.rank} on {len(expert.deltas)} modules, which is not what is trained: give "
+            "experts.rank and experts.targets of the adapter that is to be trained on"
+        )
+    for name, parameter in parameters.items():
+        parameter.copy_(stored[name])
 
 
 def cast_factors(model: Any, dtype: torch.dtype) -> None:

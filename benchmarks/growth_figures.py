@@ -1,0 +1,161 @@
+"""Tables and the figure of a growth comparison, made from its result file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import escape
+
+from moesaic.languages import get_language
+
+TITLES = {
+    "moe": "Grown MoE",
+    "dense_on": "Dense LoRA, trained on",
+    "dense_on_old": "Dense LoRA, trained on with old data",
+    "dense_anew": "Dense LoRA, anew on all",
+    "expert": "Own expert alone",
+    "base": "Base",
+}
+COLOURS = {"moe": "#0b6e4f", "dense_on": "#c1440e", "dense_on_old": "#b8860b", "dense_anew": "#4a5a8a"}
+
+
+def metrics_of(results: Mapping[str, Any]) -> list[str]:
+    """Loss and every pass@1 that the steps have."""
+    found = {name: None for row in results["steps"] for name in row["systems"]["moe"]}
+    return [name for name in found if name == "loss" or name.startswith("pass@1")]
+
+
+def value(row: Mapping[str, Any], arm: str, metric: str, language: str) -> float | None:
+    """An arm's value on one language after a step; None where it was not measured."""
+    system = f"expert:{language}" if arm == "expert" else arm
+    found = row["systems"].get(system, {}).get(metric, {}).get(language)
+    return None if found is None else float(found["value"])
+
+
+def mean(row: Mapping[str, Any], arm: str, metric: str, languages: Sequence[str]) -> float | None:
+    """Mean over languages; None where one is missing."""
+    values = [value(row, arm, metric, name) for name in languages]
+    known = [number for number in values if number is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def markdown_tables(results: Mapping[str, Any]) -> str:
+    """Returns a table a metric, and one of costs and of what was kept."""
+    blocks = [_metric_table(results, metric) for metric in metrics_of(results)]
+    return "\n\n".join([*blocks, _cost_table(results)])
+
+
+def _metric_table(results: Mapping[str, Any], metric: str) -> str:
+    names = [*results["start"], *results["add"]]
+    lines = [
+        f"**{metric}** after each step",
+        "",
+        "| step | arm | " + " | ".join(get_language(name).title for name in names) + " | starting languages |",
+        "|---|---|" + "---|" * (len(names) + 1),
+    ]
+    for row in results["steps"]:
+        new = row["languages"][-1] if row["step"] else None
+        title = f"{row['step']}" + (f": + {get_language(new).title}" if new else "")
+        for arm in (*COLOURS, "expert", "base"):
+            cells = [value(row, arm, metric, name) if name in row["languages"] else None for name in names]
+            if any(cell is not None for cell in cells):
+                shown = [_number(cell) for cell in (*cells, mean(row, arm, metric, results["start"]))]
+                lines.append(f"| {title} | {TITLES[arm]} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def _cost_table(results: Mapping[str, Any]) -> str:
+    benchmarks = sorted({name for row in results["steps"] for kept in row["kept"].values() for name in kept})
+    lines = [
+        "**Cost of each step, and problems of the old languages lost and won since they were learnt**",
+        "",
+        "| step | arm | training tokens | share of anew | fitted tokens | seconds | parameters |"
+        + "".join(f" {name}: lost, won |" for name in benchmarks),
+        "|---|---|---|---|---|---|---|" + "---|" * len(benchmarks),
+    ]
+    for row in results["steps"]:
+        anew = row["cost"]["dense_anew"]["tokens"]
+        for arm, cost in row["cost"].items():
+            cells = [
+                str(row["step"]),
+                TITLES[arm],
+                f"{cost['tokens']:,}",
+                f"{cost['tokens'] / anew:.3f}" if anew else "",
+                f"{cost['fitted_tokens']:,}",
+                f"{cost['seconds']:,.0f}",
+                f"{cost['parameters']:,}",
+                *(_lost_and_won(row["kept"].get(arm, {}).get(name, {})) for name in benchmarks),
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _lost_and_won(languages: Mapping[str, Any]) -> str:
+    own = [found for name, found in languages.items() if name != "mean"]
+    if not own:
+        return ""
+    lost, won, both = (sum(found[key] for found in own) for key in ("lost", "won", "both"))
+    return f"{lost} of {lost + both}, {won}"
+
+
+def _number(number: float | None) -> str:
+    return "" if number is None else f"{number:.3f}"
+
+
+def figure(results: Mapping[str, Any]) -> str:
+    """Draws the starting languages' mean pass@1, or their loss where no program was run, against the steps; SVG."""
+    metrics = metrics_of(results)
+    metric = next((name for name in metrics if name.startswith("pass@1")), "loss")
+    curves = {
+        arm: [
+            (row["step"], number)
+            for row in results["steps"]
+            if (number := mean(row, arm, metric, results["start"])) is not None
+        ]
+        for arm in COLOURS
+    }
+    return "".join(_drawing(curves, metric, results))
+
+
+def _drawing(
+    curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, results: Mapping[str, Any]
+) -> Iterator[str]:
+    width, height, left, right, top, bottom = 760, 340, 60, 230, 30, 46
+    numbers = [number for points in curves.values() for _, number in points] or [0.0, 1.0]
+    low, high = min(numbers), max(numbers)
+    room = max(high - low, 0.02) * 0.1
+    low, high = max(0.0, low - room), high + room
+    last = max(1, len(results["add"]))
+
+    def x(step: float) -> float:
+        return left + (width - left - right) * step / last
+
+    def y(number: float) -> float:
+        return top + (height - top - bottom) * (high - number) / (high - low)
+
+    title = f"Mean {metric} of the starting languages after each step"
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" '
+        f'font-size="12"><title>{escape(title)}</title><rect width="{width}" height="{height}" fill="white"/>'
+        f'<text x="{left}" y="16" font-weight="bold">{escape(title)}</text>'
+    )
+    for part in range(5):
+        number = low + (high - low) * part / 4
+        yield (
+            f'<path d="M{left} {y(number):.1f}H{width - right}" stroke="#ddd"/>'
+            f'<text x="{left - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:.3f}</text>'
+        )
+    for step, name in enumerate(["start", *(f"+ {get_language(name).title}" for name in results["add"])]):
+        yield f'<text x="{x(step):.1f}" y="{height - bottom + 20}" text-anchor="middle">{escape(name)}</text>'
+    ends = sorted((points[-1][1], arm) for arm, points in curves.items() if points)
+    place = float(height)
+    for number, arm in ends:
+        points = curves[arm]
+        moves = "L".join(f"{x(step):.1f} {y(found):.1f}" for step, found in points)
+        dots = "".join(f'<circle cx="{x(step):.1f}" cy="{y(found):.1f}" r="3"/>' for step, found in points)
+        place = min(y(number) + 4, place - 15)  # labels of curves that end together stand above each other
+        yield (
+            f'<path d="M{moves}" fill="none" stroke="{COLOURS[arm]}" stroke-width="2"/><g fill="{COLOURS[arm]}">{dots}'
+            f'<text x="{x(points[-1][0]) + 8:.1f}" y="{place:.1f}">{escape(TITLES[arm])}</text></g>'
+        )
+    yield "</svg>\n"
