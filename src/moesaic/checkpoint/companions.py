@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import digest_of, file_digest, read_json_object, write_json
+from moesaic.files import digest_of, file_digest, read_json_object, write_json, write_text
 
 TOKENIZER_PATTERNS: Final = (
     "tokenizer*",
@@ -124,11 +124,27 @@ def write_config(out: Path, config: Mapping[str, Any]) -> None:
     write_json(out / "config.json", config)
 
 
-def write_export_card(out: Path, title: str, summary: Iterable[str], launch: Sequence[str]) -> None:
-    """Writes the model card of an export."""
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "tags:", "- moe", "- code", "---"]
-    lines += ["", f"# {title}", "", *summary, "", "```", *launch, "```"]
-    (out / "README.md").write_text("\n".join(lines) + "\n")
+def write_export_card(
+    out: Path,
+    title: str,
+    summary: Iterable[str],
+    launch: Sequence[str],
+    asking: Sequence[str] = (),
+    library: str = "transformers",
+) -> None:
+    """Writes the model card of an export.
+
+    Args:
+        out: The folder, or the file that the card is written to.
+        title: Name of the model.
+        summary: What it is.
+        launch: Commands that serve it.
+        asking: Lines that say how to ask it.
+        library: What loads it, as the hub calls it.
+    """
+    lines = ["---", f"library_name: {library}", "pipeline_tag: text-generation", "tags:", "- moe", "- code", "---"]
+    lines += ["", f"# {title}", "", *summary, "", "```", *launch, "```", "", *asking]
+    write_text(out / "README.md" if out.is_dir() else out, "\n".join(lines).rstrip("\n") + "\n")
 
 
 def _portable_tokenizer_config(config: dict[str, Any]) -> dict[str, Any]:

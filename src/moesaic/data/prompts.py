@@ -18,20 +18,20 @@ one token, and a small model that is shown the line break alone takes the defini
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moesaic.data.examples import Example
 from moesaic.data.fences import FENCE, extract_code
+from moesaic.data.special_tokens import control_tokens, generation_stops, pattern_of
 from moesaic.errors import ModelError
-from moesaic.files import read_json_object
-from moesaic.languages import get_language
+from moesaic.languages import Language, get_language
 from moesaic.parsing import clean_source
 
 if TYPE_CHECKING:
@@ -46,14 +46,12 @@ _TODAY = re.compile(r"""\bstrftime_now\(\s*("[^"\\]*"|'[^'\\]*')\s*\)""")
 
 _TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
 _ANSWER_PROBE = "moesaic-answer"
-_BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's tokens of single bytes
 _FILL_IN_TOKENS = (  # before what comes first, before what comes last, before what is to be written
     ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
     ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder
     ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001  # DeepSeek-Coder
 )
 _FILE_ENDS = ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftext|>", "<fim_pad>", "<file_sep>")
-_MARKER = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,23 @@ class EncodedExample:
     num_prompt_tokens: int
     num_code_tokens: int
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around task and answer in a prompt, as text.
+
+    Attributes:
+        before: Before the task, with the token that starts every text where a tokenizer has one.
+        after: Between the task and the turn of the assistant.
+        opening: What opens the turn of the assistant, before the code fence.
+        end: What ends it, after the answer.
+    """
+
+    before: str
+    after: str
+    opening: str
+    end: str
 
 
 class PromptFormat:
@@ -94,8 +109,8 @@ class PromptFormat:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self._lock = threading.Lock()
-        self._controls = _control_tokens(tokenizer)
-        self._control_pattern = _pattern_of(self._controls.values())
+        self._controls = control_tokens(tokenizer)
+        self._control_pattern = pattern_of(self._controls.values())
         self._has_template = bool(getattr(tokenizer, "chat_template", None))
         self._system = self._shortest_system() if self._has_template else []
         self._before, self._after = self._frame() if self._has_template else ("", "\n\n")
@@ -103,9 +118,23 @@ class PromptFormat:
         # Tokenizers of the Llama family start a text with BOS; a template writes its own.
         leading = [] if self._has_template else tokenizer("")["input_ids"]
         self._leading_ids = [token for token in leading if token == tokenizer.bos_token_id]
-        ends = (self._end_of_turn_id(), tokenizer.eos_token_id, *_generation_stops(tokenizer))
+        self._tail = self._written_after_answers() if self._has_template else ""
+        ends = (self._end_of_turn_id(), tokenizer.eos_token_id, *generation_stops(tokenizer))
         self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys(token for token in ends if token is not None))
         self._closing_ids = self._continuation_ids(FENCE) + list(self.stop_ids[:1])
+
+    @property
+    def frame(self) -> Frame:
+        """What stands around task and answer."""
+        start = self.text_of(self._leading_ids) if self._leading_ids else ""
+        after = self._after
+        if self._has_template:
+            with contextlib.suppress(Exception):  # a template for prompts alone; see _shortest_system
+                probe = {"role": "user", "content": _TASK_PROBE}
+                after = self._render([*self._system, probe], generation=False).rpartition(_TASK_PROBE)[2]
+        after = after if self._after.startswith(after) else self._after
+        end = self._tail or (self.text_of(self.stop_ids[:1]) if self.stop_ids else "")
+        return Frame(start + self._before, after, self._after.removeprefix(after), end)
 
     def prompt_text(self, text: str, language: str) -> str:
         """Returns the prompt as text, up to and including the opened code fence.
@@ -197,7 +226,7 @@ class PromptFormat:
     def _task(self, text: str, language: str) -> tuple[str, str]:
         """Returns what the user's turn says, and how the answer is opened."""
         row = get_language(language)
-        return f"Write a {row.title} program.\n\n{clean_source(text).strip()}", f"{FENCE}{row.fence}\n"
+        return task_text(clean_source(text).strip(), row), f"{FENCE}{row.fence}\n"
 
     def _render(self, messages: list[dict[str, str]], generation: bool = True) -> str:
         rendered = self.tokenizer.apply_chat_template(
@@ -205,6 +234,7 @@ class PromptFormat:
             tokenize=False,
             add_generation_prompt=generation,
             date_string=f"{_FIXED_DAY:%d %b %Y}",
+            moesaic_frame=True,  # of our own templates (``chat_template``): the task as it is given
             chat_template=_TODAY.sub(_on_fixed_day, self.tokenizer.get_chat_template()),
         )
         return str(rendered)
@@ -238,17 +268,19 @@ class PromptFormat:
             raise _template_error("does not write the text of the user's turn once and as it is given")
         return before, after or "\n\n"  # a template for the user's turn alone
 
+    def _written_after_answers(self) -> str:
+        """Returns what the template writes after an assistant's answer, "" if it does not write answers."""
+        messages = [*self._system, {"role": "user", "content": "x"}, {"role": "assistant", "content": _ANSWER_PROBE}]
+        try:
+            _, found, tail = self._render(messages, generation=False).rpartition(_ANSWER_PROBE)
+            return tail if found else ""
+        except Exception:  # a template for prompts alone; see _shortest_system
+            return ""
+
     def _end_of_turn_id(self) -> int | None:
         """Returns the control token that the template writes after an assistant's answer, else the end of sequence."""
         eos: int | None = self.tokenizer.eos_token_id
-        if not self._has_template:
-            return eos
-        messages = [*self._system, {"role": "user", "content": "x"}, {"role": "assistant", "content": _ANSWER_PROBE}]
-        try:
-            _, answer, tail = self._render(messages, generation=False).rpartition(_ANSWER_PROBE)
-        except Exception:  # a template for prompts alone; see _shortest_system
-            return eos
-        return next((token for token in self._template_ids(tail) if answer and token in self._controls), eos)
+        return next((token for token in self._template_ids(self._tail) if token in self._controls), eos)
 
     def _template_ids(self, text: str) -> list[int]:
         """Tokenises what the template wrote: names of special tokens become those."""
@@ -323,6 +355,11 @@ class PromptFormat:
         return ids[len(anchor) :] if ids[: len(anchor)] == anchor else encode(text)
 
 
+def task_text(task: str, language: Language) -> str:
+    """Returns what the user's turn of a prompt says."""
+    return f"Write a {language.title} program.\n\n{task}"
+
+
 def tokenizer_problems(tokenizer: PreTrainedTokenizerBase, embedding_rows: int | None = None) -> list[str]:
     """Returns what keeps a base's tokenizer from being used, without the base's weights.
 
@@ -344,45 +381,6 @@ def tokenizer_problems(tokenizer: PreTrainedTokenizerBase, embedding_rows: int |
             "and the embedding was not resized"
         )
     return problems
-
-
-def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
-    """Returns the tokens that steer a model, id -> name: special in any way that a tokenizer can say so.
-
-    Beside those flagged special and those with a role, these are added tokens that look like one: ``<tool_call>`` and
-    ``[INST]`` are often added without the flag.
-    """
-    names = {*tokenizer.all_special_tokens, *map(str, getattr(tokenizer, "extra_special_tokens", None) or ())}
-    found: dict[int, str] = {}
-    for token, added in tokenizer.added_tokens_decoder.items():
-        if added.special or str(added) in names or _MARKER.fullmatch(str(added)):
-            found[int(token)] = str(added)
-    for name in names:
-        token = tokenizer.convert_tokens_to_ids(name)
-        if isinstance(token, int):
-            found[token] = name
-    return {token: name for token, name in found.items() if name.strip() and not _BYTE.fullmatch(name)}
-
-
-def _pattern_of(names: Iterable[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(set(names), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-
-def _generation_stops(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Returns the end tokens that the base's own folder names, in its generation config or else in its config."""
-    if not tokenizer.name_or_path:
-        return []
-    folder = Path(tokenizer.name_or_path)
-    for name in ("generation_config.json", "config.json"):
-        path = folder / name
-        if path.is_file():
-            value = read_json_object(path).get("eos_token_id")
-            values = value if isinstance(value, list) else [value]
-            stops = [token for token in values if isinstance(token, int) and not isinstance(token, bool)]
-            if stops:
-                return [token for token in stops if 0 <= token < len(tokenizer)]
-    return []
 
 
 def _on_fixed_day(call: re.Match[str]) -> str:

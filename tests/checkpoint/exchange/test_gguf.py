@@ -14,12 +14,15 @@ import transformers
 from safetensors.torch import load_file
 from test_mixtral import TOKENS, load_strictly, logits, make_folder
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from typer.testing import CliRunner
 
 from moesaic.checkpoint.exchange.gguf import export_gguf, interleave_rotary, llama3_factors
 from moesaic.checkpoint.exchange.gguf_vocabulary import merge_scores, pre_tokenizer_name, tokens_and_types
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.formats import read_config
 from moesaic.checkpoint.native import load_moe
+from moesaic.cli import app
+from moesaic.data.prompts import PromptFormat
 from moesaic.errors import ModelError
 from pico import pico_base, pico_tokenizer
 
@@ -111,8 +114,42 @@ def test_header(tmp_path: Path) -> None:
     tokens = fields["tokenizer.ggml.tokens"].contents()
     tokenizer = pico_tokenizer()
     assert tokens == tokenizer.convert_ids_to_tokens(range(260))
-    assert fields["tokenizer.chat_template"].contents() == tokenizer.chat_template
+    tokenizer.chat_template = fields["tokenizer.chat_template"].contents()
+    asked = tokenizer.apply_chat_template([{"role": "user", "content": "Add in Java"}], add_generation_prompt=True)
+    assert asked["input_ids"] == PromptFormat(pico_tokenizer()).prompt_ids("Add in Java", "java")
     assert fields["tokenizer.ggml.eos_token_id"].contents() == tokenizer.eos_token_id
+    assert (tmp_path / "out.Modelfile").read_text().splitlines()[2] == "FROM ./out.gguf"
+    assert "llama-server -m out.gguf" in (tmp_path / "out.README.md").read_text()
+
+
+def test_all_stop_tokens_are_written_or_named(tmp_path: Path) -> None:
+    base = pico_base(tmp_path / "base", **SIZES)
+    folder = make_folder(tmp_path, base)
+    (base / "generation_config.json").write_text('{"eos_token_id": [258, 259]}')
+    assert export_gguf(folder.path, tmp_path / "two.gguf").notes == ()
+    fields = gguf.GGUFReader(tmp_path / "two.gguf").fields
+    assert (fields["tokenizer.ggml.eos_token_id"].contents(), fields["tokenizer.ggml.eot_token_id"].contents()) == (
+        258,
+        259,
+    )
+    (base / "generation_config.json").write_text('{"eos_token_id": [258, 259, 257, 256]}')
+    assert "give <|bos|> as stop strings" in export_gguf(folder.path, tmp_path / "four.gguf").notes[0]
+
+
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_folder(tmp_path, pico_base(tmp_path / "base", **SIZES))
+    out = tmp_path / "new" / "model"
+    done = CliRunner().invoke(app, ["export", str(folder.path), str(out), "--format", "gguf"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == str(out / "model.gguf")
+    assert sorted(path.name for path in out.iterdir()) == ["Modelfile", "README.md", "model.gguf"]
+    assert "FROM ./model.gguf" in (out / "Modelfile").read_text()
+    with pytest.raises(ModelError, match="exists already"):
+        export_gguf(folder.path, out)
+    monkeypatch.setattr("moesaic.checkpoint.exchange.gguf._write_texts", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_gguf(folder.path, tmp_path / "other" / "model")
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 def test_interleaved_rows_go_back_with_transformers_loader() -> None:
@@ -143,8 +180,9 @@ def test_refusals(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     with pytest.raises(ModelError, match="intermediate_size 48 is no multiple of 32"):
         export_gguf(folder.path, tmp_path / "out.gguf")
-    with pytest.raises(ModelError, match=r"does not end in \.gguf"):
-        export_gguf(folder.path, tmp_path / "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelError, match="file is a file"):
+        export_gguf(folder.path, tmp_path / "file" / "out.gguf")
     (tmp_path / "old.gguf").touch()
     with pytest.raises(ModelError, match="exists already"):
         export_gguf(folder.path, tmp_path / "old.gguf")
@@ -225,24 +263,6 @@ def test_transformers_reads_the_qwen3_form_back(tmp_path: Path) -> None:
     assert model.config.model_type == "qwen3_moe"
     reference = logits(load_moe(folder.path)[0])
     assert (logits(model) - reference).norm() / reference.norm() < 2e-3
-
-
-@pytest.fixture(scope="module")
-def llama_cpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("llama_cpp")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--target",
-        str(folder),
-    ]
-    subprocess.run([*command, "xllamacpp"], check=True, capture_output=True)
-    return folder
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from moesaic.checkpoint.exchange.preflight import AdapterFactors, check_exportab
 from moesaic.checkpoint.formats import format_reasons, moe_config, read_config
 from moesaic.checkpoint.native import load_moe, save_model_folder
 from moesaic.checkpoint.streaming import TensorReader
+from moesaic.data.prompts import PromptFormat
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.model.base_files import resolve_base
 from moesaic.model.lora import anchor_expert
@@ -313,15 +314,27 @@ def test_small_shards_give_the_same_model(tmp_path: Path) -> None:
 def test_companions(tmp_path: Path) -> None:
     base = pico_base(tmp_path / "base")
     (base / "LICENSE").write_text("Apache-2.0")
+    (base / "generation_config.json").write_text('{"eos_token_id": 258, "temperature": 0.7, "repetition_penalty": 1.1}')
     folder = make_folder(tmp_path, base)
     export_mixtral(folder.path, tmp_path / "out")
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
-    assert tokenizer.chat_template == pico_tokenizer().chat_template
+    prompts = PromptFormat(pico_tokenizer())
+    asked = tokenizer.apply_chat_template([{"role": "user", "content": "Add"}], add_generation_prompt=True)
+    assert asked["input_ids"] == prompts.prompt_ids("Add", NAMES[0])
     assert tokenizer("abc").input_ids == pico_tokenizer()("abc").input_ids
     assert json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())["tokenizer_class"] == (
         "PreTrainedTokenizerFast"
     )
-    assert (tmp_path / "out" / "generation_config.json").read_text() == (base / "generation_config.json").read_text()
+    settings = transformers.GenerationConfig.from_pretrained(tmp_path / "out")
+    assert settings.eos_token_id == list(prompts.stop_ids)
+    assert (settings.temperature, settings.do_sample) == (
+        None,
+        False,
+    )
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert prompts.prompt_text("Sum of the squares of a list", NAMES[0]) in card
+    assert "<|im_end|>` (258)" in card
+    assert (tmp_path / "out" / "Modelfile").read_text().count('PARAMETER stop "') == 2
     assert (tmp_path / "out" / "LICENSE").is_file()
     assert "vllm serve out" in (tmp_path / "out" / "README.md").read_text()
     for file in folder.path.rglob("*"):
@@ -336,7 +349,7 @@ def test_generation_settings_are_there_even_if_the_base_has_none(tmp_path: Path)
     export_mixtral(make_folder(tmp_path, base).path, tmp_path / "out")
     assert (tmp_path / "out" / "generation_config.json").is_file()
     settings = transformers.GenerationConfig.from_pretrained(tmp_path / "out")
-    assert (settings.bos_token_id, settings.eos_token_id, settings.pad_token_id) == (256, 258, 259)
+    assert (settings.bos_token_id, settings.eos_token_id, settings.pad_token_id) == (256, [258], 259)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -514,9 +527,10 @@ def test_configuration_is_read_as_transformers_reads_it(
     assert format_reasons(found) == format_reasons(expected)
 
 
-def test_exports_do_not_wait_for_transformers(tmp_path: Path) -> None:
+def test_exports_read_the_tokenizer_and_load_no_model(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     program = "import sys; from pathlib import Path; from moesaic.checkpoint.exchange.mixtral import export_mixtral\n"
-    program += "export_mixtral(Path(sys.argv[1]), Path(sys.argv[2])); assert 'transformers' not in sys.modules"
+    program += "export_mixtral(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+    program += "assert not {'transformers.models.llama.modeling_llama', 'peft'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program, str(folder.path), str(tmp_path / "out")], check=True)
     load_strictly(tmp_path / "out")

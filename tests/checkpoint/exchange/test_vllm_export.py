@@ -45,6 +45,7 @@ def test_it_holds_the_base_and_every_block(tmp_path, anchor):
             ours = {"router_ED": block.router.weight_ED, **dict(block.named_parameters())}
             for name in TENSORS:
                 assert torch.equal(stored.read(tensor_name(layer, name)), ours[name])
+    assert "## Ask it" in (tmp_path / "out" / "README.md").read_text()
     assert {"tokenizer.json", "generation_config.json", "README.md", "chat_template.jinja"} <= {
         file.name for file in out.iterdir()
     }

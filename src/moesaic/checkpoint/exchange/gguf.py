@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,15 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from moesaic.checkpoint.bases import find_base
+from moesaic.checkpoint.companions import write_export_card
 from moesaic.checkpoint.description import ModelFolder
-from moesaic.checkpoint.exchange.gguf_vocabulary import add_vocabulary
+from moesaic.checkpoint.exchange.chat import MODELFILE, Chat
+from moesaic.checkpoint.exchange.gguf_vocabulary import END_TOKENS, add_vocabulary
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
 from moesaic.checkpoint.formats import PROJECTIONS, rotary
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import Sink
 from moesaic.errors import ModelError
-from moesaic.files import replacing, require_space
+from moesaic.files import replacing, require_space, space_errors, write_text
 from moesaic.progress import Bar
 
 if TYPE_CHECKING:
@@ -90,38 +93,57 @@ def export_gguf(
 
     Args:
         model: The model folder.
-        out: The file, ending in ``.gguf``.
+        out: The file, ending in ``.gguf``, or a folder for it; model card and Modelfile are written beside it.
         quantize: Type of the matrices: ``f16`` or ``q8_0``.
         merge_onto: Base weights as in training, or as stored; see ``mixtral.export_mixtral``.
         attention: What to do with deltas on attention.
         base: Where the base is now, if not where the model folder says.
 
     Raises:
-        ModelError: llama.cpp has no exact form of the model, or ``out`` exists; lists the reasons.
+        ModelError: llama.cpp has no exact form of the model, ``out`` exists, or the base's chat template fails; lists
+            the reasons.
         SpaceError: Not enough disk space.
     """
     started = time.monotonic()
-    if out.suffix != ".gguf" or out.exists():
-        what = "exists already" if out.exists() else "does not end in .gguf"
-        raise ModelError(f"{out} {what}: give the name of a new .gguf file")
+    is_file = out.suffix == ".gguf"
+    if out.exists() and (is_file or not out.is_dir() or any(out.iterdir())):
+        raise ModelError(f"{out} exists already: give the name of a new .gguf file, or of a new folder")
     if existing := next((place for place in out.absolute().parents if place.exists() and not place.is_dir()), None):
         raise ModelError(f"{out} cannot be made: {existing} is a file; give the name of a new .gguf file in a folder")
     folder = read_model_folder(model)
     source = find_base(folder, base)
+    chat = Chat.of(folder, source)
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, "auto", merge_onto, attention)
         require(_reasons(merge.config), f"the GGUF export of {folder.path}")
         entries = _entries(merge, quantize)
         size = sum(entry.num_bytes for entry in entries)
         require_space(out, size + 2**24, f"writing {out}")
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with replacing(out) as partial:
-            _write(partial, entries, merge, source.path, folder, quantize)
+        # A folder appears whole; a single file comes last, after the texts beside it.
+        partial = out.absolute().parent if is_file else out.absolute().with_name(f".{out.absolute().name}.partial")
+        file = partial / (out.name if is_file else f"{out.absolute().name}.gguf")
+        with space_errors(out):
+            if not is_file:
+                shutil.rmtree(partial, ignore_errors=True)
+                stack.callback(shutil.rmtree, partial, ignore_errors=True)
+            partial.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as written:
+                _write(written, entries, merge, source.path, folder, quantize, chat)
+                _write_texts(file, f"{file.stem}." if is_file else "", folder, chat)
+            if not is_file:
+                if out.exists():
+                    out.rmdir()
+                partial.rename(out.absolute())
+                file = out / file.name
     notes = []
     window = merge.config.get("sliding_window")
     if _ARCHITECTURES[merge.config["model_type"]] == "llama" and window:
         notes.append(f"llama.cpp's Mixtral attends to everything; this base to {window} tokens: longer inputs differ")
-    return GgufReport(out, out.stat().st_size, time.monotonic() - started, tuple(notes))
+    if len(chat.prompts.stop_ids) > len(END_TOKENS):
+        left = [chat.prompts.text_of([token]) for token in chat.prompts.stop_ids[len(END_TOKENS) :]]
+        notes.append(f"GGUF has names for three tokens that end an answer; give {', '.join(left)} as stop strings, too")
+    path = out if is_file else file
+    return GgufReport(path, path.stat().st_size, time.monotonic() - started, tuple(notes))
 
 
 def _reasons(config: dict[str, Any]) -> list[str]:
@@ -220,15 +242,31 @@ def llama3_factors(config: dict[str, Any]) -> list[float]:
     return factors
 
 
+def _write_texts(file: Path, prefix: str, folder: ModelFolder, chat: Chat) -> None:
+    summary = [
+        f"{len(folder.experts)} experts on `{folder.base_title}`, {folder.top_k} per token, in one file for llama.cpp: "
+        f"`{file.name}`. Experts, in order: {', '.join(folder.names)}. Exported by moesaic."
+    ]
+    launch = [f"llama-server -m {file.name} --port 8000", f"ollama create {file.stem} -f {prefix}{MODELFILE}"]
+    write_text(file.parent / f"{prefix}{MODELFILE}", chat.modelfile(f"./{file.name}"))
+    write_export_card(file.parent / f"{prefix}README.md", file.stem, summary, launch, chat.card(file.stem))
+
+
 def _write(
-    partial: Path, entries: Sequence[_Entry], merge: Merge, base: Path, folder: ModelFolder, quantize: GgufType
+    partial: Path,
+    entries: Sequence[_Entry],
+    merge: Merge,
+    base: Path,
+    folder: ModelFolder,
+    quantize: GgufType,
+    chat: Chat,
 ) -> None:
     import gguf
     import numpy as np
 
     writer = gguf.GGUFWriter(partial, _ARCHITECTURES[merge.config["model_type"]])
     _add_header(writer, merge, folder, quantize)
-    add_vocabulary(writer, base, merge.config["vocab_size"])
+    add_vocabulary(writer, base, merge.config["vocab_size"], chat)
     for entry in entries:
         kind = gguf.GGMLQuantizationType[entry.kind]
         writer.add_tensor_info(entry.name, entry.shape, np.dtype(np.float32), entry.num_bytes, raw_dtype=kind)

@@ -13,18 +13,21 @@ matters, and that is the order of the merges.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic.checkpoint.companions import read_tokenizer
 from moesaic.errors import ModelError
-from moesaic.files import read_text
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
+    from moesaic.checkpoint.exchange.chat import Chat
+
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
+
+END_TOKENS: Final = ("eos", "eot", "eom")
 
 _REGEX_NAMES: Final = {
     r"\p{N}{1,3}|": "llama-bpe",
@@ -33,13 +36,14 @@ _REGEX_NAMES: Final = {
 """How numbers are split tells the two widespread patterns of ``Split`` apart."""
 
 
-def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
+def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int, chat: Chat) -> None:
     """Adds the tokenizer of a checkpoint folder to a GGUF header.
 
     Args:
         writer: The open writer.
         base: The checkpoint folder.
         vocab_size: Rows of the embedding; rows without a token get an unused one.
+        chat: Chat template and stop tokens; they take the place of the base's.
 
     Raises:
         ModelError: There is no ``tokenizer.json``, or its pre-tokenizer is unknown to llama.cpp.
@@ -76,10 +80,18 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int) -> None:
     except Exception as error:  # it reads the tokenizer's other files as they are
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{base}: the tokenizer's files cannot be read ({reason:.200}): copy them again") from error
-    template = base / "chat_template.jinja"
-    if special.chat_template is None and template.is_file():
-        special.chat_template = read_text(template)
+    special.chat_template = chat.template
+    special.special_token_ids.update(end_tokens(chat.prompts.stop_ids, chat.prompts.tokenizer.eos_token_id))
     special.add_to_gguf(writer, quiet=True)
+
+
+def end_tokens(stop_ids: Sequence[int], eos_id: int | None) -> dict[str, int]:
+    """Returns the tokens that end an answer under GGUF's names for them: end of sequence, of turn, of message.
+
+    llama.cpp stops at any of the three.
+    """
+    ordered = [token for token in dict.fromkeys([eos_id, *stop_ids]) if token is not None]
+    return dict(zip(END_TOKENS, ordered, strict=False))
 
 
 def tokens_and_types(tokenizer: Mapping[str, Any], vocab_size: int) -> tuple[list[str], list[int]]:

@@ -24,6 +24,7 @@ from typing import Final
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
 from moesaic.checkpoint.description import EXPERTS, ModelFolder
+from moesaic.checkpoint.exchange.chat import MODELFILE, Chat
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy
 from moesaic.checkpoint.exchange.reference import check_rounding, verify_with_peft
@@ -31,7 +32,7 @@ from moesaic.checkpoint.formats import moe_config
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader
-from moesaic.files import write_json
+from moesaic.files import write_json, write_text
 
 NATIVE: Final = "moesaic"
 """Sub-folder of an export with the model folder it was made from."""
@@ -99,6 +100,7 @@ def export_mixtral(
     started = time.monotonic()
     folder = read_model_folder(model)
     source = find_base(folder, base)
+    chat = Chat.of(folder, source)
     num_verified = 0
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, dtype, merge_onto, attention)
@@ -110,10 +112,14 @@ def export_mixtral(
             if verify:
                 num_verified = verify_export(partial, merge) + verify_with_peft(partial, source.path, merge)
             write_companions(source.path, partial, merge.config)
+            chat.write_settings(partial, merge.config)
+            write_text(partial / MODELFILE, chat.modelfile("."))
             shutil.copytree(folder.path, partial / NATIVE, dirs_exist_ok=True)
             options = {"dtype": merge.dtype, "merge_onto": merge.merge_onto, "attention": merge.attention}
             write_json(partial / NATIVE / OPTIONS, options)
-            write_export_card(partial, out.name, _summary(folder, merge), [f"vllm serve {out.name}"])
+            write_export_card(
+                partial, out.name, _summary(folder, merge), [f"vllm serve {out.name}"], chat.card(out.name)
+            )
             write_config(partial, moe_config(merge.config, len(folder.experts), folder.top_k, merge.dtype))
 
         writer.publish(finish)

@@ -26,6 +26,7 @@ from moesaic import __version__
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
 from moesaic.checkpoint.description import DESCRIPTION
+from moesaic.checkpoint.exchange.chat import Chat
 from moesaic.checkpoint.exchange.merging import Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy, require
 from moesaic.checkpoint.formats import PROJECTIONS, both_spellings, rotary
@@ -90,6 +91,7 @@ def export_vllm(
     started = time.monotonic()
     folder = read_model_folder(model)
     source = find_base(folder, base)
+    chat = Chat.of(folder, source)
     with contextlib.ExitStack() as stack:
         merge = Merge.open(stack, folder, source.path, dtype, merge_onto, attention)
         require(_reasons(merge.config), f"the export of {folder.path}")
@@ -113,7 +115,9 @@ def export_vllm(
             total = writer.num_bytes + (merge.reader.num_bytes if linked else 0)
             write_json(partial / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))})
             write_companions(source.path, partial, merge.config)
-            write_export_card(partial, out.name, _summary(merge), [_INSTALL, f"vllm serve {out.name}"])
+            chat.write_settings(partial, merge.config)
+            launch = [_INSTALL, f"vllm serve {out.name}"]
+            write_export_card(partial, out.name, _summary(merge), launch, chat.card(out.name))
             write_config(partial, vllm_config(merge.config, _settings(merge), merge.dtype))
 
         writer.publish(finish)
