@@ -253,7 +253,8 @@ def test_a_run_without_a_model_says_how_far_it_has_to_come(tmp_path):
         moesaic.load(tmp_path / "nothing")
 
 
-def test_a_base_elsewhere_is_named_and_checked(made, tmp_path, model):
+def test_a_base_elsewhere_is_named_and_checked(made, tmp_path, model, monkeypatch):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "another"))  # which has not seen it
     folder = shutil.copytree(made.folder, tmp_path / "model")
     description = json.loads((folder / "moesaic.json").read_text())
     description["base"]["model"] = str(tmp_path / "gone")
@@ -287,6 +288,35 @@ def test_a_relative_base_moves_with_the_project(tmp_path, monkeypatch, made):
     shutil.rmtree(tmp_path / "renamed" / "bases")
     with pytest.raises(ModelError, match="the experts would be added to other weights"):
         moesaic.load("../renamed/runs/x")
+
+
+def test_an_absolute_base_moves_with_the_project(tmp_path, monkeypatch, made):
+    project = tmp_path / "project"
+    base = shutil.copytree(made.base, project / "bases" / "pico")
+    make(project / "runs" / "x" / "model", str(base))
+    expected = logits(moesaic.load(project / "runs" / "x", "cpu"))
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "another machine's"))
+    renamed = project.rename(tmp_path / "renamed")
+    assert torch.equal(logits(moesaic.load(renamed / "runs" / "x", "cpu")), expected)
+
+
+def test_a_model_that_is_moved_alone_finds_the_base_that_was_seen(tmp_path, monkeypatch, made):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    base = shutil.copytree(made.base, tmp_path / "here" / "pico")
+    monkeypatch.chdir(tmp_path / "here")
+    make(tmp_path / "here" / "model", "pico")
+    expected = logits(moesaic.load("model", "cpu"))
+    moved = shutil.move(tmp_path / "here" / "model", tmp_path / "there")
+    monkeypatch.chdir("/")
+    assert torch.equal(logits(moesaic.load(moved, "cpu")), expected)
+    weights = base / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # no longer the one that was seen
+    with pytest.raises(ModelError, match=r"pico' is neither a folder .*name it \(--base, base=\)"):
+        moesaic.load(moved)
+    shutil.rmtree(base)
+    with pytest.raises(ModelError, match=r"name it \(--base, base=\)"):
+        moesaic.load(moved)
 
 
 def test_a_model_on_the_hub_is_downloaded_at_a_revision(made, monkeypatch):

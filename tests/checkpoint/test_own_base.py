@@ -206,7 +206,7 @@ def test_gguf_export_is_of_the_changed_base(tmp_path: Path, quantize: str) -> No
         assert (tensor - exact).abs().max() <= (1 / 254 + 2**-11) * exact.abs().max()
 
 
-def test_peft_export_brings_the_base_that_the_adapters_fit(tmp_path: Path) -> None:
+def test_peft_export_brings_the_base_that_the_adapters_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = make_own(tmp_path)
     model, _, _ = load_moe(folder.path)
     with force_expert(model, "java"):
@@ -216,9 +216,11 @@ def test_peft_export_brings_the_base_that_the_adapters_fit(tmp_path: Path) -> No
     export = export_peft(folder.path, tmp_path / "out")
     shutil.rmtree(folder.path)
     assert export.launch.startswith(f"vllm serve {tmp_path / 'out' / BASE} --enable-lora")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*NAMES, BASE])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == sorted([*NAMES, BASE])
     assert (tmp_path / "out" / "java" / weights.name).read_bytes() == content
-    adapted = peft.AutoPeftModelForCausalLM.from_pretrained(str(tmp_path / "out" / "java")).eval()
+    shutil.move(tmp_path / "out", tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "moved")  # the base is named from there
+    adapted = peft.AutoPeftModelForCausalLM.from_pretrained("./java").eval()
     torch.testing.assert_close(logits(adapted), expected, atol=1e-5, rtol=1e-5)
 
 

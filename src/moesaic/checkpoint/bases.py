@@ -1,7 +1,8 @@
 """The base of a model folder: where it is now, and that it is the one that the experts were trained on.
 
 The folder names its base. A relative path there means the folder that the run was started in, so it is also looked for
-above the model folder: a project that is moved as a whole still works. A base elsewhere is named by the caller.
+above the model folder, and so is the end of an absolute path: a project that is moved as a whole still works. A model
+folder that is moved alone finds its base where this machine has seen it. A base elsewhere is named by the caller.
 Whichever it is, its digest decides.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moesaic.errors import ModelError
+from moesaic.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:
     from moesaic.checkpoint.description import ModelFolder
@@ -30,7 +31,7 @@ def find_base(folder: ModelFolder, spec: str | Path | None = None) -> BaseSource
         ModelError: There is no base, or another than the experts were trained on.
         CheckpointError: A file of the base is corrupt.
     """
-    from moesaic.model.base_files import resolve_base, resolve_recorded
+    from moesaic.model.base_files import resolve_base, resolve_recorded, seen_before
 
     if spec is not None:
         source = resolve_base(str(spec), folder.base.get("sha256"))
@@ -39,16 +40,21 @@ def find_base(folder: ModelFolder, spec: str | Path | None = None) -> BaseSource
     for place in _places(folder):
         try:
             source = resolve_recorded({**folder.base, "model": str(place)})
-        except ModelError:  # something else of that name
+        except (ModelError, CheckpointError):  # something else of that name
             continue
         if source.digest == folder.base_digest:
             return source
     try:
         source = resolve_recorded(folder.base)
+        check_base(folder, source)
+        return source
     except ModelError as error:
+        seen = None if folder.has_own_base else seen_before(folder.base_digest)
+        if seen is not None and seen.digest == folder.base_digest:
+            return seen
+        if "--base" in str(error):
+            raise
         raise ModelError(f"{error}. If the base of {folder.path} is elsewhere now, name it (--base, base=)") from error
-    check_base(folder, source)
-    return source
 
 
 def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
@@ -67,9 +73,14 @@ def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
 
 
 def _places(folder: ModelFolder) -> Iterator[Path]:
-    """What a relative path to the base can mean: from here, then from the folders above the model."""
+    """What a path to the base can mean: from here, then from the folders above the model, the longest end first."""
     path = Path(folder.base["model"])
+    above = folder.path.resolve().parents
     if not path.is_absolute():
-        for start in (Path(), *folder.path.resolve().parents):
-            if (start / path).exists():
-                yield start / path
+        places = [start / path for start in (Path(), *above)]
+    else:
+        ends = [Path(*path.parts[first:]) for first in range(1, len(path.parts))]
+        places = [path, *(start / end for start in above for end in ends)]
+    for place in places:
+        if place.exists():
+            yield place

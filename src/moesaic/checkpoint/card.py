@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic.gates import GATES
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from moesaic.checkpoint.description import ModelFolder
 
 CARD: Final = "README.md"
+_ON_THE_HUB: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _ANCHOR: Final = ("| base | (none: the frozen base itself) | 0 | |",)
 _OWN_BASE: Final = ("A delta that all experts share is folded into the base's weights, which are in `base/`.", "")
 
@@ -25,7 +27,7 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
     """
     base = folder.base_title
     lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(base)):
+    if _ON_THE_HUB.fullmatch(base):
         lines.append(f"base_model: {base}")
     title = folder.path.name.removeprefix(".").removesuffix(".partial")
     lines += ["tags:", "- moe", "- lora", "- code", "---", "", f"# {title}", ""]
@@ -52,10 +54,22 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         "",
         *_score_lines(results),
         "",
-        f"Base digest `{folder.base_digest}`. Each folder below `experts/` is a PEFT adapter and works on its own"
-        + (", on `base/`." if folder.has_own_base else "."),
+        f"Base digest `{folder.base_digest}`. Each folder below `experts/` is a PEFT adapter"
+        + _on_its_own(folder, title),
     ]
     (folder.path / CARD).write_text("\n".join(lines) + "\n")
+
+
+def _on_its_own(folder: ModelFolder, title: str) -> str:
+    """What an adapter needs in other programs, which know checkpoint folders and names on the hub."""
+    if folder.has_own_base:
+        return " and works on its own, on `base/`."
+    if _ON_THE_HUB.fullmatch(folder.base_title) and not Path(folder.base_title).exists():
+        return " and works on its own."
+    return (
+        ". Other programs need the base as a checkpoint folder: "
+        f"`moesaic export {title} OUT --format peft --with-base` writes both."
+    )
 
 
 def _score_lines(results: Mapping[str, Any] | None) -> list[str]:

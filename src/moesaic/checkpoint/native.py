@@ -198,7 +198,7 @@ def load_moe(
         source = find_base(folder, base)
         wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
         quantize = folder.base.get("quantize", "none")
-        base = load_base(source.spec, wanted, device, quantize, folder.base.get("sha256"), source.revision)
+        base = load_base(source, wanted, device, quantize)
     check_base(folder, base)
     model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, dtype=factor_dtype, attention="base")
     gates = folder.read_router()

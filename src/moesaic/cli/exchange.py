@@ -81,7 +81,7 @@ def register(app: typer.Typer) -> None:
 
 def _export(
     model: ModelPath,
-    out: Annotated[Path, typer.Argument(help="Folder to make (for gguf: a .gguf file).", metavar="OUT")],
+    out: Annotated[Path, typer.Argument(help="Folder to make (gguf: or a .gguf file).", metavar="OUT")],
     format_: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = ExportFormat.mixtral,
     dtype: Annotated[OutputDtype, typer.Option(help="Mixtral, vLLM: type; auto is the base's.")] = OutputDtype.auto,
     quantize: Annotated[GgufType, typer.Option(help="GGUF: number format.")] = GgufType.f16,
@@ -93,12 +93,19 @@ def _export(
     ] = Attention.error,
     verify: Annotated[bool, typer.Option("--verify", help="Mixtral: recompute sampled weights.")] = False,
     shard_size: Annotated[int, typer.Option(min=1, help="Mixtral and vLLM: largest shard in MB.")] = 1000,
+    with_base: Annotated[
+        bool, typer.Option("--with-base", help="PEFT: write the base beside the adapters, as it was in training.")
+    ] = False,
     base: Base = None,
 ) -> None:
+    if with_base and format_ is not ExportFormat.peft:
+        raise ModelError(f"--with-base goes with --format peft: the base is part of a {format_.value} export anyway")
     if format_ is ExportFormat.peft:
         from moesaic.checkpoint.exchange.adapters import export_peft
 
-        adapters = export_peft(model, out)
+        adapters = export_peft(model, out, with_base=with_base, base=base)
+        for note in adapters.notes:
+            say(f"note: {note}")
         say(f"wrote {adapters.path}; serve them with:")
         typer.echo(adapters.launch)
         return

@@ -44,7 +44,7 @@ class Base:
 
 
 def load_base(
-    spec: str,
+    spec: str | BaseSource,
     dtype: DType = "auto",
     device: str | torch.device = "cpu",
     quantize: Quantization = "none",
@@ -54,7 +54,7 @@ def load_base(
     """Loads a base model and its tokenizer.
 
     Args:
-        spec: See ``base_files``.
+        spec: See ``base_files``; or a base whose files were found already.
         dtype: Type of the weights. ``auto`` is bfloat16 on a GPU that has it, otherwise float32: on a processor without
             bfloat16 units a training step of SmolLM2-135M takes several times as long in bfloat16 (docs/exactness.md).
         device: Where the model goes.
@@ -70,7 +70,7 @@ def load_base(
     """
     import transformers
 
-    source = resolve_base(spec, sha256, revision)
+    source = spec if isinstance(spec, BaseSource) else resolve_base(spec, sha256, revision)
     device = torch.device(device)
     torch_dtype = _choose_dtype(dtype, device)
     options: dict[str, Any] = {}
@@ -106,7 +106,12 @@ def load_base(
     mlp_blocks(model)
     _check_finite(model, source.path)
     return Base(
-        model.eval().requires_grad_(False), load_tokenizer(source), source.digest, spec, source.path, source.revision
+        model.eval().requires_grad_(False),
+        load_tokenizer(source),
+        source.digest,
+        source.spec,
+        source.path,
+        source.revision,
     )
 
 

