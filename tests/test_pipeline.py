@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -443,8 +444,16 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
     write_recipe(tmp_path)
     done = moesaic("run", "toy.yaml", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for word in ("experts/java", "gate: joint", "tokens through the model", "to do"):
+    for word in (
+        "experts/java",
+        "gate: joint",
+        "tokens through the model",
+        "to do",
+        "time",
+        "what is to be done takes",
+    ):
         assert word in done.stdout
+    assert re.search(r"and up to 0\.\d of \d+\.\d GiB of memory", done.stdout)
     assert "baselines" not in done.stdout
     assert "reward" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()

@@ -54,7 +54,7 @@ def _run(
     overrides: Overrides = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Prepare the data, list stages, sizes and token budget; train nothing."),
+        typer.Option("--dry-run", help="Prepare the data, list stages, sizes, tokens, time and memory; train nothing."),
     ] = False,
     quiet: Quiet = False,
     log_file: LogFile = None,

@@ -1,12 +1,19 @@
-"""What a run will do, before it does it: stages, sizes, steps and the token budget."""
+"""What a run will do, before it does it: stages, sizes, steps, the token budget, and what they cost on this machine."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from moesaic.pipeline.keep import read_prompts
+from moesaic.pipeline.memory import is_out_of_memory
 from moesaic.pipeline.stages import Run
+from moesaic.progress import say
+from moesaic.recipe import Recipe
 from moesaic.train.budget import (
     Stretch,
     adapter_stretch,
@@ -17,67 +24,196 @@ from moesaic.train.budget import (
 )
 from moesaic.train.merges import NUM_MERGES
 
+if TYPE_CHECKING:
+    from moesaic.pipeline.calibration import Costs
 
-def print_plan(run: Run) -> None:
-    """Prints the plan of a run whose data stage is finished, on stdout.
+LONG_HOURS: Final = 4.0
+"""A run that takes longer is warned of."""
 
-    Args:
-        run: The run; its tokenizer is loaded, its base is not.
+_FULL: Final = 0.9
+"""Share of the memory from which a run may not fit."""
+
+_SHORTER: Final[dict[str, Callable[[Recipe], str]]] = {
+    "keep": lambda recipe: f"a lower keep.max_new_tokens (now {recipe.keep.max_new_tokens:,}), or no data.keep",
+    "experts": lambda recipe: f"data.train_limit, or fewer experts.epochs (now {recipe.experts.epochs:g})",
+    "gate": lambda recipe: f"data.train_limit, or fewer gate.joint_epochs (now {recipe.gate.joint_epochs:g})",
+    "reward": lambda recipe: f"fewer reward.rounds (now {recipe.reward.rounds:,})",
+    "baselines": lambda recipe: "fewer systems in compare",
+    "predict": lambda recipe: (
+        f"a lower predict.limit (now {recipe.predict.limit or 'null, all test tasks'}) or "
+        f"predict.max_new_tokens (now {recipe.predict.max_new_tokens:,})"
+    ),
+}
+"""Stage -> what makes it shorter."""
+
+
+@dataclass
+class Plan:
+    """The rows of a plan.
+
+    Attributes:
+        stretches: What goes through the model.
+        programs: What is generated: name, programs, and the most tokens that they can have.
+        validations: Name of a stretch -> tokens of all its validations.
     """
+
+    stretches: list[Stretch] = field(default_factory=list)
+    programs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    validations: dict[str, int] = field(default_factory=dict)
+
+    def seconds(self, costs: Costs) -> dict[str, float]:
+        """Returns the seconds of every row; programs count at their longest."""
+        found = {}
+        for stretch in self.stretches:
+            stage, _, part = stretch.name.partition(": ")
+            if stretch.steps is None:
+                cost = costs.loss
+            elif stage == "gate":
+                cost = costs.gates if part == "gates" else costs.joint
+            else:
+                cost = costs.joint if stage == "reward" else costs.expert
+            validation = self.validations.get(stretch.name, 0) * costs.loss.seconds
+            found[stretch.name] = stretch.processed * cost.seconds + validation
+        return found | {name: longest * costs.program.seconds for name, (_, longest) in self.programs.items()}
+
+
+def make_plan(run: Run) -> Plan:
+    """Returns the plan of a run whose data stage is finished; its tokenizer is loaded, its base is not."""
     recipe, languages = run.recipe, run.recipe.data.languages
-    table = Table(title=f"{recipe.name}: {recipe.workspace}", title_justify="left")
-    for column in ("stage", "examples", "tokens", "steps", "tokens processed"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    total = generated = 0
-
-    def add(stretch: Stretch) -> None:
-        nonlocal total
-        total += int(stretch.processed)
-        steps = "" if stretch.steps is None else f"{stretch.steps:,}"
-        cells = (f"{stretch.examples:,}", f"{stretch.tokens:,}", steps, f"{int(stretch.processed):,}")
-        table.add_row(stretch.name, *cells)
-
-    def add_programs(name: str, programs: int, longest: int) -> None:
-        nonlocal generated
-        generated += longest
-        table.add_row(name, f"{programs:,}", "", "", f"at most {longest:,} new")
-
+    plan = Plan()
     training = run.encoded("train")
+    validation = {name: [len(each.ids) for each in run.encoded("validation", (name,))] for name in languages}
+    validation_tokens = sum(map(sum, validation.values()))
     kept = run.kept() if run.workspace.manifest("keep") else None
     if recipe.data.keep is not None:
         prompts = sum(map(len, read_prompts(recipe.data.keep, languages).values()))
         answers = prompts * recipe.keep.samples
-        add_programs("keep: answers of the base", answers, answers * recipe.keep.max_new_tokens)
-    new = {f"experts/{name}" for name in recipe.trained_languages}
-    stretches = [stretch for stretch in expert_stretches(training, recipe, kept) if stretch.name in new]
-    for stretch in stretches + (gate_stretches(training, recipe, kept) if recipe.trains_gates else []):
-        add(stretch)
-    judged = sum(len(run.examples(name, "validation")[: recipe.reward.validation_programs]) for name in languages)
+        plan.programs["keep: answers of the base"] = (answers, answers * recipe.keep.max_new_tokens)
+    for name, stretch in zip(languages, expert_stretches(training, recipe, kept), strict=True):
+        if name in recipe.trained_languages:
+            plan.stretches.append(stretch)
+            plan.validations[stretch.name] = (1 + recipe.experts.evaluations) * sum(validation[name])
+    for stretch in gate_stretches(training, recipe, kept) if recipe.trains_gates else []:
+        plan.stretches.append(stretch)
+        if stretch.steps:
+            plan.validations[stretch.name] = (1 + recipe.gate.evaluations) * validation_tokens
+    judged = sum(len(lengths[: recipe.reward.validation_programs]) for lengths in validation.values())
     for stretch in reward_stretches(training, judged, recipe, kept):
         if stretch.steps is None:
-            add_programs(stretch.name, stretch.examples, stretch.tokens)
+            plan.programs[stretch.name] = (stretch.examples, stretch.tokens)
         else:
-            add(stretch)
+            plan.stretches.append(stretch)
     for name in recipe.compare:
         if name in ("dense_lora", "dense_lora_keep"):
             keeps = name == "dense_lora_keep"
             own = kept.mixed(training) if kept is not None and keeps else training
             for schedule, options in dense_options(training, recipe, kept, keeps=keeps).items():
-                add(adapter_stretch(f"baselines/{name}: {schedule}", own, recipe, options))
+                stretch = adapter_stretch(f"baselines/{name}: {schedule}", own, recipe, options)
+                plan.stretches.append(stretch)
+                plan.validations[stretch.name] = (1 + options.evaluations) * validation_tokens
         elif name in ("ties", "dare_ties"):
-            validation = run.encoded("validation")
-            tokens = sum(len(example.ids) for example in validation)
-            add(Stretch(f"baselines/{name}: validation", len(validation), tokens, None, NUM_MERGES * tokens))
+            num_examples, processed = sum(map(len, validation.values())), NUM_MERGES * validation_tokens
+            plan.stretches.append(
+                Stretch(f"baselines/{name}: validation", num_examples, validation_tokens, None, processed)
+            )
     test = run.encoded(recipe.predict.split)
     test_tokens = sum(len(example.ids) for example in test)
     models = 2 if recipe.reward.rounds > 0 else 1  # the one before the reward is measured too
     systems = 1 + models + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
-    add(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
+    plan.stretches.append(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)
     programs *= 2 + models + len(recipe.compare)
-    add_programs("predict: programs", programs, programs * recipe.predict.max_new_tokens)
+    plan.programs["predict: programs"] = (programs, programs * recipe.predict.max_new_tokens)
+    return plan
+
+
+def print_plan(run: Run) -> None:
+    """Prints the plan of a run whose data stage is finished, on stdout, and what it costs on this machine.
+
+    Args:
+        run: The run; its base is loaded where something is to be done whose costs on this machine are not known yet.
+    """
+    plan, to_do = make_plan(run), run.to_do()
+    costs = (
+        _costs(run) if any(not why.startswith("finished") for name, why in to_do.items() if _costs_time(name)) else None
+    )
+    seconds = plan.seconds(costs) if costs is not None else {}
+    table = Table(title=f"{run.recipe.name}: {run.recipe.workspace}", title_justify="left")
+    for column in ("stage", "examples", "tokens", "steps", "tokens processed", *(["time"] if costs else [])):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stretch in plan.stretches:
+        steps = "" if stretch.steps is None else f"{stretch.steps:,}"
+        cells = (f"{stretch.examples:,}", f"{stretch.tokens:,}", steps, f"{int(stretch.processed):,}")
+        table.add_row(stretch.name, *cells, *([duration(seconds[stretch.name])] if costs else []))
+    for name, (programs, longest) in plan.programs.items():
+        time = [f"at most {duration(seconds[name])}"] if costs else []
+        table.add_row(name, f"{programs:,}", "", "", f"at most {longest:,} new", *time)
     console = Console()
     console.print(table)
+    total = sum(int(stretch.processed) for stretch in plan.stretches)
+    generated = sum(longest for _, longest in plan.programs.values())
     console.print(f"in all {total:,} tokens through the model, and at most {generated:,} generated", highlight=False)
-    for stage, why in run.to_do().items():
+    for stage, why in to_do.items():
         console.print(f"  {stage}: {why}", highlight=False, markup=False, soft_wrap=True)
+    if costs is not None:
+        left = {name: each for name, each in seconds.items() if not to_do.get(_stage(name), "").startswith("finished")}
+        for line in cost_lines(left, costs, run.recipe):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def cost_lines(seconds: dict[str, float], costs: Costs, recipe: Recipe) -> list[str]:
+    """Returns what is said of the time and the memory of what is to be done, warnings included.
+
+    Args:
+        seconds: Row of the plan -> its seconds.
+        costs: Of this machine.
+        recipe: The recipe.
+    """
+    from moesaic.pipeline.calibration import machine, machine_memory
+
+    total, memory = sum(seconds.values()), machine_memory()
+    lines = [
+        f"what is to be done takes about {duration(total)} on this machine ({machine()}), with all programs as long as "
+        f"they may be and judging them left aside, and up to {costs.memory / 2**30:.1f} of {memory / 2**30:.1f} GiB of "
+        "memory"
+    ]
+    if total > 3600 * LONG_HOURS:
+        longest = max(seconds, key=lambda name: seconds[name])
+        shorter = _SHORTER[_stage(longest).partition("/")[0]](recipe)
+        lines.append(f"warning: that is long; most of it is {longest} ({duration(seconds[longest])}): try {shorter}")
+    if costs.memory > _FULL * memory:
+        lines.append(
+            "warning: the memory may not be enough: lower experts.row_tokens, gate.row_tokens, predict.row_tokens or "
+            "predict.batch_size, or set gate.gradient_checkpointing: true"
+        )
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """Returns a length of time as people say it, to about two digits."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 10 else f"{round(hours):,} h" if hours < 72 else f"{round(hours / 24):,} days"
+
+
+def _costs(run: Run) -> Costs | None:
+    from moesaic.pipeline.calibration import costs_of
+
+    try:
+        return costs_of(run)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        say(f"warning: the memory is too small even for short rows of {run.recipe.base.model}: use another machine")
+        return None
+
+
+def _costs_time(stage: str) -> bool:
+    return stage not in ("data", "compose", "evaluate", "report")
+
+
+def _stage(row: str) -> str:
+    return row.partition(": ")[0]

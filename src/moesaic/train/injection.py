@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,20 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
         take_out(base.model)
 
 
-def put_in(model: Any, rank: int) -> dict[str, nn.Parameter]:
-    """Puts a trainable delta of scale 1 on every linear layer of the decoder, zero at first; returns its factors.
+def put_in(
+    model: Any, rank: int, targets: Sequence[str] = (*ATTENTION_TARGETS, *MLP_TARGETS)
+) -> dict[str, nn.Parameter]:
+    """Puts a trainable delta of scale 1 on linear layers of the decoder, zero at first; returns its factors.
 
     Args:
         model: A causal language model, composed or not; in a routed block the base's projections get the delta, so that
             all experts share it.
         rank: Rank of the deltas.
+        targets: Names of the layers; all by default.
     """
-    targets = [*ATTENTION_TARGETS, *MLP_TARGETS]
     with quiet_peft():
         adapted = get_peft_model(
-            model, LoraConfig(r=rank, lora_alpha=rank, target_modules=targets, task_type="CAUSAL_LM")
+            model, LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets), task_type="CAUSAL_LM")
         )
     return {name: parameter for name, parameter in adapted.named_parameters() if "lora_" in name}
 
