@@ -36,7 +36,8 @@ evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_sample
 _PROGRAMS = {
     "python": "def add_{n}(x):\n    return x + {n}\n\n\nprint(add_{n}({m}))\n",
     "java": "class Main {{\n    static int add_{n}(int x) {{\n        return x + {n};\n    }}\n}}\n",
-    "ruby": "def add_{n}(x)\n  x + {n}\nend\n\nputs add_{n}({m})\n",
+    "ruby": "module Adding{n}\n  def self.call(*values)\n    values.map {{ |v| v.to_i + {n} }}.each do |v|\n"
+    "      puts v\n    end\n  end\nend\n\nAdding{n}.call({m}, {m})\n",
 }
 
 
