@@ -500,7 +500,7 @@ def test_a_run_with_rewards_ends_with_the_model_that_they_made(tmp_path, finishe
     from moesaic.train.samples import Samples
 
     values = iter([0.1, 0.2 if kept else 0.0])
-    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(values))
     shutil.copytree(finished / "runs", tmp_path / "runs")
     root = tmp_path / "runs" / "toy"
     before = stage_times(root)

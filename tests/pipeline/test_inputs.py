@@ -114,7 +114,7 @@ OTHER_VALUES: dict[str, Any] = {
     "predict.split": "validation", "predict.limit": 2, "evaluate.metrics": ["bleu"], "evaluate.sandbox": "rlimit",
     "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "keep.loss": "kl", "predict.top_p": 0.5,
     "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5,
-    "data.format": "keep", "data.fields": {"text": "task"},
+    "data.format": "keep", "data.fields": {"text": "task"}, "reward.kind": "tests", "reward.workers": 3,
 }  # fmt: skip
 
 
@@ -149,8 +149,8 @@ def other_value(key: str, value: Any) -> Any:
     raise AssertionError(f"give OTHER_VALUES another value of {key}")
 
 
-BY_CONTENT = ("data.keep", "base.model", "base.sha256", "base.revision", "data.source", "data.revision", "data.extra",
-              "predict.benchmarks", "name", "output", "trackers", "grow.model", "grow.languages",
+BY_CONTENT = ("data.keep", "data.tasks", "base.model", "base.sha256", "base.revision", "data.source", "data.revision",
+              "data.extra", "predict.benchmarks", "name", "output", "trackers", "grow.model", "grow.languages",
               "grow.train_gates")  # fmt: skip
 
 
@@ -159,7 +159,11 @@ def test_a_key_makes_the_stages_that_read_it_again_and_no_other(digests, key):
     tree, of = digests
     section, _, name = key.rpartition(".")
     value = (tree[section] if section else tree)[name]
-    more = {"gate.load": {"gate.kind": "noisy_top_k"}, "keep.samples": {"keep.temperature": 0.5}}.get(key, {})
+    more = {
+        "gate.load": {"gate.kind": "noisy_top_k"},
+        "keep.samples": {"keep.temperature": 0.5},
+        "reward.kind": {"data.tasks": ["corpus"]},
+    }.get(key, {})
     before, after = of(more), of(more | {key: other_value(key, value)})
     made_again = {name.partition("/")[0] for name in FOLDERS if before[name] != after[name]}
     assert made_again == set(READ_BY.get(key, ()))

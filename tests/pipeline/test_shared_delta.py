@@ -115,7 +115,7 @@ def test_a_reward_after_a_shared_delta_keeps_the_base_without_a_second_copy(fini
     from moesaic.train.samples import Samples
 
     values = iter([0.1, 0.2])
-    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(values))
     shutil.copytree(finished / "runs", tmp_path / "runs")
     root = tmp_path / "runs" / "toy"
     Run(load_recipe(finished / "toy.yaml", [*OPTIONS, *REWARD, f"output={tmp_path / 'runs'}"]))()

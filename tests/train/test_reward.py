@@ -30,10 +30,14 @@ from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose, force_base
 from moesaic.progress import read_metrics
 from moesaic.recipe import KeepRecipe, RewardRecipe, load_recipe
+from moesaic.train.judges import codebleu_judge
 from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import CHECKPOINT
-from moesaic.train.reward import RewardRounds, train_reward
+from moesaic.train.reward import train_reward
+from moesaic.train.rounds import RewardRounds
 from moesaic.train.samples import (
+    Judgement,
+    Measure,
     Sample,
     Sampler,
     Samples,
@@ -73,19 +77,28 @@ def letters(programs):
     return [sum(c.isascii() and c.isalpha() for c in program) / max(1, len(program)) for program, *_ in programs]
 
 
-def train_toy(model, folder, score=letters, seed=0, teacher=None, **options):
+def measure_of(score=letters, training=None, validation=None, name="codebleu", weight=1.0):
+    training, validation = (tasks_of(own or examples(), PROMPT) for own in (training, validation))
+    return Measure(name, training, validation, codebleu_judge(PROMPT, score), weight)
+
+
+def train_toy(
+    model, folder, score=letters, seed=0, teacher=None, measures=None, max_tokens=256, accelerator=None, **options
+):
     folder.mkdir(exist_ok=True)
     settings = OPTIONS.model_copy(update=options)
+    measures = measures or [measure_of(score, validation=examples(2))]
+    programs = [PROMPT.encode(example) for example in examples(2)]
     return train_reward(
-        Accelerator(cpu=True), model, PROMPT, examples(), examples(2), LANGUAGES, score, settings, 256, seed, folder,
-        teacher,
+        accelerator or Accelerator(cpu=True), model, PROMPT, measures, programs, LANGUAGES, settings, max_tokens, seed,
+        folder, teacher,
     )  # fmt: skip
 
 
 def listened(model, **options):
     """A teacher for answers that no language has, as if they were the base's."""
-    base = [e for e in tasks_of(examples(3), PROMPT) if e.example.language == "python"]
-    answers = [replace(e.encoded, ids=[(3 * i + 100) % 250 for i in e.encoded.ids], language="base") for e in base]
+    base = [t.reference for t in tasks_of(examples(3), PROMPT) if t.language == "python"]
+    answers = [replace(e, ids=[(3 * i + 100) % 250 for i in e.ids], language="base") for e in base]
     return Teacher.listen(model, Kept(answers, answers[:2], KeepRecipe(**options)), 256, Accelerator(cpu=True).autocast)
 
 
@@ -95,12 +108,13 @@ def state(model):
 
 def all_end(monkeypatch):
     """Lets every text count as one that ended: a pico model hardly ever writes the one token that ends it."""
-    original = Sampler.judge
+    original = Sampler.write
 
-    def judged(self, tasks, generations):
-        return original(self, tasks, [replace(generation, stopped=True) for generation in generations])
+    def write(self, *arguments):
+        written, speed = original(self, *arguments)
+        return [replace(generation, stopped=True) for generation in written], speed
 
-    monkeypatch.setattr(Sampler, "judge", judged)
+    monkeypatch.setattr(Sampler, "write", write)
 
 
 REWARDS = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5)
@@ -141,51 +155,48 @@ def test_each_task_comes_once_before_any_comes_twice():
     assert drawn(7, 5, seed=4, number=1) != places[:5]
 
 
-def reward_rounds(accelerator, model, options, teacher=None):
-    sampler = Sampler(model, PROMPT, letters, options)
-    tasks = tasks_of(examples(), PROMPT)
-    return RewardRounds(
-        accelerator, model, sampler, tasks, tasks, PROMPT.stop_ids[0], LANGUAGES, options, seed=0, teacher=teacher
-    )
+def reward_rounds(accelerator, model, options, teacher=None, measures=None):
+    sampler, measures = Sampler(model, PROMPT, options), measures or [measure_of()]
+    programs = [task.reference for task in measures[0].validation]
+    return RewardRounds(accelerator, model, sampler, measures, programs, LANGUAGES, options, seed=0, teacher=teacher)
 
 
 def sampled(model, options, count=4):
-    sampler = Sampler(model, PROMPT, letters, options)
-    tasks = tasks_of(examples()[:count], PROMPT)
-    samples = sampler.write(tasks, options.samples, options.temperature, seed=1)
-    # Rewards and ends that differ, whatever the model wrote.
-    programs = [
-        replace(sample, reward=(7 * i % 5) / 5, generation=replace(sample.generation, stopped=i % 2 == 0))
-        for i, sample in enumerate(samples.programs)
+    """Programs with rewards and ends that differ, whatever the model wrote."""
+    tasks = [task for task in tasks_of(examples()[:count], PROMPT) for _ in range(options.samples)]
+    written, _ = Sampler(model, PROMPT, options).write(tasks, options.temperature, seed=1)
+    return [
+        Sample(task, replace(generation, stopped=i % 2 == 0), Judgement((7 * i % 5) / 5, True, 0.0))
+        for i, (task, generation) in enumerate(zip(tasks, written, strict=True))
     ]
-    return Samples(programs, samples.tokens_per_second), tasks
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_gradient_is_that_of_each_document_by_itself(temperature):
     options = OPTIONS.model_copy(update={"temperature": temperature})
     model = composed()
-    samples, tasks = sampled(model, options)
+    samples = sampled(model, options)
     parameters = trainable_parameters(model)
     for parameter in parameters.values():
         parameter.requires_grad_(True)
     stop = PROMPT.stop_ids[0]
     rounds = reward_rounds(Accelerator(cpu=True), model, options)
-    rows = rounds.rows(samples, tasks, number=1)
+    rows = rounds.rows([samples], number=1)
     assert len(rows) > 1
     loss = rounds.add_gradients(rows)
     found = {name: parameter.grad.clone() for name, parameter in parameters.items()}
     model.zero_grad()
 
-    rewards = torch.tensor([sample.reward for sample in samples.programs]).view(len(tasks), -1)
+    rewards = torch.tensor([sample.reward for sample in samples]).view(-1, options.samples)
     own = advantages(rewards).flatten().tolist()
     naive = []
-    for sample, weight in zip(samples.programs, own, strict=True):
+    for sample, weight in zip(samples, own, strict=True):
         prompt = sample.task.prompt_ids
         ids = prompt + sample.generation.ids + ([stop] if sample.generation.stopped else [])
         naive.append((ids, len(prompt), weight, temperature))
-    for task in tasks:
-        naive.append((task.encoded.ids, len(task.prompt_ids), options.likelihood * options.samples, 1.0))
+    for sample in samples[:: options.samples]:
+        task = sample.task
+        naive.append((task.reference.ids, len(task.prompt_ids), options.likelihood * options.samples, 1.0))
     total, summed = sum(len(ids) - start for ids, start, *_ in naive), torch.zeros(())
     for ids, start, weight, heat in naive:
         logits = model(torch.tensor([ids])).logits[0, start - 1 : -1] / heat
@@ -200,7 +211,7 @@ def test_the_gradient_is_that_of_each_document_by_itself(temperature):
 def test_answers_to_be_kept_add_their_own_loss_and_nothing_else(loss):
     options = OPTIONS.model_copy(update={"likelihood": 0.0})
     model = composed()
-    samples, tasks = sampled(model, options)
+    samples = sampled(model, options)
     parameters = trainable_parameters(model)
     for parameter in parameters.values():
         parameter.requires_grad_(True)
@@ -208,7 +219,7 @@ def test_answers_to_be_kept_add_their_own_loss_and_nothing_else(loss):
 
     def summed(with_answers):
         rounds = reward_rounds(Accelerator(cpu=True), model, options, teacher if with_answers else None)
-        rows = rounds.rows(samples, tasks, number=1)
+        rows = rounds.rows([samples], number=1)
         model.zero_grad()
         tokens = sum(row.num_labels for row in rows)
         return rounds.add_gradients(rows) * tokens, tokens, [p.grad * tokens for p in parameters.values()]
@@ -238,10 +249,10 @@ def test_every_answer_comes_once_before_any_comes_twice():
     model = composed()
     teacher = listened(model, share=0.2)  # 1 answer beside 4 tasks
     rounds = reward_rounds(Accelerator(cpu=True), model, OPTIONS, teacher)
-    samples, tasks = sampled(model, OPTIONS)
+    samples = sampled(model, OPTIONS)
     seen = []
     for number in (1, 2, 3):
-        documents = [ids for row in rounds.rows(samples, tasks, number) for ids in documents_of(row.batch)]
+        documents = [ids for row in rounds.rows([samples], number) for ids in documents_of(row.batch)]
         seen += [tuple(a.ids) for a in teacher.kept.training if a.ids in documents]
     assert sorted(seen) == sorted(tuple(answer.ids) for answer in teacher.kept.training)
 
@@ -258,17 +269,19 @@ def test_captured_training_passes_survive_the_sampling_in_between():
     parameters = trainable_parameters(model)
     for parameter in parameters.values():
         parameter.requires_grad_(True)
-    sampler, tasks = Sampler(model, PROMPT, letters, OPTIONS), tasks_of(examples(), PROMPT)
+    sampler = Sampler(model, PROMPT, OPTIONS)
+    tasks = [task for task in tasks_of(examples(), PROMPT) for _ in range(OPTIONS.samples)]
     eager, captured = (
         reward_rounds(Accelerator(), model, OPTIONS.model_copy(update={"compile": wanted})) for wanted in (False, True)
     )
     for number in (1, 2, 3):
-        samples = sampler.write(tasks, OPTIONS.samples, 1.0, seed=number)
+        written, _ = sampler.write(tasks, 1.0, seed=number)
         # Hardly any of these programs ends and has a reward of its own.
-        programs = [replace(sample, reward=(7 * i % 5) / 5) for i, sample in enumerate(samples.programs)]
+        pairs = enumerate(zip(tasks, written, strict=True))
+        programs = [Sample(*pair, Judgement((7 * i % 5) / 5, True, 0.0)) for i, pair in pairs]
         gradients = []
         for rounds in (eager, captured):
-            rounds.add_gradients(rounds.rows(replace(samples, programs=programs), tasks, number))
+            rounds.add_gradients(rounds.rows([programs], number))
             gradients.append([parameter.grad.clone() for parameter in parameters.values()])
             for parameter in parameters.values():
                 parameter.grad.zero_()
@@ -281,14 +294,31 @@ def test_captured_training_passes_survive_the_sampling_in_between():
 
 def test_without_a_likelihood_there_are_no_references():
     options = OPTIONS.model_copy(update={"likelihood": 0.0})
-    samples, tasks = sampled(composed(), options)
-    documents, weights, _ = weighted_documents(samples, tasks, options, PROMPT.stop_ids[0])
-    assert len(documents) == len(weights) == len(tasks) * options.samples
+    samples = sampled(composed(), options)
+    documents = weighted_documents(samples, options, PROMPT.stop_ids[0])
+    assert len(documents.encoded) == len(documents.weights) == len(samples)
+
+
+def test_tasks_that_all_or_none_solve_are_left_out_with_all_their_programs():
+    samples = sampled(composed(), OPTIONS)
+    rewards = [1.0] * 4 + [0.0] * 4 + [1.0, 0.0, 0.0, 0.0] + [0.5] * 4
+    judged = [replace(s, judgement=Judgement(r, True, r)) for s, r in zip(samples, rewards, strict=True)]
+    options = OPTIONS.model_copy(update={"likelihood": 0.0})
+    documents = weighted_documents(judged, options, PROMPT.stop_ids[0], weight=2.0)
+    assert [document.ids for document in documents.encoded] == [
+        s.document(PROMPT.stop_ids[0]).ids for s in judged[8:12]
+    ]
+    assert documents.weights.std() == pytest.approx(2.0)
+    assert documents.weights[0] > 0 > documents.weights[1]
+    nothing = weighted_documents(judged[:8], options, PROMPT.stop_ids[0])
+    assert nothing.encoded == []
+    facts = reward_rounds(Accelerator(cpu=True), composed(), OPTIONS)._told([judged])
+    assert (facts["all_solved"], facts["none_solved"]) == (1, 2)
 
 
 def test_the_sampler_shares_the_base_and_follows_what_is_trained():
     model = composed(torch.bfloat16)
-    sampler = Sampler(model, PROMPT, letters, OPTIONS)
+    sampler = Sampler(model, PROMPT, OPTIONS)
     parameters, copies = dict(model.named_parameters()), dict(sampler.model.named_parameters())
     trained = trainable_parameters(model)
     assert parameters.keys() == copies.keys()
@@ -309,13 +339,12 @@ def test_the_sampler_shares_the_base_and_follows_what_is_trained():
 
 
 def test_programs_that_do_not_end_or_parse_have_no_reward():
-    sampler = Sampler(composed(), PROMPT, CodeBleuScores(1), OPTIONS)
-    task = tasks_of([Example("1", "python", "Set x", "x = 1\ny = x\n")], PROMPT)[0]
+    measure = measure_of(CodeBleuScores(1), [Example("1", "python", "Set x", "x = 1\ny = x\n")])
     texts = [("x = 1\ny = x\n```", True), ("x = 1\ny = x\n```", False), ("x = = 1\n```", True), ("", True)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
-    judged = sampler.judge([task] * len(texts), generations)
+    judged = measure.judged(measure.training * len(texts), generations, PROMPT)
     assert [sample.reward for sample in judged] == [1.0, 0.0, 0.0, 0.0]
-    assert [sample.parses for sample in judged] == [True, False, False, False]
+    assert [sample.judgement.parses for sample in judged] == [True, False, False, False]
 
 
 def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
@@ -325,18 +354,18 @@ def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
         seen.extend(programs)
         return [1.0] * len(programs)
 
-    sampler = Sampler(composed(), PROMPT, score, OPTIONS)
     example = Example("1", "python", "", "def f():\n    return 1\n", opening="def f():\n")
-    task = tasks_of([example], PROMPT)[0]
-    rest = task.encoded.ids[len(task.prompt_ids) : len(task.prompt_ids) + task.encoded.num_code_tokens]
-    sampler.judge([task], [Generation(rest, [], True)])
+    measure = measure_of(score, [example])
+    (task,) = measure.training
+    rest = task.reference.ids[len(task.prompt_ids) : len(task.prompt_ids) + task.reference.num_code_tokens]
+    measure.judged([task], [Generation(rest, [], True)], PROMPT)
     assert seen == [(example.code, example.code, "python")]
 
 
 def test_documents_carry_the_end_only_where_the_model_wrote_one():
     task = tasks_of(examples(1), PROMPT)[0]
     documents = [
-        Sample(task, Generation([5, 6], [], stopped), 0.0, False).document(PROMPT.stop_ids[0])
+        Sample(task, Generation([5, 6], [], stopped), Judgement(0.0, False, 0.0)).document(PROMPT.stop_ids[0])
         for stopped in (True, False)
     ]
     assert documents[0].ids == [*task.prompt_ids, 5, 6, PROMPT.stop_ids[0]]
@@ -368,11 +397,137 @@ def test_the_mean_reward_rises_and_the_best_state_is_left(tmp_path, monkeypatch)
     assert not (tmp_path / "a" / CHECKPOINT).exists()
 
 
+def passing(programs):
+    """Verdicts that a pico model can earn: more than a third of a program's characters are letters."""
+    return [1.0 if share > 0.34 else 0.0 for share in letters(programs)]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_rewards_of_nothing_or_all_are_learnt_from_too(tmp_path, monkeypatch, overlap):
+    all_end(monkeypatch)
+    options = {"rounds": 12, "prompts": 8, "samples": 8, "likelihood": 0.0, "learning_rate": 5e-2}
+    train_toy(composed(), tmp_path / "a", passing, overlap=overlap, **options)
+    rows = [row for row in read_metrics(tmp_path / "a" / "metrics.jsonl") if "reward" in row]
+    assert len(rows) == 12
+    assert sum(row["reward"] for row in rows[-3:]) > 1.5 * sum(row["reward"] for row in rows[:3])
+    assert all(0 <= row["idle"] <= 1 and row["all_solved"] + row["none_solved"] <= 8 for row in rows)
+
+
+def test_two_measures_share_a_round_and_are_added_by_weight(tmp_path, monkeypatch):
+    all_end(monkeypatch)
+    ones, halves = (lambda programs, value=value: [value] * len(programs) for value in (1.0, 0.5))
+    measures = [measure_of(halves, weight=3.0), measure_of(ones, name="tests")]
+    result = train_toy(composed(), tmp_path / "a", measures=measures, rounds=1, evaluations=1, prompts=3)
+    assert result.best_reward == pytest.approx((3 * 0.5 + 1.0) / 4)
+    (round_,) = [row for row in read_metrics(tmp_path / "a" / "metrics.jsonl") if "rate" in row]
+    assert (round_["reward_codebleu"], round_["reward_tests"]) == (0.5, 1.0)
+    assert round_["reward"] == pytest.approx((3 * 0.5 + 1.0) / 4)
+    assert (round_["all_solved"], round_["none_solved"]) == (2, 1)  # of three tasks, one is CodeBLEU's
+    assert result.history[0]["reward_tests"] == 1.0
+
+
+def test_a_round_that_teaches_nothing_changes_nothing(tmp_path, monkeypatch):
+    all_end(monkeypatch)
+    model = composed()
+    before = state(model)
+    result = train_toy(model, tmp_path / "a", lambda programs: [1.0] * len(programs), likelihood=0.0)
+    assert result.rounds == 2
+    assert all(torch.equal(value, before[name]) for name, value in state(model).items())
+    assert [row["grad_norm"] for row in read_metrics(tmp_path / "a" / "metrics.jsonl") if "rate" in row] == [0.0, 0.0]
+
+
+def test_what_is_written_ahead_is_of_the_weights_before_the_training(tmp_path, monkeypatch):
+    all_end(monkeypatch)
+    model = composed()
+    for parameter in trainable_parameters(model).values():
+        parameter.requires_grad_(True)
+    rounds = reward_rounds(Accelerator(cpu=True), model, OPTIONS.model_copy(update={"overlap": True}))
+    rounds.history.append({"reward": 0.0})
+
+    class Still:
+        rate = 0.0
+
+        def __call__(self):
+            with torch.no_grad():
+                for parameter in trainable_parameters(model).values():
+                    parameter.add_(0.1)
+                    parameter.grad = None
+            return torch.zeros(())
+
+    rounds.take(1, Still(), False)
+    ahead = rounds.state_dict()["ahead"]
+    (written,) = rounds._ahead.generations
+    tasks = rounds._tasks(rounds._ahead.places)[0]
+    now = rounds.losses(tasks, written)
+    old = [torch.tensor(losses) for losses in ahead["old_losses"][0]]
+    assert any(not torch.allclose(*pair, atol=1e-3) for pair in zip(old, now, strict=True))
+    again = reward_rounds(Accelerator(cpu=True), composed(), OPTIONS.model_copy(update={"overlap": True}))
+    again.load_state_dict(rounds.state_dict())
+    assert again.state_dict() == rounds.state_dict()
+    ((found,), _), ((expected,), _) = (r._ahead.verdicts.result() for r in (again, rounds))
+    assert [s.reward for s in found] == [s.reward for s in expected]
+    rounds.take(2, Still(), True)
+    assert rounds.state_dict()["ahead"] is None
+    rounds.close()
+    again.close()
+
+
+def test_off_policy_at_equal_weights_is_on_policy(monkeypatch):
+    """The ratio is 1, so the clipped surrogate has the gradient of REINFORCE; later it has that of a naive loop."""
+    model = composed()
+    samples = sampled(model, OPTIONS)
+    parameters = trainable_parameters(model)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    rounds = reward_rounds(Accelerator(cpu=True), model, OPTIONS)
+    losses = rounds.losses([s.task for s in samples], [s.generation for s in samples])
+    behind = [replace(sample, old_losses=own) for sample, own in zip(samples, losses, strict=True)]
+
+    def gradients(programs):
+        model.zero_grad()
+        rounds.add_gradients(rounds.rows([programs], number=1))
+        return {name: parameter.grad.clone() for name, parameter in parameters.items()}
+
+    plain, corrected = gradients(samples), gradients(behind)
+    for name, gradient in plain.items():
+        torch.testing.assert_close(corrected[name], gradient, rtol=1e-3, atol=1e-5)
+
+    with torch.no_grad():
+        for number, parameter in enumerate(parameters.values()):
+            torch.manual_seed(number)
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    found = gradients(behind)
+    model.zero_grad()
+    rewards = torch.tensor([sample.reward for sample in samples]).view(-1, OPTIONS.samples)
+    summed, tokens, clipped = torch.zeros(()), 0, 0
+    for sample, weight, old in zip(behind, advantages(rewards).flatten().tolist(), losses, strict=True):
+        ids, start = sample.document(PROMPT.stop_ids[0]).ids, len(sample.task.prompt_ids)
+        logits = model(torch.tensor([ids])).logits[0, start - 1 : -1] / OPTIONS.temperature
+        new = functional.cross_entropy(logits, torch.tensor(ids[start:]), reduction="none")
+        for token in range(len(ids) - start):
+            ratio = torch.exp(old[token] - new[token])
+            limited = ratio.clamp(1 - OPTIONS.clip_ratio, 1 + OPTIONS.clip_ratio)
+            clipped += bool(limited != ratio)
+            summed = summed - torch.minimum(ratio * weight, limited * weight)
+        tokens += len(ids) - start
+    for sample in samples[:: OPTIONS.samples]:
+        ids, start = sample.task.reference.ids, len(sample.task.prompt_ids)
+        logits = model(torch.tensor([ids])).logits[0, start - 1 : -1]
+        nll = functional.cross_entropy(logits, torch.tensor(ids[start:]), reduction="sum")
+        summed = summed + OPTIONS.likelihood * OPTIONS.samples * nll
+        tokens += len(ids) - start
+    (summed / tokens).backward()
+    assert clipped > 10
+    for name, parameter in parameters.items():
+        torch.testing.assert_close(found[name], parameter.grad, rtol=2e-3, atol=1e-4)
+    rounds.close()
+
+
 def test_training_that_makes_it_worse_leaves_the_state_of_before(tmp_path, monkeypatch):
     all_end(monkeypatch)
     # The validation rewards what the training does not.
     values = iter([0.5, 0.4, 0.3])
-    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(values))
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(values))
     model = composed()
     before = state(model)
     result = train_toy(model, tmp_path / "a", evaluations=2)
@@ -401,7 +556,7 @@ def test_a_state_that_loses_too_much_is_not_kept_whatever_its_reward(
     tmp_path, monkeypatch, capfd, tolerance, kept_round
 ):
     rewards, losses = iter([0.1, 0.2, 0.3]), iter([1.0, 1.1, 3.0])
-    monkeypatch.setattr(Samples, "mean_reward", lambda _: next(rewards))
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(rewards))
     monkeypatch.setattr(Teacher, "loss", lambda *_: next(losses))
     model = composed()
     result = train_toy(model, tmp_path / "a", teacher=listened(model, tolerance=tolerance), evaluations=2)
@@ -435,9 +590,7 @@ def test_several_processes_are_refused(tmp_path):
         num_processes = 2
 
     with pytest.raises(RecipeError, match="one process"):
-        train_reward(
-            Two(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS, 256, 0, tmp_path
-        )
+        train_toy(composed(), tmp_path / "a", accelerator=Two(cpu=True))
 
 
 _KILLED = """
@@ -457,15 +610,16 @@ _KILLED = """
     loop.save_checkpoint = killing
     model = test_reward.composed()
     teacher = test_reward.listened(model, loss="kl", tolerance=9.0)
-    result = test_reward.train_toy(model, Path({folder!r}), rounds=4, evaluations=2, teacher=teacher)
+    options = dict(rounds=4, evaluations=2, teacher=teacher, overlap={overlap})
+    result = test_reward.train_toy(model, Path({folder!r}), **options)
     torch.save((test_reward.state(model), vars(result)), {folder!r} + ".pt")
 """
 
 
-def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.CompletedProcess[str]:
+def _process(tmp_path: Path, name: str, kill_after: int, overlap: bool) -> subprocess.CompletedProcess[str]:
     here = Path(__file__).parent
     script = textwrap.dedent(_KILLED).format(
-        paths=[str(here), str(here.parent)], kill_after=kill_after, folder=str(tmp_path / name)
+        paths=[str(here), str(here.parent)], kill_after=kill_after, folder=str(tmp_path / name), overlap=overlap
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -474,11 +628,12 @@ def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.Completed
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path):
-    whole = _process(tmp_path, "whole", kill_after=-1)
+@pytest.mark.parametrize("overlap", [False, True])
+def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path, overlap):
+    whole = _process(tmp_path, "whole", -1, overlap)
     assert whole.returncode == 0, whole.stderr
-    assert _process(tmp_path, "killed", kill_after=3).returncode == -signal.SIGKILL
-    resumed = _process(tmp_path, "killed", kill_after=-1)
+    assert _process(tmp_path, "killed", 3, overlap).returncode == -signal.SIGKILL
+    resumed = _process(tmp_path, "killed", -1, overlap)
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming after round 3 of 4" in resumed.stderr
     (expected, one), (found, other) = (torch.load(tmp_path / f"{name}.pt") for name in ("whole", "killed"))
@@ -489,16 +644,14 @@ def test_killed_and_resumed_ends_with_the_bits_of_the_whole_run(tmp_path):
     for line in (*logs[0], *logs[1]):
         line.pop("seconds")
         line.pop("sampled_tokens_per_second", None)
+        line.pop("idle", None)
     assert logs[0] == logs[1]
 
 
 def test_tasks_without_room_for_a_program_are_not_drawn(tmp_path):
-    shortest = min(task.encoded.num_prompt_tokens for task in tasks_of(examples(), PROMPT))
+    shortest = min(len(task.prompt_ids) for task in tasks_of(examples(), PROMPT))
     with pytest.raises(RecipeError, match=r"reward.max_new_tokens: 12 leaves no training task enough"):
-        train_reward(
-            Accelerator(cpu=True), composed(), PROMPT, examples(), examples(2), LANGUAGES, letters, OPTIONS,
-            12 + shortest - 1, 0, tmp_path,
-        )  # fmt: skip
+        train_toy(composed(), tmp_path / "a", max_tokens=12 + shortest - 1)
 
 
 def test_what_a_recipe_may_not_say(tmp_path):

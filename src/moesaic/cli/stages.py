@@ -33,7 +33,7 @@ STAGE_HELP = {
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
     "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
-    "reward": "Train gates and experts on the CodeBLEU of their own programs; nothing unless reward.rounds is above 0.",
+    "reward": "Train gates and experts on what their own programs are worth; nothing unless reward.rounds is above 0.",
     "baselines": "Make what the recipe's key compare names: merges, a dense LoRA, untrained routing.",
     "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
     "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
@@ -161,11 +161,16 @@ def _missing_files(tree: dict[str, Any]) -> list[str]:
         named.append(("base.model", model, "a folder, a .gguf file, pypi:<package> or a hub id"))
     for name, path in benchmarks.items() if isinstance(benchmarks, dict) else ():
         named.append((f"predict.benchmarks.{name}", str(path), "the problems' file or folder"))
+    from moesaic.pipeline.tasks import task_path
     from moesaic.recipe import MBXP_PREFIX
 
     keep = data.get("keep")
     if isinstance(keep, str) and keep:
         named.append(("data.keep", keep.removeprefix(MBXP_PREFIX), "mbxp:PATH or a folder of JSON Lines"))
+    tasks = data.get("tasks")
+    for source in filter(lambda item: isinstance(item, str) and item, tasks if isinstance(tasks, list) else ()):
+        if (path := task_path(source)) is not None:
+            named.append(("data.tasks", str(path), "mbxp:PATH, mathqa:PATH, corpus, or problems in JSON Lines"))
     return [
         f"{key}: {value!r} does not exist; give {allowed}"
         for key, value, allowed in named

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from moesaic.data.examples import Example, read_records, string_field
+from moesaic.data.humaneval import refuse_humaneval
 from moesaic.errors import DataError
 from moesaic.languages import get_language
 from moesaic.parsing import encode, parse, walk
@@ -107,6 +108,7 @@ def mbxp_files(path: Path, key: str = "data.extra") -> list[Path]:
 def _example(record: dict[str, Any], where: str, language: str) -> Example | str:
     """The training example of a line, or why there is none."""
     task_id = string_field(record, "task_id", where)
+    refuse_humaneval("data.extra", where, [task_id])
     number = task_id.rpartition("/")[2]
     if not number.isdecimal():
         raise DataError(f"{where}: task_id {task_id!r} must end in a number, as MBJP/17 does")

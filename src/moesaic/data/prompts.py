@@ -167,6 +167,16 @@ class PromptFormat:
         """
         return self.prompt_ids(COMPLETION_TASK, language) + self.code_ids(opening.rstrip())
 
+    def task_ids(self, text: str, opening: str, language: str) -> list[int]:
+        """Returns the prompt of a task as tokens: that of a text for a whole program, or of a beginning to go on from.
+
+        Args:
+            text: The task in words; "" if there is a beginning.
+            opening: What is to be continued.
+            language: Name or alias of the language.
+        """
+        return self.prompt_ids(text, language) if text else self.completion_ids(opening, language)
+
     def code_ids(self, code: str) -> list[int]:
         """Returns a program as the tokens that follow the prompt, without what closes the answer."""
         return self._continuation_ids(code)

@@ -1,8 +1,8 @@
 """Benchmarks inside a run: prompts for a model, where its answer ends, and pass@1 of what it wrote.
 
 A problem's prompt is code to be continued. The answer is opened with it, so that what follows continues it, and is cut
-where the definition that the prompt began ends, since a model that goes on with a main program of its own would collide
-with the benchmark's tests.
+where the definition that the prompt began ends (``execution.completions``), since a model that goes on with a main
+program of its own would collide with the benchmark's tests.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moesaic.data.fences import cut_at_fence
+from moesaic.data.fences import extract_code
 from moesaic.data.mbxp import split_of
 from moesaic.data.prompts import PromptFormat
+from moesaic.execution.completions import cut_completion
 from moesaic.execution.problems import Problem
-from moesaic.parsing import encode, parse
 from moesaic.recipe import EvaluateRecipe
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ _LANGUAGE_IN_ID = ("humaneval-x", "mbxp")
 
 
 def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
-    """Returns the prompt of a problem as tokens: the task, and an answer opened with the problem's code."""
-    return prompt.completion_ids(problem.prompt, problem.language)
+    """Returns the prompt of a problem as tokens: the task, and an answer opened with the problem's code, if any."""
+    return prompt.task_ids(problem.text, problem.prompt, problem.language)
 
 
 def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str, list[Problem]]:
@@ -39,32 +39,12 @@ def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str,
     return {name: [problem for problem in group if split_of(problem.id) == split] for name, group in problems.items()}
 
 
-def cut_completion(problem: Problem, completion: str) -> str:
-    """Returns a completion up to the end of the definition that the prompt began, to be put behind the whole prompt.
-
-    The model was shown the prompt without the white space at its end; where it wrote that itself, it is taken off.
-
-    The end is that of the outermost syntax node around the prompt's last token; where the text does not parse, all up
-    to the closing fence is kept.
-    """
-    written = cut_at_fence(problem.prompt.rstrip() + completion, problem.language)
-    completion = written.removeprefix(problem.prompt if written.startswith(problem.prompt) else problem.prompt.rstrip())
-    begun = encode(problem.prompt.rstrip())
-    whole = encode(problem.prompt + completion)
-    for node in parse(problem.prompt + completion, problem.language).root_node.children:
-        if node.start_byte < len(begun) <= node.end_byte:
-            if node.type == "ERROR" or node.end_byte <= len(encode(problem.prompt)):
-                break
-            return whole[len(encode(problem.prompt)) : node.end_byte].decode(errors="replace") + "\n"
-    return completion
-
-
 def completion_row(problem: Problem, text: str, num_tokens: int, stopped: bool) -> dict[str, Any]:
     """Returns the line of a completions file, which ``moesaic execute`` reads as it is."""
     return {
         "task_id": problem.id,
         "language": problem.language,
-        "completion": cut_completion(problem, text),
+        "completion": extract_code(text, problem.language) if problem.text else cut_completion(problem, text),
         "num_tokens": num_tokens,
         "stopped": stopped,
     }

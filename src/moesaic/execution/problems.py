@@ -32,7 +32,7 @@ _DEFINITION = re.compile(
     re.MULTILINE,
 )
 _FUNCTION = re.compile(r"\b[\w>\]]+[\s*&]+(\w+)\s*\(")
-_FIELDS = ("id", "language", "prompt", "solution", "test", "tests")
+_FIELDS = ("id", "language", "text", "prompt", "solution", "test", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Problem:
         test: Assertions in the language, run after the program; "" when there are cases.
         cases: Runs to be compared; empty when there is a test.
         preamble: Put before everything: includes and imports that the benchmark takes for granted.
+        text: The task in words, for a whole program; "" where ``prompt`` is to be continued.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Problem:
     test: str = ""
     cases: tuple[Case, ...] = ()
     preamble: str = ""
+    text: str = ""
 
     @property
     def defined(self) -> frozenset[str]:
@@ -174,9 +176,12 @@ def _own(path: Path | None) -> Iterator[Problem]:
         cases = _cases(place, record.get("tests", []))
         if bool(test) == bool(cases):
             raise DataError(f"{place}: give either 'test' (assertions) or 'tests' (a list of input and output)")
+        if record.get("text") and record.get("prompt"):
+            raise DataError(f"{place}: give either 'text' (a task in words) or 'prompt' (code to go on from)")
         yield Problem(
             id=_text(place, record, "id"),
             language=read_language(place, _text(place, record, "language")),
+            text=_text(place, record, "text") if "text" in record else "",
             prompt=_text(place, record, "prompt") if "prompt" in record else "",
             solution=_text(place, record, "solution") if "solution" in record else None,
             test=test,
@@ -192,7 +197,7 @@ def _corpus(path: Path | None) -> Iterator[Problem]:
     for task in load_tasks():
         cases = tuple(Case(test.input, test.output) for test in task.tests)
         for language, program in task.programs.items():
-            yield Problem(id=task.id, language=language, solution=program, cases=cases)
+            yield Problem(id=task.id, language=language, solution=program, cases=cases, text=task.text)
 
 
 BENCHMARKS: Mapping[str, Callable[[Path | None], Iterable[Problem]]] = {

@@ -70,6 +70,8 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     **_keys("gate", ("gate_steps", "joint_epochs", "joint_learning_rate", "shared_rank"), "gate", "baselines"),
     **_keys("gate", ("load_balance", "importance", "load", "z_loss", "language"), "gate", "baselines"),
     "reward.rounds": ("reward", "predict"),
+    "data.tasks": ("reward",),
+    **_keys("reward", ("kind", "codebleu_weight", "partial", "overlap", "clip_ratio"), "reward"),
     **_keys("reward", ("prompts", "samples", "steps", "temperature", "likelihood", "learning_rate"), "reward"),
     **_keys("reward", ("clip_norm", "row_tokens", "max_new_tokens", "validation_programs", "evaluations"), "reward"),
     **_keys("predict", ("split", "limit", "benchmarks"), "predict", "evaluate"),
@@ -103,6 +105,7 @@ NEUTRAL: Final[Mapping[str, str]] = {
 """Key of the recipe -> why it changes no result of any stage."""
 
 _HELD_OUT: Final = "says which problems of a benchmark are held out; the problems themselves count"
+_RAN: Final = "says whether and how programs are run; verdicts that a finished training has had are not asked for again"
 _ANSWERED: Final = "says whether the base has answered; its answers themselves count"
 
 LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
@@ -110,6 +113,8 @@ LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
     **{(stage, "base.model"): "says where the base is; its content counts" for stage in ("data", "keep", "predict")},
     ("keep", "seed"): "counts where answers are sampled",
     **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
+    **{(stage, "data.tasks"): _HELD_OUT for stage in ("predict", "evaluate")},
+    **{("reward", f"evaluate.{key}"): _RAN for key in ("allow_code_execution", "sandbox")},
     **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "reward", "baselines")},
 }
 """Stage and key that it looks at without being changed by it -> why."""
@@ -214,6 +219,14 @@ def _trained(session: Session, _: str) -> Inputs:
     return _base(session) | _examples(session, ("train", "validation"))
 
 
+def _reward(session: Session, _: str) -> Inputs:
+    from moesaic.pipeline.tasks import tasks_digest
+
+    recipe = session.recipe
+    tasks = {"the files of data.tasks": tasks_digest(recipe.data.tasks)} if recipe.reward.runs_tests else {}
+    return _trained(session, "") | tasks
+
+
 def _compose(session: Session, _: str) -> Inputs:
     if session.start is None:
         return _base(session) | _examples(session, ("train",))
@@ -260,7 +273,7 @@ _OTHER_INPUTS: Final[Mapping[str, Callable[[Session, str], Inputs]]] = {
     "experts": _experts,
     "compose": _compose,
     "gate": _trained,
-    "reward": _trained,
+    "reward": _reward,
     "baselines": _baseline,
     "predict": _predict,
     "evaluate": _evaluate,

@@ -19,6 +19,7 @@ from typing import Any
 
 from moesaic.data.examples import Example, read_records, write_examples
 from moesaic.data.extras import read_folder
+from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.mbxp import mbxp_files, split_of
 from moesaic.data.prompts import COMPLETION_TASK, PromptFormat
 from moesaic.errors import DataError, ToolchainError
@@ -108,6 +109,7 @@ def read_prompts(source: str, languages: tuple[str, ...]) -> dict[str, list[Prom
         path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
         mbxp_files(path, "data.keep")  # says which key names it, if it is missing
         problems = read_problems("mbxp", path)
+        refuse_humaneval("data.keep", source, (problem.id for group in problems.values() for problem in group))
         found = {
             name: [Prompt("", problem) for problem in problems.get(name, []) if split_of(problem.id) == "train"]
             for name in languages

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.memory import is_out_of_memory
+from moesaic.pipeline.rewards import tasks_by_measure
 from moesaic.pipeline.stages import Run
 from moesaic.progress import say
 from moesaic.recipe import Recipe
@@ -23,9 +24,11 @@ from moesaic.train.budget import (
     reward_stretches,
 )
 from moesaic.train.merges import NUM_MERGES
+from moesaic.train.samples import first_tasks
 
 if TYPE_CHECKING:
     from moesaic.pipeline.calibration import Costs
+    from moesaic.train.objective import Kept
 
 LONG_HOURS: Final = 4.0
 """A run that takes longer is warned of."""
@@ -77,6 +80,15 @@ class Plan:
         return found | {name: longest * costs.program.seconds for name, (_, longest) in self.programs.items()}
 
 
+def _reward_stretches(run: Run, kept: Kept | None) -> list[Stretch]:
+    recipe, languages = run.recipe, run.recipe.data.languages
+    if recipe.reward.rounds == 0:
+        return []
+    measures = tasks_by_measure(run, languages).values()
+    judged = [first_tasks(deciding, languages, recipe.reward.validation_programs) for _, deciding in measures]
+    return reward_stretches([task for own, _ in measures for task in own], sum(map(len, judged)), recipe, kept)
+
+
 def make_plan(run: Run) -> Plan:
     """Returns the plan of a run whose data stage is finished; its tokenizer is loaded, its base is not."""
     recipe, languages = run.recipe, run.recipe.data.languages
@@ -97,8 +109,7 @@ def make_plan(run: Run) -> Plan:
         plan.stretches.append(stretch)
         if stretch.steps:
             plan.validations[stretch.name] = (1 + recipe.gate.evaluations) * validation_tokens
-    judged = sum(len(lengths[: recipe.reward.validation_programs]) for lengths in validation.values())
-    for stretch in reward_stretches(training, judged, recipe, kept):
+    for stretch in _reward_stretches(run, kept):
         if stretch.steps is None:
             plan.programs[stretch.name] = (stretch.examples, stretch.tokens)
         else:

@@ -234,31 +234,30 @@ class Run(Session):
     def _train_reward(self, stage: Stage) -> None:
         from moesaic.checkpoint.description import BASE
         from moesaic.checkpoint.native import read_model_folder, save_model_folder
-        from moesaic.codebleu.rewards import CodeBleuScores
         from moesaic.model.moe import extract_experts, extract_router
+        from moesaic.pipeline.rewards import open_measures
         from moesaic.train.objective import Teacher
         from moesaic.train.reward import train_reward
 
         languages, options, kept = self.recipe.data.languages, self.recipe.reward, self.kept()
         start = read_model_folder(self.workspace.path("gate") / "model")
-        # The recipe's base, not the one that a shared delta was folded into.
         teacher = None
-        if kept is not None:
+        if kept is not None:  # the recipe's base says what is kept, not one that a shared delta was folded into
             teacher = Teacher.listen(self.base.model, kept, options.row_tokens, self.accelerator.autocast)
-        with CodeBleuScores(options.workers) as score, self.loaded(start.path) as model:
+        with open_measures(self, languages) as measures, self.loaded(start.path) as model:
             result = train_reward(
                 self.accelerator,
                 model,
                 self.prompt,
-                [example for name in languages for example in self.examples(name, "train")],
-                [example for name in languages for example in self.examples(name, "validation")],
+                measures.all,
+                self.encoded("validation"),
                 languages,
-                score,
                 options,
                 self.recipe.data.max_tokens,
                 self.recipe.seed,
                 stage.folder,
                 teacher,
+                measures.rates,
             )
             experts, gates = extract_experts(model), extract_router(model)
         save_model_folder(
@@ -272,7 +271,7 @@ class Run(Session):
             reuse={name: start.expert_path(name) for name in start.names} if result.best_round == 0 else {},
             own_base=start.path / BASE if start.has_own_base else None,
         )
-        write_json(stage.folder / "training.json", vars(result))
+        write_json(stage.folder / "training.json", vars(result) | measures.summary())
 
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""

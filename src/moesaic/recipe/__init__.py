@@ -22,8 +22,11 @@ from moesaic.languages import LANGUAGES
 from moesaic.recipe.growing import GrowRecipe
 from moesaic.recipe.problems import StandIns, check
 from moesaic.recipe.reading import parse_yaml
+from moesaic.recipe.reward import RewardRecipe
 from moesaic.recipe.sections import (
     ATTENTION_TARGETS,
+    CORPUS,
+    MATHQA_PREFIX,
     MBXP_PREFIX,
     MLP_TARGETS,
     BaseRecipe,
@@ -35,12 +38,13 @@ from moesaic.recipe.sections import (
     MetricName,
     Optimisation,
     PredictRecipe,
-    RewardRecipe,
     Section,
 )
 
 __all__ = [
     "ATTENTION_TARGETS",
+    "CORPUS",
+    "MATHQA_PREFIX",
     "MBXP_PREFIX",
     "MLP_TARGETS",
     "BaseRecipe",
@@ -162,6 +166,20 @@ class Recipe(Section):
             raise ValueError(
                 f"reward.row_tokens is {options.row_tokens:,}, but a prompt and its program may have {longest:,} "
                 "tokens (data.max_tokens): use at least as many"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tests_can_be_run(self) -> Self:
+        if self.reward.runs_tests and not self.data.tasks:
+            raise ValueError(
+                f"reward.kind is {self.reward.kind} without data.tasks: give it tasks with tests, such as [mbxp:PATH], "
+                "or set reward.kind: codebleu"
+            )
+        if self.reward.runs_tests and not self.evaluate.allow_code_execution:
+            raise ValueError(
+                f"reward.kind is {self.reward.kind}, which runs model-written programs in a sandbox, but "
+                "evaluate.allow_code_execution is false: set it to true, or reward.kind: codebleu"
             )
         return self
 

@@ -23,6 +23,8 @@ Coefficient = Annotated[float, Field(ge=0)]
 MLP_TARGETS = ("gate_proj", "up_proj", "down_proj")
 ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
 MBXP_PREFIX = "mbxp:"
+MATHQA_PREFIX = "mathqa:"
+CORPUS = "corpus"
 
 
 class Section(BaseModel):
@@ -89,6 +91,9 @@ class DataRecipe(Section):
     keep: str | None = None
     """Prompts on which the model should stay as its base is: ``mbxp:PATH`` (MBXP's training tasks) or a folder of JSON
     Lines; the base answers them in a stage of its own. See docs/data.md."""
+    tasks: tuple[str, ...] = ()
+    """Tasks with tests, for ``reward.kind: tests``: ``mbxp:PATH`` (its training tasks), ``mathqa:PATH``, ``corpus``
+    (embedded), files or folders of problems in JSON Lines; never HumanEval. See docs/reward.md."""
     fields: dict[Literal["text", "code", "id", "language"], str] = {}
     """Names of the columns of ``source``, where they are not ``text`` and ``code``: {text: prompt, code: solution}; the
     usual ones are known (docs/data.md). ``language`` is the column that says which, in a table of several languages."""
@@ -113,13 +118,25 @@ class DataRecipe(Section):
     @property
     def trains_on_mbxp(self) -> bool:
         """Whether part of the benchmark MBXP is training data."""
-        return any(source.startswith(MBXP_PREFIX) for source in (*self.extra, self.keep or ""))
+        return any(source.startswith(MBXP_PREFIX) for source in (*self.extra, self.keep or "", *self.tasks))
 
     @field_validator("extra")
     @classmethod
     def _named_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(source.removeprefix(MBXP_PREFIX).strip() for source in value):
             raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
+        if len(set(value)) < len(value):
+            raise ValueError("a source is named twice")
+        return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _named_tasks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(source.removeprefix(MBXP_PREFIX).removeprefix(MATHQA_PREFIX).strip() for source in value):
+            raise ValueError(
+                f"a source is empty; allowed: {MBXP_PREFIX}PATH, {MATHQA_PREFIX}PATH, {CORPUS}, a file or folder of "
+                "problems in JSON Lines"
+            )
         if len(set(value)) < len(value):
             raise ValueError("a source is named twice")
         return value
@@ -295,44 +312,6 @@ class GateRecipe(Optimisation):
                 "selective_checkpointing: gradient_checkpointing does more already; set one of them to false"
             )
         return self
-
-
-class RewardRecipe(Section):
-    """Experts and gates trained on the CodeBLEU of the model's own programs."""
-
-    rounds: Count = 0
-    """Rounds of sampling and training; 0: the stage is left out."""
-    prompts: Positive = 128
-    """Training tasks a round, each once before any comes twice."""
-    samples: Annotated[int, Field(ge=2)] = 8
-    """Programs sampled for a task; each is compared with the mean of the others."""
-    steps: Positive = 4
-    """Optimiser steps a round; fewer where its programs fill fewer rows."""
-    temperature: Rate = 0.7
-    """Temperature of the sampling: near greedy decoding, which is what validation judges."""
-    likelihood: Coefficient = 0.3
-    """Weight of the reference programs' likelihood, beside that of the sampled programs' rewards."""
-    learning_rate: Rate = 5e-4
-    """Peak rate of AdamW, reached after two rounds; a cosine brings it down after that."""
-    clip_norm: Rate = 1.0
-    """Largest gradient norm."""
-    row_tokens: Positive = 4096
-    """Tokens in one packed row; at least data.max_tokens."""
-    max_new_tokens: Positive = 512
-    """Longest sampled program; one that does not end in it has no reward. Tasks whose prompt does not leave that much
-    of data.max_tokens are not drawn."""
-    batch_size: Positive = 64
-    """Programs decoded together."""
-    validation_programs: Positive = 60
-    """Validation tasks a language whose greedy programs decide which state is kept."""
-    evaluations: Positive = 3
-    """Validations spread evenly over the rounds, besides the one before them; the best state is kept."""
-    checkpoint_minutes: Coefficient = 5.0
-    """Minutes between checkpoints to resume from; 0: one after every round."""
-    compile: bool = False
-    """Compile decoder layers and decoding step on a GPU: about a minute once, then shorter rounds."""
-    workers: Positive = 2
-    """Processes that score programs."""
 
 
 class PredictRecipe(Section):

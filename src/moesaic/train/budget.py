@@ -12,6 +12,7 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.gates import ANCHOR
 from moesaic.recipe import ExpertsRecipe, Optimisation, Recipe
 from moesaic.train.objective import Kept
+from moesaic.train.samples import Task
 
 _WORTH_ANOTHER: Final = 1.05  # epochs of the budget from which a schedule of one epoch is another one
 
@@ -66,12 +67,12 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kep
 
 
 def reward_stretches(
-    training: Sequence[EncodedExample], num_validation: int, recipe: Recipe, kept: Kept | None = None
+    training: Sequence[Task], num_validation: int, recipe: Recipe, kept: Kept | None = None
 ) -> list[Stretch]:
     """Training on the model's own programs, and these; their tokens are the most that there can be.
 
     Args:
-        training: Encoded training examples of all languages.
+        training: Tasks that programs are sampled for.
         num_validation: Programs of one validation.
         recipe: The recipe.
         kept: Answers of the base that are trained on beside them.
@@ -82,9 +83,10 @@ def reward_stretches(
     options = recipe.reward
     if options.rounds == 0:
         return []
-    tasks, tokens = options.rounds * options.prompts, sum(len(example.ids) for example in training)
-    prompt = sum(example.num_prompt_tokens for example in training) / len(training)
-    references = tokens / len(training) if options.likelihood > 0 else 0.0
+    tasks = options.rounds * options.prompts
+    prompt = sum(len(task.prompt_ids) for task in training) / len(training)
+    wanted = [task.reference for task in training if task.reference is not None and options.likelihood > 0]
+    references = sum(len(reference.ids) for reference in wanted) / len(training)
     a_task = options.samples * (prompt + options.max_new_tokens) + references
     answers = 0.0
     if kept is not None:
@@ -92,6 +94,7 @@ def reward_stretches(
         answers = count * sum(len(answer.ids) for answer in kept.training) / len(kept.training)
     every = math.ceil(options.rounds / options.evaluations)
     programs = tasks * options.samples + (1 + math.ceil(options.rounds / every)) * num_validation
+    tokens = sum(len(task.prompt_ids) for task in training)
     return [
         Stretch("reward", len(training), tokens, options.rounds * options.steps, tasks * a_task + answers),
         Stretch("reward: programs", programs, programs * options.max_new_tokens, None, 0),

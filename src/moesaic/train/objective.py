@@ -222,8 +222,6 @@ class KeptLoss(PackedLoss):
         programs_O: Tensor,
         answers_M: Tensor,
         states_MD: Tensor,
-        weights_N: Tensor | None = None,
-        temperatures_N: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Returns the summed loss of all tokens and the routing loss of the row.
 
@@ -234,18 +232,13 @@ class KeptLoss(PackedLoss):
             programs_O: Which of them belong to programs.
             answers_M: Which of them belong to answers.
             states_MD: The base's final hidden states there.
-            weights_N: Weight of each token's loss, where it belongs to a program; 1 if None.
-            temperatures_N: Divides the logits of each token of a program; 1 if None.
         """
         hidden_TD, extra = self.run_layers(batch)
         hidden_ND = hidden_TD[positions_N]
         loss = hidden_ND.new_zeros((), dtype=torch.float)
         if len(programs_O):
-            hidden_OD = hidden_ND[programs_O]
-            if temperatures_N is not None:
-                hidden_OD = hidden_OD * (1 / temperatures_N[programs_O])[:, None].to(hidden_OD.dtype)
-            losses_O = token_losses(hidden_OD, self.head, labels_N[programs_O], compiled=self.is_compiled)
-            loss = loss + (losses_O if weights_N is None else losses_O * weights_N[programs_O]).sum()
+            losses_O = token_losses(hidden_ND[programs_O], self.head, labels_N[programs_O], compiled=self.is_compiled)
+            loss = loss + losses_O.sum()
         if len(answers_M):
             losses_M = divergences(hidden_ND[answers_M], states_MD, self.head, compiled=self.is_compiled)
             loss = loss + self._weight * losses_M.sum()

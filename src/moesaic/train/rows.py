@@ -65,7 +65,6 @@ class PackedLoss(nn.Module):
         positions_N: Tensor,
         labels_N: Tensor,
         weights_N: Tensor | None = None,
-        temperatures_N: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Returns the summed token loss and the routing loss of the row.
 
@@ -74,13 +73,9 @@ class PackedLoss(nn.Module):
             positions_N: Positions that predict a trained token.
             labels_N: The tokens they predict.
             weights_N: Weight of each token's loss; 1 if None.
-            temperatures_N: Divides the logits of each token; 1 if None.
         """
         hidden_TD, extra = self.run_layers(batch)
-        hidden_ND = hidden_TD[positions_N]
-        if temperatures_N is not None:  # the head is linear, so this divides the logits
-            hidden_ND = hidden_ND * (1 / temperatures_N)[:, None].to(hidden_ND.dtype)
-        losses_N = token_losses(hidden_ND, self.head, labels_N, compiled=self.is_compiled)
+        losses_N = token_losses(hidden_TD[positions_N], self.head, labels_N, compiled=self.is_compiled)
         if weights_N is not None:
             losses_N = losses_N * weights_N
         return losses_N.sum(), extra

@@ -1,10 +1,8 @@
 """What a round of training on rewards is made of: tasks, sampled programs, their rewards and what these weigh.
 
-A program's reward is its CodeBLEU against the reference; a program that does not end, or does not parse, has none. The
-second half matters: CodeBLEU alone pays for more of the same, and a model that is rewarded by it unlearns to end.
-
 An advantage says how much better a program is than the others of its task, which are the baseline: leave-one-out
-REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1). It needs no second model and no value head.
+REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1). It needs no second model and no value head. A
+task whose programs are all worth the same has none: its programs are left out.
 
 Shapes: P tasks of the round, S samples a task.
 """
@@ -23,30 +21,83 @@ from torch import Tensor, nn
 
 from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
+from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation, generate
 from moesaic.recipe import RewardRecipe
 from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
 
-Score = Callable[[Sequence[tuple[str, str, str]]], list[float | None]]
-"""Takes (program, reference, language) and returns each program's CodeBLEU; None: it does not parse."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task with its reference program, as text and as tokens.
+    """What a program is asked for.
 
     Attributes:
-        example: The pair.
-        encoded: The same as tokens.
+        subject: The pair, or the problem with its tests; what a judge needs.
+        prompt_ids: What the model gets to see.
+        reference: A program that solves it, whose likelihood may be trained; None: there is none to train on.
     """
 
-    example: Example
-    encoded: EncodedExample
+    subject: Example | Problem
+    prompt_ids: list[int]
+    reference: EncodedExample | None = None
 
     @property
-    def prompt_ids(self) -> list[int]:
-        """What the model gets to see."""
-        return self.encoded.ids[: self.encoded.num_prompt_tokens]
+    def language(self) -> str:
+        """Name of the language."""
+        return self.subject.language
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a program is worth.
+
+    Attributes:
+        reward: From 0 to 1; what is trained for.
+        parses: It parses, or compiles.
+        score: From 0 to 1; what decides between states, where that is another measure than the reward.
+    """
+
+    reward: float
+    parses: bool
+    score: float
+
+
+Judge = Callable[[Sequence[Task], Sequence[str]], list[Judgement]]
+"""Takes tasks, and for each the text that a model ended by itself."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that programs are rewarded for, with the tasks that it can be told on.
+
+    Attributes:
+        name: A key of logs: ``codebleu`` or ``tests``.
+        training: Tasks that programs are sampled for.
+        validation: Tasks whose greedy programs decide.
+        judge: Says what programs are worth.
+        weight: Weight of its rewards beside those of other measures.
+    """
+
+    name: str
+    training: Sequence[Task]
+    validation: Sequence[Task]
+    judge: Judge
+    weight: float = 1.0
+
+    def judged(self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat) -> list[Sample]:
+        """Judges what was written for each task; a text that did not end is worth nothing, and nobody reads it.
+
+        That half matters: a measure alone may pay for more of the same, and a model that is rewarded by it unlearns to
+        end.
+        """
+        ended = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped]
+        texts = [prompt.decode(generation.ids) for _, generation in ended]
+        found = iter(self.judge([task for task, _ in ended], texts))
+        nothing = Judgement(0.0, False, 0.0)
+        return [
+            Sample(task, generation, next(found) if generation.stopped else nothing)
+            for task, generation in zip(tasks, generations, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +107,41 @@ class Sample:
     Attributes:
         task: What it was asked for.
         generation: Its tokens.
-        reward: From 0 to 1.
-        parses: It ended and parses.
+        judgement: What it is worth.
+        old_losses: Negative log likelihood of each of its trained tokens under the state that wrote it, at the
+            temperature it was sampled at; None where that is the state in training.
     """
 
     task: Task
     generation: Generation
-    reward: float
-    parses: bool
+    judgement: Judgement
+    old_losses: Tensor | None = None
+
+    @property
+    def reward(self) -> float:
+        """What is trained for, from 0 to 1."""
+        return self.judgement.reward
 
     def document(self, stop_id: int) -> EncodedExample:
-        """Returns prompt and program as a training example; the end is trained where the model wrote one.
+        """Returns prompt and program as a training example; see ``document``."""
+        return document(self.task, self.generation, stop_id)
 
-        Several tokens may end a text; which one did is not kept, so the one of the reference programs stands for all.
-        """
-        prompt, own = self.task.prompt_ids, self.generation.ids
-        end = [stop_id] if self.generation.stopped else []
-        return EncodedExample(prompt + own + end, len(prompt), len(own), self.task.encoded.language)
+
+def document(task: Task, generation: Generation, stop_id: int) -> EncodedExample:
+    """Returns prompt and program as a training example; the end is trained where the model wrote one.
+
+    Several tokens may end a text; which one did is not kept, so the one of the reference programs stands for all.
+    """
+    prompt, own = task.prompt_ids, generation.ids
+    end = [stop_id] if generation.stopped else []
+    return EncodedExample(prompt + own + end, len(prompt), len(own), task.language)
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The programs of one pass over some tasks, those of a task side by side.
-
-    Attributes:
-        programs: All of them.
-        tokens_per_second: Speed of the sampling, without the scoring.
-    """
+    """Judged programs of some tasks, those of a task side by side."""
 
     programs: list[Sample]
-    tokens_per_second: float
 
     def share(self, of: Callable[[Sample], float]) -> float:
         """Mean of something over all programs."""
@@ -96,11 +152,11 @@ class Samples:
         """Mean reward."""
         return self.share(lambda sample: sample.reward)
 
-    def mean_reward(self) -> float:
-        """Mean over languages of the mean reward."""
+    def mean_score(self) -> float:
+        """Mean over languages of the mean score."""
         means = []
-        for language in dict.fromkeys(sample.task.example.language for sample in self.programs):
-            own = [sample.reward for sample in self.programs if sample.task.example.language == language]
+        for language in dict.fromkeys(sample.task.language for sample in self.programs):
+            own = [sample.judgement.score for sample in self.programs if sample.task.language == language]
             means.append(sum(own) / len(own))
         return sum(means) / len(means)
 
@@ -112,16 +168,30 @@ class Samples:
     @property
     def parsing(self) -> float:
         """Share of programs that ended and parse."""
-        return self.share(lambda sample: sample.parses)
+        return self.share(lambda sample: sample.judgement.parses)
 
 
 def tasks_of(examples: Iterable[Example], prompt: PromptFormat) -> list[Task]:
-    """Encodes examples as tasks."""
-    return [Task(example, prompt.encode(example)) for example in examples]
+    """Makes tasks of pairs."""
+    tasks = []
+    for example in examples:
+        encoded = prompt.encode(example)
+        tasks.append(Task(example, encoded.ids[: encoded.num_prompt_tokens], encoded))
+    return tasks
+
+
+def problem_tasks(problems: Iterable[Problem], prompt: PromptFormat) -> list[Task]:
+    """Makes tasks of problems; their own solutions are not trained on, since a policy is held by its own programs."""
+    return [Task(problem, prompt.task_ids(problem.text, problem.prompt, problem.language)) for problem in problems]
+
+
+def first_tasks(tasks: Sequence[Task], languages: Sequence[str], count: int) -> list[Task]:
+    """Returns the first tasks of each language."""
+    return [task for name in languages for task in [t for t in tasks if t.language == name][:count]]
 
 
 def drawn(num_tasks: int, count: int, seed: int, number: int) -> list[int]:
-    """Returns the tasks of round ``number``, from 1: each task comes once before any comes twice, over all rounds.
+    """Returns what round ``number``, from 1, takes: each comes once before any comes twice, over all rounds.
 
     It is a function of its arguments alone, so that a resumed run draws what the whole one draws.
     """
@@ -150,29 +220,73 @@ def advantages(rewards_PS: Tensor) -> Tensor:
     return difference_PS / spread if spread > 1e-6 else torch.zeros_like(difference_PS)
 
 
-def weighted_documents(
-    samples: Samples, tasks: Sequence[Task], options: RewardRecipe, stop_id: int
-) -> tuple[list[EncodedExample], Tensor, Tensor]:
+def teaching(rewards_PS: Tensor) -> Tensor:
+    """Which tasks have programs of different worth, (P,)."""
+    return rewards_PS.max(dim=1).values - rewards_PS.min(dim=1).values > 1e-6
+
+
+@dataclass(frozen=True)
+class Documents:
     """What a round trains on.
 
+    Attributes:
+        encoded: Programs with their prompts.
+        weights: Weight of each one's loss.
+        temperatures: What each was sampled at; 1 for references.
+        old_losses: Each one's ``Sample.old_losses``; None for references.
+    """
+
+    encoded: list[EncodedExample]
+    weights: Tensor
+    temperatures: Tensor
+    old_losses: list[Tensor | None]
+
+    def with_more(self, encoded: Sequence[EncodedExample], weight: float) -> Documents:
+        """Returns these and others that the model did not write, all of one weight."""
+        return Documents(
+            [*self.encoded, *encoded],
+            torch.cat([self.weights, torch.full((len(encoded),), weight)]),
+            torch.cat([self.temperatures, torch.ones(len(encoded))]),
+            [*self.old_losses, *[None] * len(encoded)],
+        )
+
+    def __add__(self, other: Documents) -> Documents:
+        """Returns these and those of another measure."""
+        return Documents(
+            self.encoded + other.encoded,
+            torch.cat([self.weights, other.weights]),
+            torch.cat([self.temperatures, other.temperatures]),
+            self.old_losses + other.old_losses,
+        )
+
+
+def weighted_documents(
+    samples: Sequence[Sample], options: RewardRecipe, stop_id: int, weight: float = 1.0
+) -> Documents:
+    """Returns what a round trains on of one measure's programs.
+
     Args:
-        samples: Programs of ``tasks``, ``options.samples`` each.
-        tasks: The round's tasks, whose reference programs join, as many times as there are samples for them.
+        samples: Programs, ``options.samples`` a task, side by side. Those of tasks that teach nothing are left out; the
+            tasks' reference programs join, where there are any, as many times as there are samples for a task.
         options: Number of samples, weight of the likelihood, temperature.
         stop_id: Token that ends a program.
-
-    Returns:
-        The documents, their weights, and the temperature that each was sampled at (1 for references).
+        weight: Weight of the measure.
     """
-    rewards = torch.tensor([sample.reward for sample in samples.programs], dtype=torch.double)
-    weights = advantages(rewards.view(-1, options.samples)).flatten().float()
-    documents = [sample.document(stop_id) for sample in samples.programs]
-    temperatures = torch.full_like(weights, options.temperature)
-    if options.likelihood > 0:
-        documents += [task.encoded for task in tasks]
-        weights = torch.cat([weights, torch.full((len(tasks),), options.likelihood * options.samples)])
-        temperatures = torch.cat([temperatures, torch.ones(len(tasks))])
-    return documents, weights, temperatures
+    each = options.samples
+    rewards_PS = torch.tensor([sample.reward for sample in samples], dtype=torch.double).view(-1, each)
+    chosen_P = teaching(rewards_PS)
+    chosen = [sample for place, sample in enumerate(samples) if chosen_P[place // each]]
+    weights = weight * advantages(rewards_PS[chosen_P]).flatten().float() if chosen else torch.zeros(0)
+    found = Documents(
+        [sample.document(stop_id) for sample in chosen],
+        weights,
+        torch.full_like(weights, options.temperature),
+        [sample.old_losses for sample in chosen],
+    )
+    references = [task.reference for task in (sample.task for sample in samples[::each]) if task.reference is not None]
+    if options.likelihood == 0:
+        return found
+    return found.with_more(references, weight * options.likelihood * each)
 
 
 def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
@@ -181,7 +295,7 @@ def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
 
 
 class Sampler:
-    """Writes and judges programs with a second module tree, which shares the base's weights with the one in training.
+    """Writes programs with a second module tree, which shares the base's weights with the one in training.
 
     Decoding on a GPU moves weights to lie in stacks (``model.stacks``), factors in the base's number format among them,
     and a captured training graph holds addresses. So factors and gates are copies here, which stay where they are and
@@ -191,12 +305,11 @@ class Sampler:
     Args:
         model: A composed model whose factors are float32; not in packed attention.
         prompt: Prompts and stop tokens.
-        score: Judges programs.
         options: Lengths, batch size, sampling.
     """
 
-    def __init__(self, model: Any, prompt: PromptFormat, score: Score, options: RewardRecipe) -> None:
-        self._prompt, self._score, self._options = prompt, score, options
+    def __init__(self, model: Any, prompt: PromptFormat, options: RewardRecipe) -> None:
+        self.prompt, self._options = prompt, options
         self._trained = trainable_parameters(model)
         trained = {id(parameter) for parameter in self._trained.values()}
         # What the memo holds counts as copied already.
@@ -215,45 +328,25 @@ class Sampler:
             for name, parameter in self._trained.items():
                 self._copies[name].copy_(parameter)
 
-    def write(self, tasks: Sequence[Task], each: int, temperature: float, seed: int) -> Samples:
-        """Writes programs with the newest factors and gates, and judges them.
+    def write(self, tasks: Sequence[Task], temperature: float, seed: int) -> tuple[list[Generation], float]:
+        """Writes a program for each task with the newest factors and gates; returns them, and the tokens a second.
 
         Args:
-            tasks: What to write.
-            each: Programs a task.
+            tasks: What to write; a task may come several times.
             temperature: 0: greedy.
             seed: Seed of the sampling.
         """
         self.follow()
-        wanted = [task for task in tasks for _ in range(each)]
         started = time.monotonic()
         generations = generate(
             self.model,
-            [task.prompt_ids for task in wanted],
+            [task.prompt_ids for task in tasks],
             max_new_tokens=self._options.max_new_tokens,
-            stop_ids=self._prompt.stop_ids,
+            stop_ids=self.prompt.stop_ids,
             temperature=temperature,
             seed=seed,
             batch_size=self._options.batch_size,
             compile=self._options.compile,
         )
-        speed = sum(len(generation.ids) for generation in generations) / max(1e-9, time.monotonic() - started)
-        return Samples(self.judge(wanted, generations), speed)
-
-    def judge(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Sample]:
-        """Scores what was written for each task; a text that did not end has no program to score."""
-        ended = [
-            (self._program(task.example, generation), task.example.code, task.example.language)
-            for task, generation in zip(tasks, generations, strict=True)
-            if generation.stopped
-        ]
-        scores = iter(self._score(ended))
-        judged = []
-        for task, generation in zip(tasks, generations, strict=True):
-            value = next(scores) if generation.stopped else None
-            judged.append(Sample(task, generation, value or 0.0, value is not None))
-        return judged
-
-    def _program(self, example: Example, generation: Generation) -> str:
-        text = self._prompt.decode(generation.ids)
-        return self._prompt.extract_code(example.opening.rstrip() + text, example.language)
+        seconds = max(1e-9, time.monotonic() - started)
+        return generations, sum(len(generation.ids) for generation in generations) / seconds

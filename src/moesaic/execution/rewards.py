@@ -1,0 +1,171 @@
+"""Tests as a reward: programs run as they are written, in a sandbox that stays for all of a training."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+from moesaic.errors import ToolchainError
+from moesaic.execution.grading import grade
+from moesaic.execution.judges import find_toolchains
+from moesaic.execution.problems import Problem
+from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, SandboxMode, Status
+
+__all__ = ["ProgramRuns", "Verdict", "VerdictCount", "processors"]
+
+
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What running a program came to.
+
+    Attributes:
+        status: How it ended.
+        share: Share of its cases that it passed, where these were counted; 1 where it passed, else 0.
+    """
+
+    status: Status
+    share: float
+
+    @property
+    def passed(self) -> bool:
+        """Every test passed."""
+        return self.status is Status.PASSED
+
+    @property
+    def compiles(self) -> bool:
+        """A compiler took it, or an interpreter's parser did, and it came to its end in time and memory."""
+        return self.status not in (Status.COMPILE_ERROR, Status.TIMEOUT, Status.MEMORY)
+
+    def reward(self, partial: float) -> float:
+        """Returns 1 for a program that passes, else ``partial`` times the mean of compiling and its share of cases."""
+        return 1.0 if self.passed else partial * (self.compiles + self.share) / 2 if self.compiles else 0.0
+
+
+@dataclass(slots=True)
+class VerdictCount:
+    """How much was judged.
+
+    Attributes:
+        verdicts: Programs that ran; of equal ones for one problem, one runs.
+        seconds: Time on the wall of all of them, added up over the workers.
+    """
+
+    verdicts: int = 0
+    seconds: float = 0.0
+
+    def rate(self, workers: int) -> float:
+        """Verdicts a second, with all workers on this language."""
+        return self.verdicts * workers / max(1e-9, self.seconds)
+
+
+class ProgramRuns:
+    """Runs programs against their problems' tests. Use as a context manager.
+
+    Args:
+        mode: Sandbox; see ``sandbox``.
+        workers: Programs at a time.
+        languages: Languages whose tools have to be there.
+        allow_code_execution: The consent; nothing runs without it.
+        counts_cases: Run all cases of a problem, not up to the first that fails, to know the share that passes.
+
+    Attributes:
+        versions: Language -> its tools with their versions.
+        counts: Language -> what was judged since the last ``take_rates``.
+        total: Language -> what was judged in all.
+
+    Raises:
+        ConsentError: ``allow_code_execution`` is not True.
+        ToolchainError: The sandbox does not work here, or the tools of a language are missing.
+    """
+
+    def __init__(
+        self,
+        mode: SandboxMode,
+        workers: int,
+        languages: Sequence[str],
+        *,
+        allow_code_execution: bool = False,
+        counts_cases: bool = False,
+    ) -> None:
+        found, missing = find_toolchains(languages)
+        self._sandbox = Sandbox(mode, allow_code_execution=allow_code_execution)
+        if missing:
+            self._sandbox.close()
+            raise ToolchainError(
+                "programs cannot be rewarded for passing tests in every language of data.tasks: "
+                f"{'; '.join(missing.values())}; install what is missing, or take the language out of data.languages"
+            )
+        self.versions = {name: toolchain.versions for name, toolchain in found.items()}
+        self._workers, self._counts_cases = workers, counts_cases
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="moesaic-tests")
+        self.counts: dict[str, VerdictCount] = {}
+        self.total: dict[str, VerdictCount] = {}
+
+    def __enter__(self) -> ProgramRuns:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._sandbox.close()
+
+    def __call__(self, programs: Sequence[tuple[Problem, str]]) -> list[Verdict]:
+        """Returns the verdict on each program; equal programs for a problem run once."""
+        running: dict[tuple[str, str, str], Future[tuple[Verdict, float]]] = {}
+        keys = [(problem.language, problem.id, source) for problem, source in programs]
+        for key, (problem, source) in zip(keys, programs, strict=True):
+            if key not in running:
+                running[key] = self._pool.submit(self._verdict, problem, source)
+        for (language, *_), future in running.items():
+            _, seconds = future.result()
+            for counts in (self.counts, self.total):
+                count = counts.setdefault(language, VerdictCount())
+                count.verdicts += 1
+                count.seconds += seconds
+        return [running[key].result()[0] for key in keys]
+
+    def take_rates(self) -> dict[str, float]:
+        """Returns language -> verdicts a second since the last call, with all workers on that language."""
+        counts, self.counts = self.counts, {}
+        return {name: count.rate(self._workers) for name, count in counts.items()}
+
+    def total_rates(self) -> dict[str, float]:
+        """Returns language -> verdicts a second in all, with all workers on that language."""
+        return {name: round(count.rate(self._workers), 2) for name, count in self.total.items()}
+
+    def _verdict(self, problem: Problem, source: str) -> tuple[Verdict, float]:
+        started = time.monotonic()
+        if self._counts_cases and len(problem.cases) > 1:
+            verdict = self._all_cases(problem, source)
+        else:
+            result = grade(problem, source, self._sandbox)
+            verdict = Verdict(result.status, float(result.status is Status.PASSED))
+        return verdict, time.monotonic() - started
+
+    def _all_cases(self, problem: Problem, source: str) -> Verdict:
+        """Runs every case, but none after one that took all of its time or memory."""
+        worst: ExecutionResult | None = None
+        passed = 0
+        with self._sandbox.build(Program(problem.language, source, "", problem.defined)) as build:
+            for case in problem.cases:
+                result = self._sandbox.execute(build, case.input)
+                if result.status in (Status.COMPILE_ERROR, Status.TIMEOUT, Status.MEMORY):
+                    return Verdict(result.status, 0.0)
+                if result.status is Status.PASSED and case.accepts(result.stdout):
+                    passed += 1
+                else:
+                    worst = worst or result
+        if worst is None:
+            return Verdict(Status.PASSED, 1.0)
+        status = Status.WRONG if worst.status is Status.PASSED else worst.status
+        return Verdict(status, passed / len(problem.cases))

@@ -1,0 +1,107 @@
+"""The loss of a row of programs that a model wrote itself, each with a weight, and of answers that are to be kept.
+
+A document's loss is its weight times its negative log likelihood: with an advantage for the weight its gradient is that
+of REINFORCE. For programs that were sampled by an earlier state of the model (``reward.overlap``) the likelihood under
+that state is known, and the loss of a token is the clipped surrogate of PPO (Schulman et al. 2017, arXiv:1707.06347,
+equation 7). At equal weights the ratio is 1 and both have the same gradient.
+
+Shapes: T tokens of a row, N trained tokens of it, O of programs, M of answers, D model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from moesaic.data.packing import PackedBatch
+from moesaic.model.loss import divergences, token_losses
+from moesaic.recipe import Optimisation
+from moesaic.train.rows import PackedLoss
+
+
+class PolicyLoss(PackedLoss):
+    """``PackedLoss`` of weighted documents.
+
+    Args:
+        model: See ``PackedLoss``.
+        options: See ``PackedLoss``.
+        clip_ratio: Epsilon of the clipped surrogate.
+        kept_weight: Weight of the divergence from the base on the tokens of answers.
+    """
+
+    def __init__(self, model: nn.Module, options: Optimisation, clip_ratio: float, kept_weight: float = 1.0) -> None:
+        super().__init__(model, options)
+        self._clip_ratio, self._kept_weight = clip_ratio, kept_weight
+
+    def forward(  # type: ignore[override]
+        self,
+        batch: PackedBatch,
+        positions_N: Tensor,
+        labels_N: Tensor,
+        weights_N: Tensor,
+        temperatures_N: Tensor,
+        old_losses_N: Tensor,
+        programs_O: Tensor,
+        answers_M: Tensor,
+        states_MD: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the summed loss of all tokens, and 0 for the routing.
+
+        Args:
+            batch: The row, on the model's device.
+            positions_N: Positions that predict a trained token.
+            labels_N: The tokens they predict.
+            weights_N: Weight of each token's loss.
+            temperatures_N: Divides the logits of each token.
+            old_losses_N: Negative log likelihood of each token when it was sampled; NaN where that does not matter, or
+                nothing at all where it matters for none.
+            programs_O: Which of the tokens are trained by their likelihood.
+            answers_M: Which of them are to stay as the base has them, by divergence.
+            states_MD: The base's final hidden states there.
+        """
+        hidden_TD, extra = self.run_layers(batch)
+        hidden_ND = hidden_TD[positions_N]
+        loss = hidden_ND.new_zeros((), dtype=torch.float)
+        if len(programs_O):
+            losses_O = self.losses(hidden_ND[programs_O], labels_N[programs_O], temperatures_N[programs_O])
+            old_O = old_losses_N[programs_O] if len(old_losses_N) else None
+            loss = loss + surrogate(losses_O, weights_N[programs_O], old_O, self._clip_ratio).sum()
+        if len(answers_M):
+            losses_M = divergences(hidden_ND[answers_M], states_MD, self.head, compiled=self.is_compiled)
+            loss = loss + self._kept_weight * losses_M.sum()
+        return loss, extra
+
+    def losses(self, hidden_OD: Tensor, labels_O: Tensor, temperatures_O: Tensor) -> Tensor:
+        """Returns each token's negative log likelihood at its temperature."""
+        hidden_OD = hidden_OD * (1 / temperatures_O)[:, None].to(hidden_OD.dtype)  # the head is linear: divides logits
+        return token_losses(hidden_OD, self.head, labels_O, compiled=self.is_compiled)
+
+
+def surrogate(losses_O: Tensor, weights_O: Tensor, old_losses_O: Tensor | None, clip_ratio: float) -> Tensor:
+    """Returns what is minimised for each token.
+
+    Args:
+        losses_O: Negative log likelihood now.
+        weights_O: Advantage, or weight of a reference.
+        old_losses_O: Negative log likelihood when the token was sampled; NaN: as it is now. None: so for all, and the
+            loss is the weighted likelihood itself, which has the same gradient.
+        clip_ratio: Epsilon: the ratio of likelihoods counts from 1 - epsilon to 1 + epsilon.
+    """
+    if old_losses_O is None:
+        return losses_O * weights_O
+    now_O = losses_O.detach()
+    ratios_O = (torch.where(old_losses_O.isnan(), now_O, old_losses_O) - losses_O).exp()
+    clipped_O = ratios_O.clamp(1 - clip_ratio, 1 + clip_ratio)
+    return -torch.minimum(ratios_O * weights_O, clipped_O * weights_O)
+
+
+def joined(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Tensor:
+    """Puts documents' values one behind the other, NaN for a document that has none."""
+    return torch.cat(
+        [
+            torch.full((length,), float("nan")) if part is None else part
+            for part, length in zip(parts, lengths, strict=True)
+        ]
+    )

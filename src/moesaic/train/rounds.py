@@ -1,0 +1,386 @@
+"""Rounds of sampling, judging and training, as steps of the training loop (``loop``).
+
+    on-policy    write 1 | judge 1 | train 1 | write 2 | judge 2 | train 2 | ...
+    overlapped   write 1 | write 2 | train 1 | write 3 | train 2 | write 4 | ...
+                           judge 1 | judge 2           | judge 3           |
+
+Overlapped, the programs of a round are written before the model is trained on the round before, by weights that are one
+round old, and judged by the processors meanwhile. A token's weight in training is then corrected by how likely it is
+now and was then (``policy``). What was written and not yet trained on is in the checkpoint, so that a resumed run goes
+on with the same programs; their verdicts are come to again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from moesaic.data.packing import PackedBatches
+from moesaic.data.prompts import EncodedExample
+from moesaic.gates import ANCHOR
+from moesaic.model.attention import packed_attention
+from moesaic.model.decode.generate import Generation
+from moesaic.model.loss import hidden_states, targets, validation_loss
+from moesaic.recipe import Optimisation, RewardRecipe
+from moesaic.train.experts import seed_of
+from moesaic.train.loop import Facts, Update
+from moesaic.train.objective import Teacher
+from moesaic.train.policy import PolicyLoss, joined
+from moesaic.train.resume import Progress
+from moesaic.train.rows import PreparedRow, add_gradients
+from moesaic.train.samples import (
+    Measure,
+    Sample,
+    Sampler,
+    Samples,
+    Task,
+    document,
+    drawn,
+    first_tasks,
+    teaching,
+    weighted_documents,
+)
+from moesaic.train.turns import Turns
+
+_WARMUP_ROUNDS = 2
+
+
+def optimisation(options: RewardRecipe) -> Optimisation:
+    """Returns a reward's options as those of any training; a round is a step."""
+    same = ("learning_rate", "clip_norm", "row_tokens", "evaluations", "checkpoint_minutes", "compile")
+    warmup = min(1.0, _WARMUP_ROUNDS / max(1, options.rounds))
+    return Optimisation(warmup_fraction=warmup, **{key: getattr(options, key) for key in same})
+
+
+@dataclass
+class Round:
+    """A round whose programs are written.
+
+    Attributes:
+        number: The round, from 1.
+        places: For each measure the tasks that were drawn, by their number.
+        generations: For each measure the programs, those of a task side by side.
+        old_losses: For each measure ``Sample.old_losses`` of the programs; None where they were written by the state
+            that they train.
+        tokens_per_second: Speed of the sampling.
+        verdicts: For each measure the judged programs, and language -> verdicts a second; under way.
+    """
+
+    number: int
+    places: list[list[int]]
+    generations: list[list[Generation]]
+    old_losses: list[list[Tensor]] | None
+    tokens_per_second: float
+    verdicts: Future[tuple[list[list[Sample]], Mapping[str, float]]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns it for JSON, without verdicts."""
+        return {
+            "number": self.number,
+            "places": self.places,
+            "ids": [[generation.ids for generation in group] for group in self.generations],
+            "stopped": [[generation.stopped for generation in group] for group in self.generations],
+            "old_losses": self.old_losses and [[losses.tolist() for losses in group] for group in self.old_losses],
+            "tokens_per_second": self.tokens_per_second,
+        }
+
+
+class RewardRounds:
+    """Rounds of sampling and training, as steps of the training loop.
+
+    A round's optimiser steps train on documents of which each has a weight, negative ones included: a step's loss is
+    the sum of each document's weight times its negative log likelihood, over the step's tokens.
+
+    Args:
+        accelerator: Device and precision.
+        model: The composed model.
+        sampler: Writes its programs.
+        measures: What programs are rewarded for.
+        programs: Encoded programs whose loss is measured at each validation.
+        languages: All languages.
+        options: Reward options.
+        seed: Seed of the run.
+        teacher: What the base says to answers that are to be kept; None: there are none.
+        rates: Returns language -> verdicts a second since it was last asked.
+
+    Attributes:
+        history: Validations so far.
+    """
+
+    unit = "round"
+    overlap = False
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: Any,
+        sampler: Sampler,
+        measures: Sequence[Measure],
+        programs: Sequence[EncodedExample],
+        languages: Sequence[str],
+        options: RewardRecipe,
+        seed: int,
+        teacher: Teacher | None = None,
+        rates: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
+        self._accelerator, self._model, self._sampler = accelerator, model, sampler
+        self._measures, self._programs, self._languages = measures, programs, languages
+        self._options, self._seed, self._teacher, self._rates = options, seed, teacher, rates
+        self._stop_id = sampler.prompt.stop_ids[0]
+        kept_weight = self._answer_weight(teacher) if teacher is not None else 1.0
+        self._loss = PolicyLoss(model, optimisation(options), options.clip_ratio, kept_weight)
+        # With one measure a run's tasks are those that they were before there were several.
+        seeds = [seed if place == 0 else seed_of(seed, measure.name) for place, measure in enumerate(measures)]
+        self._turns = [Turns(len(m.training), own) for m, own in zip(measures, seeds, strict=True)]
+        self._counts = [options.prompts * (n + 1) // len(measures) - options.prompts * n // len(measures)
+                        for n in range(len(measures))]  # fmt: skip
+        self._judging = ThreadPoolExecutor(1, thread_name_prefix="moesaic-judging")
+        self._ahead: Round | None = None
+        self._validation = [first_tasks(m.validation, languages, options.validation_programs) for m in measures]
+        self.history: list[Facts] = []
+
+    def close(self) -> None:
+        """Lets go of what was written ahead."""
+        self._judging.shutdown(wait=False, cancel_futures=True)
+
+    def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:
+        """See ``Steps``."""
+        started = time.monotonic()
+        current = self._ahead or self._begin(number)
+        self._ahead = self._begin(number + 1) if self._options.overlap and not is_last else None
+        waiting = time.monotonic()
+        groups, rates = current.verdicts.result()
+        waited = time.monotonic() - waiting
+        facts = self._told(groups)
+        for turns, tasks, samples in zip(self._turns, current.places, groups, strict=True):
+            for task, taught in zip(tasks, self._taught(samples).tolist(), strict=True):
+                turns.report(task, taught=taught)
+        rows = self.rows(groups, number)
+        steps = min(self._options.steps, len(rows))
+        norms = []
+        for start, end in itertools.pairwise(len(rows) * step // steps for step in range(steps + 1) if steps):
+            self.add_gradients(rows[start:end])
+            norms.append(float(update()))
+        facts |= {
+            "rate": update.rate,
+            "grad_norm": sum(norms) / max(1, len(norms)),
+            "sampled_tokens_per_second": round(current.tokens_per_second),
+            "idle": waited / max(1e-9, time.monotonic() - started),
+        }
+        facts |= {f"verdicts_per_second_{name}": round(rate, 2) for name, rate in rates.items()}
+        return lambda: facts
+
+    def _begin(self, number: int) -> Round:
+        """Writes a round's programs, and has them judged in the background."""
+        options = self._options
+        places = [turns.draw(count) for turns, count in zip(self._turns, self._counts, strict=True)]
+        tasks = self._tasks(places)
+        seed = seed_of(self._seed, f"round {number}")
+        written, speed = self._sampler.write([task for group in tasks for task in group], options.temperature, seed)
+        generations, old_losses = _split(written, tasks), None
+        if options.overlap:
+            old_losses = [self.losses(*pair) for pair in zip(tasks, generations, strict=True)]
+        return self._judged(number, places, generations, old_losses, speed)
+
+    def _judged(
+        self,
+        number: int,
+        places: list[list[int]],
+        generations: list[list[Generation]],
+        old_losses: list[list[Tensor]] | None,
+        speed: float,
+    ) -> Round:
+        tasks = self._tasks(places)
+
+        def judge() -> tuple[list[list[Sample]], Mapping[str, float]]:
+            found = []
+            for place, measure in enumerate(self._measures):
+                samples = measure.judged(tasks[place], generations[place], self._sampler.prompt)
+                if old_losses is not None:
+                    pairs = zip(samples, old_losses[place], strict=True)
+                    samples = [replace(sample, old_losses=losses) for sample, losses in pairs]
+                found.append(samples)
+            return found, self._rates()
+
+        return Round(number, places, generations, old_losses, speed, self._judging.submit(judge))
+
+    def _tasks(self, places: Sequence[Sequence[int]]) -> list[list[Task]]:
+        """For each measure its tasks, each as many times as there are samples of it."""
+        return [
+            [measure.training[task] for task in group for _ in range(self._options.samples)]
+            for measure, group in zip(self._measures, places, strict=True)
+        ]
+
+    def losses(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Tensor]:
+        """Returns what ``Sample.old_losses`` is of programs, under the model as it is."""
+        documents = [document(*pair, self._stop_id) for pair in zip(tasks, generations, strict=True)]
+        found: dict[int, Tensor] = {}
+        self._loss.eval()
+        with torch.inference_mode(), packed_attention(self._model):
+            for row in PackedBatches(documents, self._languages, self._options.row_tokens, shuffle=False):
+                positions_N, labels_N = targets(row)
+                batch, device = row.to(self._accelerator.device), self._accelerator.device
+                temperatures_N = torch.full(positions_N.shape, self._options.temperature, device=device)
+                with self._accelerator.autocast():
+                    hidden_ND = hidden_states(self._model, batch)[positions_N.to(device)]
+                    losses_N = self._loss.losses(hidden_ND, labels_N.to(device), temperatures_N).float().cpu()
+                lengths = [_trained(documents[index]) for index in row.example_ids_D.tolist()]
+                found |= zip(row.example_ids_D.tolist(), torch.split(losses_N.clone(), lengths), strict=True)
+        return [found[index] for index in range(len(documents))]
+
+    def _told(self, groups: Sequence[Sequence[Sample]]) -> Facts:
+        """What is logged of a round's programs."""
+        together = Samples([sample for group in groups for sample in group])
+        rewards = [Samples(list(group)).reward for group in groups]
+        facts = {"reward": self._weighted(rewards), "ended": together.ended, "parses": together.parsing}
+        if len(groups) > 1:
+            facts |= {f"reward_{m.name}": reward for m, reward in zip(self._measures, rewards, strict=True)}
+        first_of_even = [
+            sample.reward
+            for group in groups
+            for sample, taught in zip(group[:: self._options.samples], self._taught(group).tolist(), strict=True)
+            if not taught
+        ]
+        solved = sum(reward == 1.0 for reward in first_of_even)
+        return facts | {"all_solved": solved, "none_solved": len(first_of_even) - solved}
+
+    def _taught(self, samples: Sequence[Sample]) -> Tensor:
+        rewards = torch.tensor([sample.reward for sample in samples], dtype=torch.double)
+        return teaching(rewards.view(-1, self._options.samples))
+
+    def _weighted(self, values: Sequence[float]) -> float:
+        weights = [measure.weight for measure in self._measures]
+        return sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights)
+
+    def rows(self, groups: Sequence[Sequence[Sample]], number: int) -> list[PreparedRow]:
+        """Packs what a round trains on; nothing if no task teaches anything and there are no other documents.
+
+        Args:
+            groups: For each measure the round's programs.
+            number: Number of the round, which seeds the packing.
+        """
+        documents = weighted_documents(groups[0], self._options, self._stop_id, self._measures[0].weight)
+        for samples, measure in zip(groups[1:], self._measures[1:], strict=True):
+            documents += weighted_documents(samples, self._options, self._stop_id, measure.weight)
+        teacher, languages, answers = self._teacher, self._languages, list[int]()
+        first_answer = len(documents.encoded)
+        if teacher is not None:
+            num_tasks = sum(map(len, groups)) // self._options.samples
+            count = teacher.kept.count_beside(num_tasks)
+            answers = drawn(len(teacher.kept.training), count, seed_of(self._seed, "answers"), number)
+            documents = documents.with_more(
+                [teacher.kept.training[answer] for answer in answers], self._answer_weight(teacher)
+            )
+            languages = (*languages, ANCHOR)
+        if not documents.encoded:
+            return []
+        off_policy = any(losses is not None for losses in documents.old_losses)
+        diverge = teacher is not None and teacher.kept.options.loss == "kl"
+        rows = []
+        for row in PackedBatches(documents.encoded, languages, self._options.row_tokens, seed=number):
+            positions_N, labels_N = targets(row)
+            own_N = row.examples_at(positions_N + 1)
+            indices = row.example_ids_D.tolist()
+            old_N = torch.zeros(0)
+            if off_policy:
+                lengths = [_trained(documents.encoded[index]) for index in indices]
+                old_N = joined([documents.old_losses[index] for index in indices], lengths)
+            is_kept_N = (own_N >= first_answer) & diverge
+            states_MD = torch.zeros(0)
+            if teacher is not None and diverge:
+                states_MD = teacher.states([answers[i - first_answer] for i in indices if i >= first_answer])
+            parts = ((~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD)
+            weights_N, temperatures_N = documents.weights[own_N], documents.temperatures[own_N]
+            rows.append(PreparedRow(row, (positions_N, labels_N, weights_N, temperatures_N, old_N, *parts)))
+        return rows
+
+    def _answer_weight(self, teacher: Teacher) -> float:
+        """An answer stands for as many as there are samples of a task, as a reference program does."""
+        return teacher.kept.options.weight * self._options.samples
+
+    def add_gradients(self, rows: Sequence[PreparedRow]) -> float:
+        """Adds the gradients of one optimiser step's rows and returns its loss."""
+        self._loss.eval()  # as it sampled: in training, noisy gates are another policy
+        with packed_attention(self._model):
+            return float(add_gradients(self._accelerator, self._loss, rows))
+
+    def validate(self, number: int) -> tuple[float, Facts]:
+        """See ``Steps``; scores are means over languages, the loss that of the float32 factors."""
+        # Programs first: on a GPU the first sampling moves the base's weights, see ``Sampler``.
+        tasks = self._validation
+        written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0)
+        groups = [
+            Samples(measure.judged(group, generations, self._sampler.prompt))
+            for measure, group, generations in zip(self._measures, tasks, _split(written, tasks), strict=True)
+        ]
+        answers = None
+        with packed_attention(self._model):
+            loss = validation_loss(
+                self._model, self._programs, self._languages, self._options.row_tokens, self._accelerator.autocast
+            )
+            if self._teacher is not None:
+                answers = self._teacher.loss(self._model, self._options.row_tokens, self._accelerator.autocast)
+        together = Samples([sample for group in groups for sample in group.programs])
+        scores = [group.mean_score() for group in groups]
+        facts = {"reward": self._weighted(scores), "ended": together.ended, "parses": together.parsing, "loss": loss}
+        if len(groups) > 1:
+            facts |= {f"reward_{m.name}": score for m, score in zip(self._measures, scores, strict=True)}
+        facts |= {} if answers is None else {"answers": answers}
+        self.history.append({"round": number, **facts})
+        return 1.0 - facts["reward"] + (0.0 if self._is_eligible(facts) else 1.0), facts
+
+    def _is_eligible(self, facts: Facts) -> bool:
+        """Whether a state may be kept; one that may not counts as worse than any that may, whatever its reward."""
+        if self._teacher is None:
+            return True
+        return facts["answers"] <= self.history[0]["answers"] + self._teacher.kept.options.tolerance
+
+    def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
+        """See ``Steps``."""
+        said: dict[str, float | str] = {"reward": facts["reward"], "val": self.history[-1]["reward"]}
+        return said | {"ended": f"{facts['ended']:.0%}", "idle": f"{facts['idle']:.0%}"}
+
+    def origin(self, number: int) -> str:
+        """See ``Steps``: a round is taken on programs that the model wrote."""
+        return ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """See ``Steps``."""
+        return {
+            "history": self.history,
+            "turns": [turns.state_dict() for turns in self._turns],
+            "ahead": self._ahead and self._ahead.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See ``Steps``."""
+        self.history = state["history"]
+        for turns, own in zip(self._turns, state["turns"], strict=True):
+            turns.load_state_dict(own)
+        if ahead := state["ahead"]:
+            generations = [
+                [Generation(ids, [], stopped) for ids, stopped in zip(*group, strict=True)]
+                for group in zip(ahead["ids"], ahead["stopped"], strict=True)
+            ]
+            old = ahead["old_losses"] and [[torch.tensor(x) for x in group] for group in ahead["old_losses"]]
+            given = (ahead["number"], ahead["places"], generations, old, ahead["tokens_per_second"])
+            self._ahead = self._judged(*given)
+
+
+def _split(written: Sequence[Generation], tasks: Sequence[Sequence[Task]]) -> list[list[Generation]]:
+    """Takes programs that were written together apart, by measure."""
+    left = iter(written)
+    return [list(itertools.islice(left, len(group))) for group in tasks]
+
+
+def _trained(example: EncodedExample) -> int:
+    """Tokens of a document that carry a loss."""
+    return len(example.ids) - example.num_prompt_tokens

@@ -1,0 +1,74 @@
+"""Which tasks a round is made of: each once before any comes twice, but those that teach nothing less often.
+
+A task whose programs are all worth the same moves nothing: it is solved by all of them, or by none. Each time running
+that this happens, it sits out one turn more, at most ``MOST_TURNS``. So no task is given up, since a policy that gets
+better may come to solve what it could not, and most of the sampling goes where there is something to learn (the idea
+of the dynamic sampling of DAPO, Yu et al. 2025, arXiv:2503.14476, section 3.2, without sampling what is thrown away).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Final
+
+MOST_TURNS: Final = 3
+"""Turns that a task sits out at most."""
+
+
+class Turns:
+    """Draws tasks, in an order that depends on the seed and on what tasks have taught.
+
+    Args:
+        num_tasks: How many there are.
+        seed: Seed of the orders.
+    """
+
+    def __init__(self, num_tasks: int, seed: int) -> None:
+        self._num_tasks, self._seed = num_tasks, seed
+        self._place = 0
+        self._in_vain: dict[int, int] = {}  # task -> times running that it taught nothing
+        self._resting: dict[int, int] = {}  # task -> turns that it still sits out
+        self._orders: dict[int, list[int]] = {}
+
+    def draw(self, count: int) -> list[int]:
+        """Returns the next ``count`` tasks."""
+        drawn: list[int] = []
+        while len(drawn) < count:
+            task = self._at(self._place)
+            self._place += 1
+            if task not in self._resting:
+                drawn.append(task)
+            elif self._resting[task] == 1:
+                del self._resting[task]
+            else:
+                self._resting[task] -= 1
+        return drawn
+
+    def report(self, task: int, *, taught: bool) -> None:
+        """Says whether a task that was drawn had programs of different worth."""
+        if taught:
+            self._in_vain.pop(task, None)
+            return
+        self._in_vain[task] = min(MOST_TURNS, self._in_vain.get(task, 0) + 1)
+        self._resting[task] = self._in_vain[task]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what the next draw depends on, for JSON."""
+        return {
+            "place": self._place,
+            "in_vain": sorted(self._in_vain.items()),
+            "resting": sorted(self._resting.items()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        self._place = state["place"]
+        self._in_vain, self._resting = dict(map(tuple, state["in_vain"])), dict(map(tuple, state["resting"]))
+
+    def _at(self, place: int) -> int:
+        epoch, index = divmod(place, self._num_tasks)
+        if epoch not in self._orders:
+            order = list(range(self._num_tasks))
+            random.Random(f"tasks {self._seed} {epoch}").shuffle(order)
+            self._orders = {epoch: order}
+        return self._orders[epoch][index]

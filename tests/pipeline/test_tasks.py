@@ -1,0 +1,207 @@
+"""Tasks with tests: what is sampled for, what decides, what is refused; and a whole run that is rewarded by them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from test_keep import write_mbxp
+from typer.testing import CliRunner
+
+from moesaic.cli import app
+from moesaic.data.extras import read_extras
+from moesaic.data.prompts import PromptFormat
+from moesaic.errors import DataError, RecipeError
+from moesaic.execution.completions import program_of
+from moesaic.execution.problems import Case, Problem
+from moesaic.files import read_json
+from moesaic.pipeline.keep import read_prompts
+from moesaic.pipeline.plan import print_plan
+from moesaic.pipeline.stages import Run
+from moesaic.pipeline.tasks import read_tasks, tasks_digest
+from moesaic.progress import read_metrics
+from moesaic.recipe import DataRecipe, load_recipe
+from moesaic.train.samples import Sampler, problem_tasks
+from pico import pico_tokenizer
+from test_pipeline import REWARD, write_recipe
+
+
+def write_problems(folder: Path, count: int = 12, language: str = "python", name: str = "p") -> Path:
+    """Problems that every program passes whose text stays in a comment, and every third that none does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"id": f"{name}{n}", "language": language, "prompt": f"x = {n}\n#", "test": f"assert x == {n if n % 3 else -1}"}
+        for n in range(count)
+    ]
+    (folder / f"{language}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def tasks_in(*sources, languages=("python", "java")):
+    return read_tasks(DataRecipe(source="corpus", tasks=tuple(map(str, sources))), languages)
+
+
+def names(found):
+    return {language: [problem.id for problem in problems] for language, problems in found.items()}
+
+
+def test_of_mbxp_the_training_tasks_are_for_training_and_its_validation_tasks_decide(tmp_path):
+    folder = write_mbxp(tmp_path / "mbxp", 24)
+    training, deciding = tasks_in(f"mbxp:{folder}")
+    numbers = {int(name.partition("/")[2]) for name in names(training)["python"]}
+    assert numbers == {n for n in range(1, 25) if n % 5}
+    assert names(deciding) == {"python": ["MBPP/5", "MBPP/15"]}
+    problems = write_problems(tmp_path / "problems")
+    training, deciding = tasks_in(f"mbxp:{folder}", problems, "corpus")
+    assert names(deciding) == {"python": ["MBPP/5", "MBPP/15"]}, "with MBXP its validation tasks alone decide"
+    assert {f"p{n}" for n in range(12)} < set(names(training)["python"])
+    assert len(training["java"]) == 32, "the corpus's own split"
+
+
+def test_of_own_problems_every_tenth_decides_in_all_languages_alike(tmp_path):
+    for language in ("python", "java"):
+        write_problems(tmp_path / "problems", 20, language)
+    training, deciding = tasks_in(tmp_path / "problems")
+    assert names(deciding) == {"python": ["p9", "p19"], "java": ["p9", "p19"]}
+    assert all(len(problems) == 18 for problems in training.values())
+    training, deciding = tasks_in("corpus")
+    assert not {p.id for p in training["python"]} & {p.id for p in deciding["python"]}
+    assert len(deciding["python"]) == 6
+
+
+def test_mathqa_is_read_as_mbxp_is_and_decides_nothing(tmp_path):
+    rows = [
+        {
+            "task_id": f"MathQA/{n}", "language": "python", "prompt": 'def problem():\n    """Add."""\n',
+            "test": "assert problem() == 3\ndef check(x): pass\n", "entry_point": "problem", "canonical_solution": None,
+        }
+        for n in range(5)
+    ]  # fmt: skip
+    path = tmp_path / "mathqa.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    training, deciding = tasks_in(f"mathqa:{path}", "corpus")
+    assert {f"MathQA/{n}" for n in range(5)} < set(names(training)["python"])
+    assert all(not name.startswith("MathQA") for name in names(deciding)["python"])
+    with pytest.raises(DataError, match=r"data\.tasks: .* has no task to decide by in python"):
+        tasks_in(f"mathqa:{path}", languages=("python",))
+
+
+@pytest.mark.parametrize(
+    "name", ["HumanEval/3", "HumanEval_ruby/0", "humaneval-12", "human_eval_1", "Python/4", "CPP/0"]
+)
+def test_humaneval_is_refused_by_name_wherever_it_would_be_trained_on(tmp_path, name):
+    folder = write_mbxp(tmp_path / "mbxp", 3)
+    file = folder / "mbpp.jsonl"
+    file.write_text(file.read_text().replace("MBPP/2", name))
+    for key, read in {
+        "data.tasks": lambda: tasks_in(f"mbxp:{folder}"),
+        "data.keep": lambda: read_prompts(f"mbxp:{folder}", ("python",)),
+        "data.extra": lambda: read_extras(DataRecipe(source="corpus", extra=(f"mbxp:{folder}",))),
+    }.items():
+        with pytest.raises(DataError, match=rf"{key}: .* holds HumanEval \('{name}'\), which is for testing alone"):
+            read()
+
+
+def test_humaneval_is_refused_by_the_name_of_its_file(tmp_path):
+    folder = write_problems(tmp_path / "problems")
+    (folder / "python.jsonl").rename(folder / "HumanEval_python.jsonl")
+    with pytest.raises(DataError, match="HumanEval"):
+        tasks_in(folder)
+
+
+def test_what_is_wrong_with_a_source_is_said_by_its_key(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for source in (f"mbxp:{tmp_path}/no", f"{tmp_path}/no", tmp_path / "empty"):
+        with pytest.raises(DataError, match=r"^data\.tasks: "):
+            tasks_in(source)
+    path = tmp_path / "silent.jsonl"
+    path.write_text(json.dumps({"id": "a", "language": "python", "test": "assert x"}) + "\n")
+    with pytest.raises(DataError, match="'a' in python says nothing of its task: give it a 'text'"):
+        tasks_in(path)
+    path.write_text(
+        json.dumps({"id": "a", "language": "python", "text": "t", "prompt": "p", "test": "assert x"}) + "\n"
+    )
+    with pytest.raises(DataError, match=r"either 'text' .* or 'prompt'"):
+        tasks_in(path)
+    with pytest.raises(DataError, match=r"has no task to train on in cpp"):
+        tasks_in(write_problems(tmp_path / "problems"), languages=("cpp",))
+
+
+def test_other_tasks_have_another_digest(tmp_path):
+    folder = write_problems(tmp_path / "problems")
+    before = tasks_digest([str(folder), "corpus"])
+    assert tasks_digest([str(folder), "corpus"]) == before
+    write_problems(folder, 13)
+    assert tasks_digest([str(folder), "corpus"]) != before
+
+
+def test_a_task_in_words_asks_for_a_whole_program_and_a_beginning_for_the_rest():
+    prompt = PromptFormat(pico_tokenizer())
+    words = Problem("a", "python", text="Double.", cases=(Case("1", "2"),))
+    code = Problem("b", "python", prompt="def double(x):\n", test="assert double(1) == 2")
+    tasks = problem_tasks([words, code], prompt)
+    texts = [prompt.tokenizer.decode(task.prompt_ids) for task in tasks]
+    assert "Double." in texts[0]
+    assert texts[1].endswith("def double(x):")
+    assert all(task.reference is None for task in tasks)
+    assert program_of(words, "print(2)\n```\nThat is it.") == "print(2)\n"
+    assert program_of(code, "\n    return 2 * x\n\n\nprint(double(3))\n") == "def double(x):\n    return 2 * x\n"
+
+
+def test_tests_need_tasks_and_consent(tmp_path):
+    path = write_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"reward\.kind is tests without data\.tasks"):
+        load_recipe(path, [*REWARD, "reward.kind=tests"])
+    overrides = [*REWARD, "reward.kind=both", "data.tasks=[corpus]", "evaluate.allow_code_execution=false"]
+    with pytest.raises(RecipeError, match=r"runs model-written programs .* evaluate\.allow_code_execution is false"):
+        load_recipe(path, overrides)
+    assert CliRunner().invoke(app, ["reward", str(path), *overrides]).exit_code != 0
+    with pytest.raises(RecipeError, match="a source is empty"):
+        load_recipe(path, ["data.tasks=['mbxp:']"])
+    with pytest.raises(RecipeError, match="named twice"):
+        load_recipe(path, ["data.tasks=[corpus, corpus]"])
+    with pytest.raises(RecipeError, match="use 2 or more"):
+        load_recipe(path, ["reward.kind=both", "reward.prompts=1"])
+    result = CliRunner().invoke(app, ["validate", str(path), f"data.tasks=[mbxp:{tmp_path}/no]"])
+    assert f"data.tasks: '{tmp_path}/no' does not exist" in str(result.exception)
+
+
+@pytest.mark.toolchain
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools")
+@pytest.mark.parametrize("kind", ["tests", "both"])
+def test_a_run_is_rewarded_by_tests(tmp_path, monkeypatch, capfd, kind):
+    original = Sampler.write
+
+    def ended(self, *arguments):  # a pico model hardly ever writes the token that ends a text
+        written, speed = original(self, *arguments)
+        breaks = PromptFormat(pico_tokenizer()).code_ids("\n\r")
+        for generation in written:
+            generation.stopped = True
+            generation.ids = [token for token in generation.ids if token not in breaks]
+        return written, speed
+
+    monkeypatch.setattr(Sampler, "write", ended)
+    folder = write_problems(tmp_path / "problems")
+    overrides = [*REWARD, f"reward.kind={kind}", f"data.tasks=[{folder}]", "reward.overlap=true", "reward.rounds=2"]
+    run = Run(load_recipe(write_recipe(tmp_path), [*overrides, "predict.limit=0"]))
+    run(("data",))
+    print_plan(run)
+    run(("experts", "compose", "gate", "reward"))
+    root = tmp_path / "runs" / "toy"
+    training = read_json(root / "reward" / "training.json")
+    assert training["rounds"] == 2
+    assert training["verdicts_per_second"]["python"] > 0
+    assert "python" in training["versions"]
+    rounds = [row for row in read_metrics(root / "reward" / "metrics.jsonl") if "rate" in row]
+    assert all(row["verdicts_per_second_python"] > 0 for row in rounds)
+    drawn = 3 if kind == "tests" else 2
+    assert sum(row["all_solved"] + row["none_solved"] for row in rounds) >= 2 * (drawn - 1)
+    name = "reward" if kind == "tests" else "reward_tests"
+    assert training["history"][0][name] in (0.0, 1.0)  # p9 alone decides, which nobody solves
+    assert "reward: data.tasks has no tasks in java" in capfd.readouterr().err
+    again = Run(load_recipe(tmp_path / "toy.yaml", [*overrides, "predict.limit=0"]))
+    assert again.is_finished("reward")
+    write_problems(folder, 13)
+    assert not again.is_finished("reward")
