@@ -24,7 +24,7 @@ from typing import NoReturn
 import typer
 
 from moesaic import __version__
-from moesaic.cli import chat, exchange, execute, generate, growing, score, serve, stages
+from moesaic.cli import chat, exchange, execute, generate, growing, score, serve, stages, starting
 from moesaic.cli.output import LogFile, Quiet, Stopped, catch_signals
 from moesaic.errors import MoesaicError
 from moesaic.progress import console, record
@@ -58,7 +58,7 @@ def _options(
         os.environ["MOESAIC_DEBUG"] = "1"
 
 
-for _group in (stages, growing, generate, chat, serve, score, execute, exchange):
+for _group in (starting, stages, growing, generate, chat, serve, score, execute, exchange):
     _group.register(app)
 
 

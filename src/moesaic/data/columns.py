@@ -16,7 +16,7 @@ from moesaic.data.fences import extract_code
 from moesaic.data.tables import Row
 from moesaic.errors import DataError
 from moesaic.files import text_digest
-from moesaic.languages import Language, get_language
+from moesaic.languages import LANGUAGES, Language, get_language
 
 PAIRS: Final = (
     ("instruction", "output"),
@@ -107,6 +107,12 @@ def of_language(
             "that does (data.fields: {language: ...}), or give each language a file of its own"
         )
     return rows
+
+
+def table_languages(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Returns the known languages that rows name in one of ``LANGUAGE_COLUMNS``, in the order of ``LANGUAGES``."""
+    found = {_known_language(record.get(name)) for _, record in rows for name in LANGUAGE_COLUMNS}
+    return tuple(name for name in LANGUAGES if name in found)
 
 
 def _known_language(value: Any) -> str | None:

@@ -13,19 +13,20 @@ in the same split in every language.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from moesaic.data.columns import of_language, read_pair
+from moesaic.data.columns import of_language, read_pair, table_languages
 from moesaic.data.corpus import load_tasks
 from moesaic.data.examples import SPLITS, Example
 from moesaic.data.hub import commit_of, read_hub
 from moesaic.data.tables import SUFFIXES, Row, find_table, read_table, suffix_of
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest, read_text, text_digest
-from moesaic.languages import Language, get_language
+from moesaic.languages import LANGUAGES, Language, get_language
 from moesaic.progress import say
 from moesaic.recipe import MBXP_PREFIX
 
@@ -36,6 +37,7 @@ HUB_PREFIX = "hub:"
 CORPUS = "corpus"
 XLCOST_FOLDER = "pair_data_tok_full_desc_comment"
 
+_LOOKED_AT = 10_000  # rows of a table in which languages are looked for
 _XLCOST_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -137,6 +139,28 @@ def read_head(options: SourceOptions, limit: int | None) -> tuple[dict[str, list
     if empty := [split for split, head in zip(SPLITS, heads, strict=True) if not head]:
         raise DataError(f"{options.source}: the {empty[0]} split of {row.name} is empty; every split needs an example")
     return dict(zip(SPLITS, read, strict=True)), False
+
+
+def languages_of(source: str) -> tuple[str, ...]:
+    """Returns the languages that a source has, as far as that is seen without reading all of it; of the hub none.
+
+    Raises:
+        DataError: The source is missing, or a table is malformed.
+    """
+    if source.startswith(HUB_PREFIX):
+        return ()
+    if source == CORPUS:
+        return tuple(load_tasks()[0].programs)
+    place = _place(source)
+    if place.is_file():
+        return table_languages(itertools.islice(read_table(place), _LOOKED_AT))
+    xlcost = _xlcost_folder(place)
+    found = []
+    for row in LANGUAGES.values():
+        with contextlib.suppress(DataError):
+            _ = _xlcost_files(xlcost, row) if xlcost else _own_files(place, row)
+            found.append(row.name)
+    return tuple(found)
 
 
 def says_xlcost(source: str) -> bool:

@@ -95,6 +95,11 @@ class Costs:
         return max(self.expert.memory, self.gates.memory, self.joint.memory, self.loss.memory, self.program.memory)
 
 
+def uses_gpu() -> bool:
+    """Whether a run works on a GPU here."""
+    return torch.cuda.is_available()
+
+
 def machine() -> str:
     """Returns what costs are measured on, in words."""
     if torch.cuda.is_available():

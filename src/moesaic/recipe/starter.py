@@ -1,0 +1,130 @@
+"""A first recipe for one's own base and data: every key that matters at the start, with what it is for.
+
+What is chosen here depends on the machine alone: rows and batches on whether there is a GPU, the base's number format
+on whether its weights leave room for training. Everything else is moesaic's default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+_FULL: Final = 0.6
+"""Share of a GPU's memory that the base may fill in bfloat16; the rest is for training."""
+
+_TIGHT: Final = 0.25
+"""Share from which the experts' activations are computed again instead of kept."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a first recipe is made from.
+
+    Attributes:
+        base: ``base.model``.
+        data: ``data.source``.
+        languages: ``data.languages``.
+        gpu: Whether it runs on a GPU.
+        memory: Bytes of the GPU, or of the machine without one.
+        parameters: Of the base; None if that is not known before it is downloaded.
+    """
+
+    base: str
+    data: str
+    languages: Sequence[str]
+    gpu: bool
+    memory: int
+    parameters: int | None = None
+
+    @property
+    def quantize(self) -> bool:
+        """Whether the base is kept in 4 bits."""
+        return self.gpu and self.parameters is not None and 2 * self.parameters > _FULL * self.memory
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether memory is bought with time."""
+        size = 0.6 if self.quantize else 2 if self.gpu else 4
+        return self.parameters is not None and size * self.parameters > _TIGHT * self.memory
+
+
+def starter_recipe(start: Start, path: str) -> str:
+    """Returns the text of a recipe.
+
+    Args:
+        start: What it is made from.
+        path: Where it is going to be; for the launch line.
+    """
+    gpu, names = start.gpu, ", ".join(start.languages)
+    size = "" if start.parameters is None else f", {_in_words(start.parameters)} parameters"
+    row_tokens = 4096 if gpu else 1024
+    lines = [
+        f"# {len(start.languages)} experts, {names}, and their Mixture-of-Experts; made by `moesaic init`.",
+        "#",
+        f"# Needs:  {'one GPU' if gpu else 'a CPU'} with {start.memory / 2**30:.0f} GiB of memory",
+        f"# Check:  moesaic validate {path}",
+        f"# Cost:   moesaic run {path} --dry-run",
+        f"# Run:    moesaic run {path}",
+        "#",
+        "# Every key and its default: docs/recipe.md. Any can be replaced on the command line: experts.rank=8",
+        "base:",
+        _line("model", _text(start.base), f"the language model that all experts share{size}"),
+        *([_line("quantize", "nf4", "4-bit weights: in bfloat16 they leave no room for training")] * start.quantize),
+        "data:",
+        _line("source", _text(start.data), "text-to-code pairs; docs/data.md lists what is read"),
+        _line("languages", f"[{names}]", "an expert each"),
+        _line("max_tokens", 1024, "longest example, prompt and program; longer ones are left out"),
+        _line("# train_limit", 2000, "at most this many training examples a language: the first thing to lower"),
+        "experts:",
+        _line("rank", 16, "size of an expert; 8 to 64 are usual"),
+        _line("epochs", 3 if gpu else 1, "passes over a language's examples; the best validated state is kept"),
+        _line("learning_rate", "2.0e-4", "peak of AdamW's rate"),
+        _line("row_tokens", row_tokens, "tokens of a training step; memory grows with it"),
+        *([_line("compile", "true", "about half a minute once, then faster steps")] * gpu),
+        "gate:",
+        _line("kind", "top_k", "or softmax, noisy_top_k"),
+        _line("top_k", min(2, len(start.languages)), "experts per token"),
+        _line("joint_epochs", 1.0 if gpu else 0.5, "passes in which gates and experts are trained together"),
+        _line("row_tokens", row_tokens, "as above"),
+        *([_line("compile", "true", "as above")] * gpu),
+        *([_line("selective_checkpointing", "true", "less memory, a few per cent slower")] * start.is_tight),
+        "predict:",
+        _line("limit", 200 if gpu else 10, "programs per language and system; null: all, which can be most of a run"),
+        _line("max_new_tokens", 512 if gpu else 256, "longest program"),
+        "# compare: [dense_lora]        # one LoRA on all languages, as large as all experts: is the MoE worth it?",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: object, comment: str) -> str:
+    return f"  {f'{key}: {value}':<28} # {comment}"
+
+
+def num_parameters(config: Mapping[str, Any]) -> int | None:
+    """Returns the parameters of a base of the Llama family, by its ``config.json``; None where it does not say."""
+    try:
+        width, hidden, layers = (int(config[key]) for key in ("hidden_size", "intermediate_size", "num_hidden_layers"))
+        heads = int(config["num_attention_heads"])
+        head = int(config.get("head_dim") or width // heads)
+        groups = int(config.get("num_key_value_heads") or heads)
+        embeddings = int(config["vocab_size"]) * width * (1 if config.get("tie_word_embeddings") else 2)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return embeddings + layers * (2 * width * head * (heads + groups) + 3 * width * hidden)
+
+
+def _in_words(count: int) -> str:
+    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million"
+
+
+def _text(value: str) -> str:
+    """A text as YAML: as it is where it reads as that text, else in double quotes."""
+    try:
+        is_plain = yaml.safe_load(value) == value and " #" not in value
+    except yaml.YAMLError:
+        is_plain = False
+    return value if is_plain else json.dumps(value)
