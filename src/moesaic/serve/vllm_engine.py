@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -295,4 +296,7 @@ class _Vllm:
             ]
 
     def shutdown(self) -> None:
-        self._engine.shutdown()
+        engine, self._engine = self._engine, None
+        engine.shutdown()
+        del engine
+        gc.collect()  # its destructor ends it once more, which fails in an interpreter that is ending itself
