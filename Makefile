@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools quickstart test unit check fmt docs clean
+.PHONY: help setup tools quickstart test unit check fmt docs dist clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,5 +49,12 @@ fmt: $(STAMP)  ## Format and mend what can be mended
 docs: $(STAMP)  ## Write from the code what the pages say of it
 	$(BIN)/python docs/generate.py
 
+# Built from the sdist, as an index would; installed where nothing else is, and run from another folder.
+dist: $(STAMP)  ## Build sdist and wheel, check them, and run the wheel from an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	scripts/try-wheel dist/*.whl
+
 clean:  ## Remove caches and the virtual environment, keep runs
-	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+try:
+    __version__ = metadata.version("moesaic")
+except metadata.PackageNotFoundError:  # its source on the path, not installed
+    __version__ = "0+unknown"
 
 if TYPE_CHECKING:
     from moesaic.api import Answer, Model, load
