@@ -16,16 +16,21 @@ from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, RecipeError
 from moesaic.execution.completions import program_of
 from moesaic.execution.problems import Case, Problem
-from moesaic.files import read_json
+from moesaic.files import file_digest, read_json
+from moesaic.model.attention import packed_attention
+from moesaic.model.loss import validation_loss
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.pipeline.tasks import read_tasks, tasks_digest
 from moesaic.progress import read_metrics
 from moesaic.recipe import DataRecipe, load_recipe
-from moesaic.train.samples import Sampler, problem_tasks
+from moesaic.train import loop
+from moesaic.train.injection import adapted
+from moesaic.train.rounds import RewardRounds
+from moesaic.train.samples import Sampler, Samples, problem_tasks
 from pico import pico_tokenizer
-from test_pipeline import REWARD, write_recipe
+from test_pipeline import REWARD, stage_times, write_recipe
 
 
 def write_problems(folder: Path, count: int = 12, language: str = "python", name: str = "p") -> Path:
@@ -205,3 +210,126 @@ def test_a_run_is_rewarded_by_tests(tmp_path, monkeypatch, capfd, kind):
     assert again.is_finished("reward")
     write_problems(folder, 13)
     assert not again.is_finished("reward")
+
+
+def alone(tmp_path, *more):
+    overrides = [*REWARD, "reward.alone=[python]", "predict.limit=0", "evaluate.metrics=[parse_share]"]
+    return load_recipe(write_recipe(tmp_path), [*overrides, *more])
+
+
+def test_one_expert_is_rewarded_alone_and_the_others_go_on_as_they_are(tmp_path, monkeypatch, capfd):
+    values = iter([0.1, 0.2, 0.1, 0.2])
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(values))
+    path, root = write_recipe(tmp_path), tmp_path / "runs" / "toy"
+    options = [*REWARD, "reward.alone=[python]", "predict.limit=0", "evaluate.metrics=[parse_share]"]
+    for stage in ("data", "experts"):
+        CliRunner().invoke(app, [stage, str(path), *options], catch_exceptions=False)
+    refused = CliRunner().invoke(app, ["reward", str(path), "only=java", *options])
+    assert "only: java not in reward.alone (python)" in str(refused.exception)
+    before = {name: file_digest(root / "experts" / name / "adapter_model.safetensors") for name in ("python", "java")}
+    CliRunner().invoke(app, ["reward", str(path), "only=python", *options], catch_exceptions=False)
+    training = read_json(root / "expert_rewards" / "python" / "training.json")
+    assert (training["rounds"], training["best_round"]) == (1, 1)
+    assert (root / "gate" / "model").is_dir(), "the gates follow the last expert"
+    composed = {
+        name: file_digest(root / "compose" / "model" / "experts" / name / "adapter_model.safetensors")
+        for name in ("python", "java")
+    }
+    assert composed["java"] == before["java"]
+    assert composed["python"] != before["python"]
+    assert composed["python"] == file_digest(root / "expert_rewards" / "python" / "adapter_model.safetensors")
+    run = Run(alone(tmp_path))
+    print_plan(run)
+    run()
+    assert not (root / "reward").exists()
+    assert "moe:likelihood" not in read_json(root / "results.json")["systems"]
+    assert "Python expert, reward by rounds" in (root / "report.html").read_text()
+    times = stage_times(root)
+    capfd.readouterr()
+    Run(alone(tmp_path))()
+    assert "expert_rewards/python: finished earlier, skipped" in capfd.readouterr().err
+    assert stage_times(root) == times
+    # What concerns the others is not its business; its own expert is.
+    assert "expert_rewards/python" not in changed(tmp_path, "gate.gate_steps=3")
+    assert Run(alone(tmp_path, "data.languages=[java, python]")).is_finished("expert_rewards/python")
+    assert {"expert_rewards/python", "compose"} <= changed(tmp_path, "reward.likelihood=0.5")
+    assert "expert_rewards/python" in changed(tmp_path, "experts.rank=3")
+
+
+def changed(tmp_path, *overrides):
+    return {name for name, state in Run(alone(tmp_path, *overrides)).to_do().items() if state.startswith("to do")}
+
+
+def test_an_expert_that_got_no_better_keeps_its_bytes(tmp_path, monkeypatch):
+    values = iter([0.3, 0.2])
+    monkeypatch.setattr(Samples, "mean_score", lambda _: next(values))
+    Run(alone(tmp_path))(("data", "experts", "expert_rewards"))
+    root = tmp_path / "runs" / "toy"
+    folders = (root / "experts" / "python", root / "expert_rewards" / "python")
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert len({file_digest(folder / name) for folder in folders}) == 1
+
+
+def test_an_expert_alone_is_the_base_with_its_adapter(tmp_path, monkeypatch):
+    """What it samples and trains is what PEFT makes of the adapter."""
+    seen = []
+    original = RewardRounds.validate
+
+    def validate(self, number):
+        found = original(self, number)
+        seen.append((found[1]["loss"], self._programs, self._languages))
+        return found
+
+    monkeypatch.setattr(RewardRounds, "validate", validate)
+    run = Run(alone(tmp_path))
+    run(("data", "experts", "expert_rewards"))
+    loss, programs, languages = seen[0]
+    assert languages == ("python",)
+    with adapted(run.base, tmp_path / "runs" / "toy" / "experts" / "python") as expert, packed_attention(expert):
+        assert validation_loss(expert, programs, languages, 1200) == pytest.approx(loss, rel=1e-5)
+
+
+def test_what_alone_may_not_say(tmp_path):
+    path = write_recipe(tmp_path)
+    with pytest.raises(RecipeError, match="alone: it names python, but rounds is 0"):
+        load_recipe(path, ["reward.alone=[py]"])
+    with pytest.raises(RecipeError, match=r"reward\.alone names ruby, but the experts .* are python, java"):
+        load_recipe(path, [*REWARD, "reward.alone=[ruby]"])
+    with pytest.raises(RecipeError, match="unknown language"):
+        load_recipe(path, [*REWARD, "reward.alone=[klingon]"])
+
+
+def test_a_stopped_reward_of_one_expert_goes_on_to_the_same_bytes(tmp_path, monkeypatch, capfd):
+    more = ("reward.rounds=3", "reward.checkpoint_minutes=0", "reward.overlap=true")
+    adapter = "expert_rewards/python/adapter_model.safetensors"
+    monkeypatch.setattr(RewardRounds, "validate", later_is_better(RewardRounds.validate))
+    whole = Run(alone(tmp_path / "whole", *more))
+    stopped = Run(alone(tmp_path / "stopped", *more))
+    for run in (whole, stopped):
+        run(("data", "experts"))
+    whole(("expert_rewards",))
+    original, saved = loop.save_checkpoint, []
+
+    def stopping(*arguments):
+        original(*arguments)
+        saved.append(1)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            stopped(("expert_rewards",))
+    capfd.readouterr()
+    Run(alone(tmp_path / "stopped", *more))(("expert_rewards",))
+    assert "resuming after round 2 of 3" in capfd.readouterr().err
+    digests = [file_digest(tmp_path / name / "runs" / "toy" / adapter) for name in ("whole", "stopped")]
+    assert digests[0] == digests[1]
+
+
+def later_is_better(original):
+    def validate(self, number):
+        _, facts = original(self, number)
+        return 1.0 / (1 + number), facts
+
+    return validate

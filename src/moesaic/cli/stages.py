@@ -17,6 +17,7 @@ from moesaic.languages import get_language
 from moesaic.progress import say
 
 if TYPE_CHECKING:
+    from moesaic.pipeline.stages import Run
     from moesaic.recipe import Recipe
 
 RecipePath = Annotated[Path, typer.Argument(help="Recipe file (YAML), e.g. recipes/quickstart.yaml.", metavar="RECIPE")]
@@ -33,7 +34,7 @@ STAGE_HELP = {
     "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
     "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
-    "reward": "Train gates and experts on what their own programs are worth; nothing unless reward.rounds is above 0.",
+    "reward": "Train gates and experts on what their own programs are worth; only=ruby: one expert of reward.alone.",
     "baselines": "Make what the recipe's key compare names: merges, a dense LoRA, untrained routing.",
     "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
     "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
@@ -89,7 +90,10 @@ def _stage_command(name: str) -> Callable[..., None]:
             if missing:
                 say(f"the gates wait for the experts of {', '.join(missing)}")
             else:
-                run(("compose", "gate", "reward"))
+                run.only = ()
+                run(("expert_rewards", "compose", "gate", "reward"))
+        elif name == "reward" and (run.only or run.recipe.reward.alone):
+            _reward_alone(run)
         elif name == "evaluate":
             run(("predict", "evaluate"))
         else:
@@ -105,6 +109,26 @@ def _stage_command(name: str) -> Callable[..., None]:
         "recipe": RecipePath, "overrides": Overrides, "quiet": Quiet, "log_file": LogFile, "return": None
     }  # fmt: skip
     return command
+
+
+def _reward_alone(run: Run) -> None:
+    """Trains the experts of ``reward.alone``, or those of them that were named; the gates follow the last of them."""
+    alone = run.recipe.reward.alone
+    if others := [name for name in run.only if name not in alone]:
+        raise RecipeError(
+            [
+                f"only: {', '.join(others)} not in reward.alone ({', '.join(alone) or 'empty'}), which says whose "
+                f"expert is trained on rewards by itself: set reward.alone=[{', '.join([*alone, *others])}]"
+            ]
+        )
+    run(("expert_rewards",))
+    missing = [
+        name for name in run.recipe.trained_languages if run.workspace.manifest(run.recipe.expert_stage(name)) is None
+    ]
+    if missing:
+        say(f"the gates wait for the experts of {', '.join(missing)}")
+    else:
+        run(("compose", "gate"))
 
 
 def _validate(

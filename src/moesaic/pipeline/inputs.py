@@ -92,6 +92,7 @@ NEUTRAL: Final[Mapping[str, str]] = {
     "trackers": "who is told",
     "grow.model": "where the model is that grows; its content counts",
     "grow.languages": "says which experts are trained; compose counts them where a model grows",
+    "reward.alone": "says which experts are trained further before they are put together; what that leaves counts",
     "grow.train_gates": "says whether there is a stage gate; what that leaves counts",
     "base.sha256": "what the base is checked against; its content counts",
     "base.revision": "which commit is looked up; its content counts",
@@ -133,13 +134,14 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
     """Returns the stages whose files a stage reads, in the order of a run."""
     stage, _, part = name.partition("/")
     kept = ("keep",) if recipe.data.keep is not None else ()
-    experts = tuple(f"experts/{language}" for language in recipe.trained_languages)
+    experts = tuple(map(recipe.expert_stage, recipe.trained_languages))
     gate = ("gate",) if recipe.trains_gates else ()
-    rewarded = ("reward",) if recipe.reward.rounds > 0 else ()
+    rewarded = ("reward",) if recipe.reward.together else ()
     table: dict[str, tuple[str, ...]] = {
         "data": (),
         "keep": (),
         "experts": ("data", *(kept if recipe.experts.keep else ())),
+        "expert_rewards": ("data", *kept, f"experts/{part}"),
         "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
         "gate": ("data", *kept, "compose"),
         "reward": ("data", *kept, "gate"),
@@ -168,15 +170,22 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     inputs: Inputs = {
         key: value
         for key, value in leaves(recipe.model_dump(mode="json"))
-        if stage in READ_BY.get(key, ()) and (stage == "keep" or not key.startswith("keep.") or "keep" in others)
+        if _reads(stage, key) and (stage == "keep" or not key.startswith("keep.") or "keep" in others)
     }
     inputs |= _OTHER_INPUTS[stage](session, part)
     for other in others:
         if other == "keep":
-            inputs |= _answers(session, *([part] if stage == "experts" else []))
+            inputs |= _answers(session, *([part] if stage in ("experts", "expert_rewards") else []))
         elif other != "data":  # stages read parts of it, a language or a split
             inputs[f"stage {other}"] = workspace.output_digest(other)
     return inputs
+
+
+def _reads(stage: str, key: str) -> bool:
+    """Whether a key's value is an input of a stage."""
+    if stage == "expert_rewards":  # what all together read, but for the others
+        return key != "data.languages" and "reward" in READ_BY.get(key, ())
+    return stage in READ_BY.get(key, ())
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -219,12 +228,19 @@ def _trained(session: Session, _: str) -> Inputs:
     return _base(session) | _examples(session, ("train", "validation"))
 
 
+def _expert_reward(session: Session, language: str) -> Inputs:
+    return _experts(session, language) | _tasks(session)
+
+
 def _reward(session: Session, _: str) -> Inputs:
+    return _trained(session, "") | _tasks(session)
+
+
+def _tasks(session: Session) -> Inputs:
     from moesaic.pipeline.tasks import tasks_digest
 
     recipe = session.recipe
-    tasks = {"the files of data.tasks": tasks_digest(recipe.data.tasks)} if recipe.reward.runs_tests else {}
-    return _trained(session, "") | tasks
+    return {"the files of data.tasks": tasks_digest(recipe.data.tasks)} if recipe.reward.runs_tests else {}
 
 
 def _compose(session: Session, _: str) -> Inputs:
@@ -273,6 +289,7 @@ _OTHER_INPUTS: Final[Mapping[str, Callable[[Session, str], Inputs]]] = {
     "experts": _experts,
     "compose": _compose,
     "gate": _trained,
+    "expert_rewards": _expert_reward,
     "reward": _reward,
     "baselines": _baseline,
     "predict": _predict,

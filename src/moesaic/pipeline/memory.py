@@ -14,7 +14,7 @@ _FREE: Final[Mapping[str, tuple[str, ...]]] = {
     "experts": ("experts.gradient_checkpointing",),
     "compose": ("predict.row_tokens",),
     "gate": ("gate.selective_checkpointing", "gate.gradient_checkpointing"),
-    "reward": ("reward.batch_size",),
+    **dict.fromkeys(("reward", "expert_rewards"), ("reward.batch_size",)),
     "baselines": ("experts.gradient_checkpointing", "gate.gradient_checkpointing", "predict.row_tokens"),
     "predict": ("predict.batch_size", "predict.row_tokens"),
 }
@@ -25,7 +25,7 @@ _COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "experts": ("experts.row_tokens",),
     "compose": (),
     "gate": ("gate.row_tokens",),
-    "reward": ("reward.row_tokens", "reward.max_new_tokens"),
+    **dict.fromkeys(("reward", "expert_rewards"), ("reward.row_tokens", "reward.max_new_tokens")),
     "baselines": ("experts.row_tokens", "gate.row_tokens"),
     "predict": ("predict.max_new_tokens",),
 }

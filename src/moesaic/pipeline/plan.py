@@ -40,6 +40,7 @@ _SHORTER: Final[dict[str, Callable[[Recipe], str]]] = {
     "keep": lambda recipe: f"a lower keep.max_new_tokens (now {recipe.keep.max_new_tokens:,}), or no data.keep",
     "experts": lambda recipe: f"data.train_limit, or fewer experts.epochs (now {recipe.experts.epochs:g})",
     "gate": lambda recipe: f"data.train_limit, or fewer gate.joint_epochs (now {recipe.gate.joint_epochs:g})",
+    "expert_rewards": lambda recipe: f"fewer reward.rounds (now {recipe.reward.rounds:,})",
     "reward": lambda recipe: f"fewer reward.rounds (now {recipe.reward.rounds:,})",
     "baselines": lambda recipe: "fewer systems in compare",
     "predict": lambda recipe: (
@@ -84,9 +85,15 @@ def _reward_stretches(run: Run, kept: Kept | None) -> list[Stretch]:
     recipe, languages = run.recipe, run.recipe.data.languages
     if recipe.reward.rounds == 0:
         return []
-    measures = tasks_by_measure(run, languages).values()
-    judged = [first_tasks(deciding, languages, recipe.reward.validation_programs) for _, deciding in measures]
-    return reward_stretches([task for own, _ in measures for task in own], sum(map(len, judged)), recipe, kept)
+    alone = [(f"expert_rewards/{name}", (name,)) for name in recipe.reward.alone]
+    parts: list[tuple[str, tuple[str, ...]]] = [*alone] or [("reward", languages)]
+    stretches: list[Stretch] = []
+    for name, own in parts:
+        measures = tasks_by_measure(run, own).values()
+        judged = [first_tasks(deciding, own, recipe.reward.validation_programs) for _, deciding in measures]
+        tasks = [task for training, _ in measures for task in training]
+        stretches += reward_stretches(name, tasks, sum(map(len, judged)), recipe, kept)
+    return stretches
 
 
 def make_plan(run: Run) -> Plan:
@@ -129,7 +136,7 @@ def make_plan(run: Run) -> Plan:
             )
     test = run.encoded(recipe.predict.split)
     test_tokens = sum(len(example.ids) for example in test)
-    models = 2 if recipe.reward.rounds > 0 else 1  # the one before the reward is measured too
+    models = 2 if recipe.reward.together else 1  # the one before the reward is measured too
     systems = 1 + models + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
     plan.stretches.append(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)

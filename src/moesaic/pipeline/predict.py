@@ -93,7 +93,7 @@ def measure_systems(session: Session, folder: Path) -> None:
             with force_expert(model, name):
                 measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
     del model  # the next one may have a base of its own, and the device no room for both
-    if session.recipe.reward.rounds > 0:
+    if session.recipe.reward.together:
         with session.loaded(session.workspace.path("gate") / "model", dtype) as model:
             measure("moe:likelihood", model, languages, languages)
         del model

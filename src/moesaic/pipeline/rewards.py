@@ -1,18 +1,33 @@
-"""What a recipe rewards programs for, with everything that judges them: opened for a training, closed after it."""
+"""The stages ``reward`` and ``expert_rewards``: what a recipe rewards programs for, and what is trained on that.
+
+What judges programs, processes and a sandbox, is opened for a training and closed after it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from moesaic.checkpoint.description import BASE
+from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.execution.rewards import ProgramRuns, processors
+from moesaic.files import write_json
+from moesaic.model.adapter_config import CONFIG_FILE
+from moesaic.model.lora import WEIGHTS_FILE, read_adapter, write_adapter
+from moesaic.model.moe import compose, decompose, extract_experts, extract_router, force_expert
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.tasks import read_tasks
 from moesaic.progress import say
 from moesaic.train.judges import codebleu_judge, passing_judge
+from moesaic.train.objective import Teacher
+from moesaic.train.reward import RewardResult, train_reward
 from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of
 
 
@@ -97,3 +112,88 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
                 judge, weight = passing_judge(stack.enter_context(tests), options.partial), 1.0
             found.append(Measure(name, training, deciding, judge, weight))
         yield Measures(found, tests)
+
+
+def reward_together(session: Session, folder: Path) -> None:
+    """Trains experts and gates of the model of the stage ``gate``; writes ``model/`` and ``training.json``."""
+    start = read_model_folder(session.workspace.path("gate") / "model")
+    languages, teacher = session.recipe.data.languages, _teacher(session, session.recipe.data.languages)
+    with open_measures(session, languages) as measures, session.loaded(start.path) as model:
+        result = _train(session, model, measures, languages, folder, teacher)
+        experts, gates = extract_experts(model), extract_router(model)
+    save_model_folder(
+        folder / "model",
+        base_spec=session.base_spec(),
+        base_digest=start.base_digest,
+        experts=experts,
+        router_tensors=gates,
+        kind=start.kind,
+        top_k=start.top_k,
+        reuse={name: start.expert_path(name) for name in start.names} if result.best_round == 0 else {},
+        own_base=start.path / BASE if start.has_own_base else None,
+    )
+    write_json(folder / "training.json", vars(result) | measures.summary())
+
+
+def reward_alone(session: Session, language: str, folder: Path) -> None:
+    """Trains one language's expert by itself and writes its adapter and ``training.json``.
+
+    The model is the base with this expert and no gates. Deltas outside the MLP, which no gate could reach later, are
+    left out, as they are when experts are put together.
+    """
+    adapter = session.workspace.path(f"experts/{language}")
+    expert, languages = read_adapter(adapter, language), (language,)
+    if expert.paths_outside_mlp:
+        deltas = {path: delta for path, delta in expert.deltas.items() if path not in expert.paths_outside_mlp}
+        expert = replace(expert, deltas=deltas)
+        say(f"note: the deltas of {language} outside the MLP are left out, since no gate could reach them later")
+    teacher, base = _teacher(session, languages), session.base
+    with open_measures(session, languages) as measures:
+        model = compose(base.model, [expert], "top_k", 1, dtype=torch.float32)
+        try:
+            with force_expert(model, language):
+                result = _train(session, model, measures, languages, folder, teacher, trains_gates=False)
+            (trained,) = extract_experts(model)
+        finally:
+            decompose(model)
+    if result.best_round == 0 and not expert.paths_outside_mlp:
+        for file in (CONFIG_FILE, WEIGHTS_FILE):
+            shutil.copyfile(adapter / file, folder / file)
+    else:
+        write_adapter(trained, folder, base=base.spec)
+    write_json(folder / "training.json", vars(result) | measures.summary() | {"base_digest": base.digest})
+
+
+def _teacher(session: Session, languages: tuple[str, ...]) -> Teacher | None:
+    """The recipe's base says what is kept, not one that a shared delta was folded into."""
+    kept = session.kept(languages)
+    if kept is None:
+        return None
+    return Teacher.listen(session.base.model, kept, session.recipe.reward.row_tokens, session.accelerator.autocast)
+
+
+def _train(
+    session: Session,
+    model: Any,
+    measures: Measures,
+    languages: tuple[str, ...],
+    folder: Path,
+    teacher: Teacher | None,
+    *,
+    trains_gates: bool = True,
+) -> RewardResult:
+    return train_reward(
+        session.accelerator,
+        model,
+        session.prompt,
+        measures.all,
+        session.encoded("validation", languages),
+        languages,
+        session.recipe.reward,
+        session.recipe.data.max_tokens,
+        session.recipe.seed,
+        folder,
+        teacher,
+        measures.rates,
+        trains_gates=trains_gates,
+    )

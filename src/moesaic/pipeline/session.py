@@ -246,7 +246,7 @@ class Session:
     def final_model(self) -> Path:
         """Model folder that the last of the recipe's training stages leaves."""
         last = "gate" if self.recipe.trains_gates else "compose"
-        return self.workspace.path("reward" if self.recipe.reward.rounds > 0 else last) / "model"
+        return self.workspace.path("reward" if self.recipe.reward.together else last) / "model"
 
     def trained_experts(self) -> dict[str, Path]:
         """Returns the adapter folder of each language's expert; those that are kept are in the model that grows.
@@ -254,7 +254,7 @@ class Session:
         Raises:
             ModelError: An expert was trained on another base than the recipe's.
         """
-        trained = {name: self.workspace.path(f"experts/{name}") for name in self.recipe.trained_languages}
+        trained = {name: self.workspace.path(self.recipe.expert_stage(name)) for name in self.recipe.trained_languages}
         for name, folder in trained.items():
             trained_on = read_json(folder / "training.json")["base_digest"]
             if trained_on != self.base.digest:

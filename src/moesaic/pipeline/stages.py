@@ -1,6 +1,6 @@
 """The stages of a run, in order; the table of contents in code.
 
-    data -> keep -> experts -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
+    data -> keep -> experts -> expert_rewards -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
 things (``inputs`` says which these are), and resumes when it was killed. ``keep``, ``reward`` and
@@ -28,7 +28,10 @@ from moesaic.progress import say
 from moesaic.recipe import Recipe
 from moesaic.workspace import Stage
 
-STAGES = ("data", "keep", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
+STAGES = (
+    "data", "keep", "experts", "expert_rewards", "compose", "gate", "reward", "baselines", "predict", "evaluate",
+    "report",
+)  # fmt: skip
 """Names of the stages, in order."""
 
 _BASELINE = "stage baselines/"
@@ -62,6 +65,7 @@ class Run(Session):
             "data": self.data,
             "keep": self.keep,
             "experts": self.experts,
+            "expert_rewards": self.expert_rewards,
             "compose": self.compose,
             "gate": self.gate,
             "reward": self.reward,
@@ -138,6 +142,17 @@ class Run(Session):
             self.kept((language,)) if self.recipe.experts.keep else None,
         )
         write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
+
+    def expert_rewards(self) -> None:
+        """Trains the experts of ``reward.alone`` on their own programs, each by itself."""
+        for language in self.only or self.recipe.reward.alone:
+            if language not in self.recipe.reward.alone:
+                continue
+            with self.stage(f"expert_rewards/{language}") as stage:
+                if stage is not None:
+                    from moesaic.pipeline.rewards import reward_alone
+
+                    reward_alone(self, language, stage.folder)
 
     def compose(self) -> None:
         """Puts the experts side by side and fits the initial gates."""
@@ -225,53 +240,13 @@ class Run(Session):
 
     def reward(self) -> None:
         """Trains experts and gates on the model's own programs, when the recipe wants rounds of that."""
-        if self.recipe.reward.rounds == 0:
+        if not self.recipe.reward.together:
             return
         with self.stage("reward") as stage:
             if stage is not None:
-                self._train_reward(stage)
+                from moesaic.pipeline.rewards import reward_together
 
-    def _train_reward(self, stage: Stage) -> None:
-        from moesaic.checkpoint.description import BASE
-        from moesaic.checkpoint.native import read_model_folder, save_model_folder
-        from moesaic.model.moe import extract_experts, extract_router
-        from moesaic.pipeline.rewards import open_measures
-        from moesaic.train.objective import Teacher
-        from moesaic.train.reward import train_reward
-
-        languages, options, kept = self.recipe.data.languages, self.recipe.reward, self.kept()
-        start = read_model_folder(self.workspace.path("gate") / "model")
-        teacher = None
-        if kept is not None:  # the recipe's base says what is kept, not one that a shared delta was folded into
-            teacher = Teacher.listen(self.base.model, kept, options.row_tokens, self.accelerator.autocast)
-        with open_measures(self, languages) as measures, self.loaded(start.path) as model:
-            result = train_reward(
-                self.accelerator,
-                model,
-                self.prompt,
-                measures.all,
-                self.encoded("validation"),
-                languages,
-                options,
-                self.recipe.data.max_tokens,
-                self.recipe.seed,
-                stage.folder,
-                teacher,
-                measures.rates,
-            )
-            experts, gates = extract_experts(model), extract_router(model)
-        save_model_folder(
-            stage.folder / "model",
-            base_spec=self.base_spec(),
-            base_digest=start.base_digest,
-            experts=experts,
-            router_tensors=gates,
-            kind=start.kind,
-            top_k=start.top_k,
-            reuse={name: start.expert_path(name) for name in start.names} if result.best_round == 0 else {},
-            own_base=start.path / BASE if start.has_own_base else None,
-        )
-        write_json(stage.folder / "training.json", vars(result) | measures.summary())
+                reward_together(self, stage.folder)
 
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
@@ -367,11 +342,15 @@ class Run(Session):
 
     def stage_names(self) -> list[str]:
         """Returns the folder names of all stages that leave one, in order."""
-        parts = {"experts": self.recipe.trained_languages, "baselines": self.recipe.compare}
+        parts = {
+            "experts": self.recipe.trained_languages,
+            "expert_rewards": self.recipe.reward.alone,
+            "baselines": self.recipe.compare,
+        }
         return [
             name
             for stage in STAGES[:-1]
-            if not (stage == "reward" and self.recipe.reward.rounds == 0)
+            if not (stage == "reward" and not self.recipe.reward.together)
             and not (stage == "gate" and not self.recipe.trains_gates)
             and not (stage == "keep" and self.recipe.data.keep is None)
             for name in ([f"{stage}/{part}" for part in parts[stage]] if stage in parts else [stage])

@@ -133,10 +133,10 @@ class Recipe(Section):
                 f"grow.languages names {', '.join(missing)}, but data.languages is {', '.join(self.data.languages)}: "
                 "add it there, too"
             )
-        if not self.trains_gates and self.reward.rounds > 0:
+        if not self.trains_gates and self.reward.together:
             raise ValueError(
                 f"reward.rounds is {self.reward.rounds}, which trains all experts and gates, but grow.model is to keep "
-                "them: set reward.rounds: 0 or grow.train_gates: true"
+                "them: set reward.rounds: 0, reward.alone (for new languages) or grow.train_gates: true"
             )
         if not self.trains_gates and "moe_gates" in self.compare:
             raise ValueError(
@@ -170,6 +170,15 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _alone_are_trained(self) -> Self:
+        if unknown := [name for name in self.reward.alone if name not in self.trained_languages]:
+            raise ValueError(
+                f"reward.alone names {', '.join(unknown)}, but the experts that are trained are "
+                f"{', '.join(self.trained_languages)}: leave it out, or add it to data.languages"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tests_can_be_run(self) -> Self:
         if self.reward.runs_tests and not self.data.tasks:
             raise ValueError(
@@ -194,6 +203,10 @@ class Recipe(Section):
     def trains_gates(self) -> bool:
         """Whether the stage ``gate`` is part of the run."""
         return self.grow.model is None or self.grow.train_gates
+
+    def expert_stage(self, language: str) -> str:
+        """Returns the stage that leaves a language's expert as it is put together with the others."""
+        return f"{'expert_rewards' if language in self.reward.alone else 'experts'}/{language}"
 
     @property
     def workspace(self) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from moesaic.recipe.sections import Coefficient, Count, Positive, Rate, Section
+from moesaic.recipe.sections import Coefficient, Count, Positive, Rate, Section, known_languages
 
 
 class RewardRecipe(Section):
@@ -22,6 +22,9 @@ class RewardRecipe(Section):
     partial: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """With ``tests``: the most that a program which fails is worth, half of it for compiling and half for its share of
     cases that pass; 0: nothing. What decides counts programs that pass and nothing else."""
+    alone: tuple[str, ...] = ()
+    """Languages whose expert is trained on rewards by itself, on tasks of its own language, before the experts are put
+    together; ``moesaic reward RECIPE only=ruby`` trains one of them. Nothing is trained on rewards after that."""
     prompts: Positive = 128
     """Training tasks a round, each once before any comes twice; one whose programs were all worth the same sits out
     its next turn, after several such times running up to three."""
@@ -60,6 +63,22 @@ class RewardRecipe(Section):
     """Compile decoder layers and decoding step on a GPU: about a minute once, then shorter rounds."""
     workers: Positive | None = None
     """Processes that score programs, and programs that run at a time; by default as many as there are processors."""
+
+    @property
+    def together(self) -> bool:
+        """Whether all experts and gates are trained on rewards together, after the gates."""
+        return self.rounds > 0 and not self.alone
+
+    @field_validator("alone")
+    @classmethod
+    def _known_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return known_languages(value)
+
+    @model_validator(mode="after")
+    def _rounds_of_alone(self) -> Self:
+        if self.alone and self.rounds == 0:
+            raise ValueError(f"alone: it names {', '.join(self.alone)}, but rounds is 0: set rounds above 0")
+        return self
 
     @property
     def runs_tests(self) -> bool:

@@ -206,15 +206,23 @@ def _curves(workspace: Path, summary: Summary) -> list[tuple[str, Markup]]:
         (f"{language_title(language)} expert", workspace / "experts" / language / "metrics.jsonl")
         for language in summary.languages
     ]
+    rewards = [
+        (
+            f"{language_title(language)} expert, reward by rounds",
+            workspace / "expert_rewards" / language / "metrics.jsonl",
+        )
+        for language in summary.languages
+    ]
+    rewards.append(("Reward, by rounds", workspace / "reward" / "metrics.jsonl"))
     places += [
         ("Gates alone", workspace / "gate" / "gates" / "metrics.jsonl"),
         ("Gates and experts together", workspace / "gate" / "joint" / "metrics.jsonl"),
-        ("Reward, by rounds", workspace / "reward" / "metrics.jsonl"),
+        *rewards,
     ]
     curves = []
     for title, path in places:
         if path.is_file() and (rows := read_metrics(path)):
-            key = "reward" if path.parent.name == "reward" else "loss"
+            key = "reward" if (title, path) in rewards else "loss"
             curve = Curve(_series(rows, key), _series(rows, f"validation_{key}"), key, highest=key == "reward")
             if curve.loss or curve.validation:
                 curves.append((title, Markup(line_chart(f"Training of {title}", curve))))  # noqa: S704

@@ -67,11 +67,12 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kep
 
 
 def reward_stretches(
-    training: Sequence[Task], num_validation: int, recipe: Recipe, kept: Kept | None = None
+    name: str, training: Sequence[Task], num_validation: int, recipe: Recipe, kept: Kept | None = None
 ) -> list[Stretch]:
     """Training on the model's own programs, and these; their tokens are the most that there can be.
 
     Args:
+        name: Of the stage.
         training: Tasks that programs are sampled for.
         num_validation: Programs of one validation.
         recipe: The recipe.
@@ -96,8 +97,8 @@ def reward_stretches(
     programs = tasks * options.samples + (1 + math.ceil(options.rounds / every)) * num_validation
     tokens = sum(len(task.prompt_ids) for task in training)
     return [
-        Stretch("reward", len(training), tokens, options.rounds * options.steps, tasks * a_task + answers),
-        Stretch("reward: programs", programs, programs * options.max_new_tokens, None, 0),
+        Stretch(name, len(training), tokens, options.rounds * options.steps, tasks * a_task + answers),
+        Stretch(f"{name}: programs", programs, programs * options.max_new_tokens, None, 0),
     ]
 
 
