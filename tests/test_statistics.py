@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moesaic import statistics
+from moesaic.report.summary import SMALLEST_N
 from moesaic.statistics import (
     Estimate,
     bootstrap_interval,
@@ -36,6 +37,20 @@ def test_interval_covers_the_mean_about_as_often_as_it_says():
         low, high = bootstrap_interval(generator.normal(5.0, 2.0, 60).tolist(), samples=300)
         hits += low <= 5.0 <= high
     assert 0.88 <= hits / 200 <= 0.99
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_few_problems_find_differences_where_there_are_none(skewed):
+    # docs/decisions/0018-the-smallest-n.md
+    generator = np.random.default_rng(0)
+
+    def share_found(n):
+        draws = (generator.exponential(size=n) - 1 if skewed else generator.normal(size=n) for _ in range(500))
+        intervals = [bootstrap_interval(values.tolist(), seed) for seed, values in enumerate(draws)]
+        return sum(not low <= 0 <= high for low, high in intervals) / len(intervals)
+
+    assert share_found(4) > 0.15
+    assert share_found(SMALLEST_N) < 0.11
 
 
 def test_interval_is_deterministic_and_seeded():

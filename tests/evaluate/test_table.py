@@ -85,7 +85,7 @@ def columns(predictions, system, metric, language):
 
 
 def naive(predictions, system, metric, languages, samples=800):
-    """Value, n and interval of MoE less a system (``experts``: that of the language), program by program."""
+    """Value, n and interval of MoE minus a system (``experts``: that of the language), program by program."""
     differences = {}
     for language in languages:
         theirs = columns(predictions, f"expert-{language}" if system == "experts" else system, metric, language)

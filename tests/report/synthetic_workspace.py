@@ -26,7 +26,7 @@ def estimate(value: float, n: int = 200, width: float = 0.03) -> dict[str, float
 
 
 def differences(moe: dict[str, Any], other: dict[str, Any], width: float = 0.01) -> dict[str, Any]:
-    """MoE less another system, as the evaluation writes it."""
+    """MoE minus another system, as the evaluation writes it."""
     table: dict[str, Any] = {}
     for metric in other:
         pairs = {name: (moe[metric][name], other[metric][name]) for name in moe[metric]}

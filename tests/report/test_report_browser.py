@@ -1,15 +1,17 @@
 """The page in a real browser: it draws, says nothing on the console and asks nothing of the network."""
 
 import json
+import os
 import shutil
 import subprocess
 
 import pytest
-from synthetic_workspace import build_results, build_workspace
+from synthetic_workspace import LANGUAGES, build_results, build_workspace
 
 from moesaic.report import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SHOTS = os.environ.get("MOESAIC_SHOTS")  # a folder to look at
 HOST = "attacker.example"
 HOSTILE = f"<script>console.error('ran')</script><img src='http://{HOST}/x.png'><link rel=stylesheet href=//{HOST}/y>"
 
@@ -88,3 +90,32 @@ def test_page_does_not_scroll_sideways_on_a_phone(report, tmp_path):
     _, _, dom = browse(frame, tmp_path, "--window-size=500,900", "--dump-dom")
     width, window = json.loads(dom[dom.index("<title>") + 7 : dom.index("</title>")])
     assert width <= window
+
+
+def test_tables_keep_their_columns_on_a_phone(tmp_path):
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    results = build_results()
+    leaf = {"both": 60, "lost": 30, "won": 5, "neither": 69, "difference": -0.15, "low": -0.22, "high": -0.09, "p": 0.2}
+    results["kept"] = {"humaneval-x": {**dict.fromkeys(LANGUAGES, leaf), "mean": leaf}}
+    page_file = write_report(build_workspace(tmp_path / "run", results=results))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+            page.goto(page_file.as_uri())
+            for summary in page.locator("summary").all():
+                summary.click()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            overflows = "all => all.map((each) => each.scrollWidth - each.clientWidth)"
+            assert set(page.locator(".scroll").evaluate_all(overflows)) == {0}  # four languages fit in the cross table
+            cell = page.locator("td[data-column='humaneval-x: pass@1, points']").last
+            assert cell.evaluate("each => getComputedStyle(each, '::before').content") == (
+                '"humaneval-x: pass@1, points"'
+            )
+            found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+            assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/report-phone-{scheme}.png", full_page=True)
+        browser.close()

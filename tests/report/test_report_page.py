@@ -148,26 +148,28 @@ def test_best_is_marked_only_among_comparable_systems(tmp_path):
     results = build_results()
     results["systems"]["arrow"] = {"loss": {"python": {"value": 0.01, "n": 5, "low": 0.0, "high": 0.02}}}
     text = render_report(build_workspace(tmp_path / "run", results=results))
-    table = text[text.index("<table>") : text.index("</table>")]
+    table = text[text.index("<table ") : text.index("</table>")]
     best = re.findall(r'class="best"><b>([\d.%]+)</b>', table)
     assert best == ["0.605", "0.400", "81.4%", "0.185"]  # the MoE's row; Arrow has one language of four
     assert "1 of 4 languages" in table
 
 
-def less_table(text):
+def minus_table(text):
     """Header -> cells (class, text, note) of the table of differences."""
-    table = text[text.index("<h3>The MoE less every other system</h3>") :]
-    table = table[table.index("<tbody>") : table.index("</tbody>")]
-    cell = re.compile(r'<td(?: class="(.*?)")?><b>(.*?)</b>(?:<small>(.*?)</small>)?</td>')
-    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table)
+    table = text[text.index("<h3>The MoE minus every other system</h3>") :]
+    table = table[table.index("<tbody") : table.index("</tbody>")]
+    cell = re.compile(
+        r'<td role="cell" data-column="[^"]*"(?: class="(.*?)")?><b>(.*?)</b>(?:<small>(.*?)</small>)?</td>'
+    )
+    rows = re.findall(r'<tr role="row"><th role="rowheader" scope="row">(.*?)</th>(.*?)</tr>', table)
     return {header: cell.findall(cells) for header, cells in rows}
 
 
 def test_differences_to_the_moe_say_in_words_what_is_better(full, tmp_path):
     text = render_report(full)
-    rows = less_table(text)
-    assert '<th scope="col">MoE less</th><th scope="col">Loss ↓</th>' in text
-    assert '<th scope="col">Parses ↑, points</th>' in text
+    rows = minus_table(text)
+    assert '<th role="columnheader" scope="col">MoE minus</th><th role="columnheader" scope="col">Loss ↓</th>' in text
+    assert 'scope="col">Parses ↑, points</th>' in text
     assert list(rows) == ["Base", "Own experts", "TIES merge", "Dense LoRA"]
     # losses of the synthetic run: MoE 0.605, base 1.600, experts 0.630; CodeBLEU 0.40, 0.16, 0.37
     assert rows["Base"][0] == ("better", "better -0.995", "[-1.005, -0.985], n 800")
@@ -181,29 +183,63 @@ def test_differences_to_the_moe_say_in_words_what_is_better(full, tmp_path):
 @pytest.mark.parametrize(
     ("metric", "low", "value", "high", "text", "note"),
     [
-        ("loss", 0.01, 0.02, 0.03, "worse +0.020", "[+0.010, +0.030], n 7"),
-        ("loss", -0.03, -0.02, -0.01, "better -0.020", "[-0.030, -0.010], n 7"),
-        ("codebleu", -0.03, -0.02, -0.01, "worse -0.020", "[-0.030, -0.010], n 7"),
-        ("codebleu", 0.01, 0.02, 0.03, "better +0.020", "[+0.010, +0.030], n 7"),
-        ("codebleu", -0.01, 0.02, 0.03, "+0.020", "[-0.010, +0.030], n 7"),
-        ("parse_share", -0.002, -0.0001, 0.03, "+0.0", "[-0.2, +3.0], n 7"),
-        ("loss", -0.01, -0.0001, 0.0, "+0.000", "[-0.010, +0.000], n 7"),
-        ("codebleu", 0.0, 0.0, 0.0, "+0.000", "[+0.000, +0.000], n 7"),
-        ("loss", None, -0.5, None, "-0.500", "n 7"),
+        ("loss", 0.01, 0.02, 0.03, "worse +0.020", "[+0.010, +0.030], n 30"),
+        ("loss", -0.03, -0.02, -0.01, "better -0.020", "[-0.030, -0.010], n 30"),
+        ("codebleu", -0.03, -0.02, -0.01, "worse -0.020", "[-0.030, -0.010], n 30"),
+        ("codebleu", 0.01, 0.02, 0.03, "better +0.020", "[+0.010, +0.030], n 30"),
+        ("codebleu", -0.01, 0.02, 0.03, "+0.020", "[-0.010, +0.030], n 30"),
+        ("parse_share", -0.002, -0.0001, 0.03, "+0.0", "[-0.2, +3.0], n 30"),
+        ("loss", -0.01, -0.0001, 0.0, "+0.000", "[-0.010, +0.000], n 30"),
+        ("codebleu", 0.0, 0.0, 0.0, "+0.000", "[+0.000, +0.000], n 30"),
+        ("loss", None, -0.5, None, "-0.500", "n 30"),
     ],
 )
 def test_only_an_interval_without_zero_is_marked(tmp_path, metric, low, value, high, text, note):
     results = build_results(("java",))
-    results["paired"] = {"base": {metric: {"mean": {"value": value, "n": 7, "low": low, "high": high}}}}
-    rows = less_table(render_report(build_workspace(tmp_path / "run", ("java",), results=results)))
+    results["paired"] = {"base": {metric: {"mean": {"value": value, "n": 30, "low": low, "high": high}}}}
+    rows = minus_table(render_report(build_workspace(tmp_path / "run", ("java",), results=results)))
     verdict = text.split()[0]
     assert rows == {"Base": [(verdict if verdict in ("better", "worse") else "", text, note)]}
+
+
+@pytest.mark.parametrize(
+    ("leaf", "css_class", "text", "few"),
+    [
+        ({"n": 120}, "better", "better -0.020", ""),
+        ({"n": 116}, "few", "-0.020", ", only 29 problems"),  # four languages with the same 29
+        ({"n": 16}, "few", "-0.020", ", only 4 problems"),
+        ({"n": 116, "problems": 30}, "better", "better -0.020", ""),
+        ({"n": 1000, "problems": 1}, "few", "-0.020", ", only 1 problem"),
+    ],
+)
+def test_few_problems_decide_nothing(tmp_path, leaf, css_class, text, few):
+    results = build_results()
+    results["paired"] = {"base": {"loss": {"mean": {"value": -0.02, "low": -0.03, "high": -0.01, **leaf}}}}
+    page = render_report(build_workspace(tmp_path / "run", results=results))
+    assert minus_table(page)["Base"] == [(css_class, text, f"[-0.030, -0.010], n {leaf['n']:,}{few}")]
+    assert ('class="note few"' in page) is bool(few)
+
+
+def test_a_run_of_few_problems_says_so_before_its_table_and_marks_nothing(tmp_path):
+    def few(found):
+        return (
+            {key: 4 if key == "n" else few(value) for key, value in found.items()} if isinstance(found, dict) else found
+        )
+
+    results = build_results()
+    results["systems"], results["paired"] = few(results["systems"]), few(results["paired"])
+    text = render_report(build_workspace(tmp_path / "run", results=results))
+    note, table = text.index("Few problems (Loss, CodeBLEU, Parses, BLEU: 1 problem)"), text.index("<table")
+    assert note < table
+    for css_class in ("best", "better", "worse"):
+        assert f'class="{css_class}"' not in text
+    assert "nats per code token, only 4 problems" in text
 
 
 def test_a_difference_without_a_mean_is_a_dash(tmp_path):
     results = build_results(baselines=("ties",))
     del results["paired"]["ties"]["codebleu"]["mean"], results["paired"]["base"]
-    rows = less_table(render_report(build_workspace(tmp_path / "run", results=results)))
+    rows = minus_table(render_report(build_workspace(tmp_path / "run", results=results)))
     assert list(rows) == ["Own experts", "TIES merge"]
     assert rows["TIES merge"][1] == ("", "\N{EN DASH}", "")
     assert rows["Own experts"][1][1] == "better +0.030"
@@ -341,7 +377,7 @@ def test_gain_and_loss_stand_side_by_side_first_after_the_table(tmp_path):
     results["kept"] = {"humaneval-x": {**dict.fromkeys(LANGUAGES, leaf), "mean": mean}}
     page = Page(render_report(build_workspace(tmp_path / "run", results=results)))
     headings = [
-        text for text in page.texts if text in ("Gain and loss against the base", "The MoE less every other system")
+        text for text in page.texts if text in ("Gain and loss against the base", "The MoE minus every other system")
     ]
     assert headings[0] == "Gain and loss against the base"
     assert (

@@ -7,7 +7,7 @@ from synthetic_workspace import build_results, estimate
 
 from moesaic.cli.stages import _show_table
 from moesaic.errors import CheckpointError
-from moesaic.report import kept_line, language_table, paired_line, ratio_line, terminal_table
+from moesaic.report import few_line, kept_line, language_table, paired_line, ratio_line, terminal_table
 from moesaic.report.summary import Summary, language_title, metric_of, system_title
 
 
@@ -29,7 +29,14 @@ def test_terminal_table_has_a_row_per_system_and_means():
 def test_best_value_is_bold():
     table = terminal_table(build_results())
     loss = [text.style for text in table.columns[1].cells]
-    assert loss == ["", "", "bold green"]
+    assert loss == ["", "", "bold"]
+    few = build_results()
+    for systems in few["systems"].values():
+        for score in systems["loss"].values():
+            score["n"] = 29
+    assert [text.style for text in terminal_table(few).columns[1].cells] == ["", "", ""]
+    assert few_line(few) == "Few problems (Loss: 29 problems): below 30 no difference is called better or worse"
+    assert few_line(build_results()) == ""
 
 
 def test_language_table_has_intervals():
@@ -88,11 +95,11 @@ def test_ratio_line_without_partners():
 
 def test_paired_line_says_how_far_the_moe_is_from_its_own_experts():
     results = build_results()
-    expected = "MoE less its own experts: loss -0.025 [-0.035, -0.015], CodeBLEU +0.030 [+0.020, +0.040]"
+    expected = "MoE minus its own experts: loss -0.025 [-0.035, -0.015], CodeBLEU +0.030 [+0.020, +0.040]"
     assert paired_line(results) == expected
     assert paired_line(build_results(generated=False)) == expected.partition(", CodeBLEU")[0]
     results["paired"]["experts"]["loss"]["mean"] |= {"low": None, "high": None}
-    assert paired_line(results) == "MoE less its own experts: loss -0.025, CodeBLEU +0.030 [+0.020, +0.040]"
+    assert paired_line(results) == "MoE minus its own experts: loss -0.025, CodeBLEU +0.030 [+0.020, +0.040]"
     del results["paired"]["experts"]
     assert paired_line(results) == ""
     del results["paired"]

@@ -215,10 +215,10 @@ def _show_table(root: Path) -> None:
     from rich.console import Console
 
     from moesaic.files import read_json
-    from moesaic.report import kept_line, paired_line, ratio_line, terminal_table
+    from moesaic.report import few_line, kept_line, paired_line, ratio_line, terminal_table
 
     results = read_json(root / "results.json")
     console = Console(file=sys.stdout)
     console.print(terminal_table(results))
-    for line in filter(None, (ratio_line(results), paired_line(results), kept_line(results))):
+    for line in filter(None, (few_line(results), ratio_line(results), paired_line(results), kept_line(results))):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

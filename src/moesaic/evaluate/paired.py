@@ -1,4 +1,4 @@
-"""The MoE less every other system, program by program: what says whether it is as good as its experts.
+"""The MoE minus every other system, program by program: what says whether it is as good as its experts.
 
 Two systems judged on the same programs differ by less than their intervals suggest, because a hard program is hard for
 both. So programs are paired before anything is averaged, and problems are resampled with all their programs
@@ -30,7 +30,8 @@ def paired_differences(systems: Samples, languages: Sequence[str], resamples: in
         resamples: Number of resamples behind each interval.
 
     Returns:
-        System -> metric -> language and ``mean`` -> estimate of MoE minus that system; empty without a MoE.
+        System -> metric -> language and ``mean`` -> estimate of MoE minus that system, and the problems that it rests
+        on; empty without a MoE.
     """
     moe = systems.get("moe", {})
     table: dict[str, dict[str, Any]] = {}
@@ -45,7 +46,11 @@ def paired_differences(systems: Samples, languages: Sequence[str], resamples: in
                 parts[MEAN] = list(pairs.values())
             if parts:
                 table.setdefault(system, {})[metric] = {
-                    name: estimate_over_problems(rows, samples=resamples).to_dict() for name, rows in parts.items()
+                    name: {
+                        **estimate_over_problems(rows, samples=resamples).to_dict(),
+                        "problems": len({problem for group in rows for problem, _, _ in group}),
+                    }
+                    for name, rows in parts.items()
                 }
     return table
 
@@ -59,10 +64,11 @@ def kept_abilities(systems: Samples, languages: Sequence[str], resamples: int) -
         resamples: Number of resamples behind each interval.
 
     Returns:
-        Benchmark -> language and ``mean`` -> problems that both solve, that were lost, that were won, and that neither
-        solves; the difference of the shares solved, MoE minus base, with its interval; and the exact p of that
-        difference. Counts of ``mean`` are sums. Its p is that of problems on which the MoE solves more, or fewer,
-        languages than the base, since one problem in several languages is not several independent ones.
+        Benchmark -> language and ``mean`` -> problems, and of them those that both solve, that were lost, that were
+        won, and that neither solves; the difference of the shares solved, MoE minus base, with its interval; and the
+        exact p of that difference. The four counts of ``mean`` are sums. Its p is that of problems on which the MoE
+        solves more, or fewer, languages than the base, since one problem in several languages is not several
+        independent ones.
     """
     table: dict[str, dict[str, Any]] = {}
     base, moe = systems.get("base", {}), systems.get("moe", {})
@@ -95,6 +101,7 @@ def _kept(groups: Sequence[Sequence[tuple[str, bool, bool]]], resamples: int) ->
         "lost": counts[False, True],
         "won": counts[True, False],
         "neither": counts[False, False],
+        "problems": len(change),
         "difference": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
@@ -103,7 +110,7 @@ def _kept(groups: Sequence[Sequence[tuple[str, bool, bool]]], resamples: int) ->
 
 
 def _differences(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[Sample]:
-    """Program by program: ours less theirs, where both are per the same denominator."""
+    """Program by program: ours minus theirs, where both are per the same denominator."""
     known: Mapping[tuple[str, int], Sample] = dict(_numbered(theirs))
     return [
         (problem, numerator - known[key][1], denominator)

@@ -5,12 +5,14 @@ Nothing here loads a model or imports torch: every figure is read from ``results
 
 from __future__ import annotations
 
+from moesaic.report.few import few_line
 from moesaic.report.kept import kept_line
 from moesaic.report.page import render_report, write_report
 from moesaic.report.summary import paired_line, ratio_line
 from moesaic.report.terminal import language_table, terminal_table
 
 __all__ = [
+    "few_line",
     "kept_line",
     "language_table",
     "paired_line",

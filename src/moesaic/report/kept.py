@@ -19,7 +19,7 @@ from moesaic.report.summary import (
     language_title,
     metric_of,
 )
-from moesaic.report.tables import Cell, Grid, difference_cell, words
+from moesaic.report.tables import VERDICTS, Cell, Grid, difference_cell, words
 
 _GAIN = "codebleu"
 _ANSWERS = ("prompts", "answers", "kept")
@@ -27,13 +27,13 @@ _COUNTS = {"both": "Both solve", "lost": "Lost", "won": "Won"}
 
 
 def kept_grid(results: Mapping[str, Any]) -> Grid | None:
-    """Languages by gain (CodeBLEU) and loss (every benchmark), MoE less base; None where no benchmark was judged."""
+    """Languages by gain (CodeBLEU) and loss (every benchmark), MoE minus base; None where no benchmark was judged."""
     kept = {str(name): as_mapping(parts) for name, parts in as_mapping(results.get("kept")).items()}
     if not kept:
         return None
     summary, gain = Summary(results), metric_of(_GAIN)
     names = [name for name in [*summary.languages, "mean"] if any(name in parts for parts in kept.values())]
-    gains = {name: summary.less("base", _GAIN, name) for name in names}
+    gains = {name: summary.minus("base", _GAIN, name) for name in names}
     has_gain = any(score.value is not None for score in gains.values())
     rows = []
     for name in names:
@@ -41,14 +41,14 @@ def kept_grid(results: Mapping[str, Any]) -> Grid | None:
         for benchmark, parts in kept.items():
             found = as_mapping(parts.get(name))
             cells += [Cell(_count(found.get(key))) for key in _COUNTS]
-            cells.append(_change_cell(benchmark, found))
+            cells.append(_change_cell(benchmark, found, len(summary.languages) if name == "mean" else 1))
         rows.append(("All languages" if name == "mean" else language_title(name), cells))
     columns = [f"{gain.title}, gain"] if has_gain else []
     for benchmark in kept:
         columns += [f"{benchmark}: {title.lower()}" for title in _COUNTS.values()] + [f"{benchmark}: pass@1, points"]
     caption = (
-        "MoE less base. Lost: problems that the base solves and the MoE does not; won: the other way round. Below a "
-        "difference its 95% interval, and the exact p of McNemar's test on lost and won."
+        "MoE minus base. Lost: problems that the base solves and the MoE does not; won: the other way round. Below a "
+        f"difference its 95% interval, and the exact p of McNemar's test on lost and won. {VERDICTS}"
     )
     return Grid(caption, columns, rows, "Language")
 
@@ -80,7 +80,7 @@ def kept_line(results: Mapping[str, Any]) -> str:
     for benchmark, languages in as_mapping(results.get("kept")).items():
         found = [as_mapping(leaf) for name, leaf in as_mapping(languages).items() if name != "mean"]
         lost, won, both = (sum(int(as_number(leaf.get(key)) or 0) for leaf in found) for key in ("lost", "won", "both"))
-        change = _change(as_mapping(as_mapping(languages).get("mean")))
+        change = _change(as_mapping(as_mapping(languages).get("mean")), len(found))
         metric = metric_of(f"pass@1 {benchmark}")
         difference = (
             "" if change.value is None else f", {metric.format_change(change.value)} {change_interval(metric, change)}"
@@ -97,15 +97,24 @@ def kept_line(results: Mapping[str, Any]) -> str:
     return f"Loss of ability was not measured: {reason}"
 
 
-def _change(found: Mapping[str, Any]) -> Score:
+def _change(found: Mapping[str, Any], num_languages: int) -> Score:
     value = as_number(found.get("difference"))
-    return Score(value, 0, as_number(found.get("low")), as_number(found.get("high")))
+    n = sum(int(as_number(found.get(key)) or 0) for key in ("both", "lost", "won", "neither"))
+    problems = as_number(found.get("problems"))
+    return Score(
+        value,
+        n,
+        as_number(found.get("low")),
+        as_number(found.get("high")),
+        num_languages,
+        problems=None if problems is None else int(problems),
+    )
 
 
-def _change_cell(benchmark: str, found: Mapping[str, Any]) -> Cell:
+def _change_cell(benchmark: str, found: Mapping[str, Any], num_languages: int) -> Cell:
     p = as_number(found.get("p"))
     note = "" if p is None else "p < 0.001" if p < 0.001 else f"p {p:.3f}"
-    return difference_cell(metric_of(f"pass@1 {benchmark}"), _change(found), note)
+    return difference_cell(metric_of(f"pass@1 {benchmark}"), _change(found, num_languages), note)
 
 
 def _count(value: Any) -> str:

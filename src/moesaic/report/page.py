@@ -23,6 +23,7 @@ from moesaic.files import read_json_object, write_text
 from moesaic.progress import read_metrics
 from moesaic.report import tables
 from moesaic.report.charts import Bar, Curve, bar_chart, heat_map, line_chart
+from moesaic.report.few import few_line, few_note
 from moesaic.report.kept import answers_grid, kept_grid, kept_line
 from moesaic.report.samples import choose_samples
 from moesaic.report.summary import (
@@ -90,9 +91,10 @@ def render_report(workspace: Path) -> str:
         facts=_facts(results, recipe, summary, seconds),
         skipped=[str(reason) for reason in as_list(results.get("skipped"))],
         systems=tables.systems_grid(summary),
+        few=few_line(results),
         kept=kept_grid(results),
         kept_line=kept_line(results),
-        less=tables.less_grid(summary),
+        minus=tables.minus_grid(summary),
         by_language=tables.languages_grid(summary),
         legend=[(system_title(system), css_class) for system, css_class in _colours(summary).items()],
         bars=_bars(summary),
@@ -137,17 +139,24 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
     tiles = []
     ratios = loss_ratios(summary)
     if ratios is not None and ratios.moe.value is not None:
-        tiles.append((f"{ratios.moe.value:.3f}", "MoE test loss", "nats per code token"))
+        few = few_note(ratios.moe)
+        tiles.append((f"{ratios.moe.value:.3f}", "MoE test loss", _joined("nats per code token", few)))
         for owner, other in (("its experts'", ratios.experts), ("the base's", ratios.base)):
             percent = ratios.percent_of(other)
             if percent is not None:
-                tiles.append((f"{percent:.1f}%", f"of {owner} loss", f"{other.value:.3f} nats per code token"))
+                tiles.append(
+                    (f"{percent:.1f}%", f"of {owner} loss", _joined(f"{other.value:.3f} nats per code token", few))
+                )
     for metric in summary.metrics:
         score, base = summary.mean("moe", metric.key), summary.mean("base", metric.key)
         if metric.key in ("codebleu", "pass@1") and score.value is not None:
             against = f"base {metric.format(base.value)}" if base.value is not None else f"n = {score.n:,}"
-            tiles.append((metric.format(score.value), f"MoE {metric.title}", against))
+            tiles.append((metric.format(score.value), f"MoE {metric.title}", _joined(against, few_note(score))))
     return tiles[:4]
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
 
 
 def _facts(

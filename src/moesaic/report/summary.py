@@ -17,6 +17,13 @@ from moesaic.languages import LANGUAGES
 EXPERT_PREFIX = "expert:"
 MISSING = "\N{EN DASH}"
 
+SMALLEST_N = 30
+"""Problems from which on a difference is called better or worse.
+
+A percentile bootstrap over few problems is too narrow: with 4, differences of nothing are called one in a fifth to a
+quarter of all cases instead of a twentieth, with 30 in a thirteenth (docs/decisions/0018-the-smallest-n.md).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -87,6 +94,7 @@ class Score:
         low: Lower end of the 95% interval.
         high: Upper end.
         num_languages: Languages it is a mean of.
+        problems: Problems it rests on, where that was counted; one problem in several languages is one.
     """
 
     value: float | None
@@ -94,6 +102,18 @@ class Score:
     low: float | None = None
     high: float | None = None
     num_languages: int = 1
+    problems: int | None = None
+
+    @property
+    def num_problems(self) -> int:
+        """Problems it rests on; where they were not counted, the examples of one language."""
+        return self.problems if self.problems is not None else self.n // max(1, self.num_languages)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a difference can be told from 0: by its interval, which means something from SMALLEST_N on."""
+        known = self.low is not None and self.high is not None and self.num_problems >= SMALLEST_N
+        return known and not self.low <= 0 <= self.high  # type: ignore[operator]
 
 
 def metric_of(key: str) -> Metric:
@@ -153,12 +173,13 @@ class Summary:
             system = EXPERT_PREFIX + language
         return _score(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
 
-    def less(self, system: str, metric: str, language: str = "mean") -> Score:
+    def minus(self, system: str, metric: str, language: str = "mean") -> Score:
         """Returns MoE minus a system, paired by program, in a language or as the mean over languages.
 
         Undefined when the run has no such comparison; runs made before there was one have none.
         """
-        return _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get(language))
+        score = _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get(language))
+        return replace(score, num_languages=len(self.languages)) if language == "mean" else score
 
     def mean(self, system: str, metric: str, languages: Iterable[str] | None = None) -> Score:
         """Returns the mean over languages.
@@ -272,10 +293,10 @@ def paired_line(results: Mapping[str, Any]) -> str:
     summary = Summary(results)
     parts = []
     for key, name in (("loss", "loss"), ("codebleu", "CodeBLEU")):
-        metric, score = metric_of(key), summary.less("experts", key)
+        metric, score = metric_of(key), summary.minus("experts", key)
         if score.value is not None:
             parts.append(f"{name} {metric.format_change(score.value)} {change_interval(metric, score)}".strip())
-    return f"MoE less its own experts: {', '.join(parts)}" if parts else ""
+    return f"MoE minus its own experts: {', '.join(parts)}" if parts else ""
 
 
 def change_interval(metric: Metric, score: Score) -> str:
@@ -308,7 +329,14 @@ def _score(entry: Any) -> Score:
     value = as_number(found.get("value"))
     if value is None:
         return Score(None)
-    return Score(value, int(as_number(found.get("n")) or 0), as_number(found.get("low")), as_number(found.get("high")))
+    problems = as_number(found.get("problems"))
+    return Score(
+        value,
+        int(as_number(found.get("n")) or 0),
+        as_number(found.get("low")),
+        as_number(found.get("high")),
+        problems=None if problems is None else int(problems),
+    )
 
 
 def _recipe_languages(results: Mapping[str, Any]) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moesaic.report.few import few_note
 from moesaic.report.summary import (
     EXPERT_PREFIX,
     MISSING,
+    SMALLEST_N,
     Metric,
     Score,
     Summary,
@@ -19,6 +21,10 @@ from moesaic.report.summary import (
     system_title,
 )
 
+VERDICTS = (
+    f"Where the interval excludes 0 and rests on {SMALLEST_N} problems or more, it says whether the MoE is better or "
+    "worse."
+)
 _SHADES = 9
 
 
@@ -29,7 +35,7 @@ class Cell:
     Attributes:
         text: What it says.
         note: Smaller text below it.
-        css_class: How it looks: ``best``, ``better``, ``worse``, ``own``, ``shade0`` .. ``shade9``.
+        css_class: How it looks: ``best``, ``better``, ``worse``, ``few``, ``own``, ``shade0`` .. ``shade9``.
     """
 
     text: str
@@ -69,7 +75,8 @@ def systems_grid(summary: Summary) -> Grid:
             cells.append(_score_cell(metric, score, system in best[metric.key], extra))
         rows.append((system_title(system), cells))
     caption = (
-        "Every system, mean over languages; below each value its 95% interval and n. The best of a column is marked."
+        "Every system, mean over languages; below each value its 95% interval and n. The best of a column is marked "
+        f"where it rests on {SMALLEST_N} problems or more; whether it is better for certain, the differences say."
     )
     return Grid(caption, _titles(summary.metrics), rows, "System")
 
@@ -89,27 +96,27 @@ def languages_grid(summary: Summary) -> Grid:
     return Grid(caption, _titles(summary.metrics), rows, "System", groups)
 
 
-def less_grid(summary: Summary) -> Grid | None:
+def minus_grid(summary: Summary) -> Grid | None:
     """MoE minus every other system, means over languages; None for a run without that comparison."""
     rows = []
     shown = [
         metric
         for metric in summary.metrics
-        if any(summary.less(system, metric.key).value is not None for system in summary.rows)
+        if any(summary.minus(system, metric.key).value is not None for system in summary.rows)
     ]
     for system in summary.rows:
-        scores = [(metric, summary.less(system, metric.key)) for metric in shown]
+        scores = [(metric, summary.minus(system, metric.key)) for metric in shown]
         if any(score.value is not None for _, score in scores):
             rows.append(
                 (system_title(system), [difference_cell(metric, score, f"n {score.n:,}") for metric, score in scores])
             )
     caption = (
-        "MoE less each other system, on the programs that both have, mean over languages; below each difference its "
-        "95% interval and n. Where the interval excludes 0, it says whether the MoE is better or worse."
+        "MoE minus each other system, on the programs that both have, mean over languages; below each difference its "
+        f"95% interval and n. {VERDICTS}"
     )
     units = [", points" if metric.percent else "" for metric in shown]
     columns = [title + unit for title, unit in zip(_titles(shown), units, strict=True)]
-    return Grid(caption, columns, rows, "MoE less") if rows else None
+    return Grid(caption, columns, rows, "MoE minus") if rows else None
 
 
 def cross_grid(summary: Summary) -> Grid | None:
@@ -240,19 +247,21 @@ def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Ce
     interval = ""
     if score.low is not None and score.high is not None:
         interval = f"{metric.format(score.low)} {MISSING} {metric.format(score.high)}, "
-    return Cell(metric.format(score.value), f"{interval}{extra}n {score.n:,}", "best" if best else "")
+    is_best = best and score.num_problems >= SMALLEST_N
+    return Cell(metric.format(score.value), f"{interval}{extra}n {score.n:,}", "best" if is_best else "")
 
 
 def difference_cell(metric: Metric, score: Score, note: str = "") -> Cell:
-    """A difference with its interval, called better or worse where that excludes 0; and a note."""
+    """A difference with its interval, called better or worse where that excludes 0 and rests on enough; and a note."""
     if score.value is None:
         return Cell(MISSING)
     verdict = ""
-    if score.low is not None and score.high is not None and not score.low <= 0 <= score.high:
-        verdict = "better" if (score.high < 0) == metric.lower_is_better else "worse"
+    if score.is_certain:
+        verdict = "better" if (score.value < 0) == metric.lower_is_better else "worse"
     text = f"{verdict} {metric.format_change(score.value)}".strip()
-    notes = [change_interval(metric, score), note]
-    return Cell(text, ", ".join(filter(None, notes)), verdict)
+    few = few_note(score)
+    notes = [change_interval(metric, score), note, few]
+    return Cell(text, ", ".join(filter(None, notes)), verdict or ("few" if few else ""))
 
 
 def _shade(value: float | None, values: Sequence[float]) -> str:

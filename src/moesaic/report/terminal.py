@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from moesaic.report.summary import MISSING, Metric, Score, Summary, language_title, system_title
+from moesaic.report.summary import MISSING, SMALLEST_N, Metric, Score, Summary, language_title, system_title
 
 
 def terminal_table(results: Mapping[str, Any]) -> Table:
@@ -80,7 +80,8 @@ def _cells(
 ) -> list[Text]:
     cells = []
     for metric, score in zip(summary.metrics, scores, strict=True):
-        text = Text(metric.format(score.value), style="bold green" if system in best[metric.key] else "")
+        is_best = system in best[metric.key] and score.num_problems >= SMALLEST_N
+        text = Text(metric.format(score.value), style="bold" if is_best else "")
         if interval and score.low is not None and score.high is not None:
             text.append(f"\n{metric.format(score.low)}{MISSING}{metric.format(score.high)}", style="not bold dim")
         cells.append(text)

@@ -1,0 +1,46 @@
+"""Where there are too few problems to tell a difference from chance, and how the report says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moesaic.report.summary import SMALLEST_N, Score, Summary
+
+
+def few_problems(summary: Summary) -> dict[str, int]:
+    """Returns the metrics that rest on fewer problems than differences need, by title, with how many they have.
+
+    What the MoE rests on counts, its comparisons included; without a MoE what the other systems do.
+    """
+    found = {}
+    systems = ["moe"] if "moe" in summary.rows else summary.rows
+    for metric in summary.metrics:
+        scores = [summary.mean(system, metric.key) for system in systems]
+        scores += [summary.minus(system, metric.key) for system in ("base", "experts")]
+        counts = [score.num_problems for score in scores if score.value is not None]
+        if counts and min(counts) < SMALLEST_N:
+            found[metric.title] = min(counts)
+    return found
+
+
+def few_line(results: Mapping[str, Any]) -> str:
+    """Says in one line which figures rest on few problems; empty where none does."""
+    found = few_problems(Summary(results))
+    if not found:
+        return ""
+    named: dict[int, list[str]] = {}
+    for title, count in found.items():
+        named.setdefault(count, []).append(title)
+    parts = [f"{', '.join(titles)}: {number_of(count)}" for count, titles in sorted(named.items())]
+    return f"Few problems ({'; '.join(parts)}): below {SMALLEST_N} no difference is called better or worse"
+
+
+def few_note(score: Score) -> str:
+    """Returns what to add to a figure that rests on few problems."""
+    return "" if score.num_problems >= SMALLEST_N else f"only {number_of(score.num_problems)}"
+
+
+def number_of(problems: int) -> str:
+    """Returns a number of problems in words."""
+    return "1 problem" if problems == 1 else f"{problems:,} problems"
