@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools quickstart test unit check fmt docs dist clean
+.PHONY: help setup tools quickstart grow test unit check fmt docs dist clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ tools:  ## Install the sandbox of programs where apt and root are at hand; else 
 
 quickstart: $(STAMP) tools  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
 	$(BIN)/moesaic run recipes/quickstart.yaml
+
+grow: $(STAMP)  ## Give the quickstart's model a fifth language, Ruby (CPU, about 3 minutes)
+	$(BIN)/moesaic grow runs/quickstart recipes/quickstart.yaml name=quickstart-ruby 'data.languages=[python,java,javascript,cpp,ruby]'
 
 # COVERAGE=1 measures the coverage, subprocesses included, and fails below the floor of pyproject.toml.
 COVERAGE ?=

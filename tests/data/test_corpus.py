@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from moesaic.data.corpus import CorpusTask, load_tasks
+from moesaic.data.corpus import CORPUS_LANGUAGES, CorpusTask, load_tasks
 from moesaic.data.formatting import format_many
-from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
+from moesaic.languages import LANGUAGES
 
 TASKS = load_tasks()
 PROCESSES = 2
@@ -53,7 +53,7 @@ def test_every_task_is_whole(task: CorpusTask) -> None:
     assert len(comments.split(" ; ")) >= 3
     assert "|" not in comments
     assert " Read " in comments, "the text says what the input is"
-    assert tuple(task.programs) == STUDY_LANGUAGES
+    assert tuple(task.programs) == CORPUS_LANGUAGES
     assert 3 <= len(task.tests) <= 5
     assert len({test.input for test in task.tests}) == len(task.tests)
     assert len({test.output for test in task.tests}) > 1
@@ -68,6 +68,7 @@ def test_every_program_keeps_the_conventions(task: CorpusTask) -> None:
     assert {task.id, "main"} <= {node.name for node in python.body if isinstance(node, ast.FunctionDef)}
     for language in ("java", "javascript", "cpp"):
         assert re.search(rf"\b{camel_case}\(", task.programs[language]), language
+    assert re.search(rf"^def {task.id}\b", task.programs["ruby"], re.MULTILINE)
     assert task.programs["java"].count("public class Main {") == 1
     assert 'require("fs").readFileSync(0, "utf8")' in task.programs["javascript"]
     assert "bits/stdc++.h" not in task.programs["cpp"]
@@ -82,13 +83,13 @@ def test_texts_are_no_near_duplicates_across_splits() -> None:
     assert share <= MAX_SHARED_TEXT, f"{first} and {second} are alike"
 
 
-@pytest.mark.parametrize("language", STUDY_LANGUAGES)
+@pytest.mark.parametrize("language", CORPUS_LANGUAGES)
 def test_programs_are_no_near_duplicates_across_splits(language: str) -> None:
     share, first, second = shared_across_splits(lambda task: task.programs[language], size=5)[0]
     assert share <= MAX_SHARED_CODE, f"{first} and {second} are alike"
 
 
-@pytest.mark.parametrize("language", STUDY_LANGUAGES)
+@pytest.mark.parametrize("language", CORPUS_LANGUAGES)
 def test_programs_have_the_layout_of_the_formatter(language: str) -> None:
     programs = [task.programs[language] for task in TASKS]
     formatted = format_many(programs, language)
@@ -137,6 +138,13 @@ def test_python_programs_pass(tmp_path: Path) -> None:
 def test_javascript_programs_pass(tmp_path: Path) -> None:
     node = require("node")
     check_each(lambda task: run_tests(task, [node, str(write_program(task, "javascript", tmp_path))]))
+
+
+@pytest.mark.slow
+@pytest.mark.toolchain
+def test_ruby_programs_pass(tmp_path: Path) -> None:
+    ruby = [require("ruby"), "-W", "--disable-gems"]
+    check_each(lambda task: run_tests(task, [*ruby, str(write_program(task, "ruby", tmp_path))]))
 
 
 @pytest.mark.slow

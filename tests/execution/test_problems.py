@@ -107,9 +107,9 @@ def test_output_is_compared_up_to_trailing_space(output: str, accepted: bool) ->
     assert Case("", "1\n2\n").accepts(output) is accepted
 
 
-def test_corpus_has_every_study_language() -> None:
+def test_corpus_has_every_one_of_its_languages() -> None:
     found = read_problems("corpus", None)
-    assert set(found) == {"python", "java", "javascript", "cpp"}
+    assert set(found) == {"python", "java", "javascript", "cpp", "ruby"}
     assert all(problem.cases and problem.solution for group in found.values() for problem in group)
 
 

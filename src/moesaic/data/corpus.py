@@ -1,4 +1,4 @@
-"""The embedded corpus: small programming tasks, each solved in four languages and tested by input and output.
+"""The embedded corpus: small programming tasks, each solved in five languages and tested by input and output.
 
 It is package data, one folder a task under ``corpus_tasks/``: ``task.json`` (split, text, tests) and a program per
 language under the file name that its compiler expects. The tasks are those of a beginner's course, written for this
@@ -15,6 +15,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
+
+CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby")
+"""The languages that every task is solved in. The quickstart trains on the first four; the last is there to grow by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def _load_task(folder: Traversable) -> CorpusTask:
         text=record["text"],
         programs={
             language: (folder / LANGUAGES[language].source_file).read_text(encoding="utf-8")
-            for language in STUDY_LANGUAGES
+            for language in CORPUS_LANGUAGES
         },
         tests=tuple(CorpusTest(**test) for test in record["tests"]),
     )

@@ -66,7 +66,7 @@ _SIGNS: dict[str, tuple[str, ...]] = {
         r"^[ \t]*end\b",
         r"\bdo[ \t]*\|[^|\n]+\||\{[ \t]*\|[^|\n]+\|",
         r"^[ \t]*(puts|require|attr_\w+)\b|\belsif\b|\bunless\b|\bnil\b",
-        r"\.(each|map|select|inject|times|length|nil\?|empty\?|to_[is])\b",
+        r"\.(each|select|inject|times|to_[isfa])\b|\.(nil|empty|zero)\?|\.map\b(?!\()|\(&:\w+\)",
     ),
     "typescript": (
         r"\b(let|const|var)\s+\w+\s*:\s*\w",
