@@ -49,8 +49,9 @@ fmt: $(STAMP)  ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## Write from the code what the pages say of it
+docs: $(STAMP)  ## Write from the code what the pages say of it, and build the site (site/index.html)
 	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Built from the sdist, as an index would; installed where nothing else is, and run from another folder.
 dist: $(STAMP)  ## Build sdist and wheel, check them, and run the wheel from an empty environment
@@ -60,4 +61,4 @@ dist: $(STAMP)  ## Build sdist and wheel, check them, and run the wheel from an 
 	scripts/try-wheel dist/*.whl
 
 clean:  ## Remove caches and the virtual environment, keep runs
-	rm -rf $(VENV) dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
