@@ -22,6 +22,7 @@ OUTSIDE = (
     "benchmarks/**/*.md",
     "benchmarks/**/*.json",
     "benchmarks/*.py",
+    "notebooks/*.ipynb",
     "recipes/*.yaml",
 )
 
