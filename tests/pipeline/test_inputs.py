@@ -115,6 +115,7 @@ OTHER_VALUES: dict[str, Any] = {
     "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "keep.loss": "kl", "predict.top_p": 0.5,
     "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5,
     "data.format": "keep", "data.fields": {"text": "task"}, "reward.kind": "tests", "reward.workers": 3,
+    "keep.per_prompt": 1,
 }  # fmt: skip
 
 
@@ -163,6 +164,7 @@ def test_a_key_makes_the_stages_that_read_it_again_and_no_other(digests, key):
         "gate.load": {"gate.kind": "noisy_top_k"},
         "keep.samples": {"keep.temperature": 0.5},
         "reward.kind": {"data.tasks": ["corpus"]},
+        "experts.self_training": {"experts.keep": False},
     }.get(key, {})
     before, after = of(more), of(more | {key: other_value(key, value)})
     made_again = {name.partition("/")[0] for name in FOLDERS if before[name] != after[name]}

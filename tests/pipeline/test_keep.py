@@ -20,6 +20,7 @@ from moesaic.pipeline.keep import read_prompts, write_kept
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
+from moesaic.train import experts
 from pico import pico_tokenizer
 from test_pipeline import write_recipe
 
@@ -159,6 +160,7 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path, monkeypatch):
 
 
 def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
     source = str(write_tasks(tmp_path / "tasks"))
     answering(monkeypatch)
     overrides = [
@@ -247,3 +249,75 @@ def test_what_needs_answers_is_refused_without_them(tmp_path):
     run(("data",))
     with pytest.raises(DataError, match="run moesaic keep RECIPE first"):
         run(("experts",))
+
+
+@pytest.mark.toolchain
+def test_experts_learn_from_the_answers_that_pass_and_from_nothing_else(tmp_path, monkeypatch, capsys):
+    try:
+        Sandbox("bubblewrap", allow_code_execution=True).close()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    source = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}"
+    monkeypatch.setenv("COLUMNS", "200")
+    answering(monkeypatch, wrong=(4, 7))
+    overrides = ["experts.self_training=true", "keep.samples=3", "keep.temperature=0.5", "keep.per_prompt=1"]
+    run = prepared(tmp_path, source, *overrides, "data.languages=[python]", "predict.limit=0")
+    run(("data", "keep"))
+    print_plan(run)
+    seen = []
+    original = experts.train_adapter
+
+    def train_adapter(accelerator, base, name, training, validation, *rest):
+        seen.append((training, validation, rest[-1]))
+        return original(accelerator, base, name, training, validation, *rest)
+
+    monkeypatch.setattr(experts, "train_adapter", train_adapter)
+    run(("experts",))
+    ((training, validation, kept),) = seen
+    assert (len(training), len(validation), kept) == (16, 2, None)
+    assert {example.language for example in (*training, *validation)} == {"python"}
+    texts = [run.prompt.tokenizer.decode(example.ids) for example in training]
+    assert all("def add_" in text and "return x + " in text for text in texts)
+    assert not any("add_4(" in text or "add_7(" in text for text in texts)
+    steps = read_json(tmp_path / "runs" / "toy" / "experts" / "python" / "training.json")["steps"]
+    (planned,) = [line for line in capsys.readouterr().out.splitlines() if "experts/python " in line and "│" in line]
+    assert [cell.strip() for cell in planned.split("│")[2:5]][0::2] == ["16", str(steps)]
+    run(("compose", "gate"))
+    # How answers are weighed elsewhere is no business of the experts; which ones there are is.
+    one = "data.languages=[python]"
+    assert prepared(tmp_path, source, *overrides, one, "keep.weight=0.5").is_finished("experts/python")
+    assert not prepared(tmp_path, source, *overrides[1:], one).is_finished("experts/python")
+
+
+def test_at_most_so_many_different_answers_to_a_prompt_are_kept(tmp_path, monkeypatch):
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch)
+    overrides = ("keep.samples=3", "keep.temperature=0.5")
+    texts = iter(range(1000))
+    original = keep.generate
+
+    def different(*given, **options):
+        found = original(*given, **options)
+        tail = [pico_tokenizer()(f"# {next(texts)}\n", add_special_tokens=False)["input_ids"] for _ in found]
+        fence = pico_tokenizer()("```\n", add_special_tokens=False)["input_ids"]
+        return [Generation(g.ids[: -len(fence)] + t + fence, stopped=True) for g, t in zip(found, tail, strict=True)]
+
+    monkeypatch.setattr(keep, "generate", different)
+    for most, kept_answers in ((1, 12), (2, 24), (None, 36)):
+        run = prepared(tmp_path, source, *overrides, f"keep.per_prompt={'null' if most is None else most}")
+        report = write_kept(run, source, tmp_path / "keep")["python"]
+        assert (report.answers, report.kept, report.left_out["enough"]) == (36, kept_answers, 36 - kept_answers)
+
+
+def test_answers_that_nobody_ran_are_not_learnt_from(tmp_path, monkeypatch):
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch)
+    run = prepared(tmp_path, source, "experts.self_training=true")
+    run(("data", "keep"))
+    with pytest.raises(DataError, match=r"experts\.self_training: .* python were not run .*mbxp:PATH"):
+        run(("experts",))
+    path = write_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"experts\.self_training: true without data\.keep"):
+        load_recipe(path, ["experts.self_training=true"])
+    with pytest.raises(RecipeError, match="set one of them to false"):
+        load_recipe(path, ["experts.self_training=true", "experts.keep=true", f"data.keep={source}"])

@@ -11,7 +11,7 @@ key only through the files of an earlier one is made again when these files chan
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,11 +60,12 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "data",
     ),
     **_keys("data", ("validation_fraction", "test_fraction"), "data"),
-    **_keys("keep", ("samples", "temperature", "max_new_tokens"), "keep"),
+    **_keys("keep", ("samples", "temperature", "max_new_tokens", "per_prompt"), "keep"),
     **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "reward", "baselines"),
     "keep.tolerance": ("reward",),
     **_keys("experts", _OPTIMISATION, "experts", "baselines"),
     **_keys("experts", ("rank", "alpha", "dropout", "targets", "epochs", "max_steps", "keep"), "experts", "baselines"),
+    "experts.self_training": ("experts", "baselines"),
     **_keys("gate", ("kind", "top_k", "anchor", "init", "init_programs"), "compose", "gate", "baselines"),
     **_keys("gate", _OPTIMISATION, "gate", "baselines"),
     **_keys("gate", ("gate_steps", "joint_epochs", "joint_learning_rate", "shared_rank"), "gate", "baselines"),
@@ -140,7 +141,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
     table: dict[str, tuple[str, ...]] = {
         "data": (),
         "keep": (),
-        "experts": ("data", *(kept if recipe.experts.keep else ())),
+        "experts": ("data", *(kept if recipe.experts.keep or recipe.experts.self_training else ())),
         "expert_rewards": ("data", *kept, f"experts/{part}"),
         "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
         "gate": ("data", *kept, "compose"),
@@ -168,9 +169,7 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     recipe, workspace = session.recipe, session.workspace
     others = stages_read(recipe, name)
     inputs: Inputs = {
-        key: value
-        for key, value in leaves(recipe.model_dump(mode="json"))
-        if _reads(stage, key) and (stage == "keep" or not key.startswith("keep.") or "keep" in others)
+        key: value for key, value in leaves(recipe.model_dump(mode="json")) if _reads(recipe, stage, key, others)
     }
     inputs |= _OTHER_INPUTS[stage](session, part)
     for other in others:
@@ -181,8 +180,13 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     return inputs
 
 
-def _reads(stage: str, key: str) -> bool:
-    """Whether a key's value is an input of a stage."""
+def _reads(recipe: Recipe, stage: str, key: str, others: Sequence[str]) -> bool:
+    """Whether a key's value is an input of a stage, which reads others."""
+    learns = recipe.experts.self_training
+    if key.startswith("keep.") and stage != "keep" and ("keep" not in others or (stage == "experts" and learns)):
+        return False  # how answers are weighed
+    if key == "experts.self_training" and not learns:
+        return False  # off it is as if there were no such key
     if stage == "expert_rewards":  # what all together read, but for the others
         return key != "data.languages" and "reward" in READ_BY.get(key, ())
     return stage in READ_BY.get(key, ())
@@ -195,7 +199,14 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def asks_again(name: str) -> bool:
     """Says whether another value of an input of ``keep`` changes the base's answers, not only how they are judged."""
-    judged = ("data.keep", "data.max_tokens", "evaluate.allow_code_execution", "evaluate.sandbox", _SANDBOX)
+    judged = (
+        "data.keep",
+        "data.max_tokens",
+        "keep.per_prompt",
+        "evaluate.allow_code_execution",
+        "evaluate.sandbox",
+        _SANDBOX,
+    )
     return name not in judged and not name.startswith(_TOOLS)
 
 

@@ -39,7 +39,7 @@ ANSWERS = "answers"
 """Folder of the stage with what the base said, a file per language."""
 
 SPLITS = ("train", "validation")
-LEFT_OUT = ("unfinished", "does_not_parse", "fails_tests", "too_long", "duplicate")
+LEFT_OUT = ("unfinished", "does_not_parse", "fails_tests", "too_long", "duplicate", "enough")
 """Why an answer is not kept, in the order the reasons are looked at."""
 
 _HELD_OUT = 10
@@ -233,6 +233,7 @@ def _kept(
     """The answers of one language that are kept; the others are counted."""
     kept: list[Example] = []
     known: set[tuple[str, str]] = set()
+    count, most = Counter[str](), session.recipe.keep.per_prompt
     wanted = [item for item in prompts for _ in range(session.recipe.keep.samples)]
     for index, (item, row) in enumerate(zip(wanted, answers, strict=True)):
         report.answers += 1
@@ -248,7 +249,10 @@ def _kept(
             reason = "too_long"
         elif (example.id, example.code) in known:
             reason = "duplicate"
+        elif most is not None and count[example.id] >= most:
+            reason = "enough"
         if reason is None:
+            count[example.id] += 1
             known.add((example.id, example.code))
             kept.append(example)
         else:

@@ -180,16 +180,34 @@ class Session:
         if self.recipe.data.keep is None:
             return None
         training, validation = (
-            [
-                replace(self.prompt.encode(example), language=ANCHOR)
-                for examples in self.kept_examples(split, languages).values()
-                for example in examples
-            ]
+            [example for examples in self.kept_examples(split, languages).values() for example in examples]
             for split in ("train", "validation")
         )
         # A language of few answers may have none in one of the splits.
-        kept = Kept(training or validation, validation or training, self.recipe.keep)
+        training, validation = training or validation, validation or training
+        languages_of = [example.language for example in training]
+        kept = Kept(self._answers(training), self._answers(validation), self.recipe.keep, languages_of)
         return kept if kept.training else None
+
+    def _answers(self, examples: Sequence[Example]) -> list[EncodedExample]:
+        return [replace(self.prompt.encode(example), language=ANCHOR) for example in examples]
+
+    def passing(self, language: str) -> tuple[list[EncodedExample], list[EncodedExample]]:
+        """Returns the base's answers in a language that pass their tests, to train on and to validate on.
+
+        Raises:
+            DataError: The stage ``keep`` has not run, or the answers were not run against tests.
+        """
+        splits = [self.kept_examples(split, (language,))[language] for split in ("train", "validation")]
+        report = read_json(self.workspace.path("keep") / "report.json")["languages"].get(language, {})
+        if not report.get("verified"):
+            raise DataError(
+                f"experts.self_training: the base's answers in {language} were not run against tests, so nobody knows "
+                "which are right: give data.keep a source with tests (mbxp:PATH), set evaluate.allow_code_execution: "
+                f"true, and run moesaic keep RECIPE where the tools of {language} are"
+            )
+        training, validation = ([self.prompt.encode(example) for example in split] for split in splits)
+        return training, validation
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage | None]:

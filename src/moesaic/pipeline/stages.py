@@ -129,12 +129,16 @@ class Run(Session):
     def _train_expert(self, language: str, stage: Stage) -> None:
         from moesaic.train.experts import train_adapter
 
+        if self.recipe.experts.self_training:
+            training, validation = self.passing(language)
+        else:
+            training, validation = (self.encoded(split, (language,)) for split in ("train", "validation"))
         result = train_adapter(
             self.accelerator,
             self.base,
             language,
-            self.encoded("train", (language,)),
-            self.encoded("validation", (language,)),
+            training,
+            validation,
             self.recipe.data.languages,
             self.recipe.experts,
             self.recipe.seed,

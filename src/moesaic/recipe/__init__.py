@@ -118,7 +118,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _something_to_keep(self) -> Self:
+        if self.experts.keep and self.experts.self_training:
+            raise ValueError(
+                "experts.keep: true trains on the base's answers beside the data's programs, experts.self_training: "
+                "true on those that pass alone: set one of them to false"
+            )
         needs = ["experts.keep: true"] if self.experts.keep else []
+        needs += ["experts.self_training: true"] if self.experts.self_training else []
         needs += ["compare: dense_lora_keep"] if "dense_lora_keep" in self.compare else []
         if needs and self.data.keep is None:
             raise ValueError(f"{' and '.join(needs)} without data.keep: give it mbxp:PATH or a folder of JSON Lines")

@@ -186,6 +186,8 @@ class KeepRecipe(Section):
     """Nats a token by which the answers' loss may rise in ``reward``; a state in which it rose more is not kept."""
     samples: Positive = 1
     """Answers to a prompt; more than one needs a temperature."""
+    per_prompt: Positive | None = None
+    """At most this many different answers to a prompt are kept, the first ones; none: all."""
     temperature: Coefficient = 0.0
     """Temperature of the answers; 0: greedy."""
     max_new_tokens: Positive = 512
@@ -244,6 +246,9 @@ class ExpertsRecipe(Optimisation):
     """Upper limit of optimiser steps."""
     keep: bool = False
     """Train each expert on the base's answers in its language too (``data.keep``)."""
+    self_training: bool = False
+    """Train each expert on the base's answers in its language alone, those that pass their tests: verified
+    self-training. Needs ``data.keep`` with tests, and ``evaluate.allow_code_execution``; see docs/reward.md."""
 
     def target_modules(self) -> tuple[str, ...]:
         """Returns the projection names that get an adapter."""

@@ -46,11 +46,21 @@ def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recip
 
 
 def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
-    """Training of every expert on its share of the examples; with ``experts.keep`` on kept answers too."""
+    """Training of every expert on its share of the examples; with ``experts.keep`` on kept answers too.
+
+    With ``experts.self_training`` on its share of the answers alone.
+    """
     own = {name: [example for example in training if example.language == name] for name in recipe.data.languages}
     if kept is not None and recipe.experts.keep:
         own = {name: kept.mixed(examples) for name, examples in own.items()}
-    return [adapter_stretch(f"experts/{name}", examples, recipe, recipe.experts) for name, examples in own.items()]
+    if kept is not None and recipe.experts.self_training:
+        answers = list(zip(kept.languages, kept.training, strict=True))
+        own = {name: [answer for language, answer in answers if language == name] for name in own}
+    nothing = {name: Stretch(f"experts/{name}", 0, 0, 0, 0) for name, examples in own.items() if not examples}
+    return [
+        nothing.get(name) or adapter_stretch(f"experts/{name}", examples, recipe, recipe.experts)
+        for name, examples in own.items()
+    ]
 
 
 def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:

@@ -45,11 +45,13 @@ class Kept:
         training: Encoded answers to train on; their language is ``ANCHOR``.
         validation: Encoded answers to validate on.
         options: Loss, weight and share.
+        languages: Language of each training answer, where that is known.
     """
 
     training: Sequence[EncodedExample]
     validation: Sequence[EncodedExample]
     options: KeepRecipe
+    languages: Sequence[str] = ()
 
     def beside(self, num_programs: int) -> list[int]:
         """Returns which answers go with so many programs: each comes once before any comes twice."""
