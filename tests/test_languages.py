@@ -1,5 +1,8 @@
+import ast
 import importlib
+import re
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import tree_sitter
@@ -19,6 +22,9 @@ from moesaic.gates import ANCHOR
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
 from moesaic.parsing import grammar, parses
 from pico import pico_tokenizer
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "moesaic"
 
 
 def test_the_study_languages_come_first():
@@ -163,6 +169,35 @@ def test_a_language_that_was_added_by_half_is_found_out(table, need, monkeypatch
     monkeypatch.delitem(table, "java")
     with pytest.raises(KeyError, match="java"):
         need(LANGUAGES["java"], PROGRAMS["java"])
+
+
+def knows_ruby(path):
+    """Whether a module names Ruby in its code; examples in help and prose are no knowledge."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        named = (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None))
+        if any("ruby" in str(name).split("_") for name in named):
+            return True
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value in ("ruby", "tree_sitter_ruby")
+        ):
+            return True
+    return False
+
+
+def test_the_page_about_adding_a_language_names_every_place_that_knows_one():
+    page = (ROOT / "docs" / "add-a-language.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("|")][2:]
+    named = {path for row in rows for path in re.findall(r"`([\w./-]+)`", row[3]) if "/" in path or "." in path}
+    code = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if not {"corpus_tasks", "harnesses"} & {*path.parts} and knows_ruby(path)
+    }
+    folders = {f"execution/harnesses/{path.name}/" for path in (PACKAGE / "execution" / "harnesses").glob("ruby")}
+    assert named == {*code, *folders, "pyproject.toml", "scripts/install-tools"}
+    assert all("ruby" in (ROOT / name).read_text() for name in ("pyproject.toml", "scripts/install-tools"))
 
 
 def test_no_language_is_called_as_the_anchor():
