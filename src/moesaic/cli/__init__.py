@@ -32,7 +32,7 @@ from moesaic.progress import console, record
 app = typer.Typer(
     name="moesaic",
     help="Fine-tune one expert per programming language, compose them into a Mixture-of-Experts, judge it honestly.",
-    epilog="Start with: moesaic run recipes/quickstart.yaml",
+    epilog="Start with: moesaic init, or moesaic run recipes/quickstart.yaml",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

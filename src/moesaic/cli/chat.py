@@ -42,8 +42,10 @@ def _chat(
         str | None, typer.Option(help="Programming language to write in; by default the task says it.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest program, in tokens.")] = 512,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy.")] = 0.0,
-    top_p: Annotated[float, typer.Option(help="Share of probability that is sampled from.")] = 1.0,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Temperature of sampling; 0 is greedy.")] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(help="Nucleus sampling: share of the probability that tokens are sampled from.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
 ) -> None:

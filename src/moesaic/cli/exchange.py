@@ -82,7 +82,7 @@ def register(app: typer.Typer) -> None:
 def _export(
     model: ModelPath,
     out: Annotated[Path, typer.Argument(help="Folder to make (gguf: or a .gguf file).", metavar="OUT")],
-    format_: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = ExportFormat.mixtral,
+    format_: Annotated[ExportFormat, typer.Option("--format", help="Format to write.")] = ExportFormat.mixtral,
     dtype: Annotated[OutputDtype, typer.Option(help="Mixtral, vLLM: type; auto is the base's.")] = OutputDtype.auto,
     quantize: Annotated[GgufType, typer.Option(help="GGUF: number format.")] = GgufType.f16,
     merge_onto: Annotated[
@@ -195,7 +195,7 @@ def _import(
     format_: Annotated[
         ImportFormat, typer.Option("--format", help="Checkpoints: factor them, or keep them in a Mixtral checkpoint.")
     ] = ImportFormat.native,
-    kind: Annotated[GateKind, typer.Option(help="Gate.")] = "top_k",
+    kind: Annotated[GateKind, typer.Option(help="Kind of the gates.")] = "top_k",
     top_k: Annotated[int, typer.Option(min=1, help="Experts per token.")] = 2,
     gates: Annotated[Path | None, typer.Option(help="File or checkpoint with the gates; zero gates without.")] = None,
     error: Annotated[float, typer.Option(min=0, max=1, help="Factoring: greatest relative error of a module.")] = 0.1,

@@ -38,7 +38,7 @@ def _generate(
     batch: Annotated[
         Path | None,
         typer.Option(
-            help="JSON Lines with a task a line, `text` and perhaps `language`; each comes back with `prediction`, "
+            help="JSON Lines with a task per line, `text` and perhaps `language`; each comes back with `prediction`, "
             "`stopped` and `num_tokens`."
         ),
     ] = None,
@@ -49,8 +49,10 @@ def _generate(
         bool, typer.Option(help="Show the program as it is written; --no-stream shows it formatted, at the end.")
     ] = True,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest program, in tokens.")] = 512,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy.")] = 0.0,
-    top_p: Annotated[float, typer.Option(help="Share of probability that is sampled from.")] = 1.0,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Temperature of sampling; 0 is greedy.")] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(help="Nucleus sampling: share of the probability that tokens are sampled from.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     trace: Annotated[bool, typer.Option("--trace", help="Colour each token by the expert that weighed most.")] = False,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,

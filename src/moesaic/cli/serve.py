@@ -44,7 +44,7 @@ def _serve(
     ],
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    api_key_file: Annotated[Path | None, typer.Option(help="File with the API keys, one a line.")] = None,
+    api_key_file: Annotated[Path | None, typer.Option(help="File with the API keys, one per line.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model in requests; the folder's by default.")] = None,
     slots: Annotated[int, typer.Option(min=1, max=1024, help="Most requests that run at the same time.")] = 8,
     context: Annotated[int, typer.Option(min=2, help="Most tokens of a request, prompt and answer.")] = 2048,

@@ -26,12 +26,12 @@ class RewardRecipe(Section):
     """Languages whose expert is trained on rewards by itself, on tasks of its own language, before the experts are put
     together; ``moesaic reward RECIPE only=ruby`` trains one of them. Nothing is trained on rewards after that."""
     prompts: Positive = 128
-    """Training tasks a round, each once before any comes twice; one whose programs were all worth the same sits out
+    """Training tasks per round, each once before any comes twice; one whose programs were all worth the same sits out
     its next turn, after several such times running up to three."""
     samples: Annotated[int, Field(ge=2)] = 8
     """Programs sampled for a task; each is compared with the mean of the others."""
     steps: Positive = 4
-    """Optimiser steps a round; fewer where its programs fill fewer rows."""
+    """Optimiser steps per round; fewer where its programs fill fewer rows."""
     temperature: Rate = 0.7
     """Temperature of the sampling: near greedy decoding, which is what validation judges."""
     likelihood: Coefficient = 0.3
@@ -54,7 +54,7 @@ class RewardRecipe(Section):
     batch_size: Positive = 64
     """Programs decoded together."""
     validation_programs: Positive = 60
-    """Validation tasks a language whose greedy programs decide which state is kept."""
+    """Validation tasks per language whose greedy programs decide which state is kept."""
     evaluations: Positive = 3
     """Validations spread evenly over the rounds, besides the one before them; the best state is kept."""
     checkpoint_minutes: Coefficient = 5.0

@@ -105,11 +105,11 @@ class DataRecipe(Section):
     max_tokens: Positive = 1024
     """Longest example, prompt and code together; longer ones are left out and counted."""
     train_limit: Positive | None = None
-    """At most this many training examples a language, those of ``extra`` not counted."""
+    """At most this many training examples per language, those of ``extra`` not counted."""
     validation_limit: Positive | None = None
-    """At most this many validation examples a language."""
+    """At most this many validation examples per language."""
     test_limit: Positive | None = None
-    """At most this many test examples a language."""
+    """At most this many test examples per language."""
     validation_fraction: Fraction = 0.05
     """Share split off for validation when the source has no splits of its own."""
     test_fraction: Fraction = 0.05
@@ -224,9 +224,9 @@ class Optimisation(Section):
     checkpoint_minutes: Coefficient = 5.0
     """Minutes between checkpoints to resume from; 0: one after every step."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third slower."""
+    """Recompute activations in the backward pass: saves memory and is about a third slower."""
     compile: bool = False
-    """Compile the decoder layers on a GPU: once about half a minute, then faster steps; for runs of several minutes."""
+    """Compile the decoder layers on a GPU: takes about half a minute once, then steps are faster; for runs of several minutes."""
 
 
 class ExpertsRecipe(Optimisation):
@@ -301,7 +301,7 @@ class GateRecipe(Optimisation):
     z_loss: Coefficient = 0.0
     """Coefficient of the router z-loss (Zoph et al. 2022)."""
     selective_checkpointing: bool = False
-    """Recompute only what the chosen experts compute: a third to half of the memory less, a few per cent slower."""
+    """Recompute only what the chosen experts compute: saves a third to a half of the memory and is a few per cent slower."""
     language: Coefficient = 0.0
     """Coefficient of the cross entropy between gate and the language of the token, which supervises the routing."""
 
@@ -325,7 +325,7 @@ class PredictRecipe(Section):
     split: Literal["validation", "test"] = "test"
     """Choose on validation; touch test once, at the end."""
     limit: Count | None = None
-    """At most this many programs a language are generated; losses use all. 0: no programs, benchmarks left out too."""
+    """At most this many programs per language are generated; losses use all. 0: no programs, benchmarks left out too."""
     cross_table: bool = True
     """Loss of every expert on every language."""
     max_new_tokens: Positive = 512
@@ -339,7 +339,7 @@ class PredictRecipe(Section):
     row_tokens: Positive = 8192
     """Tokens per forward pass of the loss."""
     compile: bool = False
-    """Compile the decoding step on a GPU: some seconds a system, then shorter steps; for thousands of programs."""
+    """Compile the decoding step on a GPU: some seconds per system, then shorter steps; for thousands of programs."""
     benchmarks: dict[Literal["humaneval-x", "mbxp", "own"], Path] = {}
     """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
 

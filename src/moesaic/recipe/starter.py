@@ -78,7 +78,7 @@ def starter_recipe(start: Start, path: str) -> str:
         _line("source", _text(start.data), "text-to-code pairs; docs/data.md lists what is read"),
         _line("languages", f"[{names}]", "an expert each"),
         _line("max_tokens", 1024, "longest example, prompt and program; longer ones are left out"),
-        _line("# train_limit", 2000, "at most this many training examples a language: the first thing to lower"),
+        _line("# train_limit", 2000, "at most this many training examples per language: the first thing to lower"),
         "experts:",
         _line("rank", 16, "size of an expert; 8 to 64 are usual"),
         _line("epochs", 3 if gpu else 1, "passes over a language's examples; the best validated state is kept"),
