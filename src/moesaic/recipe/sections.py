@@ -226,7 +226,7 @@ class Optimisation(Section):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: saves memory and is about a third slower."""
     compile: bool = False
-    """Compile the decoder layers on a GPU: takes about half a minute once, then steps are faster; for runs of several minutes."""
+    """Compile the decoder layers on a GPU: about half a minute once, then faster steps. Worth it for runs of minutes."""
 
 
 class ExpertsRecipe(Optimisation):
@@ -301,7 +301,7 @@ class GateRecipe(Optimisation):
     z_loss: Coefficient = 0.0
     """Coefficient of the router z-loss (Zoph et al. 2022)."""
     selective_checkpointing: bool = False
-    """Recompute only what the chosen experts compute: saves a third to a half of the memory and is a few per cent slower."""
+    """Recompute what the chosen experts compute: saves a third to a half of the memory, a few per cent slower."""
     language: Coefficient = 0.0
     """Coefficient of the cross entropy between gate and the language of the token, which supervises the routing."""
 
@@ -325,7 +325,7 @@ class PredictRecipe(Section):
     split: Literal["validation", "test"] = "test"
     """Choose on validation; touch test once, at the end."""
     limit: Count | None = None
-    """At most this many programs per language are generated; losses use all. 0: no programs, benchmarks left out too."""
+    """At most this many programs per language are generated; losses use all. 0: no programs and no benchmarks."""
     cross_table: bool = True
     """Loss of every expert on every language."""
     max_new_tokens: Positive = 512
