@@ -20,6 +20,7 @@ from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.cli import app
 from moesaic.errors import CheckpointError, DataError, ModelError
 from moesaic.model.backbone import load_base
+from moesaic.model.int8 import Int8Linear
 from moesaic.model.moe import compose, extract_experts, extract_router, moe_blocks
 from pico import pico_base, pico_tokenizer, random_experts, random_gates
 
@@ -96,11 +97,30 @@ def test_dtype_by_name_or_as_torch_has_it(made, dtype):
     assert "bfloat16 on cpu" in repr(loaded)
 
 
+def test_int8_is_smaller_and_writes(made):
+    plain, small = (moesaic.load(made.folder, "cpu", dtype=dtype) for dtype in ("float32", "int8"))
+    assert isinstance(small.model.model.layers[0].self_attn.q_proj, Int8Linear)
+    pieces = "".join(small.stream(TASKS[0], language="python", max_new_tokens=8))
+    whole = small.generate(TASKS[0], language="python", max_new_tokens=8).completion
+    assert pieces.rstrip("\n") == whole.rstrip("\n")  # a program that was cut ends its line
+    sizes = [
+        sum(tensor.nbytes for tensor in (*loaded.model.parameters(), *loaded.model.buffers()))
+        for loaded in (plain, small)
+    ]
+    assert sizes[1] < sizes[0]
+
+
+def test_int8_is_for_a_cpu(made, monkeypatch):
+    monkeypatch.setattr("moesaic.api._device", lambda _: torch.device("cuda:0"))
+    with pytest.raises(ModelError, match="dtype is 'int8', which is for a CPU, and device is 'cuda:0'"):
+        moesaic.load(made.folder, "cuda:0", dtype="int8")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"dtype": "float16"}, "dtype is 'float16': allowed: auto, float32, bfloat16"),
-        ({"dtype": torch.int8}, "dtype is 'int8'"),
+        ({"dtype": torch.int16}, "dtype is 'int16'"),
         ({"device": "gpu"}, "device is 'gpu': allowed: cpu, cuda"),
         ({"device": "cuda:99"}, "device is 'cuda:99', but there are "),
         ({"revision": "main"}, "is a folder here, which has no revision 'main'"),
@@ -344,7 +364,7 @@ def test_a_hub_that_is_out_of_reach_is_said(monkeypatch):
 # Saving and publishing
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_saving_keeps_every_byte_of_what_did_not_change(made, tmp_path, dtype):
     source = shutil.copytree(made.folder, tmp_path / "source")
     (source / "README.md").write_text("# scores\n")

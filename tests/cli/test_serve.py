@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from moesaic.checkpoint.native import load_moe
 from moesaic.cli import app, serve
-from moesaic.errors import DataError, DependencyError, MoesaicError
+from moesaic.errors import DataError, DependencyError, ModelError, MoesaicError
 from pico import pico_base
 from test_api import make
 
@@ -108,7 +108,7 @@ def test_ten_thousand_connections_leave_it_answering(tmp_path):
         (["--host", "nowhere.invalid"], "cannot be bound"),
         (["--api-key-file", "empty"], "has no key"),
         (["--api-key-file", "missing"], "missing"),
-        (["--dtype", "int3"], "--dtype int3: allowed: auto, float32"),
+        (["--dtype", "int3"], "dtype is 'int3': allowed: auto, float32"),
     ],
 )
 def test_mistakes_are_said_before_the_model_is_loaded(tmp_path, monkeypatch, options, said):
@@ -139,6 +139,13 @@ def test_vllm_is_asked_for_by_its_extra():
     result = CliRunner().invoke(app, ["serve", "no-such-model", "--engine", "vllm"])
     assert isinstance(result.exception, DependencyError)
     assert "--engine vllm needs the package 'vllm': pip install 'moesaic[vllm]'" in str(result.exception)
+
+
+def test_int8_is_not_vllm_s(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    result = CliRunner().invoke(app, ["serve", "no-such-model", "--engine", "vllm", "--dtype", "int8"])
+    assert isinstance(result.exception, ModelError)
+    assert "--dtype int8 is the built-in engine's" in str(result.exception)
 
 
 def test_what_vllm_is_started_with(tmp_path, monkeypatch):

@@ -48,14 +48,16 @@ def _chat(
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
+    dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
 ) -> None:
-    from moesaic.api import check_sampling, load
+    from moesaic.api import check_dtype, check_sampling, load
     from moesaic.data.prompts import PromptFormat
     from moesaic.serve.engine import Engine, Sampling
 
     name = None if language is None else get_language(language).name
     check_sampling(max_new_tokens, temperature, top_p)
-    loaded = load(model, base=base)
+    check_dtype(dtype)
+    loaded = load(model, base=base, dtype=dtype)
     loaded.model.eval()
     prompts = PromptFormat(loaded.tokenizer)
     # As many tokens as the answer needs beside a long task; the slot's memory is taken at once.

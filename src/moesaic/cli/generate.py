@@ -56,14 +56,16 @@ def _generate(
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
     trace: Annotated[bool, typer.Option("--trace", help="Colour each token by the expert that weighed most.")] = False,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
+    dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
 ) -> None:
-    from moesaic.api import check_sampling
+    from moesaic.api import check_dtype, check_sampling
 
     name = get_language(language).name
     check_sampling(max_new_tokens, temperature, top_p)
+    check_dtype(dtype)
     rows = _rows(text, file, batch, name)
     _check_output(output, trace, batch)
-    loaded = _load(model, base)
+    loaded = _load(model, base, dtype)
     settings = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
     if batch is not None:
         cut = _write_batch(loaded, rows, settings, output)
@@ -132,10 +134,10 @@ def _check_output(output: Path | None, trace: bool, batch: Path | None) -> None:
         raise DataError(f"--output {output}: would replace the tasks; choose another")
 
 
-def _load(path: Path, base: str | None) -> Model:
+def _load(path: Path, base: str | None, dtype: str) -> Model:
     from moesaic.api import load
 
-    loaded = load(path, base=base)
+    loaded = load(path, base=base, dtype=dtype)
     if loaded.folder.path not in (path, path / "model") and path.exists():
         say(f"{path} is not finished: this is the model of its stage {loaded.folder.path.parent.name}")
     return loaded

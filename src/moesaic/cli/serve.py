@@ -58,7 +58,7 @@ def _serve(
         list[str] | None, typer.Option(help="A further name that requests may be addressed to; repeatable.")
     ] = None,
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
-    dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32 or bfloat16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
     engine: Annotated[
         EngineName, typer.Option(help="What runs the model; vllm needs the extra vllm, and gives no traces.")
     ] = EngineName.moesaic,
@@ -68,10 +68,11 @@ def _serve(
             raise DependencyError(package, "serve", "moesaic serve")
     if engine is EngineName.vllm and importlib.util.find_spec("vllm") is None:
         raise DependencyError("vllm", "vllm", "--engine vllm")
-    from moesaic.api import DTYPES
+    from moesaic.api import check_dtype
 
-    if dtype not in DTYPES:
-        raise ModelError(f"--dtype {dtype}: allowed: {', '.join(DTYPES)}")
+    check_dtype(dtype)
+    if engine is EngineName.vllm and dtype == "int8":
+        raise ModelError("--dtype int8 is the built-in engine's: with --engine vllm take auto, float32 or bfloat16")
     from moesaic.serve.connections import bind, run
     from moesaic.serve.guard import Keys, Policy, is_loopback
 

@@ -311,7 +311,8 @@ class Engine:
         recording: Any = self._recording()
         with recording as routing:
             # Recording keeps what passes through Python, which a captured graph does not.
-            (batch.step if routing is not None else fast)(len(self._active), longest)
+            is_captured = routing is not None and batch.device.type == "cuda"
+            (batch.step if is_captured else fast)(len(self._active), longest)
         slots = range(len(self._active))
         self._hand_out(batch, slots, routing, list(slots))
 
@@ -379,7 +380,7 @@ class _Batch(SlotBatch):
         self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
         self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
 
-    def _sample(self, hidden_BD: Tensor, rows: slice) -> None:
+    def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
         logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
         temperature_B, top_p_B = self.temperature_B[rows], self.top_p_B[rows]
         self._mark((0,), logits_BV, uniforms_B, temperature_B, top_p_B)

@@ -176,9 +176,11 @@ def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
 
 
 def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
-    """The batch's own step, or on CUDA the same one replayed as graphs."""
+    """The batch's own step; on a CPU one that is short for one row, on CUDA the same one replayed as graphs."""
     if batch.device.type != "cuda":
-        return batch.step
+        from moesaic.model.decode import single
+
+        return single.SingleStep(batch) if single.fits(batch) else batch.step
     from moesaic.model.decode.cuda import GraphedStep
 
     return GraphedStep(batch)

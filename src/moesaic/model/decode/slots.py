@@ -47,6 +47,7 @@ class SlotBatch:
         compile: Compile what lies between the matrix products of a step, once for all layers, rows and lengths.
 
     Attributes:
+        windows: The sliding window of each layer; see ``families.windows``.
         kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
         kind: What a captured step depends on besides its sizes; constant here.
     """
@@ -69,7 +70,7 @@ class SlotBatch:
         self.cache: list[tuple[Tensor, Tensor]] = []
         self._cache_argument = cache_argument(self.decoder)
         check_modules(model)
-        self._windows = windows(model)
+        self.windows = windows(model)
         # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
         is_gpu = self.device.type == "cuda"
         self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
@@ -109,7 +110,7 @@ class SlotBatch:
         rows = slice(slots.start, slots.stop)
         self.positions_B[rows] = torch.tensor(lengths, device=self.device)
         last_N = ends_N - 1
-        self._sample(hidden_1TD[0, last_N.to(self.device)], rows)
+        self.sample_rows(hidden_1TD[0, last_N.to(self.device)], rows)
         return last_N.tolist()
 
     def step(self, num_rows: int, num_columns: int) -> None:
@@ -121,12 +122,12 @@ class SlotBatch:
         """
         rows = slice(0, num_rows)
         positions_B, rows_B = self.positions_B[rows], self.rows_B[rows]
-        masks_BC = {window: self._mask(positions_B, num_columns, window) for window in set(self._windows)}
+        masks_BC = {window: self._mask(positions_B, num_columns, window) for window in set(self.windows)}
         hidden_BD = self.decoder.embed_tokens(self.ids_B[rows])
         cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
         cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
         self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
-        layers = zip(self.decoder.layers, self._windows, self._stacks, self.kernels, self.cache, strict=True)
+        layers = zip(self.decoder.layers, self.windows, self._stacks, self.kernels, self.cache, strict=True)
         for layer, window, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
             self._mark((0,), hidden_BD)
             self._mark((0, 2), keys_BGCA, values_BGCA)
@@ -144,7 +145,7 @@ class SlotBatch:
             hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up, kernels)
         # Rows that are not active stay inside the cache, however often they are run.
         self.positions_B[rows] = (positions_B + 1).clamp(max=self.capacity - 1)
-        self._sample(self.decoder.norm(hidden_BD), rows)
+        self.sample_rows(self.decoder.norm(hidden_BD), rows)
 
     def tokens(self, slots: range) -> tuple[list[int], list[float]]:
         """The last sampled tokens of some slots and their log probabilities."""
@@ -189,7 +190,8 @@ class SlotBatch:
                     if tensor.shape[dim] > 1:  # a size of 1 is always compiled apart
                         torch._dynamo.mark_dynamic(tensor, dim)
 
-    def _sample(self, hidden_BD: Tensor, rows: slice) -> None:
+    def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
+        """Chooses the next token of some rows from their normed states; to be fed with the next step."""
         logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
         self._mark((0,), logits_BV, uniforms_B)
         self.ids_B[rows], self.logprobs_B[rows] = self._choose(logits_BV, uniforms_B, self.temperature, self.top_p)
