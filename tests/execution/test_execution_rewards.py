@@ -8,6 +8,7 @@ import pytest
 
 from moesaic.errors import ConsentError, ToolchainError
 from moesaic.execution import rewards
+from moesaic.execution.grading import processors
 from moesaic.execution.problems import Case, Problem
 from moesaic.execution.rewards import ProgramRuns, Verdict, VerdictCount
 from moesaic.execution.sandbox import Status
@@ -80,4 +81,4 @@ def test_a_language_without_tools_is_named(monkeypatch):
 
 def test_a_rate_is_that_of_all_workers():
     assert VerdictCount(10, 5.0).rate(4) == 8.0
-    assert rewards.processors() >= 1
+    assert processors() >= 1

@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 from moesaic.cli import app
 from moesaic.data.extras import read_extras
 from moesaic.data.prompts import PromptFormat
-from moesaic.errors import DataError, RecipeError
+from moesaic.errors import DataError, RecipeError, ToolchainError
+from moesaic.execution import rewards
 from moesaic.execution.completions import program_of
 from moesaic.execution.problems import Case, Problem
 from moesaic.files import file_digest, read_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import validation_loss
+from moesaic.pipeline.checks import find_problems
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
@@ -333,3 +335,36 @@ def later_is_better(original):
         return 1.0 / (1 + number), facts
 
     return validate
+
+
+def test_what_would_stop_the_reward_is_said_before_anything_is_trained(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path)
+    problems = write_problems(tmp_path / "problems")
+    overrides = [*REWARD, "reward.kind=tests", f"data.tasks=[{problems}]"]
+    monkeypatch.setattr(rewards, "find_toolchains", lambda names: ({}, {"python": "python: no python3 on PATH"}))
+    monkeypatch.setattr(rewards, "Sandbox", Opened)
+    with pytest.raises(ToolchainError, match="no python3 on PATH"):
+        Run(load_recipe(path, overrides))()
+    assert not (tmp_path / "runs" / "toy" / "data").exists()
+    assert Opened.closed == 1
+    found, notes = find_problems(load_recipe(path, overrides))
+    assert found == []
+    assert [note for note in notes if "reward.kind: tests cannot be run on this machine: " in note]
+    (problems / "python.jsonl").rename(problems / "humaneval.jsonl")
+    found, _ = find_problems(load_recipe(path, overrides))
+    assert [problem for problem in found if problem.startswith("data.tasks: ") and "HumanEval" in problem]
+    with pytest.raises(DataError, match="HumanEval"):
+        Run(load_recipe(path, overrides))()
+    Run(load_recipe(path, overrides))(("data",))  # has no business with it
+
+
+class Opened:
+    """A sandbox that can be opened anywhere."""
+
+    closed = 0
+
+    def __init__(self, *_, **__):
+        pass
+
+    def close(self):
+        Opened.closed += 1

@@ -37,7 +37,9 @@ def _execute(
         bool, typer.Option("--allow-code-execution", help="Consent to running the programs; without it nothing runs.")
     ] = False,
     sandbox: Annotated[str, typer.Option(help="bubblewrap, or rlimit (much weaker).")] = "bubblewrap",
-    workers: Annotated[int, typer.Option(min=1, help="Programs at a time.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Programs at a time; as many as processors by default.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that a program may run.")] = 10.0,
 ) -> None:
     from moesaic.execution.grading import execute, read_completions

@@ -21,6 +21,7 @@ from moesaic.evaluate.benchmarks import pass_at_1
 from moesaic.evaluate.guards import guards
 from moesaic.evaluate.paired import Samples, kept_abilities, paired_differences
 from moesaic.evaluate.score import sentence_bleu
+from moesaic.execution.grading import processors
 from moesaic.execution.problems import Problem
 from moesaic.files import read_json, read_json_lines, write_json_lines
 from moesaic.parsing import parses
@@ -199,7 +200,7 @@ def _codebleu(protocol: str) -> Metric:
             [row["reference"] for row in rows],
             language,
             protocol=protocol,
-            workers=options.workers if len(rows) >= _PARALLEL_ROWS else 1,
+            workers=options.workers or processors() if len(rows) >= _PARALLEL_ROWS else 1,
         )
         return [pair.codebleu for pair in result.rows]
 

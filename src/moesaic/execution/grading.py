@@ -8,6 +8,7 @@ program, tests and time limit are the same: a stopped run goes on where it stopp
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,16 @@ from moesaic.parsing import clean_source
 from moesaic.progress import Bar
 from moesaic.statistics import Estimate
 
-__all__ = ["BenchmarkResult", "Completion", "Grading", "execute", "grade", "grade_programs", "read_completions"]
+__all__ = [
+    "BenchmarkResult",
+    "Completion",
+    "Grading",
+    "execute",
+    "grade",
+    "grade_programs",
+    "processors",
+    "read_completions",
+]
 
 _REPORTED_K = (1, 10, 100)
 
@@ -125,6 +135,11 @@ class _Task:
         return text_digest(text)[:16]
 
 
+def processors() -> int:
+    """Returns how many processors this process may use: as many programs run at a time, unless told otherwise."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def grade(problem: Problem, source: str, sandbox: Sandbox) -> ExecutionResult:
     """Judges one program, made by ``problem.complete`` or ``problem.wrap``; cases stop at the first that fails."""
     with sandbox.build(Program(problem.language, source, problem.test, problem.defined)) as build:
@@ -146,7 +161,7 @@ def execute(
     completions: Sequence[Completion] | None = None,
     *,
     sandbox: Sandbox,
-    workers: int = 2,
+    workers: int | None = None,
     rows: Path | None = None,
 ) -> list[BenchmarkResult]:
     """Grades a benchmark's gold solutions, or completions for it.
@@ -156,7 +171,7 @@ def execute(
         problems: Language -> problems, as ``read_problems`` returns them.
         completions: Samples; None grades the gold solutions. A language without any is left out.
         sandbox: Runs the programs.
-        workers: Programs at a time.
+        workers: Programs at a time; as many as processors by default.
         rows: JSON Lines file that verdicts are appended to, and taken over from.
 
     Returns:
@@ -201,7 +216,7 @@ def grade_programs(
     problems: Mapping[str, Sequence[Problem]],
     *,
     sandbox: Sandbox,
-    workers: int = 2,
+    workers: int | None = None,
     rows: Path | None = None,
 ) -> Grading:
     """Grades whole programs, for example a model's predictions on the embedded corpus.
@@ -210,7 +225,7 @@ def grade_programs(
         programs: Objects with ``id``, ``language`` and ``program``; an id may come several times.
         problems: Language -> problems, for example ``read_problems("corpus", None)``.
         sandbox: Runs the programs.
-        workers: Programs at a time.
+        workers: Programs at a time; as many as processors by default.
         rows: As for ``execute``.
 
     Raises:
@@ -311,7 +326,9 @@ def _completion_tasks(
     return {language: tasks[language] for language in problems if language in tasks}
 
 
-def _grade_all(title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: int, rows: Path | None) -> list[Row]:
+def _grade_all(
+    title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: int | None, rows: Path | None
+) -> list[Row]:
     """Grades the tasks that the rows file does not have yet; verdicts come back in the order of the tasks."""
     known = known_rows(rows)
     verdicts: dict[int, Row] = {}
@@ -324,7 +341,7 @@ def _grade_all(title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: in
         else:
             open_tasks.append((index, task, digest))
     num_passed = sum(row.passed for row in verdicts.values())
-    pool = ThreadPoolExecutor(workers)
+    pool = ThreadPoolExecutor(workers or processors())
     try:
         futures: dict[Future[ExecutionResult], tuple[int, _Task, str]] = {
             pool.submit(grade, item[1].problem, item[1].source, sandbox): item for item in open_tasks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,12 +14,7 @@ from moesaic.execution.judges import find_toolchains
 from moesaic.execution.problems import Problem
 from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, SandboxMode, Status
 
-__all__ = ["ProgramRuns", "Verdict", "VerdictCount", "processors"]
-
-
-def processors() -> int:
-    """Returns how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["ProgramRuns", "Verdict", "VerdictCount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +110,10 @@ class ProgramRuns:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends what runs and removes the sandbox."""
         self._pool.shutdown(cancel_futures=True)
         self._sandbox.close()
 

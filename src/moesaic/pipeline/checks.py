@@ -14,10 +14,11 @@ from typing import Final
 from moesaic.data.examples import Example
 from moesaic.data.prompts import tokenizer_problems
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
-from moesaic.errors import MoesaicError
+from moesaic.errors import MoesaicError, ToolchainError
 from moesaic.files import read_json_object
 from moesaic.model.base_files import BaseSource, find_description
 from moesaic.parsing import parses
+from moesaic.pipeline.tasks import check_tasks
 from moesaic.recipe import BaseRecipe, DataRecipe, Recipe
 
 HEAD: Final = 1000
@@ -36,7 +37,20 @@ def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], 
     """
     problems, notes = _base(recipe.base, recipe.data.max_tokens)
     more, further = _data(recipe.data, None if whole_data else HEAD)
-    return problems + more, notes + further
+    tasks, unsure = _tasks(recipe)
+    return problems + more + tasks, notes + further + unsure
+
+
+def _tasks(recipe: Recipe) -> tuple[list[str], list[str]]:
+    if not recipe.reward.runs_tests:
+        return [], []
+    try:
+        check_tasks(recipe)
+    except ToolchainError as error:
+        return [], [f"reward.kind: {recipe.reward.kind} cannot be run on this machine: {error}"]
+    except MoesaicError as error:
+        return [str(error)], []
+    return [], []
 
 
 def _base(options: BaseRecipe, max_tokens: int) -> tuple[list[str], list[str]]:

@@ -17,7 +17,8 @@ import torch
 from moesaic.checkpoint.description import BASE
 from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.codebleu.rewards import CodeBleuScores
-from moesaic.execution.rewards import ProgramRuns, processors
+from moesaic.execution.grading import processors
+from moesaic.execution.rewards import ProgramRuns
 from moesaic.files import write_json
 from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.lora import WEIGHTS_FILE, read_adapter, write_adapter

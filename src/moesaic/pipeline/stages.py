@@ -78,11 +78,21 @@ class Run(Session):
         alone = self.workspace.lock() if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext()
         with alone:
             _ = self.start  # a model that does not fit is named before anything is written
+            self._check_rewards(stages)
             settings = self.recipe.model_dump(mode="json")
             write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
             for name in stages:
                 table[name]()
             self.close()
+
+    def _check_rewards(self, stages: tuple[str, ...]) -> None:
+        """Looks at what only a late stage needs now, not after hours of training."""
+        rewards = [name for name in self.stage_names() if name.partition("/")[0] in ("expert_rewards", "reward")]
+        to_come = any(self.workspace.manifest(name) is None for name in rewards if name.partition("/")[0] in stages)
+        if to_come and self.recipe.reward.runs_tests:
+            from moesaic.pipeline.tasks import check_tasks
+
+            check_tasks(self.recipe)
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""

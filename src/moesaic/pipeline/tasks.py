@@ -22,8 +22,9 @@ from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.mbxp import mbxp_files, split_of
 from moesaic.errors import DataError
 from moesaic.execution.problems import Problem, read_problems
+from moesaic.execution.rewards import ProgramRuns
 from moesaic.files import digest_of, file_digest
-from moesaic.recipe import CORPUS, MATHQA_PREFIX, MBXP_PREFIX, DataRecipe
+from moesaic.recipe import CORPUS, MATHQA_PREFIX, MBXP_PREFIX, DataRecipe, Recipe
 
 _KEY: Final = "data.tasks"
 _HELD_OUT: Final = 10
@@ -69,6 +70,22 @@ def read_tasks(options: DataRecipe, languages: Sequence[str]) -> tuple[Problems,
             )
     training, deciding = ({name: tasks[name] for name in languages if name in tasks} for tasks in (training, deciding))
     return training, deciding
+
+
+def check_tasks(recipe: Recipe) -> None:
+    """Finds what would keep programs from being rewarded for their tests, before anything is trained.
+
+    Raises:
+        DataError: As ``read_tasks`` does.
+        ToolchainError: The sandbox does not work here, or the tools of a language that has tasks are missing.
+    """
+    judging = recipe.evaluate
+    alone: list[tuple[str, ...]] = [(name,) for name in recipe.reward.alone]
+    for languages in alone or [recipe.data.languages]:
+        training, deciding = read_tasks(recipe.data, languages)
+        ProgramRuns(
+            judging.sandbox, 1, sorted({*training, *deciding}), allow_code_execution=judging.allow_code_execution
+        ).close()
 
 
 def tasks_digest(sources: Sequence[str]) -> str:

@@ -364,8 +364,8 @@ class EvaluateRecipe(Section):
     """Model-written programs run in a sandbox only if this is true (``pass@1``)."""
     sandbox: Literal["bubblewrap", "rlimit"] = "bubblewrap"
     """``rlimit`` is plainly weaker and must be asked for by name."""
-    workers: Positive = 2
-    """Processes that score and execute."""
+    workers: Positive | None = None
+    """Processes that score, and programs that run at a time; by default as many as there are processors."""
 
     @model_validator(mode="after")
     def _execution_allowed(self) -> Self:
