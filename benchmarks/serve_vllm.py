@@ -159,7 +159,15 @@ def command(system: str, model: Path, made: Path, options: argparse.Namespace) -
         folder = find_base(read_model_folder(model)).path
     limits = ["--max-num-seqs", str(options.slots), "--max-model-len", str(options.context)]
     eager = ["--enforce-eager"] if options.eager else []
-    line = ["vllm.entrypoints.cli.main", "serve", str(folder), "--served-model-name", NAME, "--dtype", options.dtype]
+    line = [
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(folder),
+        "--served-model-name",
+        NAME,
+        "--dtype",
+        options.dtype,
+    ]
     return [sys.executable, "-m", *line, *limits, *eager, *further], names
 
 
