@@ -8,8 +8,9 @@ import torch
 from moesaic.errors import ModelError
 from moesaic.model.decode.generate import generate
 from moesaic.model.decode.sampling import sample_rows
-from moesaic.model.moe import compose
-from moesaic.serve.engine import Engine, EngineFullError, Sampling, Ticket, _Batch
+from moesaic.model.moe import compose, force_base
+from moesaic.serve.engine import MOST_BASE_SLOTS, Engine, EngineFullError, Sampling, Ticket
+from moesaic.serve.lanes import RowBatch
 from pico import pico_llama, random_experts, random_gates
 
 PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14], [15, 16], [17, 18, 19, 20], [21]]
@@ -82,7 +83,7 @@ def test_greedy_and_sampled_requests_share_a_batch(model):
 
 
 def test_a_row_that_keeps_everything_loses_nothing_beside_one_that_does_not(model):
-    batch = _Batch(model, 2, 32, False)
+    batch = RowBatch(model, 2, 32, False)
     asked = [Sampling(temperature=1.0, top_p=1.0), Sampling(temperature=1.0, top_p=0.5)]
     batch.set_rows([Ticket([5], sampling, print, print) for sampling in asked])
     assert batch.kind == "nucleus"
@@ -106,6 +107,64 @@ def test_a_trace_names_experts_of_every_layer(model):
         assert token.route[0] == expected.experts_LK
         assert token.route[1] == [pytest.approx(weights, abs=1e-5) for weights in expected.weights_LK]
     assert all(token.route is None for token in plain.tokens)
+    engine.close()
+
+
+def test_the_base_answers_beside_the_experts(model):
+    with force_base(model):
+        base = [generate(model, [prompt], 6 + 2 * index, [33])[0] for index, prompt in enumerate(PROMPTS)]
+    routed = [generate(model, [prompt], 6 + 2 * index, [33])[0] for index, prompt in enumerate(PROMPTS)]
+    assert [each.ids for each in base] != [each.ids for each in routed]
+    engine = Engine(model, [33], num_slots=8)
+    pairs = [
+        [
+            submit(engine, prompt, max_new_tokens=6 + 2 * index, as_base=as_base, trace=not as_base)
+            for as_base in (True, False)
+        ]
+        for index, prompt in enumerate(PROMPTS)
+    ]
+    for (ours, theirs), alone, together in zip(pairs, base, routed, strict=True):
+        assert ours.wait() == alone.ids
+        assert [token.logprob for token in ours.tokens] == pytest.approx(alone.logprobs, abs=1e-4)
+        assert theirs.wait() == together.ids
+        assert all(token.route is None for token in ours.tokens)
+        assert all(token.route is not None for token in theirs.tokens)
+    engine.close()
+    assert engine.compares
+
+
+def test_requests_for_the_base_hold_nobody_up(model):
+    engine = Engine(model, [], num_slots=8)
+    base = [submit(engine, [5, 6], max_new_tokens=200, as_base=True) for _ in range(MOST_BASE_SLOTS + 2)]
+    for listener in base[:MOST_BASE_SLOTS]:
+        assert listener.first.wait(60)
+    routed = submit(engine, [7], max_new_tokens=4)
+    assert len(routed.wait()) == 4
+    assert not any(listener.ended.is_set() for listener in base)
+    assert not base[-1].first.is_set(), "more of them than the base has slots"
+    for listener in base:
+        listener.ticket.cancel()
+        assert listener.ended.wait(60)
+    engine.close()
+
+
+def test_slots_for_the_base_that_cannot_be_made_are_told(model, monkeypatch):
+    engine = Engine(model, [], num_slots=2)
+    submit(engine, [5], max_new_tokens=2).wait()
+    monkeypatch.setattr("moesaic.serve.engine.Lane", lambda *_: 1 / 0)
+    with monkeypatch.context() as quiet:
+        quiet.setattr(threading, "excepthook", lambda _: None)
+        listener = submit(engine, [5], max_new_tokens=2, as_base=True)
+        listener.wait()
+        engine.close(1)
+    assert listener.reason == "error"
+
+
+def test_a_plain_model_has_no_base_beside_it():
+    engine = Engine(pico_llama(), [], num_slots=1)
+    assert not engine.compares
+    with pytest.raises(ModelError, match="no experts"):
+        submit(engine, [5], as_base=True)
     engine.close()
 
 

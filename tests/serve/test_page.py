@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from running import EXPERTS, running, until
 
+from moesaic.model.decode.generate import generate
+from moesaic.model.moe import force_base
 from moesaic.serve.guard import Keys, Policy
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -105,6 +107,58 @@ def test_the_same_task_is_written_in_all_languages(open_page, scheme):
         assert sum(cells) == pytest.approx(100 * LAYERS, abs=LAYERS)
     shoot(page, f"wide-{scheme}")
     assert violations(page) == []
+
+
+def test_the_base_writes_beside_the_experts(open_page, server):
+    page = open_page("#task=Sum+of+a+list&in=python&most=30&temperature=1&seed=3&base=1", color_scheme="light")
+    page.get_by_label("Java", exact=True).wait_for()
+    page.get_by_role("button", name="Write").click()
+    done(page, 2)
+    assert page.locator("article h2").all_inner_texts() == ["Python", "Python, base alone"]
+    ours, base = page.locator("article").all()
+    assert ours.bounding_box()["y"] == base.bounding_box()["y"]
+    prompts = server.service.prompts
+    prompt = prompts.prompt_ids("Sum of a list", "python")
+    with force_base(server.model):
+        alone = generate(server.model, [prompt], 30, prompts.stop_ids, temperature=1.0, seed=3)[0]
+    texts = base.locator("pre span").all_text_contents()
+    assert len(texts) == len(alone.ids)
+    half = "\N{REPLACEMENT CHARACTER}"  # a character that the most tokens cut
+    assert "".join(texts).rstrip(half) == prompts.text_of(alone.ids).rstrip(half)
+    colours = base.locator("pre span").evaluate_all("all => all.map((each) => each.style.getPropertyValue('--c'))")
+    assert set(colours) == {"var(--base)"}
+    assert base.get_by_role("heading", name="Experts by layer").count() == 0
+    page.get_by_text("then another").or_(page.get_by_text("from the first token on")).first.wait_for()
+    told = re.search(r"the experts' for (\d+) token", base.locator(".state").inner_text())
+    same = int(told[1]) if told else 0
+    written = ours.locator("pre span").all_text_contents()
+    assert written[:same] == texts[:same]
+    assert written[same] != texts[same]
+    marked = "all => all.findIndex((each) => each.classList.contains('parts'))"
+    assert [card.locator("pre span").evaluate_all(marked) for card in (ours, base)] == [same, same]
+    base.locator("pre span").nth(same).hover()
+    assert re.fullmatch(r"\S+ probability 0\.\d+\s*", base.locator(".token").inner_text())
+    assert violations(page) == []
+    shoot(page, "base")
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_comparison_goes_by_a_link_and_on_a_phone(open_page, width):
+    page = open_page("#task=Sort&in=python,java&most=5&base=1", viewport={"width": width, "height": 844})
+    page.get_by_label("Java", exact=True).wait_for()
+    assert page.get_by_label("with the base beside it").is_checked()
+    page.get_by_role("button", name="Write").click()
+    done(page, 4)
+    assert page.locator("article h2").all_inner_texts() == [
+        "Python", "Python, base alone", "Java", "Java, base alone",
+    ]  # fmt: skip
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_text("link copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("&seed=0&base=1")
+    assert violations(page) == []
+    shoot(page, f"base-{width}")
 
 
 def test_a_token_shows_its_experts_to_mouse_and_keyboard(open_page):
@@ -245,6 +299,7 @@ def test_without_traces_the_page_says_so(browser, open_page):
         assert re.fullmatch(r"\S+ probability 0\.607\s*", card.locator(".token").inner_text())
         assert page.get_by_role("heading", name="Experts by layer").count() == 0
         assert page.locator("#legend").is_hidden()
+        assert page.get_by_label("with the base beside it").is_hidden()
         assert page.get_by_text("known only to moesaic's built-in engine").count() == 1
         assert violations(page) == []
         shoot(page, "vllm")

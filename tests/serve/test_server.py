@@ -15,7 +15,10 @@ import pytest
 from running import NAME, running, until
 
 from moesaic.errors import DataError
+from moesaic.model.decode.generate import generate
+from moesaic.model.moe import force_base
 from moesaic.serve.guard import Keys, Policy
+from moesaic.serve.lanes import Lane
 from pico import pico_tokenizer
 
 CHAT = {"model": NAME, "messages": [{"role": "user", "content": "Sort a list"}], "max_tokens": 4}
@@ -97,6 +100,31 @@ def test_mistakes_are_answered_in_openais_shape(server, path, body, status):
     error = problem(answer)
     assert "Traceback" not in error["message"]
     assert "/work" not in error["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_base_answers_where_it_is_asked_for(server, stream):
+    body = {**CHAT, "max_tokens": 12, "temperature": 1, "seed": 5, "logprobs": True}
+    prompts = server.service.prompts
+    ids = prompts.prompt_ids("Sort a list", "python")
+    with force_base(server.model):
+        alone = generate(server.model, [ids], 12, prompts.stop_ids, temperature=1.0, seed=5)[0]
+    found = {}
+    for base in (True, False):
+        status, _, answer = call(server, "/v1/chat/completions", {**body, "base": base, "stream": stream})
+        assert status == 200
+        if stream:
+            chunks = [json.loads(line[6:]) for line in answer.decode().split("\n\n") if line.startswith("data: {")]
+            said = chunks[0]["moesaic"]
+            choices = [chunk["choices"][0] for chunk in chunks]
+            rows = [row for choice in choices for row in (choice.get("logprobs") or {}).get("content") or ()]
+        else:
+            said = json.loads(answer)["moesaic"]
+            rows = json.loads(answer)["choices"][0]["logprobs"]["content"]
+        assert ("base" in said) is base
+        found[base] = [row["logprob"] for row in rows]
+    assert found[True] == pytest.approx(alone.logprobs, abs=1e-4)
+    assert found[False] != found[True]
 
 
 def test_a_body_without_a_length_is_limited_too(server):
@@ -254,7 +282,7 @@ def test_a_failed_engine_is_said(monkeypatch):
 
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     with running() as server:
-        monkeypatch.setattr(server.service.engine, "_step", fail)
+        monkeypatch.setattr(Lane, "step", fail)
         answer = call(server, "/v1/chat/completions", CHAT)
         assert answer[0] == 503
         assert b"secret" not in answer[2]

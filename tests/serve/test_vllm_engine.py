@@ -188,11 +188,12 @@ def test_the_server_in_front_is_the_same_but_for_traces():
         answer = post({"language": "java"})
         assert answer["choices"] == expected["choices"]
         assert answer["usage"] == expected["usage"]
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            post({"trace": True})
-        assert refused.value.code == 400
-        error = json.load(refused.value)["error"]
-        assert (error["param"], error["message"].split(":")[1]) == ("trace", " leave trace out")
+        for param in ("trace", "base"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                post({param: True})
+            assert refused.value.code == 400
+            error = json.load(refused.value)["error"]
+            assert (error["param"], error["message"].split(":")[1]) == (param, f" leave {param} out")
         with urllib.request.urlopen(f"{found.url}/v1/models", timeout=60) as models:
             assert json.load(models)["data"][0]["moesaic"]["traces"] is False
         with urllib.request.urlopen(f"{found.url}/metrics", timeout=60) as metrics:

@@ -137,7 +137,7 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
                 return error_answer(503, "the server is shutting down", code="shutting_down")
             return error_answer(429, "too many requests are waiting already", code="queue_full")
         talk.watch(request)
-        about = {"seed": seed}
+        about = {"seed": seed, **({"base": True} if body.base else {})}
         if body.trace:
             about |= {"experts": list(service.experts), "layers": service.num_layers}  # type: ignore[dict-item]
         if body.stream:
@@ -209,6 +209,8 @@ def _event(data: dict[str, Any]) -> bytes:
 def _sampling(body: ChatRequest | CompletionRequest, asked: Asked, seed: int, service: Service) -> Sampling:
     if body.trace and not service.engine.traces:
         raise UnfitError("vLLM does not say which experts made a token: leave trace out", "trace")
+    if body.base and not service.engine.compares:
+        raise UnfitError("the base alone does not answer here: leave base out", "base")
     room = service.engine.capacity - len(asked.ids)
     if room < 1:
         raise UnfitError(
@@ -222,6 +224,7 @@ def _sampling(body: ChatRequest | CompletionRequest, asked: Asked, seed: int, se
         top_p=1.0 if body.top_p is None else body.top_p,
         seed=seed,
         trace=body.trace,
+        as_base=body.base,
     )
 
 
@@ -238,6 +241,7 @@ def _model(service: Service, created: int) -> dict[str, Any]:
         "layers": service.num_layers,
         "context": service.engine.capacity,
         "traces": service.engine.traces,
+        "compares": service.engine.compares,
     }
     return {"id": service.name, "object": "model", "created": created, "owned_by": "moesaic", "moesaic": about}
 

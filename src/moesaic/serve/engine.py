@@ -7,36 +7,38 @@ answer delays nobody. New prompts are run between steps, a bounded number of tok
 running ones only a little. The queue is bounded: a request that does not fit is refused at once (``EngineFullError``).
 An answer does not depend on what runs beside it: sampling takes the request's own random numbers, one per token.
 
+A request may want the base alone, for comparison; such ones have slots of their own (``lanes``) and steps between the
+others'.
+
 Listeners are called on the engine's thread and must not block.
 
-Shapes: B slots, L layers, K top-k.
+Shapes: L layers, K top-k.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from moesaic.errors import ModelError
 from moesaic.model.backbone import context_length
 from moesaic.model.decode.cpu import few_row_products
-from moesaic.model.decode.generate import fastest_step, routes_of
-from moesaic.model.decode.sampling import sample_rows, uniform_numbers
-from moesaic.model.decode.slots import SlotBatch
-from moesaic.model.moe import is_composed, record_routing
+from moesaic.model.decode.sampling import uniform_numbers
+from moesaic.model.moe import is_composed
+from moesaic.serve.lanes import Lane
 
 Reason = Literal["stop", "length", "cancelled", "error"]
 Route = tuple[list[list[int]], list[list[float]]]
 """Experts and weights of one token, each by layer and slot."""
+
+MOST_BASE_SLOTS = 4
+"""Most requests that the base answers at the same time: it is asked for comparison, and its cache is a second one."""
 
 PREFILL_TOKENS = 2048
 """Most tokens of prompts between two steps, unless one prompt alone is longer."""
@@ -56,6 +58,7 @@ class Sampling:
         top_p: Share of probability kept, in (0, 1].
         seed: Seed of the request's own random numbers.
         trace: Whether each token's experts are recorded.
+        as_base: Whether the base answers, without any expert.
     """
 
     max_new_tokens: int = 512
@@ -63,6 +66,7 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     trace: bool = False
+    as_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,9 @@ class Engine:
         capacity: Most tokens of a request, prompt and answer together; at most the model's context.
         queue_size: Most requests that wait.
         compile: Compile the decoding step on a GPU.
+
+    Attributes:
+        compares: Whether the base can answer, too: only a composed model has one beneath it.
     """
 
     traces = True
@@ -163,9 +170,10 @@ class Engine:
         self.capacity = min(capacity, context_length(model))
         self.num_slots, self.queue_size = num_slots, queue_size
         self.statistics = Statistics()
+        self.compares = is_composed(model)
         self._model, self._stop_ids, self._compile = model, frozenset(stop_ids), compile
         self._waiting: deque[Ticket] = deque()
-        self._active: list[Ticket] = []
+        self._lanes: dict[bool, Lane] = {}  # by whether the base runs
         self._changed = threading.Condition()
         self._closing = False
         self._failure: BaseException | None = None
@@ -175,7 +183,7 @@ class Engine:
     @property
     def num_active(self) -> int:
         """Requests that are running."""
-        return len(self._active)
+        return sum(len(lane.active) for lane in tuple(self._lanes.values()))
 
     @property
     def num_waiting(self) -> int:
@@ -208,6 +216,8 @@ class Engine:
         """
         if not 0 < len(prompt) < self.capacity:
             raise ModelError(f"the prompt has {len(prompt):,} tokens; 1 to {self.capacity - 1:,} are allowed here")
+        if sampling.as_base and not self.compares:
+            raise ModelError("the model has no experts, so there is no base beside it to ask")
         ticket = Ticket(prompt, sampling, on_token, on_end)
         with self._changed:
             if self._closing or not self.is_alive:
@@ -230,7 +240,7 @@ class Engine:
         self._thread.join(timeout)
         if self._thread.is_alive():
             with self._changed:
-                for ticket in (*self._waiting, *self._active):
+                for ticket in (*self._waiting, *self._running()):
                     ticket.cancel()
                 self._changed.notify()
             self._thread.join()
@@ -238,96 +248,109 @@ class Engine:
     def _run(self) -> None:
         try:
             with torch.inference_mode(), few_row_products(self._model, self.num_slots):
-                batch = _Batch(self._model, self.num_slots, self.capacity, self._compile)
-                fast = fastest_step(batch)
+                self._lane(False)
                 steps, busy = 0, 0.0
                 while self._wait():
                     started = time.monotonic()
-                    self._drop_cancelled(batch)
-                    if not self._admit(batch) and self._active:
-                        self._step(batch, fast)
-                        steps += 1
+                    self._drop_cancelled()
+                    if not self._admit():
+                        for lane in (lane for lane in self._lanes.values() if lane.active):
+                            self._hand_out(lane, 0, *lane.step())
+                            steps += 1
                     busy += time.monotonic() - started
                     self.statistics.steps, self.statistics.busy_seconds = steps, busy
         except BaseException as error:  # whoever waits has to be told, whatever went wrong
             self._failure = error
             with self._changed:
-                tickets = [*self._active, *self._waiting]
-                self._active.clear()
+                tickets = [*self._running(), *self._waiting]
+                self._lanes.clear()
                 self._waiting.clear()
             for ticket in tickets:
                 self._end(ticket, "error")
             raise
 
+    def _running(self) -> list[Ticket]:
+        return [ticket for lane in tuple(self._lanes.values()) for ticket in lane.active]
+
+    def _lane(self, as_base: bool) -> Lane:
+        if as_base not in self._lanes:
+            num_slots = min(self.num_slots, MOST_BASE_SLOTS) if as_base else self.num_slots
+            self._lanes[as_base] = Lane(self._model, num_slots, self.capacity, self._compile, as_base)
+        return self._lanes[as_base]
+
     def _wait(self) -> bool:
         """Sleeps while there is nothing to do; False when the engine has to end."""
         with self._changed:
-            while not self._waiting and not self._active:
+            while not self._waiting and not self.num_active:
                 if self._closing:
                     return False
                 self._changed.wait()
         return True
 
-    def _drop_cancelled(self, batch: _Batch) -> None:
+    def _drop_cancelled(self) -> None:
         with self._changed:
             dropped = [ticket for ticket in self._waiting if ticket.cancelled.is_set()]
             for ticket in dropped:
                 self._waiting.remove(ticket)
         for ticket in dropped:
             self._end(ticket, "cancelled")
-        for slot in reversed(range(len(self._active))):
-            if self._active[slot].cancelled.is_set():
-                self._free(batch, slot, "cancelled")
+        for lane in self._lanes.values():
+            for slot in reversed(range(len(lane.active))):
+                if lane.active[slot].cancelled.is_set():
+                    self._end(lane.free(slot), "cancelled")
 
-    def _admit(self, batch: _Batch) -> bool:
+    def _admit(self) -> bool:
         """Runs the prompts that come next, oldest first; False when there is no slot or nobody waits."""
+        new = self._next()
+        for as_base in (False, True):
+            tickets = [ticket for ticket in new if ticket.sampling.as_base is as_base]
+            if not tickets:
+                continue
+            lane = self._lane(as_base)
+            self.statistics.prompt_tokens += sum(len(ticket.prompt) for ticket in tickets)
+            first = len(lane.active) - len(tickets)
+            answers = lane.admit(len(tickets))
+            now = time.monotonic()
+            for ticket in tickets:
+                ticket.started = now
+            self._hand_out(lane, first, *answers)
+        return bool(new)
+
+    def _next(self) -> list[Ticket]:
+        """Takes requests off the queue and into their lanes; one that waits for the base holds nobody else up."""
         new: list[Ticket] = []
         num_tokens = 0
         with self._changed:
-            while self._waiting and len(self._active) + len(new) < self.num_slots:
-                length = len(self._waiting[0].prompt)
-                if new and num_tokens + length > PREFILL_TOKENS:
+            wants_base = any(ticket.sampling.as_base for ticket in self._waiting)
+        # Slots that cannot be made fail while everybody is still in the queue, where they are found and told.
+        free_base = min(self.num_slots, MOST_BASE_SLOTS) - len(self._lane(True).active) if wants_base else 0
+        free = self.num_slots - self.num_active
+        with self._changed:
+            for ticket in tuple(self._waiting):
+                length = len(ticket.prompt)
+                if not free or (new and num_tokens + length > PREFILL_TOKENS):
                     break
-                new.append(self._waiting.popleft())
+                if ticket.sampling.as_base:
+                    if not free_base:
+                        continue
+                    free_base -= 1
+                free -= 1
                 num_tokens += length
-        if not new:
-            return False
-        slots = range(len(self._active), len(self._active) + len(new))
-        self._active.extend(new)
-        batch.set_rows(self._active)
-        self.statistics.prompt_tokens += num_tokens
-        recording: Any = self._recording()
-        with recording as routing:
-            ends = batch.admit(slots, [ticket.prompt for ticket in new])
-        now = time.monotonic()
+                new.append(ticket)
+                self._waiting.remove(ticket)
         for ticket in new:
-            ticket.started = now
-        self._hand_out(batch, slots, routing, ends)
-        return True
+            self._lane(ticket.sampling.as_base).active.append(ticket)
+        return new
 
-    def _step(self, batch: _Batch, fast: Callable[[int, int], None]) -> None:
-        batch.set_rows(self._active)
-        longest = max(len(ticket.prompt) + ticket.num_tokens for ticket in self._active)
-        recording: Any = self._recording()
-        with recording as routing:
-            # Recording keeps what passes through Python, which a captured graph does not.
-            is_captured = routing is not None and batch.device.type == "cuda"
-            (batch.step if is_captured else fast)(len(self._active), longest)
-        slots = range(len(self._active))
-        self._hand_out(batch, slots, routing, list(slots))
-
-    def _recording(self) -> Any:
-        wanted = any(ticket.sampling.trace for ticket in self._active) and is_composed(self._model)
-        return record_routing(self._model) if wanted else nullcontext(None)
-
-    def _hand_out(self, batch: _Batch, slots: range, routing: Any, positions: Sequence[int]) -> None:
-        """Gives every request its token and frees the slots of those that are through."""
-        ids, logprobs = batch.tokens(slots)
-        routes = None if routing is None else routes_of(routing, positions)
-        for row in reversed(range(len(slots))):
-            ticket = self._active[slots[row]]
+    def _hand_out(
+        self, lane: Lane, first: int, ids: Sequence[int], logprobs: Sequence[float], routes: Sequence[Route] | None
+    ) -> None:
+        """Gives requests, from a slot on, their tokens and frees the slots of those that are through."""
+        for row in reversed(range(len(ids))):
+            slot = first + row
+            ticket = lane.active[slot]
             if ids[row] in self._stop_ids:
-                self._free(batch, slots[row], "stop")
+                self._end(lane.free(slot), "stop")
                 continue
             ticket.num_tokens += 1
             self.statistics.tokens += 1
@@ -335,55 +358,9 @@ class Engine:
             ticket.on_token(Token(ids[row], logprobs[row], route))
             room = self.capacity - len(ticket.prompt)
             if ticket.num_tokens >= min(ticket.sampling.max_new_tokens, room):
-                self._free(batch, slots[row], "length")
-
-    def _free(self, batch: _Batch, slot: int, reason: Reason) -> None:
-        """Ends a request; the last active one takes its slot."""
-        ticket, last = self._active[slot], self._active[-1]
-        batch.move(len(self._active) - 1, slot, len(last.prompt) + last.num_tokens)
-        self._active[slot] = last
-        self._active.pop()
-        self._end(ticket, reason)
+                self._end(lane.free(slot), "length")
 
     def _end(self, ticket: Ticket, reason: Reason) -> None:
         ticket.reason, ticket.finished = reason, time.monotonic()
         self.statistics.ended[reason] = self.statistics.ended.get(reason, 0) + 1
         ticket.on_end(reason)
-
-
-class _Batch(SlotBatch):
-    """Slots whose rows choose their tokens each in its own way.
-
-    Attributes:
-        kind: What the rows need at most; see ``sample_rows``. A captured step is of one kind.
-    """
-
-    def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool) -> None:
-        super().__init__(model, num_slots, capacity, 0.0, 1.0, compile)
-        self.temperature_B = torch.zeros(num_slots, device=self.device)
-        self.top_p_B = torch.ones(num_slots, device=self.device)
-        self.kind = "greedy"
-        self._choose_rows = torch.compile(sample_rows) if self._compiles else sample_rows
-
-    def set_rows(self, tickets: Sequence[Ticket]) -> None:
-        """Sets temperature, ``top_p`` and the next random number of the first rows."""
-        asked = [ticket.sampling for ticket in tickets]
-        nucleus = any(sampling.temperature > 0 and sampling.top_p < 1 for sampling in asked)
-        plain = any(sampling.temperature > 0 for sampling in asked)
-        self.kind = "nucleus" if nucleus else "plain" if plain else "greedy"
-        if not plain:
-            return
-        rows = slice(0, len(tickets))
-        self.temperature_B[rows] = torch.tensor([sampling.temperature for sampling in asked], device=self.device)
-        # A row that keeps everything must not lose its last tokens to rounding because another row's are cut.
-        top_p = [sampling.top_p if sampling.top_p < 1 else math.inf for sampling in asked]
-        self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
-        self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
-
-    def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
-        logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
-        temperature_B, top_p_B = self.temperature_B[rows], self.top_p_B[rows]
-        self._mark((0,), logits_BV, uniforms_B, temperature_B, top_p_B)
-        self.ids_B[rows], self.logprobs_B[rows] = self._choose_rows(
-            logits_BV, uniforms_B, temperature_B, top_p_B, self.kind
-        )

@@ -33,6 +33,7 @@ class _Request(BaseModel):
     Attributes:
         language: Programming language of the answer; not OpenAI's.
         trace: Whether the answer says which experts made each token; not OpenAI's.
+        base: Whether the base answers, without the experts; not OpenAI's.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,6 +49,7 @@ class _Request(BaseModel):
     stream_options: StreamOptions | None = None
     language: str | None = Field(None, max_length=40)
     trace: bool = False
+    base: bool = False
 
     # Said by clients, and of no consequence here.
     user: str | None = None

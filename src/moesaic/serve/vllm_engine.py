@@ -57,6 +57,9 @@ class VllmEngine:
     traces = False
     """Tokens never come with their experts."""
 
+    compares = False
+    """Whether the base can answer, too: vLLM runs the experts with every request."""
+
     def __init__(
         self,
         start: Callable[[], Backend],

@@ -1,0 +1,126 @@
+"""The two ways in which an engine's requests run its model: as the Mixture-of-Experts, and as the base beneath it.
+
+A decoding step runs all its rows in one way, so each way has slots of its own, and the engine steps one after the
+other. They share the model: the base costs a second cache, made when somebody first asks for it.
+
+Shapes: B slots, D model, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from moesaic.model.decode.generate import fastest_step, routes_of
+from moesaic.model.decode.sampling import sample_rows
+from moesaic.model.decode.slots import SlotBatch
+from moesaic.model.moe import force_base, is_composed, record_routing
+
+if TYPE_CHECKING:
+    from moesaic.serve.engine import Route, Ticket
+
+New = tuple[list[int], list[float], "list[Route] | None"]
+"""What a step gives: a token, its log probability and, where somebody asked, its route, one a row."""
+
+
+class Lane:
+    """Requests that run in one way, and their slots.
+
+    Args:
+        model: The engine's model.
+        num_slots: Most requests of this lane.
+        capacity: Most tokens of a request.
+        compile: Compile the decoding step on a GPU.
+        as_base: Run the model as its base.
+
+    Attributes:
+        active: The requests; each one's place is its slot.
+    """
+
+    def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool, as_base: bool = False) -> None:
+        self.active: list[Ticket] = []
+        self._model, self._as_base = model, as_base
+        with self._way():
+            self._batch = RowBatch(model, num_slots, capacity, compile)
+            self._fast = fastest_step(self._batch)
+
+    def admit(self, num_new: int) -> New:
+        """Runs the prompts of the last active requests, which are new, and gives their first tokens."""
+        slots = range(len(self.active) - num_new, len(self.active))
+        self._batch.set_rows(self.active)
+        with self._way(), self._recording() as routing:
+            ends = self._batch.admit(slots, [ticket.prompt for ticket in self.active[slots.start :]])
+        return self._new(slots, routing, ends)
+
+    def step(self) -> New:
+        """Gives every active request its next token."""
+        self._batch.set_rows(self.active)
+        longest = max(len(ticket.prompt) + ticket.num_tokens for ticket in self.active)
+        with self._way(), self._recording() as routing:
+            # Recording keeps what passes through Python, which a captured graph does not.
+            is_captured = routing is not None and self._batch.device.type == "cuda"
+            (self._batch.step if is_captured else self._fast)(len(self.active), longest)
+        slots = range(len(self.active))
+        return self._new(slots, routing, list(slots))
+
+    def free(self, slot: int) -> Ticket:
+        """Takes a request out; the last active one takes its slot."""
+        ticket, last = self.active[slot], self.active[-1]
+        self._batch.move(len(self.active) - 1, slot, len(last.prompt) + last.num_tokens)
+        self.active[slot] = last
+        self.active.pop()
+        return ticket
+
+    def _way(self) -> AbstractContextManager[None]:
+        return force_base(self._model) if self._as_base else nullcontext()
+
+    def _recording(self) -> AbstractContextManager[Any]:
+        wanted = not self._as_base and any(ticket.sampling.trace for ticket in self.active)
+        return record_routing(self._model) if wanted and is_composed(self._model) else nullcontext(None)
+
+    def _new(self, slots: range, routing: Any, positions: Sequence[int]) -> New:
+        return *self._batch.tokens(slots), None if routing is None else routes_of(routing, positions)
+
+
+class RowBatch(SlotBatch):
+    """Slots whose rows choose their tokens each in its own way.
+
+    Attributes:
+        kind: What the rows need at most; see ``sample_rows``. A captured step is of one kind.
+    """
+
+    def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool) -> None:
+        super().__init__(model, num_slots, capacity, 0.0, 1.0, compile)
+        self.temperature_B = torch.zeros(num_slots, device=self.device)
+        self.top_p_B = torch.ones(num_slots, device=self.device)
+        self.kind = "greedy"
+        self._choose_rows = torch.compile(sample_rows) if self._compiles else sample_rows
+
+    def set_rows(self, tickets: Sequence[Ticket]) -> None:
+        """Sets temperature, ``top_p`` and the next random number of the first rows."""
+        asked = [ticket.sampling for ticket in tickets]
+        nucleus = any(sampling.temperature > 0 and sampling.top_p < 1 for sampling in asked)
+        plain = any(sampling.temperature > 0 for sampling in asked)
+        self.kind = "nucleus" if nucleus else "plain" if plain else "greedy"
+        if not plain:
+            return
+        rows = slice(0, len(tickets))
+        self.temperature_B[rows] = torch.tensor([sampling.temperature for sampling in asked], device=self.device)
+        # A row that keeps everything must not lose its last tokens to rounding because another row's are cut.
+        top_p = [sampling.top_p if sampling.top_p < 1 else math.inf for sampling in asked]
+        self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
+        self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
+
+    def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
+        """Chooses the next token of some rows, each as it wants it."""
+        logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
+        temperature_B, top_p_B = self.temperature_B[rows], self.top_p_B[rows]
+        self._mark((0,), logits_BV, uniforms_B, temperature_B, top_p_B)
+        self.ids_B[rows], self.logprobs_B[rows] = self._choose_rows(
+            logits_BV, uniforms_B, temperature_B, top_p_B, self.kind
+        )
