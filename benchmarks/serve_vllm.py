@@ -227,10 +227,10 @@ async def ask(session: Any, url: str, model: str, prompt: list[int], tokens: int
             chunk = json.loads(line[6:])
             if chunk.get("usage"):
                 counted = chunk["usage"]["completion_tokens"]
-            if not chunk["choices"]:
+            if not chunk["choices"] or "moesaic" in chunk:  # only the counts, or moesaic's chunk before the first token
                 continue
             now, choice = time.monotonic(), chunk["choices"][0]
-            if not choice["text"] and not last:  # the chunk that comes before the first token
+            if choice["finish_reason"] and not choice["text"]:  # an end without a token
                 continue
             (load.between if last else load.first).append(now - (last or started))
             last = now

@@ -85,6 +85,7 @@ def to_int8(model: nn.Module) -> nn.Module:
     return model
 
 
+@torch.inference_mode(False)
 def side_by_side(layers: Sequence[Int8Linear]) -> tuple[Tensor, Tensor]:
     """Returns weights and scales of several layers as one; the layers' own become parts of it: none is kept twice."""
     weight_OI, scale_O = layers[0].weight, layers[0].scale_O
