@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moesaic.model.balance import importance_loss, language_loss, load_loss, switch_loss, z_loss
+from moesaic.model.balance import importance_loss, language_loss, load_loss, squared_variation, switch_loss, z_loss
 from moesaic.model.router import Router, Routing
 
 EXPERTS = 4
@@ -127,3 +127,18 @@ def test_minimising_switch_loss_balances():
         switch_loss(router(x)).backward()
         optimizer.step()
     assert importance_loss(router(x)) < 0.3 * before
+
+
+def test_a_single_token_counts_as_one():
+    given = routing(num_tokens=5)
+    alone = torch.arange(5) == 2
+    probabilities = given.probs_TE[2]
+    share = torch.zeros(EXPERTS).index_add(0, given.experts_TK[2], torch.full((2,), 0.5))
+    torch.testing.assert_close(switch_loss(given, alone), EXPERTS * (share * probabilities).sum())
+    torch.testing.assert_close(z_loss(given, alone), given.logits_TE[2].logsumexp(-1).square())
+
+
+def test_small_sums_have_the_variation_of_large_ones():
+    values = torch.tensor([0.1, 0.2, 0.3, 0.2])
+    torch.testing.assert_close(squared_variation(values), squared_variation(100 * values))
+    torch.testing.assert_close(squared_variation(values), torch.tensor(variation(values.tolist())))

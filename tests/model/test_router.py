@@ -151,3 +151,37 @@ def test_refuses():
         Router(8, 4, "top_k", 0)
     with pytest.raises(ModelError, match="softmax router uses all 4 experts, but top_k is 2"):
         Router(8, 4, "softmax", 2)
+
+
+def test_a_router_says_what_it_is_and_chooses_the_best_by_default():
+    made = Router(8, 3)
+    assert (made.kind, made.num_experts, made.noise_ED) == ("top_k", 3, None)
+    assert made.extra_repr() == "kind=top_k, num_experts=3, top_k=3"
+    assert Router(8, 3, "noisy_top_k", 2).noise_ED.shape == (3, 8)
+    with pytest.raises(ModelError):
+        Router(8, 3, "unheard of", 2)
+
+
+def test_noise_is_drawn_by_a_router_in_half_precision():
+    gate = router("noisy_top_k", noise=1.0).to(torch.bfloat16).train()
+    routing = gate(x().to(torch.bfloat16))
+    assert routing.logits_TE.dtype == routing.weights_TK.dtype == torch.float32
+
+
+def test_both_ways_to_choose_on_a_cpu_are_the_same():
+    """Without gradients logits are sorted, which is faster; with them they are compared."""
+    gate = router(top_k=2)
+    compared = gate(x())
+    with torch.no_grad():
+        by_sorting = gate(x())
+    assert torch.equal(compared.experts_TK, by_sorting.experts_TK)
+    assert torch.equal(compared.chosen_TKE, by_sorting.chosen_TKE)
+    torch.testing.assert_close(compared.weights_TK, by_sorting.weights_TK)
+
+
+@pytest.mark.parametrize("num_experts", [4, 40])
+def test_among_equal_logits_the_lower_index_is_chosen_whichever_way(num_experts):
+    gate = Router(8, num_experts, "top_k", 3)
+    with torch.no_grad():
+        assert gate(x()).experts_TK.tolist() == [[0, 1, 2]] * 50
+    assert gate(x()).experts_TK.tolist() == [[0, 1, 2]] * 50
