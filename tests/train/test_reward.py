@@ -25,12 +25,15 @@ from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import MoesaicError, RecipeError
+from moesaic.execution.problems import Problem
+from moesaic.execution.rewards import Verdict
+from moesaic.execution.sandbox import Status
 from moesaic.model.attention import packed_attention
 from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose, force_base
 from moesaic.progress import read_metrics
 from moesaic.recipe import KeepRecipe, RewardRecipe, load_recipe
-from moesaic.train.judges import codebleu_judge
+from moesaic.train.judges import codebleu_judge, passing_judge
 from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import CHECKPOINT
 from moesaic.train.reward import train_reward
@@ -43,6 +46,7 @@ from moesaic.train.samples import (
     Samples,
     advantages,
     drawn,
+    problem_tasks,
     tasks_of,
     trainable_parameters,
     weighted_documents,
@@ -345,6 +349,19 @@ def test_programs_that_do_not_end_or_parse_have_no_reward():
     judged = measure.judged(measure.training * len(texts), generations, PROMPT)
     assert [sample.reward for sample in judged] == [1.0, 0.0, 0.0, 0.0]
     assert [sample.judgement.parses for sample in judged] == [True, False, False, False]
+
+
+def test_tests_decide_by_what_benchmarks_count_and_reward_what_ends():
+    problem = Problem("one", "python", prompt="def one():\n", test="assert one() == 1")
+    tasks = problem_tasks([problem] * 3, PROMPT)
+    run = lambda programs: [Verdict(Status.PASSED if "return 1" in p else Status.WRONG, 0.0) for _, p in programs]  # noqa: E731
+    measure = Measure("tests", tasks, tasks, passing_judge(run, 0.0), scores_unended=True)
+    texts = [("\n    return 1\n```", True), ("\n    return 1\n\n\ndef more", False), ("\n    return 2\n", False)]
+    generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
+    trained, deciding = (measure.judged(tasks, generations, PROMPT, deciding=wanted) for wanted in (False, True))
+    assert [sample.reward for sample in trained] == [sample.reward for sample in deciding] == [1.0, 0.0, 0.0]
+    assert [sample.judgement.score for sample in deciding] == [1.0, 1.0, 0.0]
+    assert [sample.judgement.parses for sample in deciding] == [True, False, False]
 
 
 def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():

@@ -111,7 +111,7 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
                     counts_cases=options.partial > 0,
                 )
                 judge, weight = passing_judge(stack.enter_context(tests), options.partial), 1.0
-            found.append(Measure(name, training, deciding, judge, weight))
+            found.append(Measure(name, training, deciding, judge, weight, scores_unended=name == "tests"))
         yield Measures(found, tests)
 
 

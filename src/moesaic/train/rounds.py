@@ -318,7 +318,7 @@ class RewardRounds:
         tasks = self._validation
         written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0)
         groups = [
-            Samples(measure.judged(group, generations, self._sampler.prompt))
+            Samples(measure.judged(group, generations, self._sampler.prompt, deciding=True))
             for measure, group, generations in zip(self._measures, tasks, _split(written, tasks), strict=True)
         ]
         answers = None

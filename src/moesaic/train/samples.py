@@ -76,6 +76,7 @@ class Measure:
         validation: Tasks whose greedy programs decide.
         judge: Says what programs are worth.
         weight: Weight of its rewards beside those of other measures.
+        scores_unended: A text that did not end has a score, though no reward: benchmarks judge it, too.
     """
 
     name: str
@@ -83,21 +84,33 @@ class Measure:
     validation: Sequence[Task]
     judge: Judge
     weight: float = 1.0
+    scores_unended: bool = False
 
-    def judged(self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat) -> list[Sample]:
-        """Judges what was written for each task; a text that did not end is worth nothing, and nobody reads it.
+    def judged(
+        self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat, *, deciding: bool = False
+    ) -> list[Sample]:
+        """Judges what was written for each task; a text that did not end is worth nothing.
 
         That half matters: a measure alone may pay for more of the same, and a model that is rewarded by it unlearns to
         end.
+
+        Args:
+            tasks: What was asked for.
+            generations: What was written.
+            prompt: Decodes it.
+            deciding: Scores are wanted, not rewards alone.
         """
-        ended = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped]
-        texts = [prompt.decode(generation.ids) for _, generation in ended]
-        found = iter(self.judge([task for task, _ in ended], texts))
-        nothing = Judgement(0.0, False, 0.0)
-        return [
-            Sample(task, generation, next(found) if generation.stopped else nothing)
-            for task, generation in zip(tasks, generations, strict=True)
-        ]
+        reads_all = deciding and self.scores_unended
+        read = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped or reads_all]
+        texts = [prompt.decode(generation.ids) for _, generation in read]
+        found = iter(self.judge([task for task, _ in read], texts))
+        samples = []
+        for task, generation in zip(tasks, generations, strict=True):
+            judgement = next(found) if generation.stopped or reads_all else Judgement(0.0, False, 0.0)
+            if not generation.stopped:
+                judgement = Judgement(0.0, False, judgement.score)
+            samples.append(Sample(task, generation, judgement))
+        return samples
 
 
 @dataclass(frozen=True, slots=True)
