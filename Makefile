@@ -25,7 +25,7 @@ tools:  ## Install the sandbox of programs where apt and root are at hand; else 
 quickstart: $(STAMP) tools  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
 	$(BIN)/moesaic run recipes/quickstart.yaml
 
-grow: $(STAMP)  ## Give the quickstart's model a fifth language, Ruby (CPU, about 3 minutes)
+grow: $(STAMP)  ## Give the quickstart's model a fifth language, Ruby (CPU, some minutes)
 	$(BIN)/moesaic grow runs/quickstart recipes/quickstart.yaml name=quickstart-ruby 'data.languages=[python,java,javascript,cpp,ruby]'
 
 # COVERAGE=1 measures the coverage, subprocesses included, and fails below the floor of pyproject.toml.

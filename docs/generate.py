@@ -31,6 +31,7 @@ from moesaic.recipe.fields import describe_fields
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER.parent / "src" / "moesaic"
+PARAGRAPH = "\n\n"
 NOTICE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->"
 
 
@@ -41,13 +42,15 @@ def cli_page() -> str:
     lines += ["Results go to stdout, progress to stderr. A user's mistake ends with one message and exit code 2.", ""]
     lines += ["| command | |", "|---|---|"]
     lines += [
-        f"| [`moesaic {name}`](#moesaic-{name.replace(' ', '-')}) | {_cell(text)} |" for name, text, _ in commands
+        f"| [`moesaic {name}`](#moesaic-{name.replace(' ', '-')}) | {_cell(text.split(PARAGRAPH)[0])} |"
+        for name, text, _ in commands
     ]
     if app.registered_callback is not None:
         lines += ["", "Before a command:", "", *_options(_parameters(app.registered_callback.callback))]
     for name, text, function in commands:
         parameters = _parameters(function)
-        lines += ["", f"## moesaic {name}", "", _sentence(text), "", "```", _usage(name, parameters), "```", ""]
+        paragraphs = [line for part in text.split(PARAGRAPH) for line in (_sentence(part), "")]
+        lines += ["", f"## moesaic {name}", "", *paragraphs, "```", _usage(name, parameters), "```", ""]
         lines += [*_arguments(parameters), *_options(parameters)]
     return _page(lines)
 
