@@ -255,6 +255,12 @@ def test_baselines_never_see_the_test_split_and_wait_for_what_they_need(tmp_path
     assert {name for name in BASELINES if manifests[name].stat().st_mtime_ns == before[name]} == {"dense_lora"}
 
 
+def test_a_dense_adapter_needs_no_expert(tmp_path):
+    recipe = load_recipe(write_recipe(tmp_path, more="compare: [dense_lora]\n"))
+    Run(recipe)(("data", "baselines"))
+    assert (tmp_path / "runs" / "toy" / "baselines" / "dense_lora" / "adapter_model.safetensors").exists()
+
+
 def test_a_baseline_that_is_added_or_dropped_leaves_the_other_systems_as_they_are(tmp_path, capfd):
     recipe = write_recipe(tmp_path)
 

@@ -172,6 +172,7 @@ def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
         "compare=[dense_lora_keep,moe_gates]",
         "predict.benchmarks={}",
     ]
+    monkeypatch.setenv("COLUMNS", "160")  # a narrow table breaks names into lines
     run = Run(load_recipe(write_recipe(tmp_path), overrides))
     run(("data",))
     print_plan(run)
@@ -217,6 +218,18 @@ def test_answers_of_a_machine_without_permission_are_judged_on_another(tmp_path,
     before = read_json(folder / "manifest.json")
     prepared(tmp_path, source)(("keep",))
     assert read_json(folder / "manifest.json") == before
+
+
+def test_what_the_base_does_is_kept_right_or_wrong_where_its_distribution_counts(tmp_path, monkeypatch):
+    source, calls = f"mbxp:{write_mbxp(tmp_path / 'mbxp')}", []
+    answering(monkeypatch, wrong=(4, 7), broken=(2,), calls=calls)
+    monkeypatch.setattr(keep, "Sandbox", no_sandbox)
+    folder = tmp_path / "runs" / "toy" / "keep"
+    prepared(tmp_path, source, "keep.loss=kl")(("data", "keep"))
+    report = read_json(folder / "report.json")["languages"]["python"]
+    assert (report["verified"], report["kept"], report["left_out"]["unfinished"]) == (False, 19, 1)
+    prepared(tmp_path, source, "keep.loss=likelihood")(("data", "keep"))
+    assert calls == [20]  # another loss judges the same answers
 
 
 def test_a_sandbox_that_does_not_work_leaves_answers_unjudged(tmp_path, monkeypatch, capsys):

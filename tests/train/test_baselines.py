@@ -260,13 +260,23 @@ def test_dense_lora_beside_a_shared_delta_trains_no_layer_less_than_the_mixture(
     assert "cannot route" not in capsys.readouterr().err  # a warning about experts
 
 
-@pytest.mark.parametrize(("epochs", "names"), [(0.4, ["whole_budget"]), (0.6, ["one_epoch", "whole_budget"])])
-def test_one_epoch_is_a_schedule_only_where_the_budget_is_longer(base, epochs, names):
-    gate = {"top_k": 1, "gate_steps": 0, "joint_epochs": 0.6, "row_tokens": 100}
+@pytest.mark.parametrize(
+    ("epochs", "joint", "names"),
+    [
+        (0.4, 0.6, ["joint_epochs", "whole_budget"]),
+        (0.6, 0.6, ["joint_epochs", "one_epoch", "whole_budget"]),
+        (0.6, 1.0, ["one_epoch", "whole_budget"]),
+        (1.4, 0.0, ["one_epoch", "whole_budget"]),
+        (0.6, 0.0, ["whole_budget"]),
+    ],
+)
+def test_a_schedule_is_tried_only_where_the_next_is_longer(base, epochs, joint, names):
+    gate = {"top_k": 1, "gate_steps": 0, "joint_epochs": joint, "row_tokens": 100}
     experts = {"rank": RANK, "alpha": 8, "epochs": epochs, "row_tokens": 100}
     schedules = dense_options(toy_examples(40), recipe_for(base, experts=experts, gate=gate))
     assert list(schedules) == names
-    assert schedules["whole_budget"].epochs == pytest.approx(epochs + 0.6, abs=0.04)
+    assert schedules["whole_budget"].epochs == pytest.approx(epochs + joint, abs=0.04)
+    assert all(name == "whole_budget" or schedules[name].epochs == (joint or 1.0) for name in names[:1])
 
 
 def test_the_better_schedule_is_kept_whichever_it_is(base, tmp_path):

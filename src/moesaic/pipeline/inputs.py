@@ -37,7 +37,8 @@ _OPTIMISATION: Final = (
 _SANDBOX: Final = "the sandbox"
 _TOOLS: Final = "tools of "
 _NONE: Final = "missing: "
-_DENSE: Final = ("dense_lora", "dense_lora_keep")
+DENSE: Final = ("dense_lora", "dense_lora_keep")
+"""Baselines that are made without the experts."""
 
 
 def _keys(section: str, names: Iterable[str], *stages: str) -> dict[str, tuple[str, ...]]:
@@ -61,11 +62,12 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     **_keys("data", ("validation_fraction", "test_fraction"), "data"),
     **_keys("keep", ("samples", "temperature", "max_new_tokens", "per_prompt"), "keep"),
-    **_keys("keep", ("loss", "weight", "share"), "experts", "gate", "reward", "baselines"),
+    "keep.loss": ("keep", "experts", "gate", "reward", "baselines"),
+    **_keys("keep", ("weight", "share"), "experts", "gate", "reward", "baselines"),
     "keep.tolerance": ("reward",),
     **_keys("experts", _OPTIMISATION, "experts", "baselines"),
     **_keys("experts", ("rank", "alpha", "dropout", "targets", "epochs", "max_steps", "keep"), "experts", "baselines"),
-    "experts.self_training": ("experts", "baselines"),
+    "experts.self_training": ("keep", "experts", "baselines"),
     **_keys("gate", ("kind", "top_k", "anchor", "init", "init_programs"), "compose", "gate", "baselines"),
     **_keys("gate", _OPTIMISATION, "gate", "baselines"),
     **_keys("gate", ("gate_steps", "joint_epochs", "joint_learning_rate", "shared_rank"), "gate", "baselines"),
@@ -147,7 +149,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "gate": ("data", *kept, "compose"),
         "reward": ("data", *kept, "gate"),
         # A dense adapter is made from data and answers alone: a retrained expert changes nothing about it.
-        "baselines": ("data", *(kept if part in _DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
+        "baselines": ("data", *(kept if part in DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
         "predict": ("data", "compose", *gate, *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
         "evaluate": ("data", "predict"),
     }
@@ -202,7 +204,9 @@ def asks_again(name: str) -> bool:
     judged = (
         "data.keep",
         "data.max_tokens",
+        "keep.loss",
         "keep.per_prompt",
+        "experts.self_training",
         "evaluate.allow_code_execution",
         "evaluate.sandbox",
         _SANDBOX,
@@ -224,7 +228,7 @@ def _keep(session: Session, _: str) -> Inputs:
     inputs: Inputs = {"the files of data.keep": source_files(source, recipe.data.languages, "data.keep")}
     if recipe.keep.temperature > 0:
         inputs["seed"] = recipe.seed
-    tools = _tools(recipe) if recipe.evaluate.allow_code_execution else {}
+    tools = _tools(recipe) if recipe.evaluate.allow_code_execution and recipe.runs_answers else {}
     # What was judged where the tools are stays judged where they are missing.
     before = (session.workspace.manifest("keep") or {}).get("inputs", {})
     tools = {key: before.get(key, value) if str(value).startswith(_NONE) else value for key, value in tools.items()}

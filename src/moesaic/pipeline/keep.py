@@ -1,12 +1,14 @@
 """The stage keep: the base answers the prompts of ``data.keep``, and what is worth keeping is written down.
 
-    prompts -> answers of the base -> cut where the definition ends -> parse? pass their tests?
+    prompts -> answers of the base -> cut where the definition ends -> parse? (pass their tests?)
       -> <language>/{train,validation}.jsonl
 
-Tests are run where the source has some, ``evaluate.allow_code_execution`` allows it and the language's tools are there;
-of an answer that nobody ran, it is only known that it parses. Answers written without that permission are judged later,
-elsewhere if need be, by setting it; the base is not asked again. Every tenth problem with an answer is for validation,
-in all languages alike. Files of answers appear by rename and verdicts are appended, so that a killed stage goes on.
+With ``keep.loss: kl`` that is all: the model is to stay as the base was, wrong answers included. A likelihood teaches
+what it is given, so with ``keep.loss: likelihood`` or ``experts.self_training`` tests are run where the source has
+some, ``evaluate.allow_code_execution`` allows it and the language's tools are there; of an answer that nobody ran, it
+is only known that it parses. Answers written without that permission are judged later, elsewhere if need be, by setting
+it; the base is not asked again. Every tenth problem with an answer is for validation, in all languages alike. Files of
+answers appear by rename and verdicts are appended, so that a killed stage goes on.
 """
 
 from __future__ import annotations
@@ -205,7 +207,7 @@ def _passed(
     """Language -> whether each answer passes its tests; no entry where that cannot be known."""
     options = session.recipe.evaluate
     judged = {name: group for name, group in prompts.items() if all(item.has_tests for item in group)}
-    if not judged or not options.allow_code_execution:
+    if not judged or not options.allow_code_execution or not session.recipe.runs_answers:
         return {}
     completions = [
         Completion(row["task_id"], row["completion"], language=name) for name in judged for row in answers[name]

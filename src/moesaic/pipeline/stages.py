@@ -22,7 +22,7 @@ import yaml
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import link_or_copy, read_json, require_space, write_json, write_text
 from moesaic.gates import ANCHOR
-from moesaic.pipeline.inputs import asks_again, changes, stage_inputs, stages_read
+from moesaic.pipeline.inputs import DENSE, asks_again, changes, stage_inputs, stages_read
 from moesaic.pipeline.session import Session
 from moesaic.progress import say
 from moesaic.recipe import Recipe
@@ -273,7 +273,7 @@ class Run(Session):
                         name,
                         self.accelerator,
                         self.base,
-                        self.trained_experts(),
+                        {} if name in DENSE else self.trained_experts(),
                         self.encoded("train"),
                         self.encoded("validation"),
                         self.recipe,

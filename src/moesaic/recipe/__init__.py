@@ -215,6 +215,11 @@ class Recipe(Section):
         return f"{'expert_rewards' if language in self.reward.alone else 'experts'}/{language}"
 
     @property
+    def runs_answers(self) -> bool:
+        """Whether the base's answers are run against their tests: a likelihood teaches what it is given."""
+        return self.keep.loss == "likelihood" or self.experts.self_training
+
+    @property
     def workspace(self) -> Path:
         """Folder of this run."""
         return self.output / self.name

@@ -176,7 +176,8 @@ class KeepRecipe(Section):
     """How the base's answers to the prompts of ``data.keep`` are made and kept."""
 
     loss: Literal["likelihood", "kl"] = "likelihood"
-    """``likelihood`` of the answers, or ``kl``: divergence of the model's distribution from the base's on them."""
+    """``likelihood`` of the answers, those that pass their tests where these can be run; or ``kl``: divergence of the
+    model's distribution from the base's on all answers that parse."""
     weight: Coefficient = 1.0
     """Weight of a token of an answer beside a token of a program, also in the loss that decides."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5

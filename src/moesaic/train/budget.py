@@ -14,7 +14,7 @@ from moesaic.recipe import ExpertsRecipe, Optimisation, Recipe
 from moesaic.train.objective import Kept
 from moesaic.train.samples import Task
 
-_WORTH_ANOTHER: Final = 1.05  # epochs of the budget from which a schedule of one epoch is another one
+_WORTH_ANOTHER: Final = 1.05  # how much longer a schedule must be to be another one
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,10 @@ def dense_options(
 ) -> dict[str, ExpertsRecipe]:
     """Options of one adapter on all languages that is given no less than the whole Mixture-of-Experts, by schedule.
 
-    Two schedules, of which the better one counts: the Mixture-of-Experts' whole token budget, and one epoch, whose rate
-    decays before the adapter overfits. One epoch is left out where the budget is shorter or nearly the same (up to 5%).
+    Up to three schedules, of which the better one counts: the Mixture-of-Experts' whole token budget; one epoch, whose
+    rate decays before the adapter overfits; and the joint stage's part of an epoch, where it is one, for the same
+    reason: it, too, is trained on all languages. A schedule is left out where the next is shorter, or longer
+    by at most 5%.
 
     Its rank is the sum of the experts' ranks: the experts' number of trainable parameters, at their alpha / rank and
     with their optimiser settings. With ``gate.shared_rank`` that rank comes on top and every linear layer gets an
@@ -137,7 +139,7 @@ def dense_options(
             every program.
 
     Returns:
-        ``one_epoch``, where it is worth a training, and ``whole_budget``.
+        ``joint_epochs`` and ``one_epoch``, where they are worth a training, and ``whole_budget``.
     """
     experts, gate = recipe.experts, recipe.gate
     stretches = expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept)
@@ -149,7 +151,13 @@ def dense_options(
     if gate.shared_rank:
         changes |= {key: getattr(gate, key) for key in Optimisation.model_fields}
         changes |= {"learning_rate": gate.joint_learning_rate, "targets": "all", "alpha": float(rank)}
-    schedules = {"one_epoch": 1.0} if epochs > _WORTH_ANOTHER else {}
+    lengths = {"joint_epochs": gate.joint_epochs, "one_epoch": 1.0, "whole_budget": epochs}
+    longer = {"joint_epochs": min(1.0, epochs), "one_epoch": epochs}
+    schedules = {
+        name: length
+        for name, length in lengths.items()
+        if length > 0 and longer.get(name, math.inf) > _WORTH_ANOTHER * length
+    }
     return {
         name: experts.model_copy(
             update={
@@ -160,5 +168,5 @@ def dense_options(
                 ),
             }
         )
-        for name, length in {**schedules, "whole_budget": epochs}.items()
+        for name, length in schedules.items()
     }
