@@ -236,7 +236,7 @@ async def ask(session: Any, url: str, model: str, prompt: list[int], tokens: int
             last = now
             text += choice["text"]
     load.tokens += counted
-    load.texts[number] = text
+    load.texts[number] = text.rstrip("\N{REPLACEMENT CHARACTER}")  # bytes of a character that was cut
 
 
 async def run(url: str, names: list[str], clients: int, prompts: list[list[int]], tokens: int) -> Load:

@@ -50,9 +50,9 @@ def environment(tmp_path_factory):
     """moesaic as vLLM's python sees it: this source tree, and the entry points that pyproject.toml declares."""
     folder = tmp_path_factory.mktemp("installed")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    info = folder / f"moesaic-{project['version']}.dist-info"
+    info = folder / f"moesaic-{moesaic.__version__}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: moesaic\nVersion: {project['version']}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: moesaic\nVersion: {moesaic.__version__}\n")
     lines = []
     for group, entries in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())]
@@ -68,7 +68,7 @@ def ask(environment, folder, *jobs):
         [PYTHON, str(ROOT / "tests/vllm_plugin/ask_vllm.py"), str(folder / "jobs.json"), str(folder / "out.json")],
         env=environment, cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-20000:]
     return json.loads((folder / "out.json").read_text())
 
 
@@ -127,6 +127,13 @@ def test_plug_in_mixtral_and_multi_lora(tmp_path, environment):
             (alone,) = ours(model, [prompt])
         assert found == alone
         assert found not in expected
+
+
+def test_further_adapters_are_refused(tmp_path, environment):
+    folder = make(tmp_path, "llama")
+    export_vllm(folder.path, tmp_path / "out")
+    with pytest.raises(AssertionError, match="a model of routed experts takes no further adapters"):
+        ask(environment, tmp_path, {"folder": str(tmp_path / "out"), "adapters": [str(folder.expert_path("java"))] * 2})
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two ranks need two cores")

@@ -19,6 +19,7 @@ from vllm.model_executor.models.mistral import MistralForCausalLM
 from vllm.model_executor.models.qwen2 import Qwen2ForCausalLM
 from vllm.model_executor.models.qwen3 import Qwen3ForCausalLM
 
+from moesaic.errors import ModelError
 from moesaic.vllm_plugin.block import RoutedMLP
 from moesaic.vllm_plugin.layout import SETTINGS, RoutedSettings
 
@@ -26,9 +27,9 @@ from moesaic.vllm_plugin.layout import SETTINGS, RoutedSettings
 class _Routed:
     """Puts the routed blocks in; the first base of every model here."""
 
-    supports_lora = False  # an adapter on top of routed experts is none of moesaic's models
-
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
+        if vllm_config.lora_config is not None:  # the base classes say that they can: the block's projections cannot
+            raise ModelError("--enable-lora: a model of routed experts takes no further adapters; leave it out")
         super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]
         model: Any = self
         config = vllm_config.model_config.hf_config
