@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools quickstart grow test unit check fmt docs dist clean
+.PHONY: help setup tools quickstart grow test unit check fmt docs dist clean soak constraints sbom
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,18 @@ check: $(STAMP)  ## The quality gate: lint, format, types, import contract, test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test COVERAGE=1
+
+soak: $(STAMP)  ## Break runs in every way there is and see them end the same (half an hour; root, for small disks)
+	$(BIN)/python benchmarks/soak.py --moments 50 --out benchmarks/soak_$(shell uname -m)_$(shell date -u +%Y%m).md
+
+constraints: $(STAMP)  ## Write constraints.txt, the versions that this environment was tested with
+	$(BIN)/python scripts/constraints.py > constraints.tmp && mv constraints.tmp constraints.txt
+
+# The tool has an environment of its own: what it needs is no part of what is listed.
+sbom: $(STAMP)  ## Write sbom.cdx.json, the CycloneDX list of what is installed with moesaic
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/pip install --quiet 'cyclonedx-bom>=7,<8'
+	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --spec-version 1.6 --output-reproducible -o sbom.cdx.json $(BIN)/python
 
 fmt: $(STAMP)  ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .

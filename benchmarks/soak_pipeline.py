@@ -1,0 +1,166 @@
+"""The pipeline that the soak breaks: an undisturbed run, copies of it, and what has to be the same."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from soak_attempts import Ended, Strike, attempt, fingerprint
+
+RECIPE = """
+name: toy
+base: {{model: {folder}/base, dtype: float32}}
+data: {{source: {folder}/pairs, languages: [python, java]}}
+compare: [linear, dense_lora]
+experts:
+  {{rank: 2, alpha: 4, epochs: 3, learning_rate: 1.0e-2, row_tokens: 1200, evaluations: 2, checkpoint_minutes: 0}}
+gate:
+  {{top_k: 1, init_programs: 8, gate_steps: 2, joint_epochs: 1, joint_learning_rate: 1.0e-2, row_tokens: 1200,
+    evaluations: 2, checkpoint_minutes: 0}}
+reward:
+  {{rounds: 2, prompts: 2, samples: 2, max_new_tokens: 8, validation_programs: 2, workers: 1, checkpoint_minutes: 0}}
+predict: {{max_new_tokens: 8, limit: 2, row_tokens: 2048}}
+evaluate: {{metrics: [parse_share, bleu, codebleu], workers: 1, bootstrap_samples: 20}}
+"""
+STAGES = ("data", "experts", "compose", "gate", "reward", "baselines", "predict", "evaluate", "report")
+EXPORTS = {"mixtral": "export/mixtral", "gguf": "export/toy.gguf", "peft": "export/peft"}
+
+
+@dataclass
+class Soak:
+    """The undisturbed run, and the table of what was done to its copies.
+
+    Attributes:
+        folder: Holds the recipe, its base and data, ``whole`` and the copies.
+        generator: Chooses moments.
+        rows: Kind, stage, moment, how it ended, how the next attempt ended.
+    """
+
+    folder: Path
+    generator: random.Random
+    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    failed: bool = False
+
+    def command(self, part: str, root: Path) -> list[str]:
+        """The command line that makes a stage, or an export, in a folder of runs."""
+        if part in EXPORTS:
+            return ["export", str(root / "toy"), str(root / EXPORTS[part]), "--format", part]
+        return [part, str(self.folder / "toy.yaml"), f"output={root}"]
+
+    def product(self, part: str, root: Path) -> list[Path]:
+        """What a stage, or an export, leaves."""
+        if part in EXPORTS:
+            return [root / EXPORTS[part]]
+        return [root / "toy" / "model", root / "toy" / "results.json"] if part == "report" else [root / "toy" / part]
+
+    def counted(self, part: str, root: Path) -> list[Path]:
+        """Where its file operations are counted."""
+        if part in EXPORTS:
+            return [root / "export"]
+        if part == "report":
+            return [root / "toy" / name for name in (".results", "results", ".report", "report", ".model", "model")]
+        return [root / "toy" / part, root / "toy" / f".{part}"]
+
+    def undisturbed(self, twice: bool) -> None:
+        """Makes the whole run, and a second one that must be the same."""
+        for name in ("whole", "again") if twice else ("whole",):
+            root = self.folder / name
+            for part in (*STAGES, *EXPORTS):
+                ended = attempt(self.command(part, root), self.counted(part, root))
+                if ended.code != 0:
+                    raise SystemExit(f"soak: the undisturbed {part} ended with {ended.code}:\n{ended.said}")
+        for part in (*STAGES, *EXPORTS) if twice else ():
+            if self.found(part, self.folder / "again") != self.found(part, self.folder / "whole"):
+                raise SystemExit(f"soak: {part} is not the same twice, even undisturbed")
+        shutil.rmtree(self.folder / "again", ignore_errors=True)
+
+    def found(self, part: str, root: Path) -> list[dict[str, str]]:
+        """What is to be the same."""
+        return [fingerprint(path) for path in self.product(part, root)]
+
+    def before(self, part: str, root: Path) -> Path:
+        """A copy of the whole run as it was before a part was made."""
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(self.folder / "whole" / "toy", root / "toy", dirs_exist_ok=True)
+        for later in STAGES[STAGES.index(part) :] if part in STAGES else ():
+            for path in self.product(later, root):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        (root / "export").mkdir(exist_ok=True)
+        return root
+
+    def moments(self, part: str) -> list[str]:
+        """The file operations of a part, undisturbed."""
+        root = self.before(part, self.folder / "copy")
+        return attempt(self.command(part, root), self.counted(part, root)).moments
+
+    def strike(
+        self,
+        kind: str,
+        part: str,
+        strike: Strike | None,
+        promised: Callable[[Ended], bool],
+        *,
+        root: Path | None = None,
+        mend: Callable[[], None] | None = None,
+        moment: str = "",
+        near: bool = False,
+    ) -> Ended:
+        """Makes a part while something happens to it, then again, and notes both.
+
+        Args:
+            kind: What happens.
+            part: A stage or an export.
+            strike: How it happens; None: the surroundings are not as they should be.
+            promised: Whether it ended as it should; it may also have been done before it was struck.
+            root: Where, prepared by the caller; a copy of the whole run otherwise.
+            mend: Puts the surroundings right before the second attempt.
+            moment: When, for the table.
+            near: The numbers need only be near: something else was added up in another order.
+        """
+        place = root or self.before(part, self.folder / "copy")
+        ended = attempt(self.command(part, place), self.counted(part, place), strike)
+        if strike is not None and strike.moment is not None and not moment:
+            at = ended.moments[strike.moment - 1] if len(ended.moments) >= strike.moment else "not reached"
+            moment = (
+                f"{strike.moment}: {at.replace(str(place), '')}{f' + {strike.delay * 1e3:.0f} ms' * bool(strike.delay)}"
+            )
+        is_right = (promised(ended) or ended.code == 0) and not ended.is_defect
+        if mend is not None:
+            mend()
+        second = attempt(self.command(part, place), self.counted(part, place))
+        same = second.code == 0 and (near or self.found(part, place) == self.found(part, self.folder / "whole"))
+        if near and same:
+            same = self.distance(part, place) < 1e-4
+        first = f"signal {-ended.code}" if ended.code < 0 else f"exit {ended.code}"
+        last = " ".join(ended.said.split())[-160:]
+        self.rows.append(
+            (
+                kind,
+                part,
+                moment,
+                first if is_right else f"**{first}: {last}**",
+                "the same" if same else "**not the same**",
+            )
+        )
+        if not (is_right and same):
+            self.failed = True
+            print(
+                f"FAILED {kind} {part} {moment}\n{ended.code} {ended.said}\n{second.code} {second.said}",
+                file=sys.stderr,
+            )
+        return ended
+
+    def distance(self, part: str, root: Path) -> float:
+        """Largest difference of any weight of a stage from the whole run's."""
+        from safetensors.torch import load_file
+
+        worst = 0.0
+        for path in sorted((self.folder / "whole" / "toy" / part).rglob("*.safetensors")):
+            other = load_file(root / "toy" / part / path.relative_to(self.folder / "whole" / "toy" / part))
+            worst = max([worst, *(float((other[key] - value).abs().max()) for key, value in load_file(path).items())])
+        return worst
