@@ -1,0 +1,164 @@
+"""A run across machines: every expert is a branch that trains as a Ray task of its own, on its own GPU.
+
+    moesaic run RECIPE --ray ADDRESS
+
+The process that was started makes the data, holds the workspace's lock and hands out work. What needs the base runs
+where Ray finds room: all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al.
+2024), then the initial gates, the gates' training and the rewards one after the other, the baselines at the same time,
+and the systems of ``predict`` at the same time. The workspace is all that they share, so it has to be on a file system
+that all machines see under the same path; what a task leaves in it is what the stage leaves in a local run.
+
+A task whose machine is lost is started again elsewhere by Ray, finds its partial folder and goes on from its
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeError
+from moesaic.pipeline.stages import STAGES, Run
+from moesaic.progress import Bar, say
+from moesaic.recipe import Recipe
+
+RETRIES: Final = 3
+"""How often a task is started again whose machine or process was lost."""
+
+Job = tuple[str, tuple[Any, ...]]
+"""A method of ``Run`` and its arguments."""
+
+
+class SpreadRun(Run):
+    """A run whose heavy stages are tasks of a Ray cluster.
+
+    Args:
+        recipe: The recipe; its workspace, base and data are there on all machines.
+        only: Restrict the experts stage to these languages.
+        address: Of the cluster: ``HOST:PORT``, or ``auto`` for the one on this machine.
+    """
+
+    def __init__(self, recipe: Recipe, only: tuple[str, ...], address: str) -> None:
+        super().__init__(recipe, only)
+        self._address = address
+
+    def __call__(self, stages: tuple[str, ...] = STAGES) -> None:
+        """Runs stages in order; see ``Run``.
+
+        Raises:
+            DependencyError: Ray is not installed.
+            RecipeError: There is no cluster at the address.
+            ProcessError: A task was lost more often than it is started again.
+        """
+        with _connected(self._address):
+            super().__call__(stages)
+
+    def keep(self) -> None:
+        """Lets the base answer the prompts of ``data.keep``, in a task."""
+        if self.recipe.data.keep is not None:
+            self._spread([("keep", ())])
+
+    def experts(self) -> None:
+        """Trains all experts at the same time."""
+        self._spread([("expert", (language,)) for language in self.only or self.recipe.trained_languages])
+
+    def compose(self) -> None:
+        """Puts the experts side by side, in a task."""
+        self._spread([("compose", ())])
+
+    def gate(self) -> None:
+        """Trains the gates, in a task."""
+        if self.recipe.trains_gates:
+            self._spread([("gate", ())])
+
+    def reward(self) -> None:
+        """Trains on rewards, in a task."""
+        if self.recipe.reward.rounds:
+            self._spread([("reward", ())])
+
+    def baselines(self) -> None:
+        """Makes all baselines at the same time."""
+        self._spread([("baseline", (name,)) for name in self.recipe.compare])
+
+    def measure(self, folder: Path, systems: Sequence[str] | None = None) -> None:
+        """Measures all systems at the same time."""
+        from moesaic.pipeline.predict import system_groups
+
+        self._spread([("measure", (folder, group)) for group in system_groups(self.recipe)])
+
+    def _spread(self, jobs: Sequence[Job]) -> None:
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        if not jobs:
+            return
+        gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
+        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_work)
+        settings, here = self.recipe.model_dump(mode="json"), str(Path.cwd())
+        waiting = {task.remote(settings, self.only, here, job): job for job in jobs}
+        failed: list[MoesaicError] = []
+        title = " ".join(dict.fromkeys(method for method, _ in jobs))
+        with Bar(f"{title}: tasks of the cluster", len(jobs), "tasks") as bar:
+            while waiting:
+                (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
+                method, arguments = waiting.pop(ready)
+                try:
+                    ray.get(ready)
+                    bar.advance()
+                except RayTaskError as error:  # what the others come to is kept: they are waited for
+                    if not isinstance(error.cause, MoesaicError):
+                        raise
+                    failed.append(error.cause)
+                except RayError as error:
+                    what = " ".join([method, *(str(argument) for argument in arguments[:1])])
+                    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                    failed.append(
+                        ProcessError(
+                            f"{what}: lost in the cluster {RETRIES + 1} times ({reason}): run the same command again, "
+                            "it goes on from the last checkpoint"
+                        )
+                    )
+        if failed:
+            raise failed[0]
+
+
+def _work(settings: dict[str, Any], only: tuple[str, ...], folder: str, job: Job) -> None:
+    """A task: one method of a run, in the workspace that all share."""
+    os.chdir(folder)  # paths of a recipe are relative to where the run was started
+    method, arguments = job
+    run = Run(Recipe.model_validate(settings), only)
+    say(f"{' '.join([method, *(str(argument) for argument in arguments[:1])])}: on {platform.node()}")
+    getattr(run, method)(*arguments)
+    run.close()
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[None]:
+    """A connection to a cluster, whose tasks' lines are shown here."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise DependencyError("ray", "ray", "--ray") from None
+    names = [name for name in os.environ if name.startswith(("MOESAIC_", "OMP_", "HF_", "TOKENIZERS_"))]
+    try:
+        ray.init(
+            address=address,
+            logging_level="error",
+            log_to_driver=True,
+            runtime_env={"env_vars": {name: os.environ[name] for name in names}},
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RecipeError(
+            [f"--ray: no cluster at {address!r} ({reason}): start one (ray start --head), give HOST:PORT or auto"],
+            "command line",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
