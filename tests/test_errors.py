@@ -42,7 +42,7 @@ def test_the_command_line_shows_a_message_and_no_traceback(kind, monkeypatch, ca
     monkeypatch.setattr(cli, "app", command)
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert ended.value.code == 2
+    assert ended.value.code == kind.exit_code
     said = capsys.readouterr()
     assert said.err == f"error: {error}\n"
     assert said.out == ""

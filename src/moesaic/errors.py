@@ -9,11 +9,14 @@
     ├── ConsentError             running model-written code was not allowed
     ├── BusyError                another run has the workspace
     ├── DeviceMemoryError        the memory of the GPU (or of the machine) is full
+    ├── ProcessError             another process of the same run is gone
     ├── SpaceError               the disk is full, or would be
+    ├── TrainingError            a loss or a gradient is not finite
     └── DependencyError          an optional package (an extra) is not installed
 
 Each message says what is wrong, the value found, what is allowed, and which key or flag to change. The command line
-prints the message alone and exits with code 2; exit code 1 and a traceback mean a defect of moesaic.
+prints the message alone and exits with the class's ``exit_code``, mostly 2; exit code 1 and a traceback mean a defect
+of moesaic.
 """
 
 from __future__ import annotations
@@ -22,7 +25,13 @@ from collections.abc import Sequence
 
 
 class MoesaicError(Exception):
-    """Root of the exception tree; shown to a user without a traceback."""
+    """Root of the exception tree; shown to a user without a traceback.
+
+    Attributes:
+        exit_code: What the command line ends with.
+    """
+
+    exit_code: int = 2
 
 
 class RecipeError(MoesaicError):
@@ -69,6 +78,28 @@ class BusyError(MoesaicError):
 
 class DeviceMemoryError(MoesaicError):
     """The memory of the GPU, or of the machine, is full."""
+
+
+class TrainingError(MoesaicError):
+    """A loss or a gradient is not finite; the best state so far is kept."""
+
+    exit_code = 4
+
+
+class ProcessError(MoesaicError):
+    """Another process of the same run is gone.
+
+    Args:
+        message: Which one, and what became of it.
+        reason: Why it ended; None if it was killed.
+        is_said: Another process says it; the command line shows it once.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, reason: str | None = None, is_said: bool = False) -> None:
+        self.reason, self.is_said = reason, is_said
+        super().__init__(message)
 
 
 class DependencyError(MoesaicError):

@@ -24,7 +24,7 @@ from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
 from moesaic.data.packing import PackedBatches
-from moesaic.errors import CheckpointError, MoesaicError
+from moesaic.errors import CheckpointError, MoesaicError, TrainingError
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import example_losses, targets, token_losses, validation_loss
 from moesaic.recipe import Optimisation
@@ -140,7 +140,7 @@ def test_a_training_that_cannot_go_on_names_the_batch_and_keeps_its_best_state(t
 
     model.model.embed_tokens.register_forward_hook(fifth)
     folder = tmp_path / "a"
-    with pytest.raises(MoesaicError, match=r"toy: (loss|grad_norm) is nan at step 5 \(its batch, .*: .*\d") as caught:
+    with pytest.raises(TrainingError, match=r"toy: (loss|grad_norm) is nan at step 5 \(its batch, .*: .*\d") as caught:
         run(folder, steps=8, model=model, evaluations=4, checkpoint_minutes=0)
     said = str(caught.value)
     assert f"is in {folder / BEST}" in said
@@ -158,6 +158,40 @@ def test_a_training_that_cannot_go_on_names_the_batch_and_keeps_its_best_state(t
     result, _ = run(folder, steps=8, evaluations=4)  # the cause is gone: it goes on from its checkpoint
     assert result.steps == 8
     assert not (folder / BEST).exists()
+
+
+def test_a_full_memory_cuts_rows_into_pieces_and_changes_no_step(tmp_path, capsys):
+    whole, expected = run(tmp_path / "a", steps=5, accumulation=3)
+    model, sizes = pico_llama(), []
+
+    def small(module, arguments, options):
+        if module.training:
+            sizes.append(options["input_ids"].shape[1])
+        # In the second step, when one of its rows has left gradients already.
+        if module.training and len(sizes) > 4 and sizes[-1] > 200:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    model.model.register_forward_pre_hook(small, with_kwargs=True)
+    result, found = run(tmp_path / "b", steps=5, accumulation=3, model=model)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("rows are run in pieces of at most 200 tokens") == 1
+    assert max(sizes[:4]) > max(sizes[5:]) > 100
+    assert max(sizes[5:]) <= 200
+    assert [loss for _, loss in result.history] == pytest.approx([loss for _, loss in whole.history], rel=1e-6)
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], rtol=0, atol=2e-6)
+
+
+def test_a_document_that_does_not_fit_alone_ends_the_training(tmp_path):
+    model, folder = pico_llama(), tmp_path / "a"
+
+    def full(module, _arguments, _options):
+        if module.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    model.model.register_forward_pre_hook(full, with_kwargs=True)
+    with pytest.raises(torch.OutOfMemoryError):
+        run(folder, model=model)
 
 
 @pytest.mark.gpu
@@ -318,26 +352,33 @@ _RANKS = """
     sys.path[:0] = {paths!r}
     import os, torch
     from pathlib import Path
+    import moesaic.train.loop as loop
     from test_loop import run
     torch.set_num_threads(1)
     if "RANK" in os.environ:
         ranks = dict(rank=int(os.environ["RANK"]), world_size=int(os.environ["WORLD_SIZE"]))
         torch.distributed.init_process_group("gloo", init_method="file://" + {folder!r} + "/meeting", **ranks)
+    gradients = []
+    class Seen(loop.Update):
+        def __call__(self):
+            gradients.append([parameter.grad.clone() for parameter in self._trainable])
+            return super().__call__()
+    loop.Update = Seen
     result, parameters = run(Path({folder!r}) / os.environ.get("RANK", "0"), steps=3, accumulation={accumulation})
-    torch.save(parameters, {folder!r} + "/" + os.environ.get("RANK", "0") + ".pt")
+    torch.save((parameters, gradients), {folder!r} + "/" + os.environ.get("RANK", "0") + ".pt")
 """
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_same_steps_as_one_with_twice_the_accumulation(tmp_path):
+@pytest.mark.parametrize("accumulation", [2, 3])
+def test_processes_share_the_rows_of_a_step(tmp_path, accumulation):
     here = Path(__file__).parent
-    for name, accumulation in (("one", 2), ("two", 1)):
+    for name in ("one", "two"):
         (tmp_path / name).mkdir()
         script = textwrap.dedent(_RANKS).format(
             paths=[str(here), str(here.parent)], folder=str(tmp_path / name), accumulation=accumulation
         )
-        ranks = range(2) if name == "two" else range(1)
-        environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+        environment = dict(os.environ)
         if name == "two":
             environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
         processes = [
@@ -347,13 +388,22 @@ def test_two_processes_take_the_same_steps_as_one_with_twice_the_accumulation(tm
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for rank in ranks
+            for rank in range(2 if name == "two" else 1)
         ]
         for process in processes:
             _, errors = process.communicate(timeout=200)
             assert process.returncode == 0, errors
-    expected = torch.load(tmp_path / "one" / "0.pt")
+    expected, expected_gradients = torch.load(tmp_path / "one" / "0.pt")
     for rank in range(2):
-        found = torch.load(tmp_path / "two" / f"{rank}.pt")
+        found, gradients = torch.load(tmp_path / "two" / f"{rank}.pt")
         for name in expected:
-            torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found[name], expected[name], rtol=0, atol=1e-6)
+        torch.testing.assert_close(gradients, expected_gradients, rtol=0, atol=1e-6)
+    metrics = [
+        [json.loads(line) for line in (tmp_path / name / "0" / "metrics.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    ]
+    for one, two in zip(*metrics, strict=True):
+        for key in one.keys() - {"seconds", "tokens_per_second"}:
+            assert two[key] == pytest.approx(one[key], rel=1e-6), key
+    assert not (tmp_path / "two" / "1" / "metrics.jsonl").exists()  # the first process writes

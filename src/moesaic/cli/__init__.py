@@ -25,8 +25,8 @@ import typer
 
 from moesaic import __version__
 from moesaic.cli import chat, exchange, execute, generate, growing, score, serve, stages, starting
-from moesaic.cli.output import LogFile, Quiet, Stopped, catch_signals
-from moesaic.errors import MoesaicError
+from moesaic.cli.output import LogFile, Quiet, Stopped, catch_signals, one_of_several
+from moesaic.errors import MoesaicError, ProcessError
 from moesaic.progress import console, record
 
 app = typer.Typer(
@@ -78,9 +78,12 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is no failure
     catch_signals()
     try:
-        app()
+        with one_of_several(sys.argv[1:], {"run", *stages.STAGE_HELP}):
+            app()
     except MoesaicError as error:
-        _fail(str(error))
+        if isinstance(error, ProcessError) and error.is_said:
+            sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _fail(f"no space left on the device ({error.filename or 'unknown file'}): free some and run again")
@@ -115,11 +118,11 @@ def _is_text(argument: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 2) -> NoReturn:
     if os.environ.get("MOESAIC_DEBUG"):
         traceback.print_exc()
     _show(message)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def _bug(error: Exception) -> NoReturn:
@@ -148,7 +151,9 @@ def _first_line(error: Exception) -> str:
 
 def _show(message: str, kind: str = "error") -> None:
     """Prints an error; control characters in names and values are shown, not obeyed."""
+    if (rank := os.environ.get("RANK", "0")) != "0":
+        kind = f"process {rank}: {kind}"
     text = message.encode("utf-8", "backslashreplace").decode()
     shown = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
     record(f"{kind}: {shown}")
-    console.print(f"{kind}: {shown}", style="red" if kind == "error" else None, markup=False, soft_wrap=True)
+    console.print(f"{kind}: {shown}", style="red" if kind.endswith("error") else None, markup=False, soft_wrap=True)

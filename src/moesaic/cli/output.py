@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -46,6 +49,36 @@ def catch_signals() -> None:
             signal.signal(number, stop)
 
 
+@contextlib.contextmanager
+def one_of_several(arguments: Sequence[str], shared: Collection[str]) -> Iterator[None]:
+    """Lets the first of several processes talk, and leaves it alone with commands that do not share their work.
+
+    Args:
+        arguments: The command line.
+        shared: Commands that all processes work at.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    is_first = os.environ.get("RANK", "0") == "0"
+    if not set(arguments) & set(shared) or "--dry-run" in arguments:
+        if not is_first:
+            sys.exit(0)
+        for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+            os.environ.pop(name, None)
+        yield
+        return
+    if not is_first:
+        be_quiet()
+    try:
+        yield
+    except SystemExit as ended:
+        distributed = sys.modules.get("torch.distributed")
+        if not ended.code and distributed is not None and distributed.is_initialized():
+            distributed.destroy_process_group()
+        raise
+
+
 def _quieten(wanted: bool) -> bool:
     if wanted:
         be_quiet()
@@ -53,7 +86,7 @@ def _quieten(wanted: bool) -> bool:
 
 
 def _log(path: Path | None) -> Path | None:
-    if path is not None:
+    if path is not None and os.environ.get("RANK", "0") == "0":
         log_to(path)
     return path
 

@@ -57,6 +57,10 @@ def _run(
         bool,
         typer.Option("--dry-run", help="Prepare the data, list stages, sizes, tokens, time and memory; train nothing."),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Train on the Ray cluster at HOST:PORT (auto: this machine's), experts side by side."),
+    ] = None,
     quiet: Quiet = False,
     log_file: LogFile = None,
 ) -> None:
@@ -73,8 +77,13 @@ def _run(
             run(("data",))
         print_plan(run)
         return
+    if ray is not None:
+        from moesaic.pipeline.branches import SpreadRun
+
+        run = SpreadRun(loaded, only, ray)
     run()
-    _show_table(run.workspace.root)
+    if run.ranks.is_first:
+        _show_table(run.workspace.root)
 
 
 def _stage_command(name: str) -> Callable[..., None]:
@@ -102,7 +111,7 @@ def _stage_command(name: str) -> Callable[..., None]:
             say("keep: nothing to do, data.keep is not set")
         if name == "reward" and run.recipe.reward.rounds == 0:
             say("reward: nothing to do, reward.rounds is 0")
-        if name == "report":
+        if name == "report" and run.ranks.is_first:
             _show_table(run.workspace.root)
 
     command.__annotations__ = {

@@ -88,11 +88,10 @@ class RoutingSums:
 
     def __init__(self, experts: Sequence[str], languages: Sequence[str]) -> None:
         self.experts, self.languages = list(experts), list(languages)
-        self._tokens_G = torch.zeros(len(languages), dtype=torch.float64)
         self._sums: dict[str, Tensor] = {}
 
-    def add(self, routings: Mapping[int, Routing], batch: PackedBatch) -> None:
-        """Counts the code tokens of a row.
+    def of_row(self, routings: Mapping[int, Routing], batch: PackedBatch) -> dict[str, Tensor]:
+        """Returns the sums over the code tokens of a row, float64 on the CPU, for ``include``.
 
         Args:
             routings: Routing of every layer in the pass over the row, as ``record_routing`` gives it.
@@ -100,7 +99,7 @@ class RoutingSums:
         """
         member_TG = one_hot(batch.language_ids_1T[0].clamp(min=0), len(self.languages))
         member_GT = (member_TG * batch.code_mask_1T[0][:, None]).T.double()
-        self._tokens_G += member_GT.sum(1)
+        sums = {"tokens": member_GT.sum(1)}
         layers = [routings[layer] for layer in range(len(routings))]
         weights_LTE = torch.stack([gates(routing) for routing in layers])
         probs_LTE = torch.stack([routing.probs_TE for routing in layers]).double()
@@ -111,12 +110,23 @@ class RoutingSums:
             "weight": weights_LTE,
             "entropy": -(probs_LTE * probs_LTE.clamp(min=1e-30).log2()).sum(-1, keepdim=True),
         }.items():
-            total_GLE = torch.einsum("gt,lte->gle", member_GT, values_LTE.double()).cpu()
-            self._sums[key] = self._sums[key] + total_GLE if key in self._sums else total_GLE
+            sums[key] = torch.einsum("gt,lte->gle", member_GT, values_LTE.double()).cpu()
+        return sums
+
+    def add(self, routings: Mapping[int, Routing], batch: PackedBatch) -> None:
+        """Counts the code tokens of a row; see ``of_row``."""
+        self.include(self.of_row(routings, batch))
+
+    def include(self, row: Mapping[str, Tensor]) -> None:
+        """Adds what ``of_row`` returned; the order of the rows decides the last bits."""
+        for key, total in row.items():
+            self._sums[key] = self._sums[key] + total if key in self._sums else total
 
     def statistics(self) -> RoutingStatistics:
         """Returns the shares and means over all rows added, of which there is at least one."""
-        mean = {key: total / self._tokens_G.clamp(min=1)[:, None, None] for key, total in self._sums.items()}
+        tokens_G = self._sums["tokens"]
+        sums = {key: total for key, total in self._sums.items() if key != "tokens"}
+        mean = {key: total / tokens_G.clamp(min=1)[:, None, None] for key, total in sums.items()}
         busiest_LE = mean["chosen"].amax(0)
         dead = [
             f"{layer}/{self.experts[expert]}"
@@ -126,7 +136,7 @@ class RoutingSums:
         return RoutingStatistics(
             experts=self.experts,
             languages=self.languages,
-            tokens_G=[int(count) for count in self._tokens_G],
+            tokens_G=[int(count) for count in tokens_G],
             top1_GLE=mean["top1"].tolist(),
             chosen_GLE=mean["chosen"].tolist(),
             weight_GLE=mean["weight"].tolist(),

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from moesaic.errors import CheckpointError, DependencyError, ModelError
-from moesaic.model.base_files import BaseSource, first_line, quiet_transformers, resolve_base
+from moesaic.model.base_files import BaseSource, first_line, quiet_transformers, resolve_base, stamp
 from moesaic.model.families import check_equations
 
 DType = Literal["auto", "float32", "bfloat16"]
@@ -33,6 +33,7 @@ class Base:
         spec: What the user wrote.
         path: The checkpoint folder.
         revision: Commit of a hub model; None for every other.
+        stamp: Sizes and times of the files that it was loaded from; None: not known.
     """
 
     model: Any
@@ -41,6 +42,23 @@ class Base:
     spec: str
     path: Path
     revision: str | None = None
+    stamp: tuple[tuple[str, int, int, int], ...] | None = None
+
+    def check_unchanged(self) -> None:
+        """Makes sure that the files are those that the model was loaded from: on a CPU its weights lie in them.
+
+        Raises:
+            ModelError: They were changed, replaced or removed.
+        """
+        try:
+            same = self.stamp is None or stamp(self.path) == self.stamp
+        except (OSError, CheckpointError):
+            same = False
+        if not same:
+            raise ModelError(
+                f"base.model: the files in {self.path} were changed after the model was loaded from them: leave them "
+                "alone while a run is under way, and run again"
+            )
 
 
 def load_base(
@@ -71,6 +89,7 @@ def load_base(
     import transformers
 
     source = spec if isinstance(spec, BaseSource) else resolve_base(spec, sha256, revision)
+    loaded_from = stamp(source.path)
     device = torch.device(device)
     torch_dtype = _choose_dtype(dtype, device)
     options: dict[str, Any] = {}
@@ -105,14 +124,18 @@ def load_base(
             )
     mlp_blocks(model)
     _check_finite(model, source.path)
-    return Base(
+    tokenizer = load_tokenizer(source)
+    base = Base(
         model.eval().requires_grad_(False),
-        load_tokenizer(source),
+        tokenizer,
         source.digest,
         source.spec,
         source.path,
         source.revision,
+        loaded_from,
     )
+    base.check_unchanged()  # the digest is of what was loaded
+    return base
 
 
 def _check_finite(model: nn.Module, path: Path) -> None:

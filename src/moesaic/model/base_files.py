@@ -317,6 +317,15 @@ def check_folder(folder: Path) -> None:
     check_stored(folder, config, files)
 
 
+def stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Returns name, size, time of change and inode of a base's weights and configuration.
+
+    Weights on a CPU lie in the file until they are changed, so that whoever writes into it writes into the model.
+    """
+    facts = [(file.name, file.stat()) for file in (*weight_files(folder), folder / CONFIG)]
+    return tuple((name, fact.st_size, fact.st_mtime_ns, fact.st_ino) for name, fact in facts)
+
+
 def _cached_digest(file: Path) -> str:
     """SHA-256 of a file, remembered by path, size and time of change (7 B parameters take 10 s to read)."""
     facts = file.stat()

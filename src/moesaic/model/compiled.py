@@ -97,6 +97,10 @@ class CompiledDecoder:
         self._captured: tuple[Any, Callable[..., Any]] | None = None
         self._trainable: list[nn.Parameter] = []
 
+    def shrink(self, row_tokens: int) -> None:
+        """Takes shorter rows from now on: what was captured for longer ones is let go, and captured again."""
+        self._row_tokens, self._captured = row_tokens, None
+
     def __call__(self, batch: PackedBatch) -> Tensor:
         """Returns hidden_TD; the rows after the batch's own tokens are padding."""
         batch = fixed_shape(batch, self._row_tokens)

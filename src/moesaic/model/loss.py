@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch, PackedBatches
 from moesaic.data.prompts import EncodedExample
+from moesaic.ranks import ALONE, Ranks
 
 CHUNK_TOKENS = 2048
 
@@ -169,6 +170,7 @@ def example_losses(
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     on_row: Callable[[PackedBatch], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Loss of each program, on its code tokens.
 
@@ -178,7 +180,9 @@ def example_losses(
         languages: All languages of the run.
         row_tokens: Tokens of a forward pass; a longer example gets a row of its own length.
         autocast: Returns the context of a forward pass.
-        on_row: Called with each row (on the CPU) after it ran; for bars and routing statistics.
+        on_row: Called with each row (on the CPU) after it ran here; for bars and routing statistics.
+        ranks: Processes that share the rows; each gets the losses of all. An example lies in one row, so that they are
+            those of one process bit for bit.
 
     Returns:
         losses_N2 in float64 on the CPU: summed loss in nats, and number of code tokens, of each example.
@@ -190,7 +194,9 @@ def example_losses(
     sums_N2 = torch.zeros(len(examples), 2, dtype=torch.float64)
     head: Tensor = model.lm_head.weight  # type: ignore[union-attr, assignment]
     with torch.inference_mode():
-        for batch in PackedBatches(examples, languages, row_tokens, shuffle=False):
+        for number, batch in enumerate(PackedBatches(examples, languages, row_tokens, shuffle=False)):
+            if number % ranks.count != ranks.index:
+                continue
             positions_N, labels_N = targets(batch, code_only=True)
             with autocast():
                 hidden_TD = hidden_states(model, batch.to(device))
@@ -201,7 +207,7 @@ def example_losses(
             if on_row is not None:
                 on_row(batch)
     model.train(was_training)
-    return sums_N2
+    return ranks.add(sums_N2)
 
 
 def answer_states(
@@ -239,12 +245,13 @@ def validation_loss(
     languages: Sequence[str],
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ranks: Ranks = ALONE,
 ) -> float:
     """The number that training decisions rest on: mean over languages of the mean loss on code tokens, in nats.
 
     Args: as :func:`example_losses`.
     """
-    sums_N2 = example_losses(model, examples, languages, row_tokens, autocast)
+    sums_N2 = example_losses(model, examples, languages, row_tokens, autocast, ranks=ranks)
     means = []
     for language in dict.fromkeys(example.language for example in examples):
         own = [index for index, example in enumerate(examples) if example.language == language]

@@ -42,7 +42,8 @@ from moesaic.recipe import MLP_TARGETS, Optimisation, Recipe
 from moesaic.train.checkpointing import checkpointed_activations, checkpointed_slots
 from moesaic.train.injection import put_in, take_out
 from moesaic.train.loop import Update
-from moesaic.train.rows import PackedLoss, PreparedRow, add_gradients
+from moesaic.train.pieces import PreparedRow
+from moesaic.train.rows import PackedLoss, add_gradients
 from moesaic.train.trainable import factor_parameters, gate_parameters
 
 _FIRST_ROW: Final = 64

@@ -30,10 +30,10 @@ from moesaic.execution.grading import Completion, execute
 from moesaic.execution.problems import Problem, read_problems
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import write_json, write_json_lines
-from moesaic.model.decode.generate import generate
 from moesaic.parsing import parses
+from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
-from moesaic.progress import Bar, say
+from moesaic.progress import say
 from moesaic.recipe import MBXP_PREFIX
 from moesaic.train.experts import seed_of
 
@@ -137,13 +137,15 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
         folder: The stage's folder.
 
     Returns:
-        Language -> what became of its answers.
+        Language -> what became of its answers; nothing in other processes than the first, which help with the answers.
 
     Raises:
         DataError: No answer is left for training or for validation.
     """
     prompts = read_prompts(source, session.recipe.data.languages)
     _write_answers(session, prompts, folder / ANSWERS)
+    if not session.ranks.is_first:
+        return {}
     answers = {name: [row for _, row in read_records(folder / ANSWERS / f"{name}.jsonl")] for name in prompts}
     passed = _passed(session, prompts, answers, folder / "verdicts.jsonl")
     reports = {name: AnswersReport(len(group), verified=name in passed) for name, group in prompts.items()}
@@ -172,21 +174,24 @@ def _write_answers(session: Session, prompts: Mapping[str, Sequence[Prompt]], fo
     options, predict, prompt = session.recipe.keep, session.recipe.predict, session.prompt
     for name, group in prompts.items():
         path = folder / f"{name}.jsonl"
-        if path.exists():
+        if session.ranks.first(path.exists()):
             continue
         wanted = [item for item in group for _ in range(options.samples)]
-        with Bar(f"answers of the base: {name}", len(wanted), "answers") as bar:
-            generations = generate(
-                session.base.model,
-                [item.ids(prompt) for item in wanted],
-                max_new_tokens=options.max_new_tokens,
-                stop_ids=prompt.stop_ids,
-                temperature=options.temperature,
-                seed=seed_of(session.recipe.seed, f"keep {name}"),
-                batch_size=predict.batch_size,
-                compile=predict.compile,
-                on_progress=bar.advance,
-            )
+        generations = generate_together(
+            session.ranks,
+            session.base.model,
+            prompt,
+            [item.ids(prompt) for item in wanted],
+            f"answers of the base: {name}",
+            "answers",
+            max_new_tokens=options.max_new_tokens,
+            temperature=options.temperature,
+            seed=seed_of(session.recipe.seed, f"keep {name}"),
+            batch_size=predict.batch_size,
+            compile=predict.compile,
+        )
+        if not session.ranks.is_first:
+            continue
         rows = []
         for item, generation in zip(wanted, generations, strict=True):
             text = prompt.decode(generation.ids)

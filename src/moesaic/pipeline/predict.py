@@ -1,6 +1,7 @@
 """The predict stage: losses on the test split and generated programs, one file per system and language.
 
-Files appear by rename, so a killed stage goes on with the first file that is missing.
+Files appear by rename, so a killed stage goes on with the first file that is missing. Several processes share rows and
+prompts; the first one, which writes, says what is missing.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from moesaic.data.examples import Example
 from moesaic.data.packing import PackedBatch
@@ -22,21 +23,37 @@ from moesaic.evaluate.table import system_folder
 from moesaic.execution.problems import Problem
 from moesaic.files import write_json, write_json_lines
 from moesaic.model.attention import packed_attention
-from moesaic.model.decode.generate import Generation, generate
+from moesaic.model.decode.generate import Generation
 from moesaic.model.loss import example_losses
 from moesaic.model.moe import expert_names, force_base, force_expert, record_routing
+from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
 from moesaic.progress import Bar
-from moesaic.recipe import PredictRecipe
+from moesaic.ranks import ALONE, Ranks
+from moesaic.recipe import PredictRecipe, Recipe
+
+ItemT = TypeVar("ItemT")
 
 
-def measure_systems(session: Session, folder: Path) -> None:
+def system_groups(recipe: Recipe) -> list[tuple[str, ...]]:
+    """Returns the systems of a recipe, those together that one loaded model is."""
+    experts = [f"expert:{name}" for name in recipe.data.languages]
+    models = ["moe:likelihood", "moe"] if recipe.reward.together else ["moe"]
+    return [("base", *experts), *((name,) for name in [*models, *recipe.compare])]
+
+
+def measure_systems(session: Session, folder: Path, systems: Sequence[str] | None = None) -> None:
     """Writes losses, routing and generated programs of every system of a recipe, unless they are there.
 
     Args:
         session: The recipe's session; its model stages are finished.
         folder: The stage's folder.
+        systems: Some groups of ``system_groups``; all by default.
     """
+
+    def is_wanted(system: str) -> bool:
+        return systems is None or system in systems
+
     options, languages = session.recipe.predict, session.recipe.data.languages
     examples = {name: session.examples(name, options.split) for name in languages}
     encoded = {name: [session.prompt.encode(example) for example in examples[name]] for name in languages}
@@ -59,6 +76,7 @@ def measure_systems(session: Session, folder: Path) -> None:
             languages,
             options,
             routing_path,
+            session.ranks,
         )
         write_predictions(
             folder / "predictions" / system_folder(system),
@@ -68,6 +86,7 @@ def measure_systems(session: Session, folder: Path) -> None:
             {name: examples[name][: options.limit] for name in programs_in},
             options,
             session.recipe.seed,
+            session.ranks,
         )
         for benchmark, problems in benchmarks.items():
             write_completions(
@@ -78,29 +97,33 @@ def measure_systems(session: Session, folder: Path) -> None:
                 {name: problems[name] for name in programs_in if name in problems},
                 options,
                 session.recipe.seed,
+                session.ranks,
             )
 
     dtype = session.base.model.dtype
-    if session.start is not None and session.start.has_own_base:
+    own_base = session.start is not None and session.start.has_own_base
+    if own_base and is_wanted("base"):
         with session.original_base() as model:
             measure("base", model, languages, languages)
         del model
-    with session.loaded(session.workspace.path("compose") / "model", dtype) as model:
-        if not (session.start is not None and session.start.has_own_base):
-            with force_base(model):
-                measure("base", model, languages, languages)
-        for name in languages:
-            with force_expert(model, name):
-                measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
-    del model  # the next one may have a base of its own, and the device no room for both
-    if session.recipe.reward.together:
+    if is_wanted("base"):
+        with session.loaded(session.workspace.path("compose") / "model", dtype) as model:
+            if not own_base:
+                with force_base(model):
+                    measure("base", model, languages, languages)
+            for name in languages:
+                with force_expert(model, name):
+                    measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
+        del model  # the next one may have a base of its own, and the device no room for both
+    if session.recipe.reward.together and is_wanted("moe:likelihood"):
         with session.loaded(session.workspace.path("gate") / "model", dtype) as model:
             measure("moe:likelihood", model, languages, languages)
         del model
-    with session.loaded(session.final_model, dtype) as model:
-        measure("moe", model, languages, languages, folder / "routing.json")
-    del model
-    for name in session.recipe.compare:
+    if is_wanted("moe"):
+        with session.loaded(session.final_model, dtype) as model:
+            measure("moe", model, languages, languages, folder / "routing.json")
+        del model
+    for name in filter(is_wanted, session.recipe.compare):
         from moesaic.train.baselines import baseline_model
 
         with baseline_model(session.base, session.workspace.path(f"baselines/{name}")) as model:
@@ -116,6 +139,7 @@ def write_losses(
     languages: Sequence[str],
     options: PredictRecipe,
     routing_path: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Writes the loss of every example under one system, with the routing in it if wanted, unless they are there.
 
@@ -130,20 +154,25 @@ def write_losses(
         languages: All languages of the run.
         options: Row length.
         routing_path: JSON file for the :class:`RoutingStatistics` of a composed model and its ``own_expert()``.
+        ranks: The processes that share the rows.
     """
-    if path.exists() and (routing_path is None or routing_path.exists()):
+    if ranks.first(path.exists() and (routing_path is None or routing_path.exists())):
         return
     routing = None if routing_path is None else RoutingSums(expert_names(model), languages)
     recording: Any = nullcontext({}) if routing is None else record_routing(model)
     title = f"loss of {system}" if routing is None else f"loss and routing of {system}"
+    own_rows: list[dict[str, Tensor]] = []
     with Bar(title, len(examples), "programs") as bar, packed_attention(model), recording as routings:
 
         def finish(row: PackedBatch) -> None:
             if routing is not None:
-                routing.add(routings, row)
+                own_rows.append(routing.of_row(routings, row))
             bar.advance(len(row.example_ids_D))
 
-        sums_N2 = example_losses(model, encoded, languages, options.row_tokens, on_row=finish)
+        sums_N2 = example_losses(model, encoded, languages, options.row_tokens, on_row=finish, ranks=ranks)
+    rows = ranks.merge(ranks.gather(own_rows))
+    if not ranks.is_first:
+        return
     write_json_lines(
         path,
         (
@@ -152,6 +181,8 @@ def write_losses(
         ),
     )
     if routing is not None and routing_path is not None:
+        for row in rows:
+            routing.include(row)
         statistics = routing.statistics()
         write_json(routing_path, statistics.to_dict() | {"own_expert": statistics.own_expert()})
 
@@ -164,6 +195,7 @@ def write_predictions(
     examples: Mapping[str, Sequence[Example]],
     options: PredictRecipe,
     seed: int,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Writes one generated program per example, a file per language, unless the file is there.
 
@@ -175,13 +207,16 @@ def write_predictions(
         examples: Tasks per language; decoded together, so that batches stay full.
         options: Length, batch size, sampling.
         seed: Seed of sampling.
+        ranks: The processes that share the prompts.
     """
-    missing = {name: items for name, items in examples.items() if items and not (folder / f"{name}.jsonl").exists()}
+    missing = _missing(folder, examples, ranks)
     tasks = [example for items in missing.values() for example in items]
     if not tasks:
         return
     prompts = [prompt.prompt_ids(example.text, example.language) for example in tasks]
-    generations = _generate(f"programs of {system}", model, prompt, prompts, options, seed)
+    generations = _generate(f"programs of {system}", model, prompt, prompts, options, seed, ranks)
+    if not ranks.is_first:
+        return
     rows = iter(zip(tasks, generations, strict=True))
     for name, items in missing.items():
         predictions = [_prediction(prompt, *row) for row in itertools.islice(rows, len(items))]
@@ -196,6 +231,7 @@ def write_completions(
     problems: Mapping[str, Sequence[Problem]],
     options: PredictRecipe,
     seed: int,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Writes one completion per benchmark problem, a file per language, unless the file is there.
 
@@ -207,14 +243,16 @@ def write_completions(
         problems: Problems per language.
         options: Length, batch size, sampling.
         seed: Seed of sampling.
+        ranks: The processes that share the prompts.
     """
-    missing = {name: items for name, items in problems.items() if not (folder / f"{name}.jsonl").exists()}
+    missing = _missing(folder, problems, ranks)
     tasks = [problem for items in missing.values() for problem in items]
     if not tasks:
         return
     prompts = [problem_ids(prompt, problem) for problem in tasks]
-    generations = iter(_generate(f"{folder.parent.name} of {system}", model, prompt, prompts, options, seed))
-    for name, items in missing.items():
+    title = f"{folder.parent.name} of {system}"
+    generations = iter(_generate(title, model, prompt, prompts, options, seed, ranks))
+    for name, items in missing.items() if ranks.is_first else ():
         rows = []
         for problem, generation in zip(items, itertools.islice(generations, len(items)), strict=True):
             text = prompt.decode(generation.ids)
@@ -229,28 +267,27 @@ def _generate(
     prompts: Sequence[Sequence[int]],
     options: PredictRecipe,
     seed: int,
+    ranks: Ranks,
 ) -> list[Generation]:
-    num_tokens = 0
-    with Bar(title, len(prompts), "programs") as bar:
+    return generate_together(
+        ranks,
+        model,
+        prompt,
+        prompts,
+        title,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=seed,
+        batch_size=options.batch_size,
+        compile=options.compile,
+    )
 
-        def count(new: int) -> None:
-            nonlocal num_tokens
-            num_tokens += new
-            bar.advance(0, tokens=num_tokens)
 
-        return generate(
-            model,
-            prompts,
-            max_new_tokens=options.max_new_tokens,
-            stop_ids=prompt.stop_ids,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=seed,
-            batch_size=options.batch_size,
-            compile=options.compile,
-            on_progress=bar.advance,
-            on_step=count,
-        )
+def _missing(folder: Path, groups: Mapping[str, Sequence[ItemT]], ranks: Ranks) -> dict[str, Sequence[ItemT]]:
+    """The groups, by language, whose file is not there; all processes get the same."""
+    wanted = [name for name, items in groups.items() if items and not (folder / f"{name}.jsonl").exists()]
+    return {name: groups[name] for name in ranks.first(wanted)}
 
 
 def _prediction(prompt: PromptFormat, example: Example, generation: Generation) -> dict[str, Any]:

@@ -5,7 +5,10 @@ Everything heavy is made when a stage first asks for it, so that a run whose sta
 
 from __future__ import annotations
 
+import datetime
 import functools
+import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +24,7 @@ from moesaic.languages import suggest
 from moesaic.pipeline.inputs import Inputs, changes, stage_inputs, stages_read
 from moesaic.pipeline.memory import memory_errors
 from moesaic.progress import say
+from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import Recipe
 from moesaic.workspace import Stage, Workspace
 
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from moesaic.model.backbone import Base
     from moesaic.model.base_files import BaseSource
     from moesaic.train.objective import Kept
+
+
+_PATIENCE = datetime.timedelta(hours=2)  # for gradients: every process is at the same step
 
 
 class Session:
@@ -58,6 +65,7 @@ class Session:
         """Device, precision and processes."""
         import torch
         from accelerate import Accelerator
+        from accelerate.utils import InitProcessGroupKwargs
 
         dtype = self.recipe.base.dtype
         half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
@@ -67,10 +75,18 @@ class Session:
             cpu=not torch.cuda.is_available(),
             log_with=trackers or None,
             project_dir=self.workspace.root / "trackers" if trackers else None,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
         )
         if trackers:
             accelerator.init_trackers("moesaic", config={"recipe": self.recipe.name, "digest": self.recipe.digest()})
         return accelerator
+
+    @functools.cached_property
+    def ranks(self) -> Ranks:
+        """The processes of the run, which meet here."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return ALONE
+        return Ranks(self.accelerator.process_index, self.accelerator.num_processes)
 
     @functools.cached_property
     def base(self) -> Base:
@@ -83,6 +99,11 @@ class Session:
         if self.start is not None and self.start.has_own_base:
             spec = spec.model_copy(update={"model": self.start.base["model"], "sha256": None, "revision": None})
         base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize, spec.sha256, spec.revision)
+        if base.digest != self.base_source.digest:
+            raise ModelError(
+                f"base.model: {spec.model} is another base now (digest {base.digest[:12]}) than when this run began "
+                f"({self.base_source.digest[:12]}): run again"
+            )
         if self.start is not None:
             check_base(self.start, base)
         say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
@@ -124,7 +145,8 @@ class Session:
     def close(self) -> None:
         """Lets the experiment trackers write what they hold back."""
         if "accelerator" in self.__dict__:
-            self.accelerator.end_training()
+            for tracker in self.accelerator.trackers:
+                tracker.finish()
 
     def check_context(self, max_tokens: int) -> None:
         """Refuses examples longer than the base can read.
@@ -210,13 +232,54 @@ class Session:
         return training, validation
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Stage | None]:
+    def stage(self, name: str, *, together: bool = False) -> Iterator[Stage | None]:
         """Opens a stage, or yields None when it is finished.
+
+        Of several processes the first one decides and publishes, and all leave the stage when that is done.
+
+        Args:
+            name: Name of the stage's folder.
+            together: All processes work in it, of which only the first one may write; otherwise they wait for it.
 
         Raises:
             CheckpointError: A stage that this one reads is not finished, or one of its files was damaged since.
             DataError: The data stage has not run.
         """
+        if self.ranks.is_first:
+            with self._stage(name) as stage:
+                if together:
+                    self.ranks.first(None if stage is None else (stage.folder, stage.resumed))
+                    self._compare_bases()
+                yield stage
+        else:
+            opened = self.ranks.first() if together else None
+            with memory_errors(self.recipe, name):
+                if together:
+                    self._compare_bases()
+                yield Stage(*opened) if opened is not None else None
+                self._check_base()
+        self.ranks.first()
+
+    def _compare_bases(self) -> None:
+        """Makes sure that all processes compute with the same weights.
+
+        Raises:
+            ModelError: They found others on their machines.
+        """
+        if self.ranks.count == 1:
+            return
+        digests = self.ranks.gather(self.base_source.digest)
+        if len(set(digests)) > 1:
+            found = ", ".join(f"{digest[:12]} in process {index}" for index, digest in enumerate(digests))
+            raise ModelError(f"base.model: {self.recipe.base.model} is not the same on all machines: {found}")
+
+    def _check_base(self) -> None:
+        """Makes sure that what was computed was computed with the base that is named in the inputs."""
+        if "base" in self.__dict__:
+            self.base.check_unchanged()
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[Stage | None]:
         inputs = stage_inputs(self, name)
         digest = digest_of(inputs)
         if self.workspace.is_done(name, digest):
@@ -229,7 +292,14 @@ class Session:
             say(f"{name}: made again, since there is another value of: {', '.join(changed)}")
         with memory_errors(self.recipe, name), self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
             stage.notes["inputs"] = inputs
+            if self.ranks.count > 1:
+                stage.notes["processes"] = self.ranks.count
             yield stage
+            try:
+                self._check_base()
+            except ModelError:
+                shutil.rmtree(stage.folder, ignore_errors=True)  # a checkpoint of other weights, too
+                raise
         manifest = self.workspace.manifest(name)
         say(f"{name}: done in {manifest['seconds'] if manifest else 0:,.0f} s -> {self.workspace.path(name)}")
 

@@ -12,9 +12,8 @@ another.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -24,8 +23,9 @@ from moesaic.files import link_or_copy, read_json, require_space, write_json, wr
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.inputs import DENSE, asks_again, changes, stage_inputs, stages_read
 from moesaic.pipeline.session import Session
+from moesaic.pipeline.watch import watching
 from moesaic.progress import say
-from moesaic.recipe import Recipe
+from moesaic.recipe import Baseline, Recipe
 from moesaic.workspace import Stage
 
 STAGES = (
@@ -74,13 +74,15 @@ class Run(Session):
             "evaluate": self.evaluate,
             "report": self.report,
         }
-        # Of several processes of one run (accelerate launch) the first holds the lock for all.
-        alone = self.workspace.lock() if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext()
-        with alone:
+        # Of several processes the first one holds the lock for all.
+        alone = self.workspace.lock() if self.ranks.is_first else contextlib.nullcontext()
+        with alone, watching(self.workspace.root, self.ranks):
             _ = self.start  # a model that does not fit is named before anything is written
-            self._check_rewards(stages)
-            settings = self.recipe.model_dump(mode="json")
-            write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
+            if self.ranks.is_first:
+                self._check_rewards(stages)
+                settings = self.recipe.model_dump(mode="json")
+                write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
+            self._refuse_shared_rewards(stages)
             for name in stages:
                 table[name]()
             self.close()
@@ -93,6 +95,18 @@ class Run(Session):
             from moesaic.pipeline.tasks import check_tasks
 
             check_tasks(self.recipe)
+
+    def _refuse_shared_rewards(self, stages: tuple[str, ...]) -> None:
+        """Raises before anything is trained what ``train_reward`` would raise after it."""
+        if self.ranks.count == 1 or "reward" not in stages or self.recipe.reward.rounds == 0:
+            return
+        if self.ranks.first(self.ranks.is_first and not self.is_finished("reward")):
+            raise RecipeError(
+                [
+                    f"reward.rounds: the stage runs in one process, not in {self.ranks.count}: run the stages before "
+                    "it (moesaic gate RECIPE) in several, and the rest in one"
+                ]
+            )
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
@@ -110,11 +124,12 @@ class Run(Session):
         source = self.recipe.data.keep
         if source is None:
             return
-        with self.stage("keep") as stage:
+        with self.stage("keep", together=True) as stage:
             if stage is not None:
                 from moesaic.pipeline.keep import ANSWERS, write_kept
 
-                changed = self.changed_inputs("keep", stage.notes["inputs"])
+                first = self.ranks.is_first
+                changed = self.changed_inputs("keep", stage.notes["inputs"]) if first else []
                 if changed and not any(map(asks_again, changed)) and not (stage.folder / ANSWERS).exists():
                     # Answered on one machine, judged on another: the base is not asked again.
                     shutil.copytree(self.workspace.path("keep") / ANSWERS, stage.folder / ANSWERS)
@@ -129,12 +144,16 @@ class Run(Session):
     def experts(self) -> None:
         """Trains one LoRA expert per language; where a model grows, those of its new languages."""
         for language in self.only or self.recipe.trained_languages:
-            name = f"experts/{language}"
-            if self.only and self.is_finished(name):
-                (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
-            with self.stage(name) as stage:
-                if stage is not None:
-                    self._train_expert(language, stage)
+            self.expert(language)
+
+    def expert(self, language: str) -> None:
+        """Trains the LoRA expert of one language."""
+        name = f"experts/{language}"
+        if self.only and self.ranks.is_first and self.is_finished(name):
+            (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
+        with self.stage(name, together=True) as stage:
+            if stage is not None:
+                self._train_expert(language, stage)
 
     def _train_expert(self, language: str, stage: Stage) -> None:
         from moesaic.train.experts import train_adapter
@@ -155,7 +174,8 @@ class Run(Session):
             stage.folder,
             self.kept((language,)) if self.recipe.experts.keep else None,
         )
-        write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
+        if self.ranks.is_first:
+            write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
 
     def expert_rewards(self) -> None:
         """Trains the experts of ``reward.alone`` on their own programs, each by itself."""
@@ -206,11 +226,11 @@ class Run(Session):
         """Trains the gates, then gates and experts together; not where a model grows, unless it is asked for."""
         if not self.recipe.trains_gates:
             return
-        with self.stage("gate") as stage:
+        with self.stage("gate", together=True) as stage:
             if stage is None:
                 return
             shared = self.recipe.gate.shared_rank > 0
-            if shared:
+            if shared and self.ranks.is_first:
                 size = sum(parameter.nbytes for parameter in self.base.model.parameters())
                 require_space(stage.folder, size, "the base that gate.shared_rank changes")
             try:
@@ -239,6 +259,8 @@ class Run(Session):
                 self.kept(),
             )
             experts, gates = extract_experts(model), extract_router(model)
+        if not self.ranks.is_first:
+            return
         save_model_folder(
             stage.folder / "model",
             base_spec=self.base_spec(),
@@ -265,31 +287,40 @@ class Run(Session):
     def baselines(self) -> None:
         """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
         for name in self.recipe.compare:
-            with self.stage(f"baselines/{name}") as stage:
-                if stage is not None:
-                    from moesaic.train.baselines import make_baseline
+            self.baseline(name)
 
-                    make_baseline(
-                        name,
-                        self.accelerator,
-                        self.base,
-                        {} if name in DENSE else self.trained_experts(),
-                        self.encoded("train"),
-                        self.encoded("validation"),
-                        self.recipe,
-                        stage.folder,
-                        self.kept(),
-                        self.workspace.path("gate"),
-                    )
+    def baseline(self, name: Baseline) -> None:
+        """Makes one baseline."""
+        with self.stage(f"baselines/{name}", together=name in DENSE) as stage:
+            if stage is not None:
+                from moesaic.train.baselines import make_baseline
+
+                make_baseline(
+                    name,
+                    self.accelerator,
+                    self.base,
+                    {} if name in DENSE else self.trained_experts(),
+                    self.encoded("train"),
+                    self.encoded("validation"),
+                    self.recipe,
+                    stage.folder,
+                    self.kept(),
+                    self.workspace.path("gate"),
+                )
 
     def predict(self) -> None:
         """Losses, routing and generated programs of every system."""
-        with self.stage("predict") as stage:
+        with self.stage("predict", together=True) as stage:
             if stage is not None:
-                self._take_over(stage)
-                from moesaic.pipeline.predict import measure_systems
+                if self.ranks.is_first:
+                    self._take_over(stage)
+                self.measure(stage.folder)
 
-                measure_systems(self, stage.folder)
+    def measure(self, folder: Path, systems: Sequence[str] | None = None) -> None:
+        """Writes what ``predict`` has of some systems, of all by default, into its folder."""
+        from moesaic.pipeline.predict import measure_systems
+
+        measure_systems(self, folder, systems)
 
     def _take_over(self, stage: Stage) -> None:
         """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time."""
@@ -309,7 +340,7 @@ class Run(Session):
     def evaluate(self) -> None:
         """Judges the predictions: needs no model."""
         options = self.recipe.evaluate
-        if self.workspace.manifest("predict") is None:
+        if self.ranks.is_first and self.workspace.manifest("predict") is None:
             raise CheckpointError(f"no predictions in {self.workspace.root}: run moesaic predict RECIPE first")
         with self.stage("evaluate") as stage:
             if stage is not None:
@@ -323,6 +354,8 @@ class Run(Session):
 
     def report(self) -> None:
         """Writes results.json, report.html and the model with its card into the workspace."""
+        if not self.ranks.is_first:
+            return
         from moesaic.checkpoint.card import write_card
         from moesaic.checkpoint.native import read_model_folder
         from moesaic.report import write_report

@@ -215,7 +215,7 @@ class Optimisation(Section):
     row_tokens: Positive = 4096
     """Tokens in one packed row, the unit of a forward pass."""
     accumulation: Positive = 1
-    """Rows per optimiser step and device."""
+    """Rows per optimiser step; several processes share them."""
     clip_norm: Rate = 1.0
     """Largest gradient norm."""
     evaluations: Positive = 6

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import threading
@@ -299,7 +298,4 @@ class _Vllm:
             ]
 
     def shutdown(self) -> None:
-        engine, self._engine = self._engine, None
-        engine.shutdown()
-        del engine
-        gc.collect()  # its destructor ends it once more, which fails in an interpreter that is ending itself
+        self._engine.shutdown()

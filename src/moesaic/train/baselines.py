@@ -41,6 +41,7 @@ from moesaic.train.gate import GATES
 from moesaic.train.injection import adapted
 from moesaic.train.merges import merge_linear, merge_tuned
 from moesaic.train.objective import Kept
+from moesaic.train.rows import ranks_of
 
 NOTE = "baseline.json"
 """Says of a baseline's folder what it holds (``kind``) and how it came about."""
@@ -107,7 +108,8 @@ def make_baseline(
             top_k = experts_per_token(recipe.gate.kind, min(recipe.gate.top_k, len(adapters)), len(adapters))
             facts = copy_arrow(adapters, top_k, seed, folder)
     note = {"baseline": name, "kind": kind, **facts}
-    write_json(folder / NOTE, note)
+    if accelerator.is_main_process:
+        write_json(folder / NOTE, note)
     return note
 
 
@@ -139,18 +141,21 @@ def train_dense(
     Returns:
         Facts for ``baseline.json``: the hyperparameters, every schedule tried, and the one that was chosen.
     """
-    tried = []
+    ranks, tried = ranks_of(accelerator), []
     for schedule, options in schedules.items():
         own = folder / schedule
         finished = own / "training.json"
-        if not finished.exists():
-            own.mkdir(exist_ok=True)
+        if not ranks.first(finished.exists()):
+            if ranks.is_first:
+                own.mkdir(exist_ok=True)
             name = f"dense_lora/{schedule}"
             result = train_adapter(accelerator, base, name, training, validation, languages, options, seed, own, kept)
-            write_json(finished, asdict(result))
-        tried.append({"schedule": schedule, "epochs": options.epochs, "training": read_json(finished)})
+            if ranks.is_first:
+                write_json(finished, asdict(result))
+        trained = ranks.first(read_json(finished) if ranks.is_first else None)
+        tried.append({"schedule": schedule, "epochs": options.epochs, "training": trained})
     chosen = min(tried, key=lambda row: row["training"]["best_loss"])["schedule"]
-    for schedule in schedules:
+    for schedule in schedules if ranks.is_first else ():
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             source = folder / schedule / file
             if schedule != chosen:

@@ -27,7 +27,7 @@ from moesaic.train.checkpointing import checkpointed_activations
 from moesaic.train.injection import load_factors, quiet_peft, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
-from moesaic.train.rows import PackedSteps
+from moesaic.train.rows import PackedSteps, ranks_of
 
 
 def train_adapter(
@@ -72,9 +72,10 @@ def train_adapter(
     beyond = sorted(set(modules) - set(MLP_TARGETS))
     if beyond and name in languages:  # a dense baseline is not routed
         say(f"note: experts.targets trains {', '.join(beyond)}, which a Mixtral export cannot route")
-    objective = Objective(base.model, training, validation, languages, options, accelerator.autocast, kept)
+    ranks = ranks_of(accelerator)
+    objective = Objective(base.model, training, validation, languages, options, accelerator.autocast, kept, ranks)
     batches = objective.batches(seed)
-    total_steps = max(1, math.ceil(options.epochs * len(batches) / (options.accumulation * accelerator.num_processes)))
+    total_steps = max(1, math.ceil(options.epochs * len(batches) / options.accumulation))
     if options.max_steps is not None:
         total_steps = min(total_steps, options.max_steps)
     torch.manual_seed(seed_of(seed, name))

@@ -34,7 +34,7 @@ from moesaic.train.experts import seed_of
 from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
-from moesaic.train.rows import PackedSteps
+from moesaic.train.rows import PackedSteps, ranks_of
 from moesaic.train.trainable import factor_parameters, gate_parameters
 
 GATES = "router.safetensors"
@@ -88,10 +88,10 @@ def train_gate(
         kept: Answers of the base to be kept.
     """
     routers, factors = gate_parameters(model), factor_parameters(model)
-    objective = Objective(model, training, validation, languages, options, accelerator.autocast, kept)
+    ranks = ranks_of(accelerator)
+    objective = Objective(model, training, validation, languages, options, accelerator.autocast, kept, ranks)
     batches = objective.batches(seed)
-    per_step = options.accumulation * accelerator.num_processes
-    joint_steps = math.ceil(options.joint_epochs * len(batches) / per_step)
+    joint_steps = math.ceil(options.joint_epochs * len(batches) / options.accumulation)
 
     def stretch(
         name: str, parameters: dict[str, nn.Parameter], steps: int, rate_key: str, known_loss: float | None = None
@@ -101,7 +101,8 @@ def train_gate(
         for parameter in parameters.values():
             parameter.requires_grad_(True)
         torch.manual_seed(seed_of(seed, name))
-        (folder / name).mkdir(exist_ok=True)
+        if ranks.is_first:
+            (folder / name).mkdir(exist_ok=True)
         with (
             packed_attention(model),
             checkpointed_activations(model, options.gradient_checkpointing),
@@ -128,15 +129,16 @@ def train_gate(
             )
 
     done = folder / _GATES_DONE
-    if (done / "result.json").exists():
+    if ranks.first((done / "result.json").exists()):
         load_router(model, load_file(done / GATES))
         gates = TrainingResult(**read_json_object(done / "result.json"))
     else:
         gates = stretch("gates", routers, options.gate_steps, "learning_rate")
-        done.mkdir(exist_ok=True)
-        for place in (done, folder / "gates"):
-            save_file(extract_router(model), place / GATES)
-        write_json(done / "result.json", asdict(gates))
+        if ranks.is_first:
+            done.mkdir(exist_ok=True)
+            for place in (done, folder / "gates"):
+                save_file(extract_router(model), place / GATES)
+            write_json(done / "result.json", asdict(gates))
     torch.manual_seed(seed_of(seed, "shared"))
     try:
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}
@@ -149,8 +151,9 @@ def train_gate(
     finally:
         take_out(model)
     # The result says that the gates are there, so it goes first: a kill in between leaves nothing that promises them.
-    (done / "result.json").unlink()
-    shutil.rmtree(done)
+    if ranks.is_first:
+        (done / "result.json").unlink()
+        shutil.rmtree(done)
     return GateResult(gates, joint, bool(shared) and joint.best_step > 0)
 
 

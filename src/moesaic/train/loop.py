@@ -25,7 +25,7 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from moesaic.errors import MoesaicError
+from moesaic.errors import TrainingError
 from moesaic.files import space_errors
 from moesaic.progress import Bar, MetricsLog, say
 from moesaic.recipe import Optimisation
@@ -165,7 +165,7 @@ def train(
         name: Shown to people.
 
     Raises:
-        MoesaicError: A loss or a gradient is not finite.
+        TrainingError: A loss or a gradient is not finite.
         CheckpointError: A checkpoint to resume from is corrupt.
     """
     update = Update(parameters, learning_rate, options.weight_decay, options.clip_norm)
@@ -174,15 +174,18 @@ def train(
     if restored is not None:
         steps.load_state_dict(progress.cursor)
         say(f"{name}: resuming after {steps.unit} {progress.step} of {total_steps}")
-    log = MetricsLog(folder / "metrics.jsonl", resume_step=progress.step if restored else None)
+    log = None
+    if accelerator.is_main_process:
+        log = MetricsLog(folder / "metrics.jsonl", resume_step=progress.step if restored else None)
     every = max(1, math.ceil(total_steps / options.evaluations))
 
     def check(facts: Mapping[str, float], step: int) -> None:
         for key, value in facts.items():
             if not math.isfinite(value):
-                raise MoesaicError(
+                raise TrainingError(
                     f"{name}: {key} is {value} at {steps.unit} {step}{_batch(steps, step)}; lower {rate_key} (now "
-                    f"{learning_rate}) or clip_norm, then run again{_keep_best(folder, best, progress)}"
+                    f"{learning_rate}) or clip_norm, then run again"
+                    f"{_keep_best(folder, best, progress) if accelerator.is_main_process else ''}"
                 )
 
     def validate() -> Facts:
@@ -190,7 +193,8 @@ def train(
         facts = {f"validation_{key}": value for key, value in found.items()}
         check(facts, progress.step)
         progress.history.append((progress.step, loss))
-        log.write(progress.step, **facts)
+        if log is not None:
+            log.write(progress.step, **facts)
         if loss < progress.best_loss:
             progress.best_loss, progress.best_step, progress.worse = loss, progress.step, 0
             best.update({key: parameter.detach().clone() for key, parameter in parameters.items()})
@@ -208,7 +212,8 @@ def train(
         def read(step: int, outcome: Callable[[], Facts], due: bool = False) -> None:
             facts = outcome()
             check(facts, step)
-            log.write(step, **facts)
+            if log is not None:
+                log.write(step, **facts)
             if due:
                 facts |= validate()
             track_metrics(accelerator, name, step, facts)
@@ -235,7 +240,7 @@ def train(
     with torch.no_grad():
         for key, parameter in parameters.items():
             parameter.copy_(best[key])
-    for file in (CHECKPOINT, BEST):
+    for file in (CHECKPOINT, BEST) if accelerator.is_main_process else ():
         (folder / file).unlink(missing_ok=True)
     return TrainingResult(progress.step, progress.best_step, progress.best_loss, progress.history)
 

@@ -30,6 +30,7 @@ from moesaic.gates import ANCHOR
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import answer_states, divergences, hidden_states, targets, token_losses, validation_loss
 from moesaic.model.moe import force_base, is_composed
+from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import KeepRecipe, Optimisation
 from moesaic.train.loop import Facts
 from moesaic.train.rows import PackedLoss, RoutingLoss
@@ -107,30 +108,34 @@ class Teacher:
         found = [self.training[index] for index in answers]
         return torch.cat(found) if found else self.training[0].new_zeros(0, self.training[0].shape[1])
 
-    def loss(self, model: Any, row_tokens: int, autocast: Autocast) -> float:
+    def loss(self, model: Any, row_tokens: int, autocast: Autocast, ranks: Ranks = ALONE) -> float:
         """Returns what ``keep.loss`` says of a model on the validation answers, in nats a token.
 
         Args:
             model: The model in training, in packed attention.
             row_tokens: Tokens of a forward pass.
             autocast: Returns the context of a forward pass.
+            ranks: Processes that share the answers.
         """
         if self.kept.options.loss == "likelihood":
-            return validation_loss(model, self.kept.validation, (ANCHOR,), row_tokens, autocast)
+            return validation_loss(model, self.kept.validation, (ANCHOR,), row_tokens, autocast, ranks=ranks)
         device = next(model.parameters()).device
         was_training = model.training
         model.eval()
-        total, count = 0.0, 0
+        sums = torch.zeros(2, dtype=torch.float64)
         with torch.inference_mode():
-            for batch in PackedBatches(self.kept.validation, (ANCHOR,), row_tokens, shuffle=False):
+            for number, batch in enumerate(PackedBatches(self.kept.validation, (ANCHOR,), row_tokens, shuffle=False)):
+                if number % ranks.count != ranks.index:
+                    continue
                 positions_M, _ = targets(batch)
                 states_MD = torch.cat([self.validation[index] for index in batch.example_ids_D.tolist()])
                 with autocast():
                     hidden_MD = hidden_states(model, batch.to(device))[positions_M.to(device)]
-                    total += float(divergences(hidden_MD, states_MD.to(device), model.lm_head.weight).sum())
-                count += len(positions_M)
+                    sums[0] += float(divergences(hidden_MD, states_MD.to(device), model.lm_head.weight).sum())
+                sums[1] += len(positions_M)
         model.train(was_training)
-        return total / count
+        total, count = ranks.add(sums).tolist()
+        return float(total / count)
 
 
 class Objective:
@@ -146,6 +151,7 @@ class Objective:
         options: Length of rows, ``compile``.
         autocast: Returns the context of a forward pass.
         kept: Answers to be kept; None: programs alone.
+        ranks: Processes that share a validation.
     """
 
     def __init__(
@@ -157,7 +163,9 @@ class Objective:
         options: Optimisation,
         autocast: Autocast,
         kept: Kept | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self._ranks = ranks
         self._model, self._validation, self._options, self._autocast = model, validation, options, autocast
         self._first_answer = len(training)
         self._languages = languages if kept is None else (*languages, ANCHOR)
@@ -193,10 +201,11 @@ class Objective:
 
         With answers to be kept also the two parts, ``programs`` and ``answers``.
         """
-        loss = validation_loss(self._model, self._validation, self._languages, self._options.row_tokens, self._autocast)
+        row_tokens, ranks = self._options.row_tokens, self._ranks
+        loss = validation_loss(self._model, self._validation, self._languages, row_tokens, self._autocast, ranks=ranks)
         if self._teacher is None:
             return {"loss": loss}
-        answers = self._teacher.loss(self._model, self._options.row_tokens, self._autocast)
+        answers = self._teacher.loss(self._model, row_tokens, self._autocast, ranks)
         return {"loss": loss + self._teacher.kept.options.weight * answers, "programs": loss, "answers": answers}
 
 

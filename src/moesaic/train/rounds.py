@@ -33,9 +33,10 @@ from moesaic.recipe import Optimisation, RewardRecipe
 from moesaic.train.experts import seed_of
 from moesaic.train.loop import Facts, Update
 from moesaic.train.objective import Teacher
+from moesaic.train.pieces import PreparedRow
 from moesaic.train.policy import PolicyLoss, joined
 from moesaic.train.resume import Progress
-from moesaic.train.rows import PreparedRow, add_gradients
+from moesaic.train.rows import add_gradients
 from moesaic.train.samples import (
     Measure,
     Sample,

@@ -4,8 +4,9 @@
 
 A step's loss is read when the next step is under way, so that a GPU never waits for the one who reads it.
 
-Several processes (``accelerate launch``) take the rows of one step in turn and average gradients; one process with
-``accumulation`` 2 and two processes with 1 take the same step, up to the order of summation.
+Several processes (``torchrun``) share the ``accumulation`` rows of a step and add up their gradients once, behind the
+last backward pass. So a step is the same in any number of processes, up to the order of summation, and nothing has to
+happen inside a backward pass.
 
 Shapes: T tokens of a row, N trained tokens of it, D model.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -28,8 +28,10 @@ from moesaic.model.loss import hidden_states, targets, token_losses
 from moesaic.model.moe import record_routing
 from moesaic.model.router import Routing
 from moesaic.progress import say
+from moesaic.ranks import Ranks
 from moesaic.recipe import Optimisation
 from moesaic.train.loop import Facts, Update
+from moesaic.train.pieces import Pieces, PreparedRow
 from moesaic.train.resume import Progress
 
 RoutingLoss = Callable[[dict[int, Routing], PackedBatch], Tensor]
@@ -53,6 +55,8 @@ class PackedLoss(nn.Module):
         if options.compile:
             if next(model.parameters()).is_cuda and routing_loss is None:
                 alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+                if not alone:
+                    say("note: compile: true compiles the layers, without captured graphs: there are several processes")
                 graphs = alone and not options.gradient_checkpointing
                 self._compiled = CompiledDecoder(model, options.row_tokens, graphs)
             else:
@@ -91,6 +95,11 @@ class PackedLoss(nn.Module):
         """Whether what is computed of a row is compiled."""
         return self._compiled is not None
 
+    def shrink(self, row_tokens: int) -> None:
+        """Is told that rows have at most so many tokens from now on."""
+        if self._compiled is not None:
+            self._compiled.shrink(row_tokens)
+
     def run_layers(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
         """Returns the row's final hidden states and its routing loss."""
         if self._routing_loss is None:
@@ -101,52 +110,104 @@ class PackedLoss(nn.Module):
         return hidden_TD, self._routing_loss(routings, batch)
 
 
-@dataclass(frozen=True)
-class PreparedRow:
-    """A row on the CPU, and what is trained in it.
-
-    Attributes:
-        batch: The row.
-        tensors_N: Further arguments of the loss, in its order; the first is as long as there are trained tokens.
-    """
-
-    batch: PackedBatch
-    tensors_N: tuple[Tensor, ...]
-
-    @property
-    def num_labels(self) -> int:
-        """Trained tokens."""
-        return len(self.tensors_N[0])
-
-    def pin_memory(self) -> PreparedRow:
-        """Returns the row in page-locked memory: from other memory a copy would wait for all that the GPU has to do."""
-        return PreparedRow(self.batch.pin_memory(), tuple(tensor.pin_memory() for tensor in self.tensors_N))
-
-
-def add_gradients(accelerator: Accelerator, module: nn.Module, rows: Sequence[PreparedRow]) -> Tensor:
+def add_gradients(
+    accelerator: Accelerator, module: nn.Module, rows: Sequence[PreparedRow], pieces: Pieces | None = None
+) -> Tensor:
     """Adds the gradients of one step: of the mean over the trained tokens of all rows, and over the rows' own losses.
+
+    With several processes every row has random numbers of its own, which dropout and noisy gates draw from; so that all
+    processes go on from the same state, which is the one in the checkpoint.
 
     Args:
         accelerator: Device, precision and processes.
-        module: ``PackedLoss``, wrapped where there are several processes.
+        module: ``PackedLoss``; its gradients are zero or None.
         rows: The rows of all processes; each takes its share.
+        pieces: Cuts rows, and shorter ones where the memory of a GPU is full; the step is then started again.
 
     Returns:
-        The mean token loss of this process.
+        The mean token loss of the step.
+
+    Raises:
+        OutOfMemoryError: Of torch; without ``pieces``, or if they cannot be shorter.
     """
+    ranks = ranks_of(accelerator)
+    seed = int(torch.randint(2**48, ())) if ranks.count > 1 else None
+    state = torch.get_rng_state()
+    while (loss_sum := _own_gradients(accelerator, module, rows, pieces, ranks, seed)) is None:
+        for parameter in module.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        torch.set_rng_state(state)
+    if ranks.count > 1:
+        torch.set_rng_state(state)
+        loss_sum = _add_up(ranks, [parameter for parameter in module.parameters() if parameter.requires_grad], loss_sum)
+    return loss_sum.double() / max(1, sum(row.num_labels for row in rows))
+
+
+def _own_gradients(
+    accelerator: Accelerator,
+    module: nn.Module,
+    rows: Sequence[PreparedRow],
+    pieces: Pieces | None,
+    ranks: Ranks,
+    seed: int | None,
+) -> Tensor | None:
+    """Adds the gradients of this process's rows and returns their summed loss; None: once more, in shorter pieces."""
     total_labels = sum(row.num_labels for row in rows)
     loss_sum = torch.zeros((), device=accelerator.device)
-    own_labels = 0
-    for row in rows[accelerator.process_index :: accelerator.num_processes]:
-        tensors_N = [tensor.to(accelerator.device, non_blocking=True) for tensor in row.tensors_N]
-        with accelerator.autocast():
-            summed, extra = module(row.batch.to(accelerator.device), *tensors_N)
-        # DDP averages over processes: the factor makes it the sum over all rows of the step.
-        objective = (summed / total_labels + extra / len(rows)) * accelerator.num_processes
-        accelerator.backward(objective)
-        loss_sum += summed.detach()
-        own_labels += row.num_labels
-    return loss_sum.double() / max(1, own_labels)
+    try:
+        for number in ranks.share(range(len(rows))):
+            if seed is not None:
+                torch.manual_seed(seed + number)
+            whole = rows[number]
+            for row in [whole] if pieces is None else pieces.of(whole):
+                tensors_N = [tensor.to(accelerator.device, non_blocking=True) for tensor in row.tensors_N]
+                with accelerator.autocast():
+                    summed, extra = module(row.batch.to(accelerator.device), *tensors_N)
+                parts = len(rows) * whole.batch.num_tokens / row.batch.num_tokens
+                accelerator.backward(summed / total_labels + extra / parts)
+                loss_sum += summed.detach()
+    except torch.OutOfMemoryError as error:
+        if pieces is None or not pieces.halve():
+            raise
+        reason = str(error).strip().splitlines()[0]
+    else:
+        return loss_sum
+    # Behind the handler: an exception that is being handled holds on to the activations.
+    say(
+        f"note: the memory is full ({reason}): rows are run in pieces of at most {pieces.most_tokens:,} tokens from "
+        "now on; a step is made of the same rows as before"
+    )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
+def ranks_of(accelerator: Accelerator) -> Ranks:
+    """Returns the processes of a run as an accelerator knows them."""
+    return Ranks(accelerator.process_index, accelerator.num_processes)
+
+
+def _add_up(ranks: Ranks, parameters: Sequence[nn.Parameter], loss_sum: Tensor) -> Tensor:
+    """Adds up the gradients over all processes, in one piece, and returns the sum of their losses.
+
+    A parameter without a gradient in all of them stays without: the optimiser passes over it.
+    """
+    missing = [parameter.grad is None for parameter in parameters]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    there = torch.tensor([not gone for gone in missing], device=loss_sum.device, dtype=loss_sum.dtype)
+    pieces = [*(gradient.flatten() for gradient in gradients), there, loss_sum[None]]
+    total = ranks.add(torch.cat(pieces))
+    *sums, there, losses = torch.split(total, [piece.numel() for piece in pieces])
+    for parameter, gradient, found, value in zip(parameters, gradients, there.tolist(), sums, strict=True):
+        if found:
+            gradient.copy_(value.view_as(gradient))
+        else:
+            parameter.grad = None
+    return losses[0]
 
 
 class PackedSteps:
@@ -175,10 +236,16 @@ class PackedSteps:
         prepare: Callable[[PackedBatch], tuple[Tensor, ...]] = targets,
     ) -> None:
         self._accelerator = accelerator
-        self._module = accelerator.prepare_model(loss_module) if accelerator.num_processes > 1 else loss_module
+        self._module = loss_module
         self._batches, self._validate, self._known_loss = batches, validate, known_loss
         self._rows, self._prepare = _endless(batches), prepare
-        self._rows_a_step = options.accumulation * accelerator.num_processes
+        self._rows_a_step = options.accumulation
+        self._pieces = Pieces(batches, prepare, options.row_tokens, loss_module.shrink)
+        if (count := accelerator.num_processes) > 1 and options.accumulation % count:
+            say(
+                f"note: accumulation is {options.accumulation}: {count} processes share the rows of a step evenly if "
+                f"it is a multiple of {count} (which is another training)"
+            )
         self._upcoming: list[PreparedRow] = []
         self._origins: dict[int, list[int]] = {}  # of the last two steps: examples
         self._cursor = batches.state_dict()
@@ -189,7 +256,7 @@ class PackedSteps:
         """See ``Steps``."""
         rows = self._upcoming or self._next_rows()
         self._module.train()
-        loss = add_gradients(self._accelerator, self._module, rows)
+        loss = add_gradients(self._accelerator, self._module, rows, self._pieces)
         outcome = _copied(torch.stack([loss, update().double()]))
         self._cursor = self._batches.state_dict()
         recent = {step: indices for step, indices in self._origins.items() if step == number - 1}

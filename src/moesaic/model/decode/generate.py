@@ -78,6 +78,7 @@ def generate(
     on_step: Callable[[int], None] | None = None,
     trace: bool = False,
     tokenizer: Any = None,
+    streams: Sequence[int] | None = None,
 ) -> list[Generation]:
     """Continues prompts, several at a time; each as if it were alone.
 
@@ -95,6 +96,7 @@ def generate(
         on_step: Called after every step with the number of tokens it made.
         trace: Record the experts of each token; slower.
         tokenizer: Gives the trace its text.
+        streams: Number of each prompt's stream; the prompts' own numbers if None.
 
     Returns:
         One ``Generation`` a prompt, in their order.
@@ -108,7 +110,12 @@ def generate(
         return results
     lengths = [min(max_new_tokens, limit - len(prompt)) for prompt in prompts]
     uniforms = (
-        [uniform_numbers(seed, index, length) for index, length in enumerate(lengths)] if temperature > 0 else None
+        [
+            uniform_numbers(seed, stream, length)
+            for stream, length in zip(streams or range(len(prompts)), lengths, strict=True)
+        ]
+        if temperature > 0
+        else None
     )
     num_slots = min(batch_size, len(prompts))
     capacity = max(len(prompt) + length for prompt, length in zip(prompts, lengths, strict=True))

@@ -1,0 +1,198 @@
+"""Several processes of one run on a CPU: the same bytes as one, one voice, and what follows when one is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from moesaic.files import file_digest, read_json
+from test_pipeline import numbers, write_recipe
+
+_PROGRAM = """
+    import os, signal, sys
+    sys.path[:0] = {paths!r}
+    import torch, torch.distributed as dist
+    torch.set_num_threads(1)
+    rank = int(os.environ.get("RANK", "0"))
+    if "MEETING" in os.environ:
+        dist.init_process_group("gloo", init_method="file://" + os.environ["MEETING"], rank=rank,
+                                world_size=int(os.environ["WORLD_SIZE"]))
+    victim, module, function, when = (os.environ.get("KILLED", "-1 moesaic.cli main 0")).split()
+    if rank == int(victim):
+        import importlib
+        module = importlib.import_module(module)
+        original, calls = getattr(module, function), []
+        def dying(*arguments, **options):
+            calls.append(1)
+            if len(calls) == int(when):
+                os.kill(os.getpid(), int(os.environ.get("SIGNAL", signal.SIGKILL)))
+            return original(*arguments, **options)
+        setattr(module, function, dying)
+    from moesaic.cli import main
+    main()
+"""
+SHARED = ("experts.accumulation=2", "gate.accumulation=2")
+
+
+def start(folder: Path, arguments: list[str], ranks: int, **environment: str) -> list[subprocess.Popen[str]]:
+    """Starts the command line in so many processes, which meet at a file."""
+    here = Path(__file__).parent.parent
+    script = textwrap.dedent(_PROGRAM).format(paths=[str(here)])
+    meeting = folder / f"meeting-{time.monotonic_ns()}"
+    common = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    if ranks > 1:
+        common |= {"MEETING": str(meeting), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks)}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", script, *arguments],
+            env=common | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(ranks)
+    ]
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """Waits for all: exit code, stdout and stderr of each."""
+    said = [process.communicate(timeout=250) for process in processes]
+    return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
+
+
+def artifacts(root: Path) -> dict[str, str]:
+    """Digest of every file whose bytes depend on nothing but what was computed."""
+    kinds = (".safetensors", ".jsonl", ".json")
+    paths = sorted(path for path in root.rglob("*") if path.suffix in kinds)
+    left_out = ("manifest.json", "metrics.jsonl", "results.json", "evaluate/rows/*/own.jsonl")  # they hold times
+    return {
+        str(path.relative_to(root)): file_digest(path)
+        for path in paths
+        if not any(path.match(pattern) for pattern in left_out)
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """A folder with ``toy.yaml`` and its finished run in one process, ``one/toy``."""
+    folder = tmp_path_factory.mktemp("alone")
+    recipe = write_recipe(folder)
+    ((code, _, errors),) = finish(start(folder, ["run", str(recipe), f"output={folder / 'one'}", *SHARED], 1))
+    assert code == 0, errors
+    return folder
+
+
+@pytest.mark.slow
+def test_two_processes_leave_the_files_of_one_and_only_the_first_talks(alone):
+    arguments = ["run", str(alone / "toy.yaml"), f"output={alone / 'two'}", *SHARED]
+    first, second = finish(start(alone, arguments, 2))
+    assert first[0] == second[0] == 0, first[2] + second[2]
+    assert second[1:] == ("", "")
+    assert "MoE loss" in first[1]
+    one, two = alone / "one" / "toy", alone / "two" / "toy"
+    assert artifacts(two) == artifacts(one)
+    assert numbers(alone, "two") == numbers(alone, "one")
+    assert not (two / ".ranks").exists()
+    assert all(read_json(two / name / "manifest.json")["processes"] == 2 for name in ("experts/python", "gate"))
+
+    ((code, _, said),) = finish(start(alone, arguments, 1))  # what two have finished is finished for one
+    assert code == 0, said
+    assert "gate: finished earlier, skipped" in said
+    assert "predict: finished earlier, skipped" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("killed", "resumed"),
+    [
+        ("1 moesaic.train.rows _add_up 2", "python: resuming after step 1 of 2"),
+        ("0 moesaic.train.rows _add_up 8", "joint: resuming after step 1 of 2"),
+    ],
+)
+def test_a_killed_process_ends_the_others_within_seconds_and_one_goes_on(alone, tmp_path, killed, resumed):
+    arguments = ["run", str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
+    processes = start(tmp_path, arguments, 2, KILLED=killed)
+    victim = int(killed[0])
+    assert processes[victim].wait(timeout=200) == -signal.SIGKILL
+    died = time.monotonic()
+    survivor = finish(processes)[1 - victim]
+    assert time.monotonic() - died < 20
+    assert survivor[0] == 5
+    assert f"process {victim} of 2 (pid {processes[victim].pid} on " in survivor[2]
+    assert "is gone: it was killed" in survivor[2]
+    assert "Traceback" not in survivor[2]
+    ((code, _, said),) = finish(start(tmp_path, arguments, 1))
+    assert code == 0, said
+    assert resumed in said
+    expected, found = artifacts(alone / "one" / "toy"), artifacts(tmp_path / "toy")
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_says_why_in_the_first_ones_words_too(alone, tmp_path):
+    arguments = ["experts", str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
+    ((code, _, said),) = finish(start(tmp_path, ["data", *arguments[1:]], 1))
+    assert code == 0, said
+    first, second = finish(start(tmp_path, arguments, 2, KILLED="1 moesaic.train.rows _add_up 1", SIGNAL="15"))
+    assert second[0] == 143
+    assert "process 1: note: stopped; run the same command" in second[2]
+    assert first[0] == 5
+    assert re.search(r"error: process 1 of 2 \(pid \d+ on \S+\) has ended: SIGTERM", first[2])
+
+
+@pytest.mark.slow
+def test_an_uneven_share_and_idle_processes_give_the_same_adapter(alone, tmp_path):
+    # Three rows in two processes, and a step of one row, of which the second process has none.
+    for accumulation in (3, 1):
+        found = []
+        for ranks in (1, 2):
+            output = tmp_path / f"{accumulation}-{ranks}"
+            arguments = [
+                "experts", str(alone / "toy.yaml"), "only=python", f"output={output}", "experts.row_tokens=600",
+                f"experts.accumulation={accumulation}",
+            ]  # fmt: skip
+            ((code, _, said),) = finish(start(tmp_path, ["data", *arguments[1:2], arguments[3]], 1))
+            assert code == 0, said
+            for code, _, said in finish(start(tmp_path, arguments, ranks)):
+                assert code == 0, said
+            found.append(load_file(output / "toy" / "experts" / "python" / "adapter_model.safetensors"))
+        one, two = found
+        assert one.keys() == two.keys()
+        assert all((one[key] - two[key]).abs().max() < 1e-6 for key in one)
+
+
+@pytest.mark.slow
+def test_torchrun_starts_a_run(alone, tmp_path):
+    arguments = [str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "moesaic"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for stage in ("data", "experts"):
+        done = subprocess.run(
+            [*command, stage, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=250
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stderr.count("experts/python: done") == 1
+    name = "experts/python/adapter_model.safetensors"
+    assert file_digest(tmp_path / "toy" / name) == file_digest(alone / "one" / "toy" / name)
+    assert read_json(tmp_path / "toy" / "experts" / "python" / "manifest.json")["processes"] == 2
+
+
+@pytest.mark.slow
+def test_commands_that_do_not_share_their_work_run_once(alone):
+    for arguments in (["validate", str(alone / "toy.yaml"), "--json"], ["run", str(alone / "toy.yaml"), "--dry-run"]):
+        first, second = finish(start(alone, arguments, 2))
+        assert first[0] == second[0] == 0, first[2] + second[2]
+        assert first[1]
+        assert second[1:] == ("", "")
+        if "--json" in arguments:
+            assert json.loads(first[1])["valid"]
