@@ -78,7 +78,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is no failure
     catch_signals()
     try:
-        with one_of_several(sys.argv[1:], {"run", *stages.STAGE_HELP}):
+        with one_of_several(sys.argv[1:], {"run", "reproduce", *stages.STAGE_HELP}):
             app()
     except MoesaicError as error:
         if isinstance(error, ProcessError) and error.is_said:
@@ -107,7 +107,7 @@ def main() -> None:
 def _say_how_to_go_on(number: int) -> NoReturn:
     """Ends as the shell expects of a process that a signal ended."""
     again = "run the same command to go on where it stopped"
-    if not set(sys.argv[1:]) & {"run", "grow", *stages.STAGE_HELP}:
+    if not set(sys.argv[1:]) & {"run", "grow", "reproduce", *stages.STAGE_HELP}:
         again = "nothing is left half-written; run the same command to start again"
     _show(f"stopped; {again}: {shlex.join(['moesaic', *sys.argv[1:]])}", "note")
     sys.exit(128 + number)

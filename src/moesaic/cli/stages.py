@@ -47,6 +47,9 @@ def register(app: typer.Typer) -> None:
     app.command("run", help="Run all stages of a recipe; finished ones are skipped, a killed one resumes.")(_run)
     for name, text in STAGE_HELP.items():
         app.command(name, help=text)(_stage_command(name))
+    app.command("reproduce", help="Run a finished run again from the recipe that it kept, and say what differs.")(
+        _reproduce
+    )
     app.command("validate", help="Check a recipe, its base and its data, and name every problem at once.")(_validate)
 
 
@@ -84,6 +87,27 @@ def _run(
     run()
     if run.ranks.is_first:
         _show_table(run.workspace.root)
+
+
+def _reproduce(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, e.g. runs/quickstart.", metavar="RUN")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of runs that the new one goes to.")] = Path("reproduced"),
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    from moesaic.pipeline.reproduce import compare_runs, recipe_of
+    from moesaic.pipeline.stages import Run
+
+    recipe = recipe_of(run, out)
+    again = Run(recipe)
+    again()
+    if not again.ranks.is_first:
+        return
+    comparison = compare_runs(run, recipe)
+    for line in comparison.lines():
+        typer.echo(line)
+    if not comparison.is_same:
+        raise typer.Exit(3)
 
 
 def _stage_command(name: str) -> Callable[..., None]:
