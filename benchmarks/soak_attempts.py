@@ -29,11 +29,11 @@ from moesaic.files import file_digest
 
 TIMES = frozenset(
     {
-        "seconds", "finished", "started", "tokens_per_second", "sampled_tokens_per_second", "hardware", "versions",
+        "finished", "started", "hardware", "versions",
         "output_digest", "digest", "sha256", "files", "processes", "inputs", "recipe", "recipe_digest", "output",
     }
 )  # fmt: skip
-"""Keys of written files that hold times, or digests of files with times in them."""
+"""Keys of written files that hold times, or digests of files with times in them; those with seconds are others."""
 
 _EVENTS = (
     "open",
@@ -191,7 +191,8 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_times(item) for key, item in value.items() if key not in TIMES}
+        kept = {key: item for key, item in value.items() if key not in TIMES and "second" not in key}
+        return {key: _without_times(item) for key, item in kept.items()}
     return [_without_times(item) for item in value] if isinstance(value, list) else value
 
 

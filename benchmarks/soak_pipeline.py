@@ -75,7 +75,13 @@ class Soak:
                     raise SystemExit(f"soak: the undisturbed {part} ended with {ended.code}:\n{ended.said}")
         for part in (*STAGES, *EXPORTS) if twice else ():
             if self.found(part, self.folder / "again") != self.found(part, self.folder / "whole"):
-                raise SystemExit(f"soak: {part} is not the same twice, even undisturbed")
+                pairs = zip(
+                    self.found(part, self.folder / "again"), self.found(part, self.folder / "whole"), strict=True
+                )
+                names = [
+                    name for one, two in pairs for name in one.keys() | two.keys() if one.get(name) != two.get(name)
+                ]
+                raise SystemExit(f"soak: {part} is not the same twice, even undisturbed: {', '.join(names)}")
         shutil.rmtree(self.folder / "again", ignore_errors=True)
 
     def found(self, part: str, root: Path) -> list[dict[str, str]]:
