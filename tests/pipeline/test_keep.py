@@ -15,7 +15,7 @@ from moesaic.errors import DataError, RecipeError, ToolchainError
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import read_json
 from moesaic.model.decode.generate import Generation
-from moesaic.pipeline import sampling
+from moesaic.pipeline import keep, sampling
 from moesaic.pipeline.keep import read_prompts, write_kept
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
