@@ -29,7 +29,8 @@ from moesaic.files import file_digest
 
 TIMES = frozenset(
     {
-        "finished", "started", "hardware", "versions",
+        "finished",
+        "idle", "started", "hardware", "versions",
         "output_digest", "digest", "sha256", "files", "processes", "inputs", "recipe", "recipe_digest", "output",
     }
 )  # fmt: skip
