@@ -151,7 +151,7 @@ def test_what_is_kept_in_the_reward_is_the_original_base(tmp_path, monkeypatch):
 
 def test_a_joint_stretch_that_only_hurts_leaves_no_base(tmp_path, monkeypatch):
     losses = itertools.count(1)
-    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: float(next(losses)))
+    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_, **__: float(next(losses)))
     run = Run(load_recipe(write_recipe(tmp_path), OPTIONS))
     run(("data", "experts", "compose", "gate"))
     root = tmp_path / "runs" / "toy"
