@@ -4,7 +4,7 @@
 
 The process that was started makes the data, holds the workspace's lock and hands out work. What needs the base runs
 where Ray finds room: all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al.
-2024), then the initial gates, the gates' training and the rewards one after the other, the baselines at the same time,
+2024), so are their rewards, then the initial gates, the gates' training and the rewards one after the other, the baselines at the same time,
 and the systems of ``predict`` at the same time. The workspace is all that they share, so it has to be on a file system
 that all machines see under the same path; what a task leaves in it is what the stage leaves in a local run.
 
@@ -66,6 +66,10 @@ class SpreadRun(Run):
         """Trains all experts at the same time."""
         self._spread([("expert", (language,)) for language in self.only or self.recipe.trained_languages])
 
+    def expert_rewards(self) -> None:
+        """Trains the experts of ``reward.alone`` on their own programs, all at the same time."""
+        self._spread([("expert_reward", (language,)) for language in self.rewarded_alone()])
+
     def compose(self) -> None:
         """Puts the experts side by side, in a task."""
         self._spread([("compose", ())])
@@ -77,7 +81,7 @@ class SpreadRun(Run):
 
     def reward(self) -> None:
         """Trains on rewards, in a task."""
-        if self.recipe.reward.rounds:
+        if self.recipe.reward.together:
             self._spread([("reward", ())])
 
     def baselines(self) -> None:

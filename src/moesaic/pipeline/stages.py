@@ -98,13 +98,16 @@ class Run(Session):
 
     def _refuse_shared_rewards(self, stages: tuple[str, ...]) -> None:
         """Raises before anything is trained what ``train_reward`` would raise after it."""
-        if self.ranks.count == 1 or "reward" not in stages or self.recipe.reward.rounds == 0:
+        names = ["reward"] if "reward" in stages and self.recipe.reward.together else []
+        if "expert_rewards" in stages:
+            names += [f"expert_rewards/{language}" for language in self.rewarded_alone()]
+        if self.ranks.count == 1 or not names:
             return
-        if self.ranks.first(self.ranks.is_first and not self.is_finished("reward")):
+        if self.ranks.first(self.ranks.is_first and not all(map(self.is_finished, names))):
             raise RecipeError(
                 [
-                    f"reward.rounds: the stage runs in one process, not in {self.ranks.count}: run the stages before "
-                    "it (moesaic gate RECIPE) in several, and the rest in one"
+                    f"reward.rounds: training on rewards runs in one process, not in {self.ranks.count}: run the other "
+                    "stages in several (moesaic experts RECIPE, moesaic gate RECIPE), and the rest in one"
                 ]
             )
 
@@ -179,14 +182,21 @@ class Run(Session):
 
     def expert_rewards(self) -> None:
         """Trains the experts of ``reward.alone`` on their own programs, each by itself."""
-        for language in self.only or self.recipe.reward.alone:
-            if language not in self.recipe.reward.alone:
-                continue
-            with self.stage(f"expert_rewards/{language}") as stage:
-                if stage is not None:
-                    from moesaic.pipeline.rewards import reward_alone
+        for language in self.rewarded_alone():
+            self.expert_reward(language)
 
-                    reward_alone(self, language, stage.folder)
+    def rewarded_alone(self) -> list[str]:
+        """Returns the languages whose experts ``expert_rewards`` trains."""
+        alone = self.recipe.reward.alone
+        return [language for language in self.only or alone if language in alone]
+
+    def expert_reward(self, language: str) -> None:
+        """Trains the expert of one language on its own programs."""
+        with self.stage(f"expert_rewards/{language}") as stage:
+            if stage is not None:
+                from moesaic.pipeline.rewards import reward_alone
+
+                reward_alone(self, language, stage.folder)
 
     def compose(self) -> None:
         """Puts the experts side by side and fits the initial gates."""
