@@ -4,9 +4,10 @@
 
 The process that was started makes the data, holds the workspace's lock and hands out work. What needs the base runs
 where Ray finds room: all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al.
-2024), so are their rewards, then the initial gates, the gates' training and the rewards one after the other, the baselines at the same time,
-and the systems of ``predict`` at the same time. The workspace is all that they share, so it has to be on a file system
-that all machines see under the same path; what a task leaves in it is what the stage leaves in a local run.
+2024), and so are their own rewards, then the initial gates, the gates' training and the rewards of the whole model one
+after the other, the baselines at the same time, and the systems of ``predict`` at the same time. The workspace is all
+that they share, so it has to be on a file system that all machines see under the same path; what a task leaves in it is
+what the stage leaves in a local run.
 
 A task whose machine is lost is started again elsewhere by Ray, finds its partial folder and goes on from its
 checkpoint.
