@@ -4,7 +4,8 @@
     python docs/cost_model.py --check    exit with 1 when the page is stale
 
 Everything in ``MEASURED`` and ``RATES`` is from benchmarks/speed_h100_202611.md (one H100 80 GB, bfloat16, run 7; the
-decoding of the small base from its real run of three joint epochs, batch 256). The rest is arithmetic on shapes: nothing of more than 32 experts, of more than 7 B parameters or of more than one GPU was measured.
+decoding of the small base from its real run of three joint epochs, batch 256). The rest is arithmetic on shapes:
+nothing of more than 32 experts, of more than 7 B parameters or of more than one GPU was measured.
 """
 
 from __future__ import annotations
