@@ -67,8 +67,8 @@ def watched(tmp_path_factory) -> tuple[Path, dict[str, set[str]]]:
 
     class Watched(Run):
         @contextmanager
-        def stage(self, name: str) -> Iterator[Stage | None]:
-            with super().stage(name) as stage:
+        def stage(self, name: str, **options: bool) -> Iterator[Stage | None]:
+            with super().stage(name, **options) as stage:
                 reading.append(name.partition("/")[0])
                 try:
                     yield stage

@@ -15,7 +15,7 @@ from moesaic.errors import DataError, RecipeError, ToolchainError
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import read_json
 from moesaic.model.decode.generate import Generation
-from moesaic.pipeline import keep, sampling
+from moesaic.pipeline import keep
 from moesaic.pipeline.keep import read_prompts, write_kept
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
@@ -71,7 +71,10 @@ def answering(monkeypatch, wrong=(), broken=(), endless=(), calls=None):
             calls.append(len(prompts))
         return found
 
-    monkeypatch.setattr(sampling, "generate", answer)
+    def answer_together(_ranks, model, _prompt, prompts, *_words, **options):
+        return answer(model, prompts, **options)
+
+    monkeypatch.setattr(keep, "generate_together", answer_together)
 
 
 def no_sandbox(*_, **__):
