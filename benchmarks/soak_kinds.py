@@ -54,7 +54,8 @@ def full_disks(soak: Soak, wanted: int) -> None:
     """A disk with so many free blocks: doubled from one until a part fits, then halved to the smallest that does."""
 
     def is_named(ended: Ended) -> bool:
-        return ended.code == 2 and "no space left" in " ".join(ended.said.split())
+        said = " ".join(ended.said.split())  # while it was written, or before anything was
+        return ended.code == 2 and ("no space left" in said or "free some space" in said)
 
     disk = soak.folder / "disk"
     with small_disk(disk) as leave:
