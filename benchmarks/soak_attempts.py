@@ -121,6 +121,7 @@ def _play(arguments: list[str], counted: list[str], strike: Strike | None, said:
         for number, target in ((1, "/dev/null"), (2, str(said))):
             os.dup2(os.open(target, os.O_WRONLY | os.O_APPEND), number)
         sys.argv = ["moesaic", *arguments]
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
         torch.set_num_threads(1)
         log = os.open(seen, os.O_WRONLY | os.O_APPEND)
         if strike is not None and strike.moment is None:
