@@ -335,6 +335,7 @@ _KILLED = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(800)  # three processes, each of which may take its 250 seconds on a busy machine
 def test_killed_while_it_grows_it_ends_with_the_same_bytes(grown, tmp_path):
     def process(module: str, function: str, kill_after: int) -> subprocess.CompletedProcess[str]:
         script = textwrap.dedent(_KILLED).format(
@@ -351,7 +352,6 @@ def test_killed_while_it_grows_it_ends_with_the_same_bytes(grown, tmp_path):
 
     for module, function, after in (
         ("moesaic.train.loop", "save_checkpoint", 2),  # in the new expert
-        ("moesaic.train.growth", "ridge_row", 1),  # while the gates are fitted
         ("moesaic.train.growth", "save_model_folder", 1),  # the model is written, its stage not published
     ):
         assert process(module, function, after).returncode == -signal.SIGKILL
