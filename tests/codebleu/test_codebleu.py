@@ -19,6 +19,8 @@ from generated_programs import programs, write
 from moesaic.codebleu import CodeBLEU, codebleu
 from moesaic.codebleu.dataflow_rules import data_flow
 from moesaic.codebleu.reference import KEYWORDS
+from moesaic.codebleu.strict import compare
+from moesaic.codebleu.strict import score as score_of
 from moesaic.codebleu.syntax import Subtrees
 from moesaic.codebleu.tokens import lex
 from moesaic.codebleu.tree import FlatTree
@@ -462,3 +464,14 @@ def test_worked_examples_of_the_documentation():
             (cells,) = re.findall(rf"^\| {protocol} \| (.*) \|$", example, re.MULTILINE)
             values = codebleu([prediction], [reference], language, protocol).rows[0].to_dict().values()
             assert cells.split(" | ") == [f"{value:.3f}" for value in values]
+
+
+@pytest.mark.parametrize("reference", ["# only a comment\n", ""])
+def test_a_reference_without_tokens_defines_no_syntax(reference):
+    counts = compare("x = 1\n", [reference], "python")
+    assert counts.syntax == (0, 0)
+    assert score_of(counts).syntax is None
+
+
+def test_a_prediction_without_tokens_has_no_syntax_of_its_reference():
+    assert compare("# only a comment\n", ["x = 1\n# only a comment\n"], "python").syntax == (0, 3)
