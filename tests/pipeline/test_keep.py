@@ -175,7 +175,6 @@ def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
         "compare=[dense_lora_keep,moe_gates]",
         "predict.benchmarks={}",
     ]
-    monkeypatch.setenv("COLUMNS", "160")  # a narrow table breaks names into lines
     run = Run(load_recipe(write_recipe(tmp_path), overrides))
     run(("data",))
     print_plan(run)

@@ -1,0 +1,169 @@
+"""Runs a recipe with several seeds, and variants of it, side by side on one GPU, up to the predictions.
+
+    python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 \
+        --variant plain data.keep=null gate.anchor=false --archive predictions.tar.gz
+
+The first seed prepares the data and lets the base answer the prompts of ``data.keep``; the other seeds and the variants
+take both as they are, and variants that train the same experts take the first seed's. So what differs between seeds is
+what training makes of them. Side by side, one job trains while another compiles or reads files; each needs its memory.
+
+What is finished is not done again: after a kill, the same command goes on. ``--archive`` is rewritten after every job
+with all that is needed to judge elsewhere, everything but weights. There, ``moesaic evaluate RECIPE ... seed=1
+name=<name>-seed1`` judges a run, and ``benchmarks/seeds.py`` puts the seeds together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import tarfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations import link_stage, shared_stages
+
+from moesaic.errors import MoesaicError
+from moesaic.pipeline.stages import Run
+from moesaic.recipe import Recipe, load_recipe
+from moesaic.workspace import Workspace
+
+SHARED = ("data", "keep")
+TRAINED = ("experts", "compose", "gate", "reward", "baselines", "predict")
+_LEFT_OUT = (".safetensors", ".pt", ".partial")
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a seed, or a variant of the first seed.
+
+    Attributes:
+        name: Name of its workspace.
+        recipe: Its recipe.
+    """
+
+    name: str
+    recipe: Recipe
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its predictions are there."""
+        return Workspace(self.recipe.workspace).manifest("predict") is not None
+
+
+def jobs_of(
+    path: Path, overrides: Sequence[str], seeds: Sequence[int], variants: Sequence[Sequence[str]]
+) -> tuple[list[Job], list[Job]]:
+    """Returns the jobs of the seeds and those of the variants.
+
+    Raises:
+        RecipeError: A recipe is wrong.
+    """
+    name = load_recipe(path, overrides).name
+
+    def job(own: str, *changes: str) -> Job:
+        return Job(own, load_recipe(path, [*overrides, f"name={own}", *changes]))
+
+    of_seeds = [job(f"{name}-seed{seed}", f"seed={seed}") for seed in seeds]
+    return of_seeds, [job(f"{name}-{title}", f"seed={seeds[0]}", *changes) for title, *changes in variants]
+
+
+def prepare(job: Job, first: Job) -> list[str]:
+    """Links what a job takes from the first one, and returns what it still lacks of that."""
+    wanted = list(SHARED) if job.recipe.data.keep is not None else ["data"]
+    if job.recipe.seed == first.recipe.seed:
+        wanted += [name for name in shared_stages(first.recipe, job.recipe) if name not in wanted]
+    source, target = Workspace(first.recipe.workspace), Workspace(job.recipe.workspace)
+    missing = [name for name in wanted if source.manifest(name) is None]
+    for name in wanted:
+        if name not in missing:
+            link_stage(source.path(name), target.path(name))
+    return missing
+
+
+def work(job: Job, stages: tuple[str, ...]) -> None:
+    """Runs a job's stages; in a process of its own."""
+    Run(job.recipe)(stages)
+
+
+def archive(jobs: Sequence[Job], path: Path) -> None:
+    """Writes everything but weights into one file, which appears by rename."""
+    partial = path.with_name(f".{path.name}.partial")
+    with tarfile.open(partial, "w:gz") as tar:
+        for job in jobs:
+            root = job.recipe.workspace
+            for file in sorted(root.rglob("*")):
+                hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+                if file.is_file() and not hidden and file.suffix not in _LEFT_OUT:
+                    tar.add(file, f"{job.name}/{file.relative_to(root)}")
+    partial.replace(path)
+
+
+def run_all(seeds: Sequence[Job], variants: Sequence[Job], at_once: int, path: Path | None) -> list[str]:
+    """Runs what is not done and returns the names of the jobs that failed."""
+    began, context = time.monotonic(), multiprocessing.get_context("spawn")
+    first, everything = seeds[0], [*seeds, *variants]
+    waiting = [job for job in everything if not job.is_done]
+    running: dict[str, multiprocessing.process.BaseProcess] = {}
+    failed: list[str] = []
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+    try:
+        while waiting or running:
+            for job in [job for job in waiting if job is first or not prepare(job, first)]:
+                if len(running) < at_once:
+                    stages = (*SHARED, *TRAINED) if job is first else TRAINED
+                    running[job.name] = context.Process(target=work, args=(job, stages))
+                    running[job.name].start()
+                    waiting.remove(job)
+                    say(f"{job.name}: started")
+            for name, process in [(name, process) for name, process in running.items() if not process.is_alive()]:
+                del running[name]
+                say(f"{name}: {'done' if process.exitcode == 0 else f'failed, exit code {process.exitcode}'}")
+                failed += [name] if process.exitcode else []
+                if path is not None:
+                    archive(everything, path)
+            if not running:  # what nobody is at work on will not come
+                lost = [job.name for job in waiting if prepare(job, first)]
+                failed += lost
+                waiting = [job for job in waiting if job.name not in lost]
+            time.sleep(_POLL_SECONDS)
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+    return failed
+
+
+def main() -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="jobs side by side")
+    help_variant = "a variant of the first seed, and what it changes"
+    parser.add_argument(
+        "--variant", nargs="+", action="append", default=[], metavar="NAME key=value", help=help_variant
+    )
+    parser.add_argument("--archive", type=Path, metavar="FILE.tar.gz", help="gets everything but weights")
+    options = parser.parse_intermixed_args()
+    try:
+        seeds, variants = jobs_of(options.recipe, options.overrides, options.seeds, options.variant)
+        failed = run_all(seeds, variants, options.at_once, options.archive)
+    except MoesaicError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command to go on where it stopped", file=sys.stderr)
+        return 130
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

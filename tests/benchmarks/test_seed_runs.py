@@ -1,0 +1,61 @@
+"""Seeds and variants side by side: what they share, what they train, what is archived, what is not done again."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+
+import pytest
+from seed_runs import jobs_of, main, prepare, run_all
+
+from moesaic.checkpoint.native import read_model_folder
+from moesaic.files import read_json
+from test_pipeline import write_recipe
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seeds")
+    recipe = write_recipe(folder)
+    jobs = jobs_of(recipe, ["predict.benchmarks={}"], (0, 1), [["softmax", "gate.kind=softmax"]])
+    assert run_all(*jobs, 2, folder / "all.tar.gz") == []
+    return folder, recipe, jobs
+
+
+def test_seeds_share_data_and_variants_the_experts_too(finished):
+    folder, _, _ = finished
+    first, second, variant = (folder / "runs" / f"toy-{name}" for name in ("seed0", "seed1", "softmax"))
+
+    def files(name):
+        return [read_json(root / name / "manifest.json")["sha256"] for root in (first, second, variant)]
+
+    data, experts, gates = files("data"), files("experts/java"), files("gate")
+    assert data[0] == data[1] == data[2]
+    assert experts[0] == experts[2] != experts[1]
+    assert gates[0] != gates[2]
+    kinds = [read_model_folder(root / "gate" / "model").kind for root in (first, variant)]
+    assert kinds == ["top_k", "softmax"]
+
+
+def test_the_archive_has_all_but_the_weights(finished):
+    with tarfile.open(finished[0] / "all.tar.gz") as tar:
+        names = tar.getnames()
+    assert {"toy-seed1/predict/losses/moe.jsonl", "toy-softmax/gate/manifest.json", "toy-seed0/recipe.yaml"} < {*names}
+    assert not [name for name in names if name.endswith((".safetensors", ".pt"))]
+
+
+def test_what_is_finished_is_not_done_again(finished, monkeypatch, capsys):
+    _, recipe, _ = finished
+    arguments = [str(recipe), "predict.benchmarks={}", "--seeds", "0", "1", "--variant", "softmax", "gate.kind=softmax"]
+    monkeypatch.setattr(sys, "argv", ["seed_runs.py", *arguments])
+    assert main() == 0
+    assert "started" not in capsys.readouterr().err
+
+
+def test_what_the_first_seed_has_not_is_waited_for_and_a_wrong_recipe_refused(tmp_path, monkeypatch, capsys):
+    recipe = write_recipe(tmp_path)
+    (first, second), _ = jobs_of(recipe, [], (0, 1), [])
+    assert prepare(second, first) == ["data"]
+    monkeypatch.setattr(sys, "argv", ["seed_runs.py", str(recipe), "gate.kind=sofmax"])
+    assert main() == 2
+    assert "gate.kind" in capsys.readouterr().err
