@@ -1,4 +1,4 @@
-"""Writes the result table of README.md from the result files; ``--check`` only says whether it is current.
+"""Writes the results in README.md and docs/results.md from the result files; ``--check`` only compares.
 
 python benchmarks/readme_table.py [--check]
 """
@@ -48,16 +48,49 @@ def row(title: str, system: Mapping[str, Any]) -> str:
     return "| " + " | ".join([*cells, f"{100 * mean(system, 'parse_share'):.0f}%"]) + " |"
 
 
-def table(
+def table(main: Mapping[str, Any], branches: Mapping[str, Any], reward: Mapping[str, Any]) -> list[str]:
+    """The table in Markdown."""
+    systems, head = main["systems"], ["system", "loss", "CodeBLEU", *TITLES.values(), "parses"]
+    return [
+        "| " + " | ".join(head) + " |",
+        "|---" * len(head) + "|",
+        row("base", systems["base"]),
+        row("each language's own expert, three epochs", branches["systems"]["experts"]),
+        row("one LoRA on all languages, as large as the MoE", systems["dense_lora"]),
+        row("**MoE of four experts**", systems["moe"]),
+        row("**..., then rewarded for whole programs**", reward["systems"]["moe"]),
+    ]
+
+
+def readme(main: Mapping[str, Any], branches: Mapping[str, Any], reward: Mapping[str, Any]) -> str:
+    """The table, and the two sentences that say what it says."""
+    systems = main["systems"]
+    ours, experts, dense = (
+        mean(system, "codebleu") for system in (systems["moe"], branches["systems"]["experts"], systems["dense_lora"])
+    )
+    gain = reward["paired"]["moe:likelihood"]
+    return "\n".join(
+        [
+            *table(main, branches, reward),
+            "",
+            "SmolLM2-135M on XLCoST, greedy, strict CodeBLEU with 95% intervals. The MoE writes programs closer to the "
+            f"references than each language's own expert ({ours:.3f} against {experts:.3f}), and one LoRA that sees "
+            f"all languages at once is level with it ({dense:.3f}). Rewarding whole programs adds "
+            f"{signed(gain['codebleu']['mean'], 3)} of CodeBLEU and costs {signed(gain['loss']['mean'], 3)} of loss. "
+            "[All results](docs/results.md): how they were measured, intervals, the study that this project follows.",
+        ]
+    )
+
+
+def results_page(
     main: Mapping[str, Any],
     branches: Mapping[str, Any],
     reward: Mapping[str, Any],
     study: Mapping[str, Any],
     reward_study: Mapping[str, Any],
 ) -> str:
-    """The table in Markdown, and what has to be said with it."""
+    """The table, and all that has to be said with it."""
     systems, paired = main["systems"], main["paired"]
-    head = ["system", "loss", "CodeBLEU", *TITLES.values(), "parses"]
     counts = ", ".join(f"{title} {systems['moe']['codebleu'][name]['n']}" for name, title in TITLES.items())
     gpus = [results["hardware"]["gpu"].removeprefix("NVIDIA ") for results in (main, reward)]
     recipes = [link(f"recipes/{Path(results['command'].split()[2]).name}") for results in (main, branches, reward)]
@@ -67,49 +100,55 @@ def table(
     gain = reward["paired"]["moe:likelihood"]
     return "\n".join(
         [
-            "| " + " | ".join(head) + " |",
-            "|---" * len(head) + "|",
-            row("base", systems["base"]),
-            row("each language's own expert, three epochs", branches["systems"]["experts"]),
-            row("one LoRA on all languages, as large as the MoE", systems["dense_lora"]),
-            row("**MoE of four experts**", systems["moe"]),
-            row("**..., then rewarded for whole programs**", reward["systems"]["moe"]),
+            *table(main, branches, reward),
             "",
             f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {recipes[0]}, {main['date']}, "
             f"one {gpus[0]}; the experts of the second row are those of {recipes[1]}, {branches['date']}; the last row "
             f"is {recipes[2]}, {reward['date']}, one {gpus[1]}. Loss in nats per code token; CodeBLEU strict, greedy, "
-            "mean of the languages first, then each with its 95% bootstrap interval (everything measured: "
-            f"[the MoE](benchmarks/results/{MAIN}), [the last row](benchmarks/results/{REWARD})).",
+            "mean of the languages first, then each with its 95% bootstrap interval. Everything that was measured: "
+            f"[the MoE](../benchmarks/results/{MAIN}), [the last row](../benchmarks/results/{REWARD}).",
             "",
-            f"The MoE minus the LoRA on all languages: loss {signed(paired['dense_lora']['loss']['mean'], 4)}, "
-            f"CodeBLEU {signed(paired['dense_lora']['codebleu']['mean'], 3)}. Each was trained once, and the intervals "
-            "know the test programs only: trained again and judged on 750 other programs, the LoRA was ahead in loss "
-            "in all four languages, by 0.2 to 0.7%. So the two are level. These languages pose the same problems, and "
-            "sharing is most of what there is to win ([what each part is worth](docs/ablations.md)). The reward is "
-            "CodeBLEU of programs that the model writes itself, so it buys likeness to references, programs that end "
-            f"and programs that parse: CodeBLEU {signed(gain['codebleu']['mean'], 3)} over the same MoE before it, at "
-            f"{signed(gain['loss']['mean'], 3)} of loss "
-            "([decision 11](docs/decisions/0011-a-reward-for-whole-programs.md)). On the "
-            f"{theirs['n']} programs that both have, the 7-billion-parameter experts of the study that this project "
-            f"follows have {theirs['value']:.3f}; the MoE reaches {ours['codebleu']['mean']['value']:.3f}, "
+            "**One LoRA on all languages.** The MoE minus that LoRA: loss "
+            f"{signed(paired['dense_lora']['loss']['mean'], 4)}, CodeBLEU "
+            f"{signed(paired['dense_lora']['codebleu']['mean'], 3)}. Each was trained once, and these intervals know "
+            "the test programs only: trained again and judged on 750 other programs, the LoRA was ahead in loss in all "
+            "four languages, by 0.2 to 0.7%. So the two are level. XLCoST poses the same problems in every language, "
+            "and sharing is most of what there is to win there ([what each part is worth](ablations.md)).",
+            "",
+            "**The reward.** It is the CodeBLEU of programs that the model writes itself, so it buys likeness to "
+            f"references, programs that end and programs that parse: CodeBLEU {signed(gain['codebleu']['mean'], 3)} "
+            f"over the same MoE before it, at {signed(gain['loss']['mean'], 3)} of loss "
+            "([decision 11](decisions/0011-a-reward-for-whole-programs.md)).",
+            "",
+            f"**The study that this project follows.** On the {theirs['n']} programs that both have, its experts of 7 "
+            f"billion parameters reach {theirs['value']:.3f}; the MoE reaches {ours['codebleu']['mean']['value']:.3f}, "
             f"a difference of {signed(ours['difference']['mean'], 3)}, and with the reward "
             f"{rewarded['codebleu']['mean']['value']:.3f}, {signed(rewarded['difference']['mean'], 3)} "
-            f"([figures](benchmarks/results/{STUDY}), [with the reward](benchmarks/results/{REWARD_STUDY})).",
+            f"([figures](../benchmarks/results/{STUDY}), [with the reward](../benchmarks/results/{REWARD_STUDY})).",
         ]
     )
 
 
-def main() -> int:
-    """Writes or checks README.md."""
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    before, _, rest = text.partition(START)
+def replaced(path: Path, new: str) -> str:
+    """A page's text with what stands between its markers replaced."""
+    before, _, rest = path.read_text().partition(START)
     _, _, after = rest.partition(END)
-    measured = (json.loads((RESULTS / name).read_text()) for name in (MAIN, BRANCHES, REWARD, STUDY, REWARD_STUDY))
-    new = f"{before}{START}\n{table(*measured)}\n{END}{after}"
+    return f"{before}{START}\n{new}\n{END}{after}"
+
+
+def main() -> int:
+    """Writes or checks README.md and docs/results.md."""
+    names = (MAIN, BRANCHES, REWARD, STUDY, REWARD_STUDY)
+    measured = [json.loads((RESULTS / name).read_text()) for name in names]
+    pages = {
+        ROOT / "README.md": readme(*measured[:3]),
+        ROOT / "docs" / "results.md": results_page(*measured).replace("](recipes/", "](../recipes/"),
+    }
+    texts = {path: replaced(path, new) for path, new in pages.items()}
     if "--check" in sys.argv:
-        return int(new != text)
-    readme.write_text(new)
+        return int(any(path.read_text() != text for path, text in texts.items()))
+    for path, text in texts.items():
+        path.write_text(text)
     return 0
 
 

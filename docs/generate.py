@@ -4,8 +4,8 @@
     python docs/generate.py --check    exit with 1 when something is stale
 
 ``cli.md`` and ``recipe.md`` are made whole, from the declarations of commands and fields, not from rendered help: it is
-the same in every terminal and with every version of the libraries that draw help. ``architecture.md`` and the README
-have a map of the modules between two marks, made of the first lines of their docstrings.
+the same in every terminal and with every version of the libraries that draw help. ``architecture.md`` has
+a map of the modules between two marks, made of the first lines of their docstrings.
 """
 
 from __future__ import annotations
@@ -71,21 +71,17 @@ def recipe_page() -> str:
     return _page(lines)
 
 
-def module_map(depth: int | None = None) -> str:
-    """Returns the modules with what each is for, in the order in which imports may go.
-
-    Args:
-        depth: Folders entered; all if None.
-    """
+def module_map() -> str:
+    """Returns the modules with what each is for, in the order in which imports may go."""
     contract = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     layers = [name for layer in contract["contracts"][0]["layers"] for name in layer.split(" | ")]
     roots = [SOURCE / name.removeprefix("moesaic.") for name in reversed(layers)]
-    rows = [row for root in roots for row in _modules(root if root.is_dir() else root.with_suffix(".py"), 0, depth)]
+    rows = [row for root in roots for row in _modules(root if root.is_dir() else root.with_suffix(".py"), 0)]
     width = max(len(name) for name, _ in rows)
     return "\n".join(["```", *(f"{name:{width}}  {text}" for name, text in rows), "```"])
 
 
-def _modules(path: Path, level: int, depth: int | None) -> Iterator[tuple[str, str]]:
+def _modules(path: Path, level: int) -> Iterator[tuple[str, str]]:
     """Yields (name, first line of the docstring) of a module, or of a package and all in it."""
     is_package = path.is_dir()
     source = (path / "__init__.py" if is_package else path).read_text(encoding="utf-8")
@@ -94,8 +90,7 @@ def _modules(path: Path, level: int, depth: int | None) -> Iterator[tuple[str, s
     if is_package:
         shown = [item for item in path.iterdir() if _is_shown(item)]
         for item in sorted(shown, key=lambda item: (item.is_dir(), item.name)):
-            if depth is None or (item.is_dir() and level < depth):
-                yield from _modules(item, level + 1, depth)
+            yield from _modules(item, level + 1)
 
 
 def _is_shown(path: Path) -> bool:
@@ -103,7 +98,7 @@ def _is_shown(path: Path) -> bool:
 
 
 PAGES = {"cli.md": cli_page, "recipe.md": recipe_page}
-MAPS = {"architecture.md": module_map, "../README.md": lambda: module_map(1)}
+MAPS = {"architecture.md": module_map}
 START, END = "<!-- modules: start, made by docs/generate.py -->\n", "\n<!-- modules: end -->"
 
 
