@@ -73,4 +73,4 @@ dist: $(STAMP)  ## Build sdist and wheel, check them, and run the wheel from an 
 	scripts/try-wheel dist/*.whl
 
 clean:  ## Remove caches and the virtual environment, keep runs
-	rm -rf $(VENV) dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
