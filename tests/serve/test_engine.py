@@ -148,7 +148,34 @@ def test_requests_for_the_base_hold_nobody_up(model):
     engine.close()
 
 
-def test_slots_for_the_base_that_cannot_be_made_are_told(model, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_where_the_base_has_no_memory_its_requests_fail_and_the_others_go_on(model, monkeypatch, error):
+    def full(*_):
+        raise error
+
+    engine = Engine(model, [], num_slots=2)
+    running = submit(engine, [5], max_new_tokens=200)
+    assert running.first.wait(60)
+    monkeypatch.setattr("moesaic.serve.engine.Lane", full)
+    base = submit(engine, [5], max_new_tokens=2, as_base=True)
+    base.wait()
+    assert base.reason == "error"
+    assert len(running.wait()) == 200
+    assert len(submit(engine, [5], max_new_tokens=2).wait()) == 2
+    assert engine.is_alive
+    assert not engine.compares
+    with pytest.raises(ModelError, match="memory is full"):
+        submit(engine, [5], as_base=True)
+    engine.close()
+
+
+def test_slots_for_the_base_that_fail_by_a_defect_are_told(model, monkeypatch):
     engine = Engine(model, [], num_slots=2)
     submit(engine, [5], max_new_tokens=2).wait()
     monkeypatch.setattr("moesaic.serve.engine.Lane", lambda *_: 1 / 0)

@@ -142,6 +142,25 @@ def test_the_base_writes_beside_the_experts(open_page, server):
     shoot(page, "base")
 
 
+def test_a_base_that_did_not_answer_is_not_compared(open_page):
+    page = open_page("#task=Sort&in=python&most=5&base=1")
+    page.get_by_label("Java", exact=True).wait_for()
+    refused = {"error": {"message": "at most 1 requests at the same time"}}
+    page.route(
+        "**/v1/chat/completions",
+        lambda route: (
+            route.fulfill(status=429, json=refused) if route.request.post_data_json.get("base") else route.continue_()
+        ),
+    )
+    page.get_by_role("button", name="Write").click()
+    page.get_by_text("at most 1 requests").wait_for()
+    page.locator("#write:not([disabled])").wait_for()
+    state = page.locator("article").nth(1).locator(".state").inner_text()
+    assert state.startswith("failed: 0 tokens in ")
+    assert "experts" not in state
+    assert page.locator(".parts").count() == 0
+
+
 @pytest.mark.parametrize("width", [390, 1200])
 def test_the_comparison_goes_by_a_link_and_on_a_phone(open_page, width):
     page = open_page("#task=Sort&in=python,java&most=5&base=1", viewport={"width": width, "height": 844})

@@ -13,7 +13,7 @@ from test_engine import Listener, submit
 
 from moesaic.errors import ModelError
 from moesaic.serve.engine import EngineFullError, Sampling
-from moesaic.serve.vllm_engine import VllmEngine
+from moesaic.serve.vllm_engine import VllmEngine, vllm_seed
 
 STOP = 99
 
@@ -59,6 +59,12 @@ def made():
     yield make
     for engine in engines:
         engine.close(0)
+
+
+@pytest.mark.parametrize("seed", [-1, -(2**63), 0, 7, 2**63 - 1, 2**63 + 15])
+def test_every_seed_is_one_to_vllm(seed):
+    assert 0 <= vllm_seed(seed) < 2**63  # -1 would be a new one for every answer
+    assert vllm_seed(seed) == seed or not 0 <= seed < 2**63
 
 
 @pytest.mark.parametrize("piece", [1, 2])

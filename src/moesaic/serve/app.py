@@ -141,13 +141,13 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
         if body.trace:
             about |= {"experts": list(service.experts), "layers": service.num_layers}  # type: ignore[dict-item]
         if body.stream:
-            return StreamingResponse(_events(talk, shape, about), media_type="text/event-stream")
+            return StreamingResponse(_events(service, talk, shape, about), media_type="text/event-stream")
         async with contextlib.aclosing(talk.pieces()) as pieces:
             try:
                 async for _ in pieces:
                     pass
             except EngineLostError:
-                return error_answer(503, "the answer was not finished: the server is shutting down", code="cut")
+                return error_answer(503, _lost(service), code="cut")
         return JSONResponse(shape.whole(talk.choices, about))
 
     @app.exception_handler(RequestValidationError)
@@ -185,7 +185,7 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
     return Guard(app, policy)
 
 
-async def _events(talk: Talk, shape: Shape, about: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _events(service: Service, talk: Talk, shape: Shape, about: dict[str, Any]) -> AsyncIterator[bytes]:
     """The answer as server-sent events."""
     for number, choice in enumerate(talk.choices):
         yield _event(shape.first(number, choice, about))
@@ -194,12 +194,17 @@ async def _events(talk: Talk, shape: Shape, about: dict[str, Any]) -> AsyncItera
             async for number, piece in pieces:
                 yield _event(shape.chunk(number, piece))
         except EngineLostError:
-            message = "the answer was not finished: the server is shutting down"
-            yield _event({"error": {"message": message, "type": "server_error", "param": None, "code": "cut"}})
+            yield _event({"error": {"message": _lost(service), "type": "server_error", "param": None, "code": "cut"}})
             return
     if shape.wants_usage:
         yield _event(shape.last(usage_of(talk.choices, shape.num_choices)))
     yield b"data: [DONE]\n\n"
+
+
+def _lost(service: Service) -> str:
+    is_ending = service.draining or not service.engine.is_alive
+    reason = "the server is shutting down" if is_ending else "there is no memory for the base beside the experts"
+    return f"the answer was not finished: {reason}"
 
 
 def _event(data: dict[str, Any]) -> bytes:

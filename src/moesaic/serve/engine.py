@@ -8,7 +8,7 @@ running ones only a little. The queue is bounded: a request that does not fit is
 An answer does not depend on what runs beside it: sampling takes the request's own random numbers, one per token.
 
 A request may want the base alone, for comparison; such ones have slots of their own (``lanes``) and steps between the
-others'.
+others'. Where there is no memory for these slots, such requests fail and everybody else's go on.
 
 Listeners are called on the engine's thread and must not block.
 
@@ -17,6 +17,8 @@ Shapes: L layers, K top-k.
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 import time
 from collections import deque
@@ -32,6 +34,8 @@ from moesaic.model.decode.cpu import few_row_products
 from moesaic.model.decode.sampling import uniform_numbers
 from moesaic.model.moe import is_composed
 from moesaic.serve.lanes import Lane
+
+_log = logging.getLogger("moesaic.serve")
 
 Reason = Literal["stop", "length", "cancelled", "error"]
 Route = tuple[list[list[int]], list[list[float]]]
@@ -152,7 +156,7 @@ class Engine:
         compile: Compile the decoding step on a GPU.
 
     Attributes:
-        compares: Whether the base can answer, too: only a composed model has one beneath it.
+        compares: Whether the base can answer, too: only a composed model has one beneath it, and its slots take memory.
     """
 
     traces = True
@@ -217,7 +221,7 @@ class Engine:
         if not 0 < len(prompt) < self.capacity:
             raise ModelError(f"the prompt has {len(prompt):,} tokens; 1 to {self.capacity - 1:,} are allowed here")
         if sampling.as_base and not self.compares:
-            raise ModelError("the model has no experts, so there is no base beside it to ask")
+            raise ModelError("the base alone does not answer here: the model has no experts, or its memory is full")
         ticket = Ticket(prompt, sampling, on_token, on_end)
         with self._changed:
             if self._closing or not self.is_alive:
@@ -322,8 +326,7 @@ class Engine:
         num_tokens = 0
         with self._changed:
             wants_base = any(ticket.sampling.as_base for ticket in self._waiting)
-        # Slots that cannot be made fail while everybody is still in the queue, where they are found and told.
-        free_base = min(self.num_slots, MOST_BASE_SLOTS) - len(self._lane(True).active) if wants_base else 0
+        free_base = self._free_base() if wants_base else 0
         free = self.num_slots - self.num_active
         with self._changed:
             for ticket in tuple(self._waiting):
@@ -341,6 +344,23 @@ class Engine:
         for ticket in new:
             self._lane(ticket.sampling.as_base).active.append(ticket)
         return new
+
+    def _free_base(self) -> int:
+        """Slots for the base that are free. Where they cannot be made, those who wait for one are told."""
+        try:
+            return min(self.num_slots, MOST_BASE_SLOTS) - len(self._lane(True).active)
+        except RuntimeError as error:  # the others' slots are there: they must not pay for a comparison
+            if "memory" not in str(error):  # torch says it so of a GPU and of a processor
+                raise
+            _log.error(json.dumps({"error": "no memory for the base's slots", "kind": type(error).__name__}))
+        with self._changed:
+            self.compares = False
+            lost = [ticket for ticket in self._waiting if ticket.sampling.as_base]
+            for ticket in lost:
+                self._waiting.remove(ticket)
+        for ticket in lost:
+            self._end(ticket, "error")
+        return 0
 
     def _hand_out(
         self, lane: Lane, first: int, ids: Sequence[int], logprobs: Sequence[float], routes: Sequence[Route] | None

@@ -269,6 +269,11 @@ def _set_defaults() -> None:
     os.environ.setdefault("VLLM_WORKER_MULTIPROCESSING_METHOD", "spawn")  # a fork of a process with threads may hang
 
 
+def vllm_seed(seed: int) -> int:
+    """Returns the seed that vLLM gets for a request's: it takes -1 for none, and knows no more than 64 bits."""
+    return seed % 2**63
+
+
 class _Vllm:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
@@ -282,7 +287,7 @@ class _Vllm:
         wanted = SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            seed=sampling.seed,
+            seed=vllm_seed(sampling.seed),
             max_tokens=sampling.max_new_tokens,
             stop_token_ids=list(stop_ids),
             ignore_eos=True,  # the stop tokens are said
