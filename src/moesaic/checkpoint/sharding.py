@@ -89,13 +89,16 @@ class TensorWriter:
         inputs: Anything that identifies what goes in (files with size and time, options); a partial folder made from
             other inputs is started anew.
         shard_bytes: Largest shard, except for a single step that is larger.
+        stem: What the shards' names begin with; another than ``model`` where files of that name are added later.
 
     Raises:
         ModelError: ``folder`` holds something already.
     """
 
-    def __init__(self, folder: Path, steps: Sequence[Step], inputs: Any, shard_bytes: int = SHARD_BYTES) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, steps: Sequence[Step], inputs: Any, shard_bytes: int = SHARD_BYTES, stem: str = "model"
+    ) -> None:
+        self.folder, self._stem = folder, stem
         self.partial = folder.absolute().with_name(f".{folder.absolute().name}.partial")
         self.shards = _plan_shards(steps, shard_bytes)
         outputs = [(spec.name, spec.dtype, spec.shape) for step in steps for spec in step.outputs]
@@ -153,9 +156,9 @@ class TensorWriter:
             self.partial.rename(self.folder)
 
     def _name(self, number: int) -> str:
-        if len(self.shards) == 1:
+        if len(self.shards) == 1 and self._stem == "model":
             return SINGLE
-        return f"model-{number + 1:05d}-of-{len(self.shards):05d}.safetensors"
+        return f"{self._stem}-{number + 1:05d}-of-{len(self.shards):05d}.safetensors"
 
     def _write_shard(self, number: int, bar: Bar, flush: Callable[..., None]) -> None:
         """Writes one shard; another thread brings it to the disk meanwhile, and gives it its name at last."""

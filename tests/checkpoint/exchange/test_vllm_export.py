@@ -108,6 +108,29 @@ def test_a_killed_export_goes_on(tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".out*"))
 
 
+def test_an_export_killed_at_any_file_that_it_adds_holds_its_experts(tmp_path, monkeypatch):
+    from moesaic.checkpoint.exchange import vllm
+
+    model = make_folder(tmp_path, pico_base(tmp_path / "base")).path
+    whole = export_vllm(model, tmp_path / "whole").path
+    files = {file.name: file.read_bytes() for file in whole.glob("*.safetensors")}
+
+    def killed_behind(function):
+        def run(*arguments):
+            function(*arguments)
+            raise KeyboardInterrupt
+
+        return run
+
+    for name in ("link_or_copy", "write_json", "write_companions"):
+        with monkeypatch.context() as patch:
+            patch.setattr(vllm, name, killed_behind(getattr(vllm, name)))
+            with pytest.raises(KeyboardInterrupt):
+                export_vllm(model, tmp_path / name)
+        again = export_vllm(model, tmp_path / name).path
+        assert {file.name: file.read_bytes() for file in again.glob("*.safetensors")} == files
+
+
 def test_settings_that_vllm_takes_otherwise_are_left_out_or_refused(tmp_path):
     settings = RoutedSettings(("java",), (1.0,), 4, 1)
     config = {"model_type": "llama", "sliding_window": 4, "layer_types": [], "rope_theta": 1e4}

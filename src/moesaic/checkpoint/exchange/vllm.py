@@ -5,7 +5,7 @@ export takes a few percent of the base's space. A base that was 4-bit in trainin
 the experts' deltas, is written out (``merging``).
 
     OUT/config.json                    see vllm_plugin.layout
-    OUT/model*.safetensors             the base
+    OUT/model*.safetensors             the base, where it is linked; written out, it is in the next files
     OUT/moesaic-00001-of-0000N.safetensors   gates and factors, in float32: vLLM rounds them to the type that it runs in
     OUT/model.safetensors.index.json   which tensor is in which file
 
@@ -39,7 +39,7 @@ from moesaic.model.stored import INDEX
 from moesaic.vllm_plugin.layout import ARCHITECTURES, LAYOUT_VERSION, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
 
 _INSTALL: Final = "pip install 'moesaic[vllm]'"
-_OWN_FILES: Final = "moesaic-{:05d}-of-{:05d}.safetensors"
+_STEM: Final = "moesaic"  # never that of a base's file: a killed run is gone on with by what is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,11 @@ def export_vllm(
         steps = _routed_steps(merge)
         if not linked:
             steps = [*(merge.shared_step(name) for name in merge.names()), *steps]
-        writer = TensorWriter(out, steps, ["vllm", *merge.identity()], shard_bytes)
+        writer = TensorWriter(out, steps, ["vllm", *merge.identity()], shard_bytes, _STEM)
         writer.write(0 if not linked else merge.reader.num_bytes)
 
         def finish(partial: Path) -> None:
             files = [writer.path(number) for number in range(len(writer.shards))]
-            for number, file in enumerate(files):
-                files[number] = file.rename(partial / _OWN_FILES.format(number + 1, len(files)))
             if linked:
                 for file in merge.reader.files:
                     (partial / file.name).unlink(missing_ok=True)  # of a run that was killed here
