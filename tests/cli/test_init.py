@@ -38,6 +38,7 @@ def init(*arguments, **options):
     "start",
     [
         Start("hub/model", "pairs.csv", ["python"], False, 8 * GIB),
+        Start("./base", "pairs: \U0001f642.csv", ["python"], False, 8 * GIB),
         Start("pypi:part-s", "./a: b", ["python", "cpp"], True, 24 * GIB, 7_000_000_000),
         Start("yes", "hub:o/n #1", ["go", "ruby", "java"], True, 80 * GIB, 7_000_000_000),
         Start("~/b", "12", ["go", "ruby"], False, 8 * GIB, 1_000_000_000),

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from moesaic.checkpoint.dropping import drop_experts
 from moesaic.checkpoint.native import load_moe, read_model_folder
+from moesaic.cli import app
 from moesaic.cli.growing import load_growth
 from moesaic.errors import ModelError, RecipeError
 from moesaic.files import file_digest, read_json
@@ -22,10 +24,10 @@ from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from pico import pico_base
-from test_pipeline import moesaic, write_pairs
+from test_pipeline import REWARD, moesaic, write_pairs
 
 GROWN = ["data.languages=[python,java,ruby]", "name=grown"]
-TO_THE_MODEL = ("data", "keep", "experts", "compose", "gate", "reward")
+TO_THE_MODEL = ("data", "keep", "experts", "expert_rewards", "compose", "gate", "reward")
 
 
 def model_files(folder: Path) -> dict[str, str]:
@@ -159,6 +161,16 @@ def test_an_expert_is_replaced_in_its_place(grown, tmp_path):
     for name, tensor in before.read_router().items():
         assert after.read_router()[name][1].equal(tensor[1])
         assert not after.read_router()[name][0].equal(tensor[0])
+
+
+def test_the_new_expert_may_be_rewarded_alone(grown, tmp_path):
+    (start := tmp_path / "first \U0001f642").symlink_to(grown / "runs" / "toy")
+    options = [*GROWN, f"output={tmp_path}", *REWARD, "reward.alone=[ruby]"]
+    done = CliRunner().invoke(app, ["grow", str(start), str(grown / "toy.yaml"), *options], catch_exceptions=False)
+    assert done.exit_code == 0
+    weights = "adapter_model.safetensors"
+    rewarded = file_digest(tmp_path / "grown" / "expert_rewards" / "ruby" / weights)
+    assert file_digest(read_model_folder(tmp_path / "grown").expert_path("ruby") / weights) == rewarded
 
 
 def test_gates_follow_when_they_are_asked_to(grown, tmp_path):

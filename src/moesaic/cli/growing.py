@@ -53,7 +53,7 @@ def _grow(
     from moesaic.pipeline.stages import Run
 
     run = Run(load_growth(model, recipe, overrides or []))
-    run(("data", "keep", "experts", "compose", "gate", "reward"))
+    run(("data", "keep", "experts", "expert_rewards", "compose", "gate", "reward"))
     typer.echo(str(locate(run.workspace.root)))
 
 
@@ -69,7 +69,7 @@ def load_growth(model: Path, path: Path, overrides: list[str]) -> Recipe:
     from moesaic.recipe import DataRecipe, load_recipe, read_tree
 
     folder = read_model_folder(model)
-    growth = [*overrides, f"grow.model={json.dumps(str(model))}"]
+    growth = [*overrides, f"grow.model={json.dumps(str(model), ensure_ascii=False)}"]
     tree, _ = read_tree(path, overrides)
     if "languages" in _section(tree, "grow"):
         return load_recipe(path, growth)

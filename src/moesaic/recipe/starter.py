@@ -127,4 +127,4 @@ def _text(value: str) -> str:
         is_plain = yaml.safe_load(value) == value and " #" not in value
     except yaml.YAMLError:
         is_plain = False
-    return value if is_plain else json.dumps(value)
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
