@@ -70,6 +70,6 @@ def test_the_column_of_the_language_may_be_named():
 
 def test_a_table_of_one_language_need_not_name_it():
     assert texts(of_language(rows("en", "en"), PYTHON, (), None, "t.csv")) == ["0", "1"]
-    with pytest.raises(DataError, match="do not say which of python, java they are in"):
+    with pytest.raises(DataError, match="do not say which of java, python they are in"):
         of_language(rows("en", "en"), PYTHON, ("java",), None, "t.csv")
     assert of_language([], PYTHON, ("java",), None, "t.csv") == []

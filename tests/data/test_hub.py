@@ -106,7 +106,7 @@ import json
 from types import SimpleNamespace
 from moesaic.data.sources import read_source, resolve_revision
 from moesaic.errors import MoesaicError
-options = SimpleNamespace(source="hub:{name}", revision={revision!r}, languages={languages!r},
+options = SimpleNamespace(source="hub:{name}", revision={revision!r}, fields={{}}, languages={languages!r},
     validation_fraction=0.1, test_fraction=0.2)
 try:
     commit = resolve_revision(options)
@@ -216,7 +216,7 @@ def test_a_table_of_one_language_names_none(hub, tmp_path):
     hub[1][COMMIT] = {"data/train.json": many_lines()}
     assert read(hub, tmp_path).returncode == 0
     done = read(hub, tmp_path, ("python", "java"))
-    assert "the rows do not say which of python, java they are in" in done.stderr
+    assert "the rows do not say which of java, python they are in" in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b"[1, 2]", b"[" * 100_000])

@@ -5,7 +5,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
 
 from moesaic.data.examples import Example
-from moesaic.data.prompts import PromptFormat, tokenizer_problems
+from moesaic.data.prompts import PromptFormat
+from moesaic.data.tokenizer_checks import tokenizer_problems
 from moesaic.errors import DataError, ModelError
 
 TEXT = [

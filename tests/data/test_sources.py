@@ -15,6 +15,7 @@ def options(source, languages=("python",), validation_fraction=0.1, test_fractio
         source=str(source),
         revision=None,
         languages=languages,
+        fields={},
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
     )
@@ -249,8 +250,13 @@ def test_one_table_of_several_languages(tmp_path):
     assert {language: sum(map(len, splits.values())) for language, splits in pairs.items()} == {"python": 90, "cpp": 90}
     assert pairs["cpp"]["train"][0].code.startswith("int x")
     assert is_own(table.source)
-    head, is_whole = read_head(table, 20)
+    head, is_whole = read_head(table, "python", 20)
     assert (len(head["one file"]), is_whole) == (10, False)
+    # A head of rows in languages that nobody knows is no reason to refuse the table.
+    strange = [f"A {n},mov,Assembly\n" for n in range(30)]
+    (tmp_path / "pairs.csv").write_text("".join([lines[0], *strange, *lines[1:]]))
+    assert sum(map(len, read_head(table, "python", 20)[0].values())) == 90
+    (tmp_path / "pairs.csv").write_text("".join(lines))
     before = source_digest(table)
     (tmp_path / "pairs.csv").write_text("".join(lines[:-1]))
     assert source_digest(table) != before
@@ -267,5 +273,5 @@ def test_the_head_is_read_with_the_names_of_the_fields(tmp_path):
     write_lines(tmp_path / "python.jsonl", [{"task": f"T {n}", "solution": f"x = {n}"} for n in range(90)])
     named = options(tmp_path)
     named.fields = {"text": "task", "code": "solution"}
-    head, is_whole = read_head(named, 5)
+    head, is_whole = read_head(named, "python", 5)
     assert ([example.text for example in head["one file"]], is_whole) == (["T 0", "T 1", "T 2", "T 3", "T 4"], False)

@@ -95,6 +95,16 @@ def test_the_head_is_read_unless_all_is_asked_for(tmp_path, monkeypatch):
     assert "train.jsonl:3" in problems(recipe)[0]
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_table_that_does_not_tell_the_languages_apart_is_named_once(tmp_path, whole):
+    recipe = write_recipe(tmp_path)
+    rows = [{"text": f"Task {n}", "code": f"x = {n};"} for n in range(90)]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (found,) = problems(recipe, f"data.source={tmp_path / 'all.jsonl'}", whole=whole)
+    assert "the rows do not say which of java, python they are in" in found
+    assert "data.fields: {language: ...}" in found
+
+
 def test_json_is_one_object_and_the_exit_code_2_with_problems(tmp_path):
     recipe = write_recipe(tmp_path)
     sound = moesaic("validate", "toy.yaml", "--json", cwd=tmp_path)

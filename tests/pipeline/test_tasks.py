@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from moesaic.cli import app
 from moesaic.data.extras import read_extras
 from moesaic.data.prompts import PromptFormat
+from moesaic.data.sources import read_source
 from moesaic.errors import DataError, RecipeError, ToolchainError
 from moesaic.execution import rewards
 from moesaic.execution.completions import program_of
@@ -109,6 +110,24 @@ def test_humaneval_is_refused_by_name_wherever_it_would_be_trained_on(tmp_path, 
     }.items():
         with pytest.raises(DataError, match=rf"{key}: .* holds HumanEval \('{name}'\), which is for testing alone"):
             read()
+
+
+def test_humaneval_is_refused_in_tables_of_pairs_too(tmp_path):
+    rows = [{"id": f"HumanEval/{n}", "text": f"Task {n}", "code": f"x = {n}\n"} for n in range(90)]
+    (tmp_path / "python.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = DataRecipe(source=str(tmp_path), languages=("python",), extra=(str(tmp_path),))
+    for key, read in {
+        "data.source": lambda: read_source(own),
+        "data.keep": lambda: read_prompts(str(tmp_path), ("python",)),
+        "data.extra": lambda: read_extras(own),
+    }.items():
+        with pytest.raises(DataError, match=rf"{key}: .* holds HumanEval \('HumanEval/0'\)"):
+            read()
+    nameless = [{"text": row["text"], "code": row["code"]} for row in rows]
+    table = tmp_path / "humaneval.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in nameless))
+    with pytest.raises(DataError, match=r"data\.source: .* holds HumanEval \('humaneval\.jsonl'\)"):
+        read_source(own.model_copy(update={"source": str(table)}))
 
 
 def test_humaneval_is_refused_by_the_name_of_its_file(tmp_path):

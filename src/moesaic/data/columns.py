@@ -102,9 +102,10 @@ def of_language(
     if rows and named:
         raise DataError(f"{source}: no row has a known language in the column {named!r} (data.fields.language)")
     if rows and others:
+        names = ", ".join(sorted((row.name, *others)))
         raise DataError(
-            f"{source}: the rows do not say which of {', '.join((row.name, *others))} they are in: name the column "
-            "that does (data.fields: {language: ...}), or give each language a file of its own"
+            f"{source}: the rows do not say which of {names} they are in: name the column that does (data.fields: "
+            "{language: ...}), or give each language a file of its own"
         )
     return rows
 

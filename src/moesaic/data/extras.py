@@ -15,6 +15,7 @@ from typing import Protocol
 
 from moesaic.data.columns import read_pair
 from moesaic.data.examples import Example
+from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.mbxp import mbxp_files, read_mbxp
 from moesaic.data.sources import SourceOptions, source_digest
 from moesaic.data.tables import find_table, read_table
@@ -83,12 +84,14 @@ def read_folder(source: str, languages: tuple[str, ...], key: str = "data.extra"
         Language -> examples, for the languages that it has.
 
     Raises:
-        DataError: It is no folder, or a line is malformed.
+        DataError: It is no folder, a line is malformed, or it holds HumanEval.
     """
-    return {
+    found = {
         row.name: [read_pair(record, where, row) for where, record in read_table(file)]
         for row, file in _files(source, languages, key)
     }
+    refuse_humaneval(key, source, (example.id for examples in found.values() for example in examples))
+    return found
 
 
 def source_files(source: str, languages: tuple[str, ...], key: str = "data.extra") -> list[list[str]]:

@@ -23,6 +23,7 @@ from moesaic.data.columns import of_language, read_pair, table_languages
 from moesaic.data.corpus import load_tasks
 from moesaic.data.examples import SPLITS, Example
 from moesaic.data.hub import commit_of, read_hub
+from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.tables import SUFFIXES, Row, find_table, read_table, suffix_of
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest, read_text, text_digest
@@ -88,36 +89,20 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
         commit: The commit of a hub data set, from ``resolve_revision``; looked up when None.
 
     Raises:
-        DataError: The source is missing, malformed, or has no example for a language and split.
+        DataError: The source is missing, malformed, holds HumanEval, or has no example for a language and split.
         DependencyError: A hub data set without the extra ``hub``.
     """
-    rows = [get_language(name) for name in options.languages]
-    if options.source == CORPUS:
-        pairs = {row.name: _read_corpus(row) for row in rows}
-    elif options.source.startswith(HUB_PREFIX):
-        name = options.source.removeprefix(HUB_PREFIX)
-        at = commit or commit_of(name, options.revision)
-        pairs = {row.name: _read_hub(name, row, at, options) for row in rows}
-    else:
-        place = _place(options.source)
-        xlcost = _xlcost_folder(place)
-        pairs = {row.name: _read_xlcost(xlcost, row) if xlcost else _read_own(place, row, options) for row in rows}
-    for language, splits in pairs.items():
-        for split, examples in splits.items():
-            if not examples:
-                raise DataError(
-                    f"{options.source}: the {split} split of {language} is empty; every split needs an example. "
-                    f"{_why_empty(split, splits, options)}; or leave the language out of data.languages"
-                )
-    return pairs
+    at = commit or resolve_revision(options)
+    return {row.name: _read(row, options, at) for row in map(get_language, options.languages)}
 
 
-def read_head(options: SourceOptions, limit: int | None) -> tuple[dict[str, list[Example]], bool]:
-    """Reads one language's splits, or the first lines of the files of one's own JSON Lines.
+def read_head(options: SourceOptions, language: str, limit: int | None) -> tuple[dict[str, list[Example]], bool]:
+    """Reads one language's splits, or the first rows of one's own tables.
 
     Args:
-        options: What to read; the first of its languages is read.
-        limit: Lines of each file; None: all.
+        options: What to read.
+        language: One of its languages.
+        limit: Rows of each file; None: all.
 
     Returns:
         Split -> examples, and whether they are all there are.
@@ -125,15 +110,18 @@ def read_head(options: SourceOptions, limit: int | None) -> tuple[dict[str, list
     Raises:
         DataError: The source is missing or malformed, or a split is seen to be empty.
     """
-    row = get_language(options.languages[0])
+    row = get_language(language)
     if limit is None or not is_own(options.source):
-        return read_source(options)[row.name], True
+        return _read(row, options, resolve_revision(options)), True
     place = _place(options.source)
     files = _own_files(place, row)
     heads = [list(itertools.islice(read_table(path), limit + 1)) for path in files]
     if all(len(head) <= limit for head in heads):
-        return read_source(options)[row.name], True
-    read = [_examples(head[:limit], row, options, place) for head in heads]
+        return _read(row, options, None), True
+    try:
+        read = [_examples(head[:limit], row, options, place) for head in heads]
+    except DataError:  # all of the table says the same, or names the languages that its head does not
+        return _read(row, options, None), True
     if len(files) < len(SPLITS):
         return {"one file": read[0]}, False
     if empty := [split for split, head in zip(SPLITS, heads, strict=True) if not head]:
@@ -173,6 +161,28 @@ def says_xlcost(source: str) -> bool:
 def is_own(source: str) -> bool:
     """Whether a source is one's own: a table or a folder of them."""
     return source != CORPUS and not source.startswith((HUB_PREFIX, MBXP_PREFIX)) and not says_xlcost(source)
+
+
+def _read(row: Language, options: SourceOptions, commit: str | None) -> dict[str, list[Example]]:
+    """Reads the splits of one of the languages, none of which is empty."""
+    if options.source == CORPUS:
+        splits = _read_corpus(row)
+    elif commit is not None:
+        splits = _read_hub(options.source.removeprefix(HUB_PREFIX), row, commit, options)
+    else:
+        place = _place(options.source)
+        xlcost = _xlcost_folder(place)
+        splits = _read_xlcost(xlcost, row) if xlcost else _read_own(place, row, options)
+    named = [] if Path(options.source).expanduser().is_dir() else [options.source.rpartition("/")[2]]
+    names = [*named, *(example.id for examples in splits.values() for example in examples)]
+    refuse_humaneval("data.source", options.source, names)
+    for split, examples in splits.items():
+        if not examples:
+            raise DataError(
+                f"{options.source}: the {split} split of {row.name} is empty; every split needs an example. "
+                f"{_why_empty(split, splits, options)}; or leave the language out of data.languages"
+            )
+    return splits
 
 
 def _why_empty(split: str, splits: Mapping[str, Sequence[Example]], options: SourceOptions) -> str:
@@ -358,11 +368,10 @@ def _read_own(place: Path, row: Language, options: SourceOptions) -> dict[str, l
 
 def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table: Path | str | None) -> list[Example]:
     """The examples of rows; of a table that all languages share, those of this one."""
-    fields = getattr(options, "fields", None)
     if isinstance(table, str) or (table is not None and table.is_file()):
         others = tuple(name for name in options.languages if get_language(name) is not row)
-        rows = of_language(rows, row, others, fields, str(table))
-    return [read_pair(record, where, row, fields) for where, record in rows]
+        rows = of_language(rows, row, others, options.fields, str(table))
+    return [read_pair(record, where, row, options.fields) for where, record in rows]
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:

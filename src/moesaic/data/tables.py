@@ -72,15 +72,28 @@ def _read_json(path: Path, shown: str) -> Iterator[Row]:
     try:
         text = read_text(path)
         if not text.lstrip().startswith("["):
-            for number, line in enumerate(text.split("\n"), start=1):
-                if line.strip():
-                    yield f"{shown}:{number}", _record(parse_json(line), f"{shown}:{number}")
+            yield from _read_lines(text, shown)
             return
         rows = parse_json(text)
     except (OSError, ValueError) as error:
         raise DataError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     for number, row in enumerate(rows, start=1):
         yield f"{shown}:{number}", _record(row, f"{shown}:{number}")
+
+
+def _read_lines(text: str, shown: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{shown}:{number}"
+        try:
+            value = parse_json(line)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: not JSON that can be read ({error}): a .json file is a list of objects, or one object "
+                "per line"
+            ) from error
+        yield where, _record(value, where)
 
 
 def _record(value: Any, where: str) -> dict[str, Any]:

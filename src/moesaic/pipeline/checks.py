@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from moesaic.data.examples import Example
-from moesaic.data.prompts import tokenizer_problems
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
+from moesaic.data.tokenizer_checks import tokenizer_problems
 from moesaic.errors import MoesaicError, ToolchainError
 from moesaic.files import read_json_object
 from moesaic.model.base_files import BaseSource, find_description
@@ -89,9 +89,8 @@ def _data(options: DataRecipe, limit: int | None) -> tuple[list[str], list[str]]
         return [], [f"data.source: {options.source} was not looked into; --data downloads and reads it"]
     problems: list[str] = []
     for language in options.languages:
-        one = options.model_copy(update={"languages": (language,)})
         try:
-            splits, is_whole = read_head(one, limit)
+            splits, is_whole = read_head(options, language, limit)
         except MoesaicError as error:
             problems.append(f"data.source: {error}")
             continue

@@ -27,7 +27,7 @@ class RewardRecipe(Section):
     together; ``moesaic reward RECIPE only=ruby`` trains one of them. Nothing is trained on rewards after that."""
     prompts: Positive = 128
     """Training tasks per round, each once before any comes twice; one whose programs were all worth the same sits out
-    its next turn, after several such times running up to three."""
+    its next turn, and up to three turns if that happens again and again."""
     samples: Annotated[int, Field(ge=2)] = 8
     """Programs sampled for a task; each is compared with the mean of the others."""
     steps: Positive = 4

@@ -227,7 +227,8 @@ class Optimisation(Section):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: saves memory and is about a third slower."""
     compile: bool = False
-    """Compile the decoder layers on a GPU: about half a minute once, then faster steps; for runs of minutes."""
+    """Compile the decoder layers on a GPU: about half a minute once, then faster steps; worth it in runs of several
+    minutes."""
 
 
 class ExpertsRecipe(Optimisation):
