@@ -64,6 +64,13 @@ def test_check_notices_a_stale_map_and_a_page_without_marks(generator, tmp_path)
     assert "has not the marks of a map" in check("--folder", tmp_path).stderr
 
 
+def test_decisions_have_a_number_each():
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in decisions]
+    assert len(set(numbers)) == len(numbers)
+    assert [path.read_text().partition(".")[0] for path in decisions] == [f"# {number}" for number in numbers]
+
+
 def test_every_key_and_command_has_its_place(generator):
     recipe = generator.recipe_page()
     assert all(f"| `{key}` |" in recipe for key, *_ in describe_fields(Recipe))

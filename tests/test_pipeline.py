@@ -496,7 +496,8 @@ def test_a_plan_counts_the_programs_that_training_samples(tmp_path, capsys, monk
     rows = {line.split("│")[1].strip(): line for line in said.splitlines() if "│" in line}
     assert "at most 112 new" in rows["reward: programs"]  # 6 to train on, 4 in each of two validations
     assert "at most 192 new" in rows["predict: programs"]  # 6 of base, experts and both models
-    assert "at most 304 generated" in said
+    assert "at most 32 new" in rows["predict: own"]  # 1 of each of the four
+    assert "at most 336 generated" in said
     assert "│     2 │" in rows["reward"]
     assert "  reward: to do" in said
 

@@ -302,6 +302,9 @@ def test_experts_learn_from_the_answers_that_pass_and_from_nothing_else(tmp_path
     one = "data.languages=[python]"
     assert prepared(tmp_path, source, *overrides, one, "keep.weight=0.5").is_finished("experts/python")
     assert not prepared(tmp_path, source, *overrides[1:], one).is_finished("experts/python")
+    monkeypatch.setattr(run, "kept_examples", lambda split, _: {"python": []})
+    with pytest.raises(DataError, match=r"experts\.self_training: 0 of the base's answers in python .* keep\.samples"):
+        run.passing("python")
 
 
 def test_at_most_so_many_different_answers_to_a_prompt_are_kept(tmp_path, monkeypatch):

@@ -140,8 +140,12 @@ def make_plan(run: Run) -> Plan:
     systems = 1 + models + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
     plan.stretches.append(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)
-    programs *= 2 + models + len(recipe.compare)
-    plan.programs["predict: programs"] = (programs, programs * recipe.predict.max_new_tokens)
+    writers = 2 + models + len(recipe.compare)  # base and experts, each of these in its own language
+    counts = {"programs": programs} | {
+        benchmark: sum(map(len, problems.values())) for benchmark, problems in run.benchmarks().items()
+    }
+    for name, count in counts.items():
+        plan.programs[f"predict: {name}"] = (count * writers, count * writers * recipe.predict.max_new_tokens)
     return plan
 
 

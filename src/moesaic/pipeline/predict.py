@@ -21,18 +21,22 @@ from moesaic.evaluate.benchmarks import completion_row, problem_ids
 from moesaic.evaluate.routing import RoutingSums
 from moesaic.evaluate.table import system_folder
 from moesaic.execution.problems import Problem
-from moesaic.files import write_json, write_json_lines
+from moesaic.files import link_or_copy, write_json, write_json_lines
 from moesaic.model.attention import packed_attention
 from moesaic.model.decode.generate import Generation
 from moesaic.model.loss import example_losses
 from moesaic.model.moe import expert_names, force_base, force_expert, record_routing
+from moesaic.pipeline.inputs import changes
 from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
 from moesaic.progress import Bar
 from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import PredictRecipe, Recipe
+from moesaic.workspace import Stage, Workspace
 
 ItemT = TypeVar("ItemT")
+
+_BASELINE = "stage baselines/"  # what baselines are called among the inputs of ``predict``
 
 
 def system_groups(recipe: Recipe) -> list[tuple[str, ...]]:
@@ -128,6 +132,27 @@ def measure_systems(session: Session, folder: Path, systems: Sequence[str] | Non
 
         with baseline_model(session.base, session.workspace.path(f"baselines/{name}")) as model:
             measure(name, model, languages, languages)
+
+
+def take_over(workspace: Workspace, stage: Stage) -> None:
+    """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time.
+
+    Args:
+        workspace: With the earlier stage.
+        stage: The one that is made now.
+    """
+    before, now = workspace.manifest("predict"), stage.notes["inputs"]
+    if before is None:
+        return
+    changed = set()
+    for name in changes(before.get("inputs", {}), now):
+        if name != "compare" and not name.startswith(_BASELINE):
+            return
+        changed.add(name.removeprefix(_BASELINE))
+    for path in map(Path, before["files"]):
+        if changed.isdisjoint((*path.parts, path.stem)) and not (stage.folder / path).exists():
+            (stage.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(workspace.path("predict") / path, stage.folder / path)
 
 
 def write_losses(

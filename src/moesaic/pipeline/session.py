@@ -20,9 +20,9 @@ from moesaic.data.examples import Example, read_examples
 from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.files import digest_of, read_json
 from moesaic.gates import ANCHOR
-from moesaic.languages import suggest
 from moesaic.pipeline.inputs import Inputs, changes, stage_inputs, stages_read
 from moesaic.pipeline.memory import memory_errors
+from moesaic.pipeline.trackers import installed_trackers
 from moesaic.progress import say
 from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import Recipe
@@ -69,7 +69,7 @@ class Session:
 
         dtype = self.recipe.base.dtype
         half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-        trackers = _installed_trackers(self.recipe.trackers)
+        trackers = installed_trackers(self.recipe.trackers)
         accelerator = Accelerator(
             mixed_precision="bf16" if half else "no",
             cpu=not torch.cuda.is_available(),
@@ -218,7 +218,7 @@ class Session:
         """Returns the base's answers in a language that pass their tests, to train on and to validate on.
 
         Raises:
-            DataError: The stage ``keep`` has not run, or the answers were not run against tests.
+            DataError: The stage ``keep`` has not run, the answers were not run against tests, or none passed.
         """
         splits = [self.kept_examples(split, (language,))[language] for split in ("train", "validation")]
         report = read_json(self.workspace.path("keep") / "report.json")["languages"].get(language, {})
@@ -227,6 +227,12 @@ class Session:
                 f"experts.self_training: the base's answers in {language} were not run against tests, so nobody knows "
                 "which are right: give data.keep a source with tests (mbxp:PATH), set evaluate.allow_code_execution: "
                 f"true, and run moesaic keep RECIPE where the tools of {language} are"
+            )
+        if not all(splits):
+            raise DataError(
+                f"experts.self_training: {len(splits[0])} of the base's answers in {language} passed to train on, and "
+                f"{len(splits[1])} to validate on; both are needed: raise keep.samples (with a keep.temperature), or "
+                "give data.keep a source with more prompts"
             )
         training, validation = ([self.prompt.encode(example) for example in split] for split in splits)
         return training, validation
@@ -388,23 +394,3 @@ class Session:
         spec = self.recipe.base
         device = self.accelerator.device
         yield load_base(spec.model, spec.dtype, device, spec.quantize, spec.sha256, spec.revision).model.eval()
-
-
-def _installed_trackers(names: Sequence[str]) -> list[str]:
-    """The names, checked: accelerate passes over a tracker that is not installed."""
-    if not names:
-        return []
-    from accelerate.tracking import get_available_trackers
-    from accelerate.utils import LoggerType
-
-    known = sorted(str(kind) for kind in LoggerType.list() if str(kind) != "all")
-    installed = {str(kind) for kind in get_available_trackers()}
-    problems = [f"trackers: unknown {name!r}: {suggest(name, known)}" for name in names if name not in known]
-    problems += [
-        f"trackers: the package of {name!r} is not installed: install it or leave it out"
-        for name in names
-        if name in known and name not in installed
-    ]
-    if problems:
-        raise RecipeError(problems)
-    return list(names)

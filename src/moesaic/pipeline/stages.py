@@ -3,7 +3,7 @@
     data -> keep -> experts -> expert_rewards -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (``inputs`` says which these are), and resumes when it was killed. ``keep``, ``reward`` and
+things (``inputs`` says which these are), and resumes when it was killed. ``keep``, ``expert_rewards``, ``reward`` and
 ``baselines`` make nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time,
 ``evaluate`` all that needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on
 another.
@@ -19,9 +19,9 @@ from pathlib import Path
 import yaml
 
 from moesaic.errors import CheckpointError, RecipeError
-from moesaic.files import link_or_copy, read_json, require_space, write_json, write_text
+from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
-from moesaic.pipeline.inputs import DENSE, asks_again, changes, stage_inputs, stages_read
+from moesaic.pipeline.inputs import DENSE, asks_again, stage_inputs, stages_read
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
 from moesaic.progress import say
@@ -34,7 +34,6 @@ STAGES = (
 )  # fmt: skip
 """Names of the stages, in order."""
 
-_BASELINE = "stage baselines/"
 _FINISHED = "finished"
 
 
@@ -322,8 +321,10 @@ class Run(Session):
         """Losses, routing and generated programs of every system."""
         with self.stage("predict", together=True) as stage:
             if stage is not None:
+                from moesaic.pipeline.predict import take_over
+
                 if self.ranks.is_first:
-                    self._take_over(stage)
+                    take_over(self.workspace, stage)
                 self.measure(stage.folder)
 
     def measure(self, folder: Path, systems: Sequence[str] | None = None) -> None:
@@ -331,21 +332,6 @@ class Run(Session):
         from moesaic.pipeline.predict import measure_systems
 
         measure_systems(self, folder, systems)
-
-    def _take_over(self, stage: Stage) -> None:
-        """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time."""
-        before, now = self.workspace.manifest("predict"), stage.notes["inputs"]
-        if before is None:
-            return
-        changed = set()
-        for name in changes(before.get("inputs", {}), now):
-            if name != "compare" and not name.startswith(_BASELINE):
-                return
-            changed.add(name.removeprefix(_BASELINE))
-        for path in map(Path, before["files"]):
-            if changed.isdisjoint((*path.parts, path.stem)) and not (stage.folder / path).exists():
-                (stage.folder / path).parent.mkdir(parents=True, exist_ok=True)
-                link_or_copy(self.workspace.path("predict") / path, stage.folder / path)
 
     def evaluate(self) -> None:
         """Judges the predictions: needs no model."""
@@ -366,36 +352,9 @@ class Run(Session):
         """Writes results.json, report.html and the model with its card into the workspace."""
         if not self.ranks.is_first:
             return
-        from moesaic.checkpoint.card import write_card
-        from moesaic.checkpoint.native import read_model_folder
-        from moesaic.report import write_report
+        from moesaic.pipeline.publishing import publish
 
-        root = self.workspace.root
-        for name in ("evaluate", self.final_model.parent.name):
-            self.workspace.verify(name)
-        results = read_json(self.workspace.path("evaluate") / "results.json")
-        manifests = {name: self.workspace.manifest(name) for name in self.stage_names()}
-        trained = manifests[self.final_model.parent.name] or {}
-        results |= {
-            "versions": trained.get("versions", {}),
-            "hardware": trained.get("hardware", {}),
-            "recipe_digest": self.recipe.digest(),
-            "recipe": self.recipe.model_dump(mode="json"),
-            "seconds": {name: manifest["seconds"] for name, manifest in manifests.items() if manifest},
-            "data": read_json(self.workspace.path("data") / "report.json"),
-        }
-        if self.recipe.data.keep is not None:
-            results["keep"] = read_json(self.workspace.path("keep") / "report.json")
-        write_json(root / "results.json", results)
-        write_report(root)
-        partial = root / ".model.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(self.final_model, partial, copy_function=link_or_copy)
-        (partial / "README.md").unlink(missing_ok=True)
-        write_card(read_model_folder(partial), results)
-        shutil.rmtree(root / "model", ignore_errors=True)
-        partial.rename(root / "model")
-        say(f"report: {root / 'report.html'}, model: {root / 'model'}")
+        publish(self)
 
     def stage_names(self) -> list[str]:
         """Returns the folder names of all stages that leave one, in order."""

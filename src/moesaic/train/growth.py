@@ -20,7 +20,7 @@ import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ from moesaic.model.loss import example_losses
 from moesaic.model.moe import compose, decompose, extract_router, force_expert, load_router, record_routing
 from moesaic.progress import Bar
 from moesaic.train.gate_init import CALIBRATION_SHARE, RIDGE_LAMBDA, router_inputs
+from moesaic.train.growth_result import Growth, LanguageChange
 
 _MARGINS: Final[tuple[float, ...]] = tuple(2.0 ** (exponent / 2) for exponent in range(-4, 15))
 
@@ -87,56 +88,6 @@ class Gates:
             row_D = rows[int(layer)] if part == "weight" else torch.zeros_like(tensor[0])
             tensors[key] = torch.cat([tensor[:place], row_D.to(tensor)[None], tensor[place:]])
         return replace(self, experts=(*self.experts[:place], expert, *self.experts[place:]), tensors=tensors)
-
-
-@dataclass(frozen=True)
-class LanguageChange:
-    """What became of a language, on validation programs.
-
-    Attributes:
-        programs: Validation programs that were looked at.
-        before: Loss in nats per code token of the model that grew.
-        after: Loss of the grown model.
-        to_new: Mean gate weight that its tokens give the new experts, over tokens and layers.
-    """
-
-    programs: int
-    before: float
-    after: float
-    to_new: float
-
-
-@dataclass(frozen=True)
-class Growth:
-    """What growing came to.
-
-    Attributes:
-        new: The languages whose experts are new.
-        kept: The experts whose bytes are those of the model that grew.
-        programs: Programs per expert that the new rows were fitted on.
-        margins: New language -> the margin of every layer.
-        languages: Language -> what became of it.
-    """
-
-    new: tuple[str, ...]
-    kept: tuple[str, ...]
-    programs: dict[str, int]
-    margins: dict[str, list[float]]
-    languages: dict[str, LanguageChange]
-
-    def summary(self) -> str:
-        """Returns a line per language: loss before and after, and what its tokens give the new experts."""
-        lines = [
-            f"{name}{' (new)' if name in self.new else ''}: loss {found.before:.4f} -> {found.after:.4f} "
-            f"({found.after - found.before:+.4f}) on {found.programs} validation programs, "
-            f"{found.to_new:.1%} of the gates' weight on the new experts"
-            for name, found in self.languages.items()
-        ]
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns it for JSON."""
-        return asdict(self)
 
 
 def grow_folder(

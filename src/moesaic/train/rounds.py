@@ -7,7 +7,7 @@
 Overlapped, the programs of a round are written before the model is trained on the round before, by weights that are one
 round old, and judged by the processors meanwhile. A token's weight in training is then corrected by how likely it is
 now and was then (``policy``). What was written and not yet trained on is in the checkpoint, so that a resumed run goes
-on with the same programs; their verdicts are come to again.
+on with the same programs, which are judged again.
 """
 
 from __future__ import annotations
