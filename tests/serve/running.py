@@ -25,7 +25,7 @@ class PicoBackend:
     """What stands in for vLLM: the same tokens from moesaic's own generation, one at a time."""
 
     def __init__(self, model):
-        self.model, self.is_running = model, True
+        self.model, self.is_running, self.is_alive = model, True, True
 
     async def generate(self, prompt, sampling, stop_ids, name):
         for token in stream_ids(copy.deepcopy(self.model), prompt, sampling.max_new_tokens, ()):

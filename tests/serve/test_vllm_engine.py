@@ -26,7 +26,7 @@ class Backend:
         if not held:
             self.go.set()
         self.piece, self.running, self.most, self.closed = piece, 0, 0, 0
-        self.is_shut = False
+        self.is_shut, self.is_alive = False, True
         self.fails = False
 
     async def generate(self, prompt, sampling, stop_ids, name):
@@ -134,6 +134,17 @@ def test_a_dead_backend_is_said_to_everybody(made):
     with pytest.raises(EngineFullError, match="shutting down"):
         submit(engine, [1])
     assert backend.is_shut
+
+
+def test_a_backend_that_ends_while_nobody_asks_is_noticed():
+    with running(like_vllm=True) as server:
+        assert urllib.request.urlopen(f"{server.url}/healthz").status == 200
+        server.service.engine._backend.is_alive = False
+        for path in ("healthz", "readyz"):
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(f"{server.url}/{path}")
+        with pytest.raises(EngineFullError, match="shutting down"):
+            submit(server.service.engine, [1])
 
 
 def test_closing_answers_what_was_accepted(made):

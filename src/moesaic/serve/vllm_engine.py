@@ -28,6 +28,11 @@ _START_SECONDS = 1800.0
 class Backend(Protocol):
     """What makes the tokens; made, used and ended on one event loop."""
 
+    @property
+    def is_alive(self) -> bool:
+        """False once it has failed; asked from any thread."""
+        ...
+
     def generate(
         self, prompt: Sequence[int], sampling: Sampling, stop_ids: Sequence[int], name: str
     ) -> AsyncGenerator[list[tuple[int, float]], None]:
@@ -95,7 +100,7 @@ class VllmEngine:
     @property
     def is_alive(self) -> bool:
         """False once the engine was closed or has failed."""
-        return self._thread.is_alive() and self._failure is None
+        return self._thread.is_alive() and self._failure is None and self._backend.is_alive
 
     def submit(
         self,
@@ -277,6 +282,10 @@ def vllm_seed(seed: int) -> int:
 class _Vllm:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._engine.errored  # also where a process of it ended while nobody asked anything
 
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, stop_ids: Sequence[int], name: str
