@@ -366,6 +366,12 @@ def test_what_would_stop_the_reward_is_said_before_anything_is_trained(tmp_path,
         Run(load_recipe(path, overrides))()
     assert not (tmp_path / "runs" / "toy" / "data").exists()
     assert Opened.closed == 1
+    run = Run(load_recipe(path, overrides))
+    with run.workspace.stage("reward", "made from something else", seed=0) as stage:
+        stage.notes["inputs"] = {}
+    with pytest.raises(ToolchainError, match="no python3 on PATH"):
+        run()
+    assert not (tmp_path / "runs" / "toy" / "data").exists()
     found, notes = find_problems(load_recipe(path, overrides))
     assert found == []
     assert [note for note in notes if "reward.kind: tests cannot be run on this machine: " in note]

@@ -88,9 +88,10 @@ class Run(Session):
 
     def _check_rewards(self, stages: tuple[str, ...]) -> None:
         """Looks at what only a late stage needs now, not after hours of training."""
+        if not self.recipe.reward.runs_tests:
+            return
         rewards = [name for name in self.stage_names() if name.partition("/")[0] in ("expert_rewards", "reward")]
-        to_come = any(self.workspace.manifest(name) is None for name in rewards if name.partition("/")[0] in stages)
-        if to_come and self.recipe.reward.runs_tests:
+        if any(not self.is_finished(name) for name in rewards if name.partition("/")[0] in stages):
             from moesaic.pipeline.tasks import check_tasks
 
             check_tasks(self.recipe)
