@@ -127,6 +127,14 @@ def test_the_base_answers_where_it_is_asked_for(server, stream):
     assert found[False] != found[True]
 
 
+def test_the_base_has_no_trace(server):
+    body = {"model": NAME, "messages": [{"role": "user", "content": "x"}], "base": True, "trace": True}
+    status, _, answer = call(server, "/v1/chat/completions", body)
+    error = json.loads(answer)["error"]
+    assert (status, error["param"]) == (400, "trace")
+    assert "no experts" in error["message"]
+
+
 def test_a_body_without_a_length_is_limited_too(server):
     with connect(server) as client:
         client.sendall(

@@ -157,8 +157,8 @@ def _export_vllm(
         base=base,
     )
     beside = " beside the base's files, which are linked or copied" if report.linked else ""
-    say(f"{report.num_bytes / 1e6:,.0f} MB{beside}, in {report.seconds:.1f} s; serve it with vLLM and moesaic[vllm]:")
     _say_shift(report.base_shift, onto)
+    say(f"{report.num_bytes / 1e6:,.0f} MB{beside}, in {report.seconds:.1f} s; serve it with vLLM and moesaic[vllm]:")
     typer.echo(f"vllm serve {report.path}")
 
 

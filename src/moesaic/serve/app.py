@@ -216,6 +216,8 @@ def _sampling(body: ChatRequest | CompletionRequest, asked: Asked, seed: int, se
         raise UnfitError("vLLM does not say which experts made a token: leave trace out", "trace")
     if body.base and not service.engine.compares:
         raise UnfitError("the base alone does not answer here: leave base out", "base")
+    if body.base and body.trace:
+        raise UnfitError("the base has no experts to name: leave trace or base out", "trace")
     room = service.engine.capacity - len(asked.ids)
     if room < 1:
         raise UnfitError(

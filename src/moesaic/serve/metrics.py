@@ -36,7 +36,9 @@ class Metrics:
             buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
         self.refused = Counter(
-            "moesaic_refused", "Requests refused because the queue was full.", registry=self._registry
+            "moesaic_refused",
+            "Requests refused because the queue was full, their key had enough, or the server was ending.",
+            registry=self._registry,
         )
         self._weight = Counter(
             "moesaic_expert_weight",
