@@ -10,7 +10,6 @@ Shapes: P tasks of the round, S samples a task.
 from __future__ import annotations
 
 import copy
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation, generate
 from moesaic.recipe import RewardRecipe
 from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
+from moesaic.train.turns import shuffled
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +213,7 @@ def drawn(num_tasks: int, count: int, seed: int, number: int) -> list[int]:
     def task(place: int) -> int:
         epoch, index = divmod(place, num_tasks)
         if epoch not in orders:
-            orders[epoch] = list(range(num_tasks))
-            random.Random(f"tasks {seed} {epoch}").shuffle(orders[epoch])
+            orders[epoch] = shuffled(num_tasks, seed, epoch)
         return orders[epoch][index]
 
     return [task(place) for place in range((number - 1) * count, number * count)]

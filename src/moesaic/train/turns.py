@@ -68,7 +68,12 @@ class Turns:
     def _at(self, place: int) -> int:
         epoch, index = divmod(place, self._num_tasks)
         if epoch not in self._orders:
-            order = list(range(self._num_tasks))
-            random.Random(f"tasks {self._seed} {epoch}").shuffle(order)
-            self._orders = {epoch: order}
+            self._orders = {epoch: shuffled(self._num_tasks, self._seed, epoch)}
         return self._orders[epoch][index]
+
+
+def shuffled(count: int, seed: int, epoch: int) -> list[int]:
+    """Returns 0 to ``count`` - 1 in the order of an epoch."""
+    order = list(range(count))
+    random.Random(f"tasks {seed} {epoch}").shuffle(order)
+    return order
