@@ -6,6 +6,7 @@ makes the base, and each layer's MLP is then wrapped, so that its projections ke
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from vllm.config import VllmConfig
@@ -47,6 +48,21 @@ class _Routed:
                 num_ranks,
                 tensor_model_parallel_all_reduce if num_ranks > 1 else _alone,
             )
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]]) -> set[str]:
+        """Loads as the base does, and refuses a folder without factors or gates, which vLLM may leave as they are."""
+        model: Any = super()
+        loaded: set[str] = model.load_weights(weights)
+        own = {f"{path}.{name}" for path, block in _blocks(self) for name, _ in block.named_parameters(recurse=False)}
+        if missing := sorted(own - loaded):
+            raise ModelError(
+                f"the folder lacks {missing[0]} and {len(missing) - 1} more tensors: export the model again"
+            )
+        return loaded
+
+
+def _blocks(model: Any) -> list[tuple[str, RoutedMLP]]:
+    return [(path, module) for path, module in model.named_modules() if isinstance(module, RoutedMLP)]
 
 
 def _alone(y_TD: Any) -> Any:
