@@ -312,7 +312,7 @@ def test_at_most_so_many_different_answers_to_a_prompt_are_kept(tmp_path, monkey
     answering(monkeypatch)
     overrides = ("keep.samples=3", "keep.temperature=0.5")
     texts = iter(range(1000))
-    original = keep.generate
+    original = keep.generate_together
 
     def different(*given, **options):
         found = original(*given, **options)
@@ -320,7 +320,7 @@ def test_at_most_so_many_different_answers_to_a_prompt_are_kept(tmp_path, monkey
         fence = pico_tokenizer()("```\n", add_special_tokens=False)["input_ids"]
         return [Generation(g.ids[: -len(fence)] + t + fence, stopped=True) for g, t in zip(found, tail, strict=True)]
 
-    monkeypatch.setattr(keep, "generate", different)
+    monkeypatch.setattr(keep, "generate_together", different)
     for most, kept_answers in ((1, 12), (2, 24), (None, 36)):
         run = prepared(tmp_path, source, *overrides, f"keep.per_prompt={'null' if most is None else most}")
         report = write_kept(run, source, tmp_path / "keep")["python"]

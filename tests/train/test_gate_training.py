@@ -143,7 +143,7 @@ def test_training_improves_and_changes_experts_only_in_the_joint_stretch(tmp_pat
 def test_the_joint_stretch_starts_from_the_loss_that_the_gates_ended_with(shared_rank, tmp_path, monkeypatch):
     measured = []
 
-    def validate(*arguments):
+    def validate(*arguments, ranks):
         measured.append(validation_loss(*arguments))
         return measured[-1]
 
@@ -223,7 +223,7 @@ def test_balance_losses_reach_the_gates(tmp_path, top_k, terms):
 def test_language_loss_teaches_the_gate_the_language(tmp_path, monkeypatch):
     # Random experts are no better on "their" language, so a scripted validation keeps the last state.
     scripted = iter([3.0, 2.0, 1.0, 0.5])
-    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: next(scripted))
+    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_, **__: next(scripted))
     model = composed()
     train_toy(model, tmp_path / "a", language=5.0, gate_steps=16, learning_rate=5e-2, joint_epochs=0.0)
     assert all(row["top1"] > 0.8 for row in own_experts(model).values())
@@ -272,7 +272,7 @@ def test_a_shared_delta_trains_beside_experts_and_gates_and_ends_in_the_base(tmp
 def test_a_joint_stretch_that_only_hurts_leaves_the_base_as_it_was(tmp_path, monkeypatch):
     # Both stretches begin with a validation; whatever comes after is worse.
     losses = itertools.count(1)
-    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: float(next(losses)))
+    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_, **__: float(next(losses)))
     model = composed(top_k=2)
     before, experts = base_weights(model), {e.name: e for e in extract_experts(model)}
     result = train_toy(model, tmp_path / "a", shared_rank=4)
@@ -290,7 +290,7 @@ def test_a_shared_delta_is_taken_out_when_training_fails(tmp_path, monkeypatch):
     model = composed(top_k=2)
     before = base_weights(model)
     losses = iter([1.0, 0.9, 0.8, float("nan")])
-    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_: next(losses))
+    monkeypatch.setattr("moesaic.train.objective.validation_loss", lambda *_, **__: next(losses))
     with pytest.raises(
         MoesaicError, match=r"joint: validation_loss is nan at step \d .*; lower gate\.joint_learning_rate"
     ):

@@ -425,7 +425,8 @@ def test_memory_does_not_grow_with_the_model(tmp_path: Path) -> None:
         peaks.append(int(done.stdout))
         assert sum(file.stat().st_size for file in (folder / "out").glob("*.safetensors")) > layers * 12 * largest
         shutil.rmtree(folder)
-    assert max(peaks) < 300e6 + largest
+    # Most of it is what the tokenizer's library needs, which writes the prompt into the export.
+    assert max(peaks) < 350e6 + largest
     # Twelve more layers are 600 MB more of output; the plan of what goes where may grow, and the allocator's slack.
     assert peaks[1] - peaks[0] < 40e6
 
