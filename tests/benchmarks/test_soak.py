@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "soak.py"
 @pytest.mark.timeout(900)
 def test_whatever_happens_to_a_run_the_next_one_ends_the_same(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--moments", "5", "--few", "--out", str(tmp_path / "soak.md")],
+        [sys.executable, str(SCRIPT), "--moments", "2", "--few", "--out", str(tmp_path / "soak.md")],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -24,7 +24,7 @@ def test_whatever_happens_to_a_run_the_next_one_ends_the_same(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in (tmp_path / "soak.md").read_text().splitlines() if line.startswith("| ")][1:]
-    assert len(rows) > 15
+    assert len(rows) > 12
     kinds = {row[0].removeprefix("| ") for row in rows}
     assert {"kill -9", "SIGTERM", "clock back", "stale lock", "loss is NaN", "out of memory", "base changes"} <= kinds
     assert all("the same" in row[-1] for row in rows if "left out" not in row[3])
