@@ -20,7 +20,7 @@ def options(source, languages=("python", "javascript"), **changes):
         "validation_fraction": 0.1,
         "test_fraction": 0.1,
     }
-    return SimpleNamespace(source=str(source), languages=languages, **{**defaults, **changes})
+    return SimpleNamespace(source=str(source), languages=languages, fields={}, **{**defaults, **changes})
 
 
 def python(number):
