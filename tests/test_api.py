@@ -111,7 +111,7 @@ def test_int8_is_smaller_and_writes(made):
 
 
 def test_int8_is_for_a_cpu(made, monkeypatch):
-    monkeypatch.setattr("moesaic.api._device", lambda _: torch.device("cuda:0"))
+    monkeypatch.setattr("moesaic.api.chosen_device", lambda _: torch.device("cuda:0"))
     with pytest.raises(ModelError, match="dtype is 'int8', which is for a CPU, and device is 'cuda:0'"):
         moesaic.load(made.folder, "cuda:0", dtype="int8")
 

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING, Any, overload
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, ModelError
 from moesaic.languages import LANGUAGES, get_language
+from moesaic.model.options import check_dtype, check_sampling, chosen_device
 
 if TYPE_CHECKING:
     import torch
 
     from moesaic.checkpoint.description import ModelFolder
     from moesaic.model.decode.generate import Generation, TokenTrace
-
-DTYPES = ("auto", "float32", "bfloat16", "int8")
-"""Types of the weights that can be asked for."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Model:
 
         wanted: Any = str(dtype).removeprefix("torch.")
         check_dtype(wanted)
-        place = _device(device)
+        place = chosen_device(device)
         is_int8 = wanted == "int8"
         if is_int8 and place.type != "cpu":
             raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: take bfloat16 there")
@@ -392,42 +390,3 @@ def load(
 ) -> Model:
     """Short for :meth:`Model.from_pretrained`."""
     return Model.from_pretrained(path, device=device, dtype=dtype, revision=revision, base=base)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    import torch
-
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(f"device is {device!r}: allowed: cpu, cuda, cuda:0 and so on") from error
-    count = torch.cuda.device_count()
-    if chosen.type == "cuda" and (chosen.index or 0) >= count:
-        raise ModelError(f"device is {str(device)!r}, but there are {count} CUDA devices: leave it out, or use cpu")
-    return chosen
-
-
-def check_dtype(dtype: str) -> None:
-    """Checks the name of a type of weights.
-
-    Raises:
-        ModelError: There is no such type.
-    """
-    if dtype not in DTYPES:
-        raise ModelError(f"dtype is {dtype!r}: allowed: {', '.join(DTYPES)}")
-
-
-def check_sampling(max_new_tokens: int, temperature: float, top_p: float) -> None:
-    """Checks settings of sampling.
-
-    Raises:
-        ModelError: One is out of range.
-    """
-    if max_new_tokens < 1:
-        raise ModelError(f"max_new_tokens is {max_new_tokens}: allowed: 1 or more")
-    if not 0 <= temperature < float("inf"):
-        raise ModelError(f"temperature is {temperature}: allowed: 0 (greedy) or more")
-    if not 0 < top_p <= 1:
-        raise ModelError(f"top_p is {top_p}: allowed: above 0, at most 1")

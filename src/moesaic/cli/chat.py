@@ -50,8 +50,9 @@ def _chat(
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
     dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
 ) -> None:
-    from moesaic.api import check_dtype, check_sampling, load
+    from moesaic.api import load
     from moesaic.data.prompts import PromptFormat
+    from moesaic.model.options import check_dtype, check_sampling
     from moesaic.serve.engine import Engine, Sampling
 
     name = None if language is None else get_language(language).name

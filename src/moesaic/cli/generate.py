@@ -58,7 +58,7 @@ def _generate(
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
     dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
 ) -> None:
-    from moesaic.api import check_dtype, check_sampling
+    from moesaic.model.options import check_dtype, check_sampling
 
     name = get_language(language).name
     check_sampling(max_new_tokens, temperature, top_p)

@@ -24,7 +24,8 @@ import torch
 from moesaic.checkpoint.companions import check_same_tokenizer
 from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange.accounting import check_moe, check_numbers, is_changed, refuse_changes, routed
-from moesaic.checkpoint.exchange.importing import check_same_shape, read_gates, refuse_anchor_name, refuse_average
+from moesaic.checkpoint.exchange.gate_files import read_gates
+from moesaic.checkpoint.exchange.importing import check_same_shape, refuse_anchor_name, refuse_average
 from moesaic.checkpoint.exchange.preflight import AttentionPolicy
 from moesaic.checkpoint.formats import FORMATS, read_config
 from moesaic.checkpoint.native import save_model_folder

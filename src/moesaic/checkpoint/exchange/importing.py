@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from moesaic.checkpoint.bases import find_base
 from moesaic.checkpoint.companions import check_same_tokenizer, write_companions, write_config, write_export_card
-from moesaic.checkpoint.description import DESCRIPTION, EXPERTS, ROUTER, ModelFolder
+from moesaic.checkpoint.description import DESCRIPTION, EXPERTS, ModelFolder
 from moesaic.checkpoint.exchange.accounting import (
     changed_outside,
     check_numbers,
@@ -30,6 +30,7 @@ from moesaic.checkpoint.exchange.accounting import (
     refuse_changes,
     routed,
 )
+from moesaic.checkpoint.exchange.gate_files import read_gates
 from moesaic.checkpoint.exchange.merging import STORED_TYPES, Merge, MergeOnto, OutputType
 from moesaic.checkpoint.exchange.mixtral import NATIVE, OPTIONS, verify_export
 from moesaic.checkpoint.exchange.patterns import plain_adapter
@@ -54,7 +55,7 @@ from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorReader, TensorSpec, file_facts, torch_dtype
 from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import read_json, read_json_object, space_errors, write_json
-from moesaic.gates import ANCHOR, GATES, GateKind
+from moesaic.gates import ANCHOR, GateKind
 from moesaic.model.stored import read_stored_config
 from moesaic.progress import say
 
@@ -80,7 +81,7 @@ def import_adapters(
         out: The model folder.
         kind: Gate.
         top_k: Experts per token.
-        gates: A safetensors file with the gates (see ``read_gates``); zero gates without one.
+        gates: A safetensors file with the gates (see ``gate_files.read_gates``); zero gates without one.
         attention: ``base`` accepts deltas on attention, which are then left out.
 
     Raises:
@@ -330,50 +331,6 @@ def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
         check_folder(path)
     check_same_tokenizer([base, *models.values()])
     return config
-
-
-def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: GateKind) -> dict[str, Tensor]:
-    """Reads gates, or makes zero ones.
-
-    Args:
-        file: A model folder's ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are named
-            ``...layers.<i>.<block>.gate.weight``; None for zeros.
-        config: The base's configuration.
-        num_experts: Number of experts.
-        kind: Gate; noisy ones get a zero noise matrix unless the file has one.
-
-    Raises:
-        ModelError: The file lacks a layer or has another shape.
-    """
-    import torch
-
-    shape = (num_experts, config["hidden_size"])
-    gates = {
-        f"layers.{layer}.{part}": torch.zeros(shape)
-        for layer in range(config["num_hidden_layers"])
-        for part in GATES[kind].tensors
-    }
-    if file is None:
-        return gates
-    with TensorReader(file / ROUTER if (file / ROUTER).is_file() else file) as reader:
-        stored = {_gate_key(name): name for name in reader.names}
-        for key in gates:
-            if key in stored:
-                gates[key] = reader.read(stored[key]).float()
-            elif key.endswith("weight"):
-                raise ModelError(f"{file} has no gate for {key.removesuffix('.weight')} (--gates)")
-            if tuple(gates[key].shape) != shape:
-                raise ModelError(f"{file}: {key} is {tuple(gates[key].shape)}, these experts need {shape} (--gates)")
-            if not bool(gates[key].isfinite().all()):
-                raise ModelError(f"{file}: {key} holds NaN or infinity (--gates)")
-    return gates
-
-
-def _gate_key(name: str) -> str:
-    if name.endswith(".gate.weight"):
-        layer, module = split_layer_key(name) or (-1, "")
-        return f"layers.{layer}.weight" if module.endswith(".gate") else name
-    return name
 
 
 def _shape_problems(name: str, base: TensorReader, expert: TensorReader) -> list[str]:

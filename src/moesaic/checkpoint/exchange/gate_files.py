@@ -1,0 +1,60 @@
+"""Gates for experts that others made: from a model folder, from any checkpoint that names them so, or zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moesaic.checkpoint.description import ROUTER
+from moesaic.checkpoint.formats import split_layer_key
+from moesaic.checkpoint.streaming import TensorReader
+from moesaic.errors import ModelError
+from moesaic.gates import GATES, GateKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: GateKind) -> dict[str, Tensor]:
+    """Reads gates, or makes zero ones.
+
+    Args:
+        file: A model folder's ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are named
+            ``...layers.<i>.<block>.gate.weight``; None for zeros.
+        config: The base's configuration.
+        num_experts: Number of experts.
+        kind: Gate; noisy ones get a zero noise matrix unless the file has one.
+
+    Raises:
+        ModelError: The file lacks a layer or has another shape.
+    """
+    import torch
+
+    shape = (num_experts, config["hidden_size"])
+    gates = {
+        f"layers.{layer}.{part}": torch.zeros(shape)
+        for layer in range(config["num_hidden_layers"])
+        for part in GATES[kind].tensors
+    }
+    if file is None:
+        return gates
+    with TensorReader(file / ROUTER if (file / ROUTER).is_file() else file) as reader:
+        stored = {_gate_key(name): name for name in reader.names}
+        for key in gates:
+            if key in stored:
+                gates[key] = reader.read(stored[key]).float()
+            elif key.endswith("weight"):
+                raise ModelError(f"{file} has no gate for {key.removesuffix('.weight')} (--gates)")
+            if tuple(gates[key].shape) != shape:
+                raise ModelError(f"{file}: {key} is {tuple(gates[key].shape)}, these experts need {shape} (--gates)")
+            if not bool(gates[key].isfinite().all()):
+                raise ModelError(f"{file}: {key} holds NaN or infinity (--gates)")
+    return gates
+
+
+def _gate_key(name: str) -> str:
+    if name.endswith(".gate.weight"):
+        layer, module = split_layer_key(name) or (-1, "")
+        return f"layers.{layer}.weight" if module.endswith(".gate") else name
+    return name
