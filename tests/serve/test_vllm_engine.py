@@ -27,7 +27,7 @@ class Backend:
             self.go.set()
         self.piece, self.running, self.most, self.closed = piece, 0, 0, 0
         self.is_shut, self.is_alive = False, True
-        self.fails = False
+        self.fails, self.refuses = False, None
 
     async def generate(self, prompt, sampling, stop_ids, name):
         self.running += 1
@@ -36,7 +36,10 @@ class Backend:
             for number in range(0, 1000, self.piece):
                 while not self.go.is_set():
                     await asyncio.sleep(0.001)
+                if prompt[0] == self.refuses:
+                    raise ValueError("a prompt that it does not take")
                 if self.fails:
+                    self.is_alive = False
                     raise RuntimeError("the engine is dead")
                 yield [(prompt[0] + 1 + number + k, -float(k)) for k in range(self.piece)]
         finally:
@@ -134,6 +137,17 @@ def test_a_dead_backend_is_said_to_everybody(made):
     with pytest.raises(EngineFullError, match="shutting down"):
         submit(engine, [1])
     assert backend.is_shut
+
+
+def test_a_request_that_is_refused_ends_alone(made):
+    engine, backend = made(num_slots=1)
+    backend.refuses = 7
+    refused, taken = submit(engine, [7]), submit(engine, [8], max_new_tokens=2)
+    refused.wait()
+    taken.wait()
+    assert (refused.reason, taken.reason) == ("error", "length")
+    assert engine.is_alive
+    assert not backend.is_shut
 
 
 def test_a_backend_that_ends_while_nobody_asks_is_noticed():

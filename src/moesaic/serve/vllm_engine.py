@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
 import os
 import signal
 import threading
@@ -20,6 +22,8 @@ from typing import Any, Protocol
 
 from moesaic.errors import ModelError
 from moesaic.serve.engine import Engine, EngineFullError, Reason, Sampling, Statistics, Ticket, Token
+
+_log = logging.getLogger("moesaic.serve")
 
 _START_SECONDS = 1800.0
 """Longest start: a large model from a slow disk, compiled and captured."""
@@ -119,8 +123,8 @@ class VllmEngine:
             if len(self._tickets) >= self.num_slots + self.queue_size:
                 raise EngineFullError(f"{self.num_waiting} requests are waiting already")
             self._tickets[ticket] = None
-        ticket.on_cancel = lambda: self._call(self._cancel, ticket)
-        self._call(self._begin, ticket)
+            ticket.on_cancel = lambda: self._call(self._cancel, ticket)
+            self._call(self._begin, ticket)  # before anybody can ask to cancel it
         return ticket
 
     def close(self, timeout: float | None = None) -> None:
@@ -173,9 +177,11 @@ class VllmEngine:
             if task.cancelled():
                 self._end(ticket, "cancelled")
             elif (error := task.exception()) is not None:
-                self._failure = error  # vLLM's engine does not come back after one
+                if not self._backend.is_alive:  # it does not come back; what it only refuses concerns one request
+                    self._failure = error
+                    self._stopped.set()
+                _log.error(json.dumps({"error": "vLLM gave no answer", "kind": type(error).__name__}))
                 self._end(ticket, "error")
-                self._stopped.set()
             else:
                 self._end(ticket, task.result())
 
