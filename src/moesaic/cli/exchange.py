@@ -64,6 +64,18 @@ class ImportFormat(StrEnum):
     mixtral = "mixtral"
 
 
+_SHARD_MB = 1000
+
+_FORMATS_OF = {
+    "--dtype": (ExportFormat.mixtral, ExportFormat.vllm),
+    "--quantize": (ExportFormat.gguf,),
+    "--merge-onto": (ExportFormat.mixtral, ExportFormat.gguf, ExportFormat.vllm),
+    "--attention": (ExportFormat.mixtral, ExportFormat.gguf, ExportFormat.vllm),
+    "--verify": (ExportFormat.mixtral,),
+    "--shard-size": (ExportFormat.mixtral, ExportFormat.vllm),
+}
+"""Option of ``export`` -> formats that it means something for."""
+
 ModelPath = Annotated[Path, typer.Argument(help="A model folder, or a run's folder.", metavar="MODEL")]
 Base = Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")]
 
@@ -92,7 +104,7 @@ def _export(
         Attention, typer.Option(help="Deltas on attention: refuse, leave out, or merge their mean.")
     ] = Attention.error,
     verify: Annotated[bool, typer.Option("--verify", help="Mixtral: recompute sampled weights.")] = False,
-    shard_size: Annotated[int, typer.Option(min=1, help="Mixtral and vLLM: largest shard in MB.")] = 1000,
+    shard_size: Annotated[int, typer.Option(min=1, help="Mixtral and vLLM: largest shard in MB.")] = _SHARD_MB,
     with_base: Annotated[
         bool, typer.Option("--with-base", help="PEFT: write the base beside the adapters, as it was in training.")
     ] = False,
@@ -100,6 +112,15 @@ def _export(
 ) -> None:
     if with_base and format_ is not ExportFormat.peft:
         raise ModelError(f"--with-base goes with --format peft: the base is part of a {format_.value} export anyway")
+    given = {
+        "--dtype": dtype is not OutputDtype.auto,
+        "--quantize": quantize is not GgufType.f16,
+        "--merge-onto": merge_onto is not Onto.trained,
+        "--attention": attention is not Attention.error,
+        "--verify": verify,
+        "--shard-size": shard_size != _SHARD_MB,
+    }
+    _refuse_unused([option for option, is_given in given.items() if is_given], format_)
     if format_ is ExportFormat.peft:
         from moesaic.checkpoint.exchange.adapters import export_peft
 
@@ -140,6 +161,14 @@ def _export(
     if verify:
         say(f"verified: {report.num_verified} weights recomputed, all within one rounding")
     typer.echo(str(report.path))
+
+
+def _refuse_unused(options: list[str], format_: ExportFormat) -> None:
+    """Refuses options that mean nothing for a format, rather than writing something else than was asked for."""
+    for option in options:
+        if format_ not in _FORMATS_OF[option]:
+            formats = " or ".join(name.value for name in _FORMATS_OF[option])
+            raise ModelError(f"{option} goes with --format {formats}: leave it out for --format {format_.value}")
 
 
 def _export_vllm(

@@ -118,3 +118,21 @@ def test_with_base_is_for_adapters(tmp_path: Path) -> None:
     assert isinstance(done.exception, ModelError)
     assert "--with-base goes with --format peft" in str(done.exception)
     assert read_model_folder(folder.path).path == folder.path
+
+
+@pytest.mark.parametrize(
+    ("format_", "options", "said"),
+    [
+        ("peft", ["--merge-onto", "original"], "--merge-onto goes with --format mixtral or gguf or vllm"),
+        ("peft", ["--attention", "average"], "--attention goes with"),
+        ("mixtral", ["--quantize", "q8_0"], "--quantize goes with --format gguf: leave it out for --format mixtral"),
+        ("gguf", ["--dtype", "bfloat16"], "--dtype goes with --format mixtral or vllm"),
+        ("gguf", ["--shard-size", "7"], "--shard-size goes with"),
+        ("vllm", ["--verify"], "--verify goes with --format mixtral"),
+    ],
+)
+def test_an_option_of_another_format_is_refused(tmp_path, format_, options, said):
+    command = ["export", str(tmp_path), str(tmp_path / "out"), "--format", format_, *options]
+    done = CliRunner().invoke(app, command)
+    assert said in str(done.exception)
+    assert not (tmp_path / "out").exists()
