@@ -159,7 +159,7 @@ def test_what_vllm_is_started_with(tmp_path, monkeypatch):
         return PicoBackend(load_moe(folder)[0])
 
     monkeypatch.setattr("moesaic.serve.vllm_engine.start_vllm", start)
-    service = serve._load_vllm(folder, None, "auto", None, 3, 2048, 5, 2, 30.0)
+    service = serve._load_vllm(folder, None, "auto", None, serve._Limits(3, 2048, 5, 2, 30.0))
     service.engine.close(1)
     ((export, *rest),) = started
     assert json.loads((export / "config.json").read_text())["model_type"] == "moesaic_llama"

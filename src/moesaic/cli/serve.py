@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,7 @@ def _serve(
             raise DependencyError(package, "serve", "moesaic serve")
     if engine is EngineName.vllm and importlib.util.find_spec("vllm") is None:
         raise DependencyError("vllm", "vllm", "--engine vllm")
-    from moesaic.api import check_dtype
+    from moesaic.model.options import check_dtype
 
     check_dtype(dtype)
     if engine is EngineName.vllm and dtype == "int8":
@@ -85,8 +86,9 @@ def _serve(
             f"--host {host} --port {port}: cannot be bound ({reason}); use another port or address"
         ) from error
     with socket:
+        limits = _Limits(slots, context, queue, per_key, drain)
         load = _load_vllm if engine is EngineName.vllm else _load
-        service = load(model, base, dtype, name, slots, context, queue, per_key, drain)
+        service = load(model, base, dtype, name, limits)
         from moesaic.serve.app import create_app
 
         allowed = frozenset(each.lower() for each in allow_host or ())
@@ -105,17 +107,18 @@ def _serve(
     say("all that was accepted is answered" if service.engine.num_active == 0 else "stopped")
 
 
-def _load(
-    path: Path,
-    base: str | None,
-    dtype: str,
-    name: str | None,
-    slots: int,
-    context: int,
-    queue: int,
-    per_key: int | None,
-    _: float,
-) -> Service:
+@dataclass(frozen=True)
+class _Limits:
+    """What the options of the same names say."""
+
+    slots: int
+    context: int
+    queue: int
+    per_key: int | None
+    drain: float
+
+
+def _load(path: Path, base: str | None, dtype: str, name: str | None, limits: _Limits) -> Service:
     from moesaic.api import load
     from moesaic.data.prompts import PromptFormat
     from moesaic.serve.engine import Engine
@@ -124,7 +127,7 @@ def _load(
     loaded = load(path, base=base, dtype=dtype)
     prompts = PromptFormat(loaded.tokenizer)
     loaded.model.eval()
-    engine = Engine(loaded.model, prompts.stop_ids, slots, context, queue)
+    engine = Engine(loaded.model, prompts.stop_ids, limits.slots, limits.context, limits.queue)
     config = loaded.model.config
     return Service(
         _name(path, name),
@@ -134,21 +137,11 @@ def _load(
         loaded.experts,
         loaded.languages,
         config.num_hidden_layers,
-        per_key,
+        limits.per_key,
     )
 
 
-def _load_vllm(
-    path: Path,
-    base: str | None,
-    dtype: str,
-    name: str | None,
-    slots: int,
-    context: int,
-    queue: int,
-    per_key: int | None,
-    drain: float,
-) -> Service:
+def _load_vllm(path: Path, base: str | None, dtype: str, name: str | None, limits: _Limits) -> Service:
     from moesaic.checkpoint.bases import find_base
     from moesaic.checkpoint.exchange.publishing import fetch
     from moesaic.checkpoint.exchange.vllm import cached_export
@@ -166,10 +159,10 @@ def _load_vllm(
     export = cached_export(folder.path, base)
     config = read_json_object(export / CONFIG)
     wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
-    capacity = min(context, int(config["max_position_embeddings"]))
+    capacity = min(limits.context, int(config["max_position_embeddings"]))
     say("starting vLLM, which takes from half a minute to some minutes")
-    start = partial(start_vllm, export, slots, capacity, wanted, drain)
-    engine = VllmEngine(start, prompts.stop_ids, slots, capacity, queue)
+    start = partial(start_vllm, export, limits.slots, capacity, wanted, limits.drain)
+    engine = VllmEngine(start, prompts.stop_ids, limits.slots, capacity, limits.queue)
     return Service(
         _name(path, name),
         engine,
@@ -178,7 +171,7 @@ def _load_vllm(
         folder.names,
         folder.languages,
         config["num_hidden_layers"],
-        per_key,
+        limits.per_key,
     )
 
 
