@@ -9,11 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
+from killing import run_killed
 from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.files import file_digest, read_json
 from moesaic.pipeline.plan import print_plan
@@ -172,36 +172,13 @@ def test_only_one_language_is_retrained_and_the_others_keep_their_bytes(tmp_path
     assert file_digest(tmp_path / "runs" / "toy" / "compose" / "model" / "router.safetensors") != compose
 
 
-_KILLED = """
-    import os, signal, sys
-    sys.path[:0] = {paths!r}
-    import torch
-    torch.set_num_threads(1)
-    from pathlib import Path
-    import {module} as module
-    from moesaic.pipeline.stages import Run
-    from moesaic.recipe import load_recipe
-    original, calls = module.{function}, []
-    def killing(*arguments, **options):
-        result = original(*arguments, **options)
-        calls.append(1)
-        if len(calls) == {kill_after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    module.{function} = killing
-    Run(load_recipe(Path({recipe!r})))()
-"""
-
-
 def _process(recipe: Path, module: str, function: str, kill_after: int) -> subprocess.CompletedProcess[str]:
-    script = textwrap.dedent(_KILLED).format(
-        paths=[str(Path(__file__).parent)],
-        module=module,
-        function=function,
-        kill_after=kill_after,
-        recipe=str(recipe),
-    )
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=250)
+    work = f"""
+from moesaic.pipeline.stages import Run
+from moesaic.recipe import load_recipe
+Run(load_recipe(Path({str(recipe)!r})))()
+"""
+    return run_killed(work, module, function, kill_after)
 
 
 @pytest.mark.slow

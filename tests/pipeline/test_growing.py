@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
+from killing import run_killed
 from moesaic.checkpoint.dropping import drop_experts
 from moesaic.checkpoint.native import load_moe, read_model_folder
 from moesaic.cli import app
@@ -325,42 +324,18 @@ def test_the_command_grows_drops_and_says_how(grown, tmp_path):
     assert "nowhere is no model folder" in done.stderr
 
 
-_KILLED = """
-    import os, signal, sys
-    sys.path[:0] = {paths!r}
-    import torch
-    torch.set_num_threads(1)
-    from pathlib import Path
-    import {module} as module
-    from moesaic.cli.growing import load_growth
-    from moesaic.pipeline.stages import Run
-    original, calls = module.{function}, []
-    def killing(*arguments, **options):
-        result = original(*arguments, **options)
-        calls.append(1)
-        if len(calls) == {kill_after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    module.{function} = killing
-    Run(load_growth(Path({model!r}), Path({recipe!r}), {overrides!r}))({stages!r})
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(800)  # three processes, each of which may take its 250 seconds on a busy machine
 def test_killed_while_it_grows_it_ends_with_the_same_bytes(grown, tmp_path):
     def process(module: str, function: str, kill_after: int) -> subprocess.CompletedProcess[str]:
-        script = textwrap.dedent(_KILLED).format(
-            paths=[str(Path(__file__).parents[1])],
-            module=module,
-            function=function,
-            kill_after=kill_after,
-            model=str(grown / "runs" / "toy"),
-            recipe=str(grown / "toy.yaml"),
-            overrides=[*GROWN, f"output={tmp_path}"],
-            stages=TO_THE_MODEL,
-        )
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=250)
+        overrides = [*GROWN, f"output={tmp_path}"]
+        work = f"""
+from moesaic.cli.growing import load_growth
+from moesaic.pipeline.stages import Run
+model, recipe = Path({str(grown / "runs" / "toy")!r}), Path({str(grown / "toy.yaml")!r})
+Run(load_growth(model, recipe, {overrides!r}))({TO_THE_MODEL!r})
+"""
+        return run_killed(work, module, function, kill_after)
 
     for module, function, after in (
         ("moesaic.train.loop", "save_checkpoint", 2),  # in the new expert

@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
+from killing import run_killed
 from moesaic.data.packing import PackedBatches
 from moesaic.errors import CheckpointError, MoesaicError, TrainingError
 from moesaic.model.attention import packed_attention
@@ -298,36 +299,14 @@ def test_a_corrupt_checkpoint_says_what_to_do(tmp_path):
         run(folder)
 
 
-_KILLED = """
-    import os, signal, sys
-    sys.path[:0] = {paths!r}
-    from pathlib import Path
-    import moesaic.train.loop as loop
-    from test_loop import run
-    import torch
-    torch.set_num_threads(1)
-    original, saved = loop.save_checkpoint, []
-    def killing(*arguments):
-        original(*arguments)
-        saved.append(1)
-        if len(saved) == {kill_after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-    loop.save_checkpoint = killing
-    result, parameters = run(Path({folder!r}), steps=7, checkpoint_minutes=0, accumulation=2)
-    torch.save(parameters, {output!r})
-    print(result.history)
-"""
-
-
 def _process(tmp_path: Path, name: str, kill_after: int) -> subprocess.CompletedProcess[str]:
-    here = Path(__file__).parent
-    script = textwrap.dedent(_KILLED).format(
-        paths=[str(here), str(here.parent)],
-        kill_after=kill_after,
-        folder=str(tmp_path / name),
-        output=str(tmp_path / f"{name}.pt"),
-    )
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200)
+    work = f"""
+from test_loop import run
+result, parameters = run(Path({str(tmp_path / name)!r}), steps=7, checkpoint_minutes=0, accumulation=2)
+torch.save(parameters, {str(tmp_path / f"{name}.pt")!r})
+print(result.history)
+"""
+    return run_killed(work, "moesaic.train.loop", "save_checkpoint", kill_after)
 
 
 @pytest.mark.slow

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
-import sys
-import textwrap
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +17,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from training_data import LANGUAGES
 
+from killing import run_killed
 from moesaic.codebleu import codebleu
 from moesaic.codebleu.rewards import CodeBleuScores
 from moesaic.data.examples import Example
@@ -610,38 +608,17 @@ def test_several_processes_are_refused(tmp_path):
         train_toy(composed(), tmp_path / "a", accelerator=Two(cpu=True))
 
 
-_KILLED = """
-    import os, signal, sys
-    sys.path[:0] = {paths!r}
-    import torch
-    torch.set_num_threads(1)
-    from pathlib import Path
-    import test_reward
-    from moesaic.train import loop
-    original, saved = loop.save_checkpoint, []
-    def killing(*arguments):
-        original(*arguments)
-        saved.append(1)
-        if len(saved) == {kill_after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-    loop.save_checkpoint = killing
-    model = test_reward.composed()
-    teacher = test_reward.listened(model, loss="kl", tolerance=9.0)
-    options = dict(rounds=4, evaluations=2, teacher=teacher, overlap={overlap})
-    result = test_reward.train_toy(model, Path({folder!r}), **options)
-    torch.save((test_reward.state(model), vars(result)), {folder!r} + ".pt")
-"""
-
-
 def _process(tmp_path: Path, name: str, kill_after: int, overlap: bool) -> subprocess.CompletedProcess[str]:
-    here = Path(__file__).parent
-    script = textwrap.dedent(_KILLED).format(
-        paths=[str(here), str(here.parent)], kill_after=kill_after, folder=str(tmp_path / name), overlap=overlap
-    )
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200, env=environment
-    )
+    folder = str(tmp_path / name)
+    work = f"""
+import test_reward
+model = test_reward.composed()
+teacher = test_reward.listened(model, loss="kl", tolerance=9.0)
+options = dict(rounds=4, evaluations=2, teacher=teacher, overlap={overlap})
+result = test_reward.train_toy(model, Path({folder!r}), **options)
+torch.save((test_reward.state(model), vars(result)), {folder + ".pt"!r})
+"""
+    return run_killed(work, "moesaic.train.loop", "save_checkpoint", kill_after)
 
 
 @pytest.mark.slow
