@@ -180,6 +180,8 @@ def check_trivial_predictions(references, language):
         "javascript": 'console.log("Hello");',
         "cpp": '#include <iostream>\nint main() { std::cout << "Hello"; return 0; }',
         "ruby": 'puts "Hello"',
+        "typescript": 'console.log("Hello");',
+        "go": 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello")\n}',
     }[language]
     for prediction, limit in ((LANGUAGES[language].title, 0.05), (language, 0.05), (constant, 0.15), ("", 0.0)):
         assert codebleu([prediction] * len(references), references, language).codebleu <= limit

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from published_problems import HUMANEVAL_X, MBXP, write_folder
 
+from moesaic.data.corpus import CORPUS_LANGUAGES
 from moesaic.errors import DataError
 from moesaic.execution.problems import Case, Problem, read_problems
 
@@ -109,7 +110,7 @@ def test_output_is_compared_up_to_trailing_space(output: str, accepted: bool) ->
 
 def test_corpus_has_every_one_of_its_languages() -> None:
     found = read_problems("corpus", None)
-    assert set(found) == {"python", "java", "javascript", "cpp", "ruby"}
+    assert set(found) == set(CORPUS_LANGUAGES)
     assert all(problem.cases and problem.solution for group in found.values() for problem in group)
 
 

@@ -1,8 +1,8 @@
-"""The embedded corpus: small programming tasks, each solved in five languages and tested by input and output.
+"""The embedded corpus: small programming tasks, each solved in seven languages and tested by input and output.
 
 It is package data, one folder a task under ``corpus_tasks/``: ``task.json`` (split, text, tests) and a program per
-language under the file name that its compiler expects. The tasks are those of a beginner's course, written for this
-project, and share their conventions, so that a small model can learn the manner from the 32 training tasks.
+language under the file name that its compiler expects. The tasks are those of a programming course, written for this
+project, and share their conventions, so that a small model can learn the manner from the training tasks.
 ``docs/corpus.md`` says how to add one. The corpus shows the pipeline and tests it on a machine without other data; it
 is too small to rest a claim about quality on.
 """
@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from moesaic.errors import DataError
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
 
-CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby")
-"""The languages that every task is solved in. The quickstart trains on the first four; the last is there to grow by."""
+CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby", "typescript", "go")
+"""The languages that every task is solved in. The quickstart trains on the first four; the others are to grow by."""
+
+SHOWN_TESTS = 2
+"""So many tests of a task, the first ones, are in its text as examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +44,49 @@ class CorpusTask:
     Attributes:
         id: Name of the task's folder; in each program the function that solves the task has this name.
         split: ``train``, ``validation`` or ``test``; a task is in the same split in every language.
-        text: The task in XLCoST's manner, ``title | comment ; comment ; comment``.
+        description: The task in XLCoST's manner, ``title | comment ; comment ; comment``.
         programs: Source of a whole program by language; it reads standard input and prints.
-        tests: Three to five runs, among them an edge case.
+        tests: Five runs or more, among them an edge case.
     """
 
     id: str
     split: str
-    text: str
+    description: str
     programs: dict[str, str]
     tests: tuple[CorpusTest, ...]
 
+    @property
+    def text(self) -> str:
+        """The task as a model is asked for it: the description, then the first tests as examples."""
+        examples = [f"Input:\n{test.input}Output:\n{test.output}" for test in self.tests[:SHOWN_TESTS]]
+        return "\n".join([f"{self.description}\n", *examples]).rstrip("\n")
+
 
 def load_tasks() -> list[CorpusTask]:
-    """Returns all tasks of the embedded corpus, sorted by id."""
+    """Returns all tasks of the embedded corpus, sorted by id.
+
+    Raises:
+        DataError: A folder lacks a file or its ``task.json`` is malformed; the message says which.
+    """
     folders = [entry for entry in (files("moesaic.data") / "corpus_tasks").iterdir() if entry.is_dir()]
     return [_load_task(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
 
 
 def _load_task(folder: Traversable) -> CorpusTask:
-    record = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-    return CorpusTask(
-        id=folder.name,
-        split=record["split"],
-        text=record["text"],
-        programs={
-            language: (folder / LANGUAGES[language].source_file).read_text(encoding="utf-8")
-            for language in CORPUS_LANGUAGES
-        },
-        tests=tuple(CorpusTest(**test) for test in record["tests"]),
-    )
+    try:
+        record = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+        return CorpusTask(
+            id=folder.name,
+            split=record["split"],
+            description=record["text"],
+            programs={
+                language: (folder / LANGUAGES[language].source_file).read_text(encoding="utf-8")
+                for language in CORPUS_LANGUAGES
+            },
+            tests=tuple(CorpusTest(**test) for test in record["tests"]),
+        )
+    except FileNotFoundError as error:
+        missing = str(error.filename).replace("\\", "/").rpartition("/")[2]
+        raise DataError(f"the embedded corpus's task {folder.name} has no {missing}: docs/corpus.md") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"the embedded corpus's task {folder.name} has a malformed task.json: {error!r}") from None
