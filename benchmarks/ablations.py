@@ -148,7 +148,7 @@ class Ablations:
 
     def __init__(self, path: Path, overrides: Sequence[str], out: Path | None) -> None:
         recipe = load_recipe(path, overrides)
-        self.root = recipe.output / f"{recipe.name}-ablations"
+        self.root = recipe.workspace.parent / f"{recipe.name}-ablations"
         self.path, self.overrides = path, (*overrides, *MEASURED, f"output={self.root}")
         self.recipes: dict[str, Recipe] = {}
         self.variants: list[Variant] = []

@@ -47,7 +47,7 @@ class Plan:
         if problems:
             raise RecipeError(problems, str(path))
         self.path, self.overrides, self.old_share = path, list(overrides), old_share
-        self.root = whole.output / f"{whole.name}-growth"
+        self.root = whole.workspace.parent / f"{whole.name}-growth"
         rank = whole.experts.rank * len(whole.data.languages)
         alpha = rank * whole.experts.alpha / whole.experts.rank
         self.dense: ExpertsRecipe = whole.experts.model_copy(update={"rank": rank, "alpha": alpha, "keep": False})

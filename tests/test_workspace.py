@@ -153,7 +153,7 @@ def test_a_stage_of_an_earlier_moesaic_is_not_taken_over(tmp_path):
 
 def test_a_look_at_a_stage_publishes_nothing(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
-    monkeypatch.setattr(artifacts, "_publish", lambda *_: None)
+    monkeypatch.setattr(artifacts, "put_in_place", lambda *_: None)
     make(workspace)
     monkeypatch.undo()
     assert workspace.matches("data", "d1")

@@ -10,6 +10,7 @@
     ├── BusyError                another run has the workspace
     ├── DeviceMemoryError        the memory of the GPU (or of the machine) is full
     ├── ProcessError             another process of the same run is gone
+    ├── StoreError               an object store is not there, refuses, or does not answer
     ├── SpaceError               the disk is full, or would be
     ├── TrainingError            a loss or a gradient is not finite
     └── DependencyError          an optional package (an extra) is not installed
@@ -74,6 +75,10 @@ class SpaceError(MoesaicError):
 
 class BusyError(MoesaicError):
     """Another run has the workspace."""
+
+
+class StoreError(MoesaicError):
+    """An object store has no such bucket, refuses access, or cannot be reached."""
 
 
 class DeviceMemoryError(MoesaicError):

@@ -44,6 +44,11 @@ _MOST_TIMES: Final = 100  # ... and how many times its size beyond that; program
 _HANDED_OVER: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # pipes of the shell; another could block for ever
 
 
+def cache_folder() -> Path:
+    """Returns the folder for what can be made or fetched again: ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``."""
+    return Path(os.environ.get("MOESAIC_CACHE") or Path.home() / ".cache" / "moesaic").expanduser()
+
+
 def digest_of(value: Any) -> str:
     """Returns the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -24,7 +24,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
@@ -35,7 +35,7 @@ from moesaic.progress import say
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
-_MARK = ".digest"
+MARK = ".digest"
 _PACKAGES = ("moesaic", "torch", "transformers", "peft", "accelerate", "tree-sitter", "sacrebleu", "numpy")
 
 
@@ -78,20 +78,35 @@ class Workspace:
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """Returns a finished stage's manifest, or None when it is not finished or a file is gone."""
-        return _whole_manifest(self.path(name))
+        return whole_manifest(self.path(name))
 
     def is_done(self, name: str, digest: str) -> bool:
         """True when the stage was finished from exactly these inputs and its files are there in full.
 
         One that was killed between its manifest and the rename is published.
         """
-        if _made_from(_partial(self.path(name)), digest):
-            _publish(_partial(self.path(name)), self.path(name))
-        return _made_from(self.path(name), digest)
+        if _made_from(partial_folder(self.path(name)), digest):
+            self._publish(name)
+        return self._is_from(name, digest)
 
     def matches(self, name: str, digest: str) -> bool:
         """Returns what ``is_done`` would, and changes nothing."""
-        return _made_from(self.path(name), digest) or _made_from(_partial(self.path(name)), digest)
+        return self._is_from(name, digest) or _made_from(partial_folder(self.path(name)), digest)
+
+    def _is_from(self, name: str, digest: str) -> bool:
+        manifest = self.manifest(name)
+        return manifest is not None and manifest.get("digest") == digest
+
+    def forget(self, name: str) -> None:
+        """Makes a stage that was finished count as one that was not; its files stay until it is made again."""
+        (self.path(name) / MANIFEST).unlink(missing_ok=True)
+
+    def share(self, names: Sequence[str]) -> None:
+        """Lets others see files and folders that belong to no stage; where all work in one folder, they do.
+
+        Args:
+            names: Below the workspace, the one last that says that the others are there.
+        """
 
     def verify(self, name: str) -> None:
         """Reads a finished stage's files and compares them with what was written: sizes do not show a flipped bit.
@@ -154,8 +169,8 @@ class Workspace:
             SpaceError: The disk is full; the partial folder stays, nothing is published.
         """
         final = self.path(name)
-        partial = _partial(final)
-        mark = partial / _MARK
+        partial = partial_folder(final)
+        mark = partial / MARK
         resumed = resumable and mark.exists() and mark.read_text() == digest
         with space_errors(partial):
             if not resumed:
@@ -166,11 +181,15 @@ class Workspace:
             stage, started = Stage(partial, resumed), time.monotonic()
             yield stage
             write_json(partial / MANIFEST, self._describe(stage, digest, seed, time.monotonic() - started))
-            _publish(partial, final)
+            self._publish(name)
+
+    def _publish(self, name: str) -> None:
+        """Puts a whole partial folder in its final place."""
+        put_in_place(partial_folder(self.path(name)), self.path(name))
 
     def _describe(self, stage: Stage, digest: str, seed: int | None, seconds: float) -> dict[str, Any]:
         partial = stage.folder
-        own = {partial / MANIFEST, partial / _MARK}
+        own = {partial / MANIFEST, partial / MARK}
         files = sorted(path for path in partial.rglob("*") if path.is_file() and path not in own)
         digests = {str(path.relative_to(partial)): file_digest(path) for path in files}
         return {
@@ -195,14 +214,14 @@ def _locked(path: Path) -> TextIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            owner = _owner(path)
-            if owner is None or owner["host"] != platform.node() or _is_alive(owner["pid"]):
-                who = "" if owner is None else f" ({_title(owner)})"
+            owner = _read_owner(path)
+            if owner is None or owner["host"] != platform.node() or is_alive(owner["pid"]):
+                who = "" if owner is None else f" ({owner_title(owner)})"
                 raise BusyError(
                     f"another run{who} works in {path.parent}: wait until it ends, stop it, or give this one another "
                     "place (output or name)"
                 ) from None
-            say(f"note: {_title(owner)} is gone, and a process that it started still holds {path}: taking over")
+            say(f"note: {owner_title(owner)} is gone, and a process that it started still holds {path}: taking over")
             path.unlink(missing_ok=True)
             continue
         except OSError as error:
@@ -212,30 +231,43 @@ def _locked(path: Path) -> TextIO:
         if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             file.close()  # the owner before took the file away between the two
             continue
-        if (owner := _owner(path)) is not None:
+        if (owner := _read_owner(path)) is not None:
             far = "" if owner["host"] == platform.node() else ", if it no longer runs there"
-            say(f"note: {_title(owner)} did not come to its end; taking over{far}")
+            say(f"note: {owner_title(owner)} did not come to its end; taking over{far}")
         file.truncate(0)
-        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-        file.write(json.dumps({"pid": os.getpid(), "host": platform.node(), "started": now}))
+        file.write(json.dumps(owner_facts()))
         file.flush()
         return file
 
 
-def _owner(path: Path) -> dict[str, Any] | None:
+def _read_owner(path: Path) -> dict[str, Any] | None:
     """Who a lock file names; None if it names nobody (yet)."""
     with contextlib.suppress(OSError, ValueError):
-        owner = json.loads(path.read_text())
+        return parse_owner(path.read_text())
+    return None
+
+
+def owner_facts() -> dict[str, Any]:
+    """Returns what a lock says of this process."""
+    return {"pid": os.getpid(), "host": platform.node(), "started": time.strftime("%Y-%m-%d %H:%M:%S %Z")}
+
+
+def parse_owner(text: str) -> dict[str, Any] | None:
+    """Returns whom a lock names: its pid, host and start; None if it names nobody (yet)."""
+    with contextlib.suppress(ValueError):
+        owner = json.loads(text)
         if isinstance(owner, dict) and isinstance(owner.get("pid"), int) and {"host", "started"} <= owner.keys():
             return owner
     return None
 
 
-def _title(owner: dict[str, Any]) -> str:
+def owner_title(owner: dict[str, Any]) -> str:
+    """Returns whom a lock names, in words."""
     return f"process {owner['pid']} on {owner['host']}, started {owner['started']}"
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Says whether a process of this machine is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -245,12 +277,13 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _partial(final: Path) -> Path:
+def partial_folder(final: Path) -> Path:
+    """Returns the folder in which a stage is made."""
     return final.with_name(f".{final.name}.partial")
 
 
-def _whole_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest in a folder, or None when it is missing or a file that it names is not there in full."""
+def whole_manifest(folder: Path) -> dict[str, Any] | None:
+    """Returns the manifest in a folder, or None when it is missing or a file that it names is not there in full."""
     path = folder / MANIFEST
     if not path.exists():
         return None
@@ -263,18 +296,18 @@ def _whole_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _made_from(folder: Path, digest: str) -> bool:
-    manifest = _whole_manifest(folder)
+    manifest = whole_manifest(folder)
     return manifest is not None and manifest.get("digest") == digest
 
 
-def _publish(partial: Path, final: Path) -> None:
-    """Puts a whole partial folder in its final place."""
+def put_in_place(partial: Path, final: Path) -> None:
+    """Renames a whole folder to its final name; what was there goes."""
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         final.rename(old)
     partial.rename(final)
-    (final / _MARK).unlink(missing_ok=True)
+    (final / MARK).unlink(missing_ok=True)
     shutil.rmtree(old, ignore_errors=True)
 
 

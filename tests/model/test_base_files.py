@@ -8,9 +8,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from moesaic.errors import CheckpointError, ModelError
+from moesaic.files import cache_folder
 from moesaic.model import base_files, packages
 from moesaic.model.backbone import load_base
-from moesaic.model.base_files import cache_folder, resolve_base
+from moesaic.model.base_files import resolve_base
 from pico import pico_base, pico_llama
 
 pytestmark = pytest.mark.usefixtures("own_cache")

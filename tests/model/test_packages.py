@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from moesaic.errors import CheckpointError, ModelError, RecipeError
+from moesaic.files import cache_folder
 from moesaic.model import base_files, packages
-from moesaic.model.base_files import cache_folder, resolve_base
+from moesaic.model.base_files import resolve_base
 from moesaic.recipe import load_recipe
 from pico import pico_base
 

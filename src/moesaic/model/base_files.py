@@ -16,7 +16,6 @@ import contextlib
 import functools
 import io
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import file_digest, read_json, space_errors, text_digest, write_json
+from moesaic.files import cache_folder, file_digest, read_json, space_errors, text_digest, write_json
 from moesaic.model import packages
 from moesaic.model.families import check_equations
 from moesaic.model.stored import CONFIG, INDEX, check_stored, read_stored_config, weight_files
@@ -176,11 +175,6 @@ def _find_folder(spec: str, path: Path, revision: str | None, weights: bool = Tr
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", spec) or spec.startswith((".", "/", "~")) or spec.endswith(".gguf"):
         raise ModelError(f"base {spec!r} does not exist: {_ALLOWED}")
     return _from_hub(spec, revision, weights)
-
-
-def cache_folder() -> Path:
-    """Where converted bases are kept."""
-    return Path(os.environ.get("MOESAIC_CACHE") or Path.home() / ".cache" / "moesaic").expanduser()
 
 
 def first_line(error: BaseException) -> str:

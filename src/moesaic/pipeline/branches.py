@@ -6,8 +6,8 @@ The process that was started makes the data, holds the workspace's lock and hand
 where Ray finds room: all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al.
 2024), and so are their own rewards, then the initial gates, the gates' training and the rewards of the whole model one
 after the other, the baselines at the same time, and the systems of ``predict`` at the same time. The workspace is all
-that they share, so it has to be on a file system that all machines see under the same path; what a task leaves in it is
-what the stage leaves in a local run.
+that they share, so it has to be in an object store, or on a file system that all machines see under the same path; what
+a task leaves in it is what the stage leaves in a local run.
 
 A task whose machine is lost is started again elsewhere by Ray, finds its partial folder and goes on from its
 checkpoint.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeEr
 from moesaic.pipeline.stages import STAGES, Run
 from moesaic.progress import Bar, say
 from moesaic.recipe import Recipe
+from moesaic.stores.workspace import StoredWorkspace
+from moesaic.workspace import MARK
 
 RETRIES: Final = 3
 """How often a task is started again whose machine or process was lost."""
@@ -93,7 +96,20 @@ class SpreadRun(Run):
         """Measures all systems at the same time."""
         from moesaic.pipeline.predict import system_groups
 
-        self._spread([("measure", (folder, group)) for group in system_groups(self.recipe)])
+        groups = system_groups(self.recipe)
+        if not isinstance(self.workspace, StoredWorkspace):
+            self._spread([("measure", (folder, group)) for group in groups])
+            return
+        digest = (folder / MARK).read_text()
+        parts = [self.workspace.part("predict", str(index), digest) for index in range(len(groups))]
+        if any(folder.glob("[!.]*")):  # of systems that are what they were
+            for part in parts:
+                shutil.copytree(folder, part.folder, dirs_exist_ok=True)
+                part.take()
+        self._spread([("measure_part", (group, str(index), digest)) for index, group in enumerate(groups)])
+        for part in parts:
+            part.collect(folder)
+            part.remove()
 
     def _spread(self, jobs: Sequence[Job]) -> None:
         import ray
@@ -131,11 +147,32 @@ class SpreadRun(Run):
             raise failed[0]
 
 
+class TaskRun(Run):
+    """A run as a task sees it."""
+
+    def measure_part(self, systems: Sequence[str], part: str, digest: str) -> None:
+        """Measures some systems in a folder of this machine, and uploads it.
+
+        Args:
+            systems: Their names.
+            part: Name of the part of ``predict`` that they are.
+            digest: Of what ``predict`` is made from.
+        """
+        assert isinstance(self.workspace, StoredWorkspace)
+        snapshots = self.workspace.part("predict", part, digest)
+        snapshots.fetch()
+        snapshots.folder.mkdir(parents=True, exist_ok=True)
+        with snapshots.taken():
+            self.measure(snapshots.folder, systems)
+        snapshots.take()
+        shutil.rmtree(snapshots.folder)
+
+
 def _work(settings: dict[str, Any], only: tuple[str, ...], folder: str, job: Job) -> None:
     """A task: one method of a run, in the workspace that all share."""
     os.chdir(folder)  # paths of a recipe are relative to where the run was started
     method, arguments = job
-    run = Run(Recipe.model_validate(settings), only)
+    run = TaskRun(Recipe.model_validate(settings), only)
     say(f"{' '.join([method, *(str(argument) for argument in arguments[:1])])}: on {platform.node()}")
     getattr(run, method)(*arguments)
     run.close()

@@ -28,10 +28,9 @@ from moesaic import __version__
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError
-from moesaic.files import digest_of, read_json_object, write_json
+from moesaic.files import cache_folder, digest_of, read_json_object, write_json
 from moesaic.gates import experts_per_token
 from moesaic.model.attention import packed_attention
-from moesaic.model.base_files import cache_folder
 from moesaic.model.decode.generate import generate
 from moesaic.model.lora import LoraExpert, LowRank, anchor_expert
 from moesaic.model.loss import targets

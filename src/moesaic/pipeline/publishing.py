@@ -49,4 +49,5 @@ def publish(run: Run) -> None:
     write_card(read_model_folder(partial), results)
     shutil.rmtree(root / "model", ignore_errors=True)
     partial.rename(root / "model")
+    run.workspace.share(("recipe.yaml", "report.html", "model", "results.json"))
     say(f"report: {root / 'report.html'}, model: {root / 'model'}")

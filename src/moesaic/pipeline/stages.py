@@ -12,6 +12,7 @@ another.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -75,16 +76,30 @@ class Run(Session):
         }
         # Of several processes the first one holds the lock for all.
         alone = self.workspace.lock() if self.ranks.is_first else contextlib.nullcontext()
+        self._refuse_far_processes()
         with alone, watching(self.workspace.root, self.ranks):
             _ = self.start  # a model that does not fit is named before anything is written
             if self.ranks.is_first:
                 self._check_rewards(stages)
                 settings = self.recipe.model_dump(mode="json")
                 write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
+                self.workspace.share(("recipe.yaml",))
             self._refuse_shared_rewards(stages)
             for name in stages:
                 table[name]()
             self.close()
+
+    def _refuse_far_processes(self) -> None:
+        """The copy of a stored workspace that the processes of a run share is that of one machine."""
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", self.ranks.count))
+        if self.recipe.store is not None and self.ranks.count > here:
+            raise RecipeError(
+                [
+                    f"output: {self.recipe.output} is worked on in a folder of each machine, but of the "
+                    f"{self.ranks.count} processes of this run {here} are on this one: give output a folder that all "
+                    "of them see, or use --ray"
+                ]
+            )
 
     def _check_rewards(self, stages: tuple[str, ...]) -> None:
         """Looks at what only a late stage needs now, not after hours of training."""
@@ -153,7 +168,7 @@ class Run(Session):
         """Trains the LoRA expert of one language."""
         name = f"experts/{language}"
         if self.only and self.ranks.is_first and self.is_finished(name):
-            (self.workspace.path(name) / "manifest.json").unlink()  # asked for by name: train it again
+            self.workspace.forget(name)  # asked for by name: train it again
         with self.stage(name, together=True) as stage:
             if stage is not None:
                 self._train_expert(language, stage)

@@ -40,6 +40,7 @@ from moesaic.recipe.sections import (
     PredictRecipe,
     Section,
 )
+from moesaic.stores.objects import StoreUrl, parse_url
 
 __all__ = [
     "ATTENTION_TARGETS",
@@ -74,8 +75,8 @@ class Recipe(Section):
     """Folder name below the runs folder; the file's name by default."""
     seed: int = 0
     """Seed of everything random."""
-    output: Path = Path("runs")
-    """Folder that holds the workspaces."""
+    output: str = "runs"
+    """Folder that holds the workspaces; or ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` (docs/clusters.md)."""
     base: BaseRecipe
     """The base model."""
     data: DataRecipe
@@ -104,6 +105,12 @@ class Recipe(Section):
     def _folder_name(cls, value: str) -> str:
         if "/" in value or value.startswith("."):
             raise ValueError(f"{value!r} is not a folder name: no slash, no leading dot")
+        return value
+
+    @field_validator("output")
+    @classmethod
+    def _known_place(cls, value: str) -> str:
+        parse_url(value)
         return value
 
     @model_validator(mode="after")
@@ -221,8 +228,14 @@ class Recipe(Section):
 
     @property
     def workspace(self) -> Path:
-        """Folder of this run."""
-        return self.output / self.name
+        """Folder of this run on this machine."""
+        return Path(self.output) / self.name if self.store is None else self.store.working_folder
+
+    @property
+    def store(self) -> StoreUrl | None:
+        """Place of this run in an object store; None where it is kept in a folder."""
+        url = parse_url(self.output)
+        return None if url is None else url.below(self.name)
 
     def digest(self) -> str:
         """Returns a digest of everything that influences results (not where they are written)."""

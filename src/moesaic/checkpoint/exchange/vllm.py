@@ -33,8 +33,7 @@ from moesaic.checkpoint.formats import PROJECTIONS, both_spellings, rotary
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.sharding import SHARD_BYTES, Sink, Step, TensorWriter
 from moesaic.checkpoint.streaming import TensorSpec, read_header
-from moesaic.files import digest_of, file_digest, link_or_copy, space_errors, write_json
-from moesaic.model.base_files import cache_folder
+from moesaic.files import cache_folder, digest_of, file_digest, link_or_copy, space_errors, write_json
 from moesaic.model.stored import INDEX
 from moesaic.vllm_plugin.layout import ARCHITECTURES, LAYOUT_VERSION, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
 

@@ -1,0 +1,206 @@
+"""Object stores: ``s3://`` through s3fs, ``gs://`` through gcsfs, and what goes wrong there in words.
+
+An object appears whole or not at all, and a write replaces it at once; that is all that is asked of a store, and that
+an object can be made only where none is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from moesaic.errors import DependencyError, MoesaicError, StoreError
+from moesaic.files import cache_folder, space_errors
+
+PACKAGES: Final = {"s3": "s3fs", "gs": "gcsfs"}
+"""Scheme of a URL -> the package that knows it."""
+
+_URL: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])((?:/[\w.=+@:-]+)*)/?")
+
+
+@dataclass(frozen=True)
+class StoreUrl:
+    """A place in an object store.
+
+    Attributes:
+        scheme: ``s3`` or ``gs``.
+        bucket: Name of the bucket.
+        prefix: What the keys begin with, without slashes at its ends; "" for all of the bucket.
+    """
+
+    scheme: str
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+
+    def below(self, name: str) -> StoreUrl:
+        """Returns the place of a name below this one."""
+        return StoreUrl(self.scheme, self.bucket, f"{self.prefix}/{name}".strip("/"))
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder of this machine in which what is there is worked on."""
+        return cache_folder() / "stores" / self.scheme / self.bucket / self.prefix
+
+
+def parse_url(text: str) -> StoreUrl | None:
+    """Returns the place in an object store that a text names; None where it names a folder.
+
+    Raises:
+        ValueError: It looks like a URL, and is none of a known kind.
+    """
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", text):
+        return None
+    found = _URL.fullmatch(text)
+    if found is None or {".", ".."} & set(found[3].split("/")):
+        raise ValueError(
+            f"{text!r} is no place that runs can be kept in: give a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX "
+            "(letters, digits and -_.=+@: between the slashes)"
+        )
+    return StoreUrl(found[1], found[2], found[3].strip("/"))
+
+
+class ObjectStore:
+    """The objects below one place.
+
+    Args:
+        url: The place. Credentials and endpoint are those of the machine, as for every other program.
+
+    Raises:
+        DependencyError: The package for it is not installed.
+        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
+    """
+
+    def __init__(self, url: StoreUrl) -> None:
+        self.url = url
+        package = PACKAGES[url.scheme]
+        try:
+            __import__(package)
+        except ImportError:
+            raise DependencyError(package, "stores", f"output: {url}") from None
+        import fsspec
+
+        with self._errors():
+            # Others write there too: nothing that was listed once may be taken for what is there now.
+            self._files: Any = fsspec.filesystem(url.scheme, use_listings_cache=False)
+            try:
+                self._files.ls(self._path(""), detail=False)
+            except FileNotFoundError:
+                self._files.ls(url.bucket, detail=False)  # an empty place is not there either, but its bucket is
+
+    def read(self, key: str) -> bytes | None:
+        """Returns an object's bytes; None if it is not there.
+
+        Raises:
+            StoreError: The store refuses, or cannot be reached.
+        """
+        with self._errors():
+            try:
+                return bytes(self._files.cat_file(self._path(key)))
+            except FileNotFoundError:
+                return None
+
+    def write(self, key: str, data: bytes) -> None:
+        """Writes an object over what is there.
+
+        Raises:
+            StoreError: As for ``read``.
+        """
+        with self._errors():
+            self._files.pipe_file(self._path(key), data)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Writes an object unless it is there already; says whether it did.
+
+        Raises:
+            StoreError: As for ``read``.
+        """
+        with self._errors():
+            try:
+                self._files.pipe_file(self._path(key), data, mode="create")
+            except FileExistsError:
+                return False
+            except Exception as error:
+                if getattr(error, "code", None) in (412, "412"):  # gcsfs: the condition does not hold
+                    return False
+                raise
+        return True
+
+    def upload(self, path: Path, key: str) -> None:
+        """Writes a file as an object; it appears there once it is whole.
+
+        Raises:
+            StoreError: As for ``read``.
+        """
+        with self._errors():
+            self._files.put_file(str(path), self._path(key))
+
+    def download(self, key: str, path: Path) -> bool:
+        """Writes an object as a file; says whether it was there.
+
+        Raises:
+            SpaceError: The disk is full.
+            StoreError: As for ``read``.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors(), space_errors(path):
+            try:
+                self._files.get_file(self._path(key), str(path))
+            except FileNotFoundError:
+                path.unlink(missing_ok=True)
+                return False
+        return True
+
+    def keys(self, prefix: str) -> list[str]:
+        """Returns the keys of all objects below a prefix, which is named as a folder is.
+
+        Raises:
+            StoreError: As for ``read``.
+        """
+        start = len(self._path("")) + 1
+        with self._errors():
+            return [path[start:] for path in self._files.find(self._path(prefix)) if not path.endswith("/")]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Removes objects; one that is not there is passed over.
+
+        Raises:
+            StoreError: As for ``read``.
+        """
+        with self._errors():
+            for key in keys:
+                with contextlib.suppress(FileNotFoundError):
+                    self._files.rm_file(self._path(key))
+
+    def _path(self, key: str) -> str:
+        return "/".join(filter(None, (self.url.bucket, self.url.prefix, key)))
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turns what the libraries raise, each something else, into one message."""
+        try:
+            yield
+        except MoesaicError:
+            raise
+        except Exception as error:
+            kind, where = type(error).__name__, f"output: {self.url}"
+            reason = " ".join((str(error).strip() or kind).split())[:200]
+            if isinstance(error, FileNotFoundError):
+                message = f"{where}: there is no bucket {self.url.bucket!r} ({reason}): make it, or name another"
+            elif isinstance(error, PermissionError) or "Credential" in kind or "Refresh" in kind:
+                message = (
+                    f"{where}: access is refused ({reason}): give this machine credentials that may list, read, write "
+                    "and delete there"
+                )
+            else:
+                message = (
+                    f"{where} cannot be reached or does not answer as it should ({kind}: {reason}): run the same "
+                    "command again when it does, which goes on from what was uploaded"
+                )
+            raise StoreError(message) from error

@@ -1,0 +1,76 @@
+"""Object stores as processes of their own: moto's S3, asked over HTTP as the real one is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+_SCRIPT = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[dict[str, str]]:
+    """Starts a server with a bucket ``runs``; yields the environment in which programs find it."""
+    server = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _SCRIPT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        port = server.stdout.readline().strip()
+        assert port, "the server did not start"
+        found = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "someone",
+            "AWS_SECRET_ACCESS_KEY": "something",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        with added(found):
+            _files().mkdir("runs")
+        yield found
+    finally:
+        server.communicate(timeout=20)  # it ends with its input
+
+
+@contextlib.contextmanager
+def added(variables: dict[str, str]) -> Iterator[None]:
+    """Adds variables to the environment for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def objects(prefix: str) -> dict[str, bytes]:
+    """Returns what is below a prefix of the bucket ``runs``: key -> bytes."""
+    files = _files()
+    start = len(f"runs/{prefix}/")
+    return {path[start:]: files.cat_file(path) for path in files.find(f"runs/{prefix}")}
+
+
+def _files():
+    import fsspec
+
+    return fsspec.filesystem("s3", use_listings_cache=False)
