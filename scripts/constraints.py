@@ -22,7 +22,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "constraints.txt"
-EXTRAS = ("hub", "quant", "ray", "serve")
+EXTRAS = ("hub", "quant", "ray", "serve", "stores")
 
 
 def declared() -> list[Requirement]:

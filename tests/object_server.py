@@ -1,4 +1,4 @@
-"""Object stores as processes of their own: moto's S3, asked over HTTP as the real one is."""
+"""Object stores as processes of their own, asked over HTTP as the real ones are: moto's S3, an emulator of Google's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+_GS_SCRIPT = """
+import socket, sys
+from gcp_storage_emulator.server import create_server
+with socket.socket() as found:
+    found.bind(("127.0.0.1", 0))
+    port = found.getsockname()[1]
+server = create_server("127.0.0.1", port, in_memory=True, default_bucket="runs")
+server.start()
+print(port, flush=True)
 sys.stdin.read()
 server.stop()
 """
@@ -61,6 +75,25 @@ def added(variables: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def gs_server() -> Iterator[dict[str, str]]:
+    """The same for Google Cloud Storage; conditions of writes are not looked at there."""
+    server = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _GS_SCRIPT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        port = server.stdout.readline().strip()
+        assert port, "the server did not start"
+        yield {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
+    finally:
+        server.communicate(timeout=20)
 
 
 def objects(prefix: str) -> dict[str, bytes]:

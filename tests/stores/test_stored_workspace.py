@@ -20,7 +20,7 @@ from moesaic.errors import BusyError, CheckpointError, DependencyError, StoreErr
 from moesaic.stores import lock, snapshots
 from moesaic.stores.objects import ObjectStore, StoreUrl, parse_url
 from moesaic.stores.workspace import StoredWorkspace
-from object_server import objects
+from object_server import gs_server, objects
 
 
 @pytest.fixture
@@ -413,6 +413,29 @@ def test_refused_credentials_are_named(machine, monkeypatch):
     monkeypatch.setattr(s3fs.S3FileSystem, "ls", refused)
     with pytest.raises(StoreError, match=r"access is refused \(Access Denied\): give this machine credentials"):
         ObjectStore(StoreUrl("s3", "runs", "x"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Google's libraries warn of each other
+def test_google_cloud_storage_serves_as_well(tmp_path, monkeypatch):
+    with gs_server() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        url = StoreUrl("gs", "runs", "some/where")
+        monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "first"))
+        with StoredWorkspace(url).lock():
+            leave_partial(StoredWorkspace(url), "1\n")
+        monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "second"))
+        assert leave_partial(StoredWorkspace(url), "2\n") == "1\n"
+        make(StoredWorkspace(url))
+        monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "third"))
+        other = StoredWorkspace(url)
+        assert other.is_done("data", "d1")
+        other.verify("data")
+        names = ["b.bin", "inner/a.txt", "manifest.json", "rows.jsonl"]
+        assert sorted(other.store.keys("")) == [f"data/{name}" for name in names]
+        with pytest.raises(StoreError, match="gs://nowhere/x: there is no bucket 'nowhere'"):
+            ObjectStore(StoreUrl("gs", "nowhere", "x"))
 
 
 @pytest.mark.parametrize(("scheme", "package"), [("s3", "s3fs"), ("gs", "gcsfs")])

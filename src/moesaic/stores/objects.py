@@ -7,6 +7,7 @@ an object can be made only where none is.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class ObjectStore:
             raise DependencyError(package, "stores", f"output: {url}") from None
         import fsspec
 
+        logging.getLogger(package).setLevel(logging.CRITICAL)  # it warns of every object that is not there
         with self._errors():
             # Others write there too: nothing that was listed once may be taken for what is there now.
             self._files: Any = fsspec.filesystem(url.scheme, use_listings_cache=False)
