@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
+
+from forked import run
 
 _SCRIPT = """
 import os, signal, sys
 sys.path[:0] = {paths!r}
 import torch
-torch.set_num_threads(1)
 from pathlib import Path
 import {module} as module
 original, calls = module.{function}, []
@@ -39,11 +38,4 @@ def run_killed(work: str, module: str, function: str, kill_after: int) -> subpro
     script = _SCRIPT.format(
         paths=[str(here), str(here / "train")], module=module, function=function, kill_after=kill_after, work=work
     )
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
+    return run(["-c", script])

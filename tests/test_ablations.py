@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
+import ablations as script
 import numpy as np
 import pytest
 from ablation_figures import differences, estimates, markdown_table, read_losses
 from ablation_variants import candidates
 from ablations import REFERENCE, Ablations, shared_stages
 
+from forked import Forked
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import read_json, write_json
 from moesaic.recipe import load_recipe
@@ -249,14 +253,34 @@ def test_stages_are_shared_where_their_inputs_are(tmp_path):
     assert shared("experts_2") == experts[:2]
 
 
-def run(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "ablations.py"), str(recipe), *arguments]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+class Logged(Forked):
+    """What the script starts, forked."""
+
+    def __init__(self, command: list[str], stdout: IO[bytes], stderr: int, env: dict[str, str]) -> None:
+        assert command[0] == sys.executable
+        assert stderr == subprocess.STDOUT
+        super().__init__(command[1:], env=env, log=stdout)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the script's command line in this process."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(script, "subprocess", SimpleNamespace(Popen=Logged, STDOUT=subprocess.STDOUT))
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["ablations.py", str(recipe), *arguments])
+        capsys.readouterr()
+        code = script.main()
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.slow
-def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
+def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(run, tmp_path):
     recipe, out = write_recipe(tmp_path), tmp_path / "out" / "results.json"
     call = ("evaluate.bootstrap_samples=1000", "--out", str(out), "--only", "gate_only")
     ended = run(recipe, *call, "--minutes", "0")
@@ -295,7 +319,7 @@ def test_a_variant_reuses_the_reference_and_a_second_call_goes_on(tmp_path):
         Ablations(recipe, ["experts.rank=3"], out)
 
 
-def test_a_reference_that_fails_says_why_and_nothing_else_starts(tmp_path):
+def test_a_reference_that_fails_says_why_and_nothing_else_starts(run, tmp_path):
     out = tmp_path / "out.json"
     ended = run(write_recipe(tmp_path), "base.model=./nowhere", "--out", str(out), "--devices", "0,1")
     assert ended.returncode == 1, ended.stderr

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import forked
 from killing import run_killed
 from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.files import file_digest, read_json
@@ -298,16 +297,7 @@ def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
 
 
 def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "moesaic", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=environment,
-        timeout=250,
-    )
+    return forked.run(["-m", "moesaic", *arguments], cwd)
 
 
 @pytest.mark.slow

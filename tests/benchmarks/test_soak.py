@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import forked
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "soak.py"
 
@@ -15,13 +14,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "soak.py"
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_whatever_happens_to_a_run_the_next_one_ends_the_same(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--moments", "2", "--few", "--out", str(tmp_path / "soak.md")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    arguments = ["--moments", "2", "--few", "--out", str(tmp_path / "soak.md")]
+    done = forked.run(["script", str(SCRIPT), *arguments], timeout=850)
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in (tmp_path / "soak.md").read_text().splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 12

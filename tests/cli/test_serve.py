@@ -8,9 +8,6 @@ import re
 import resource
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 import urllib.request
 
@@ -18,6 +15,7 @@ import pytest
 from running import PicoBackend
 from typer.testing import CliRunner
 
+from forked import Forked
 from moesaic.checkpoint.native import load_moe
 from moesaic.cli import app, serve
 from moesaic.errors import DataError, DependencyError, ModelError, MoesaicError
@@ -26,21 +24,14 @@ from test_api import make
 
 
 def start(*arguments):
-    """Starts a server; returns the process, its address, and the list that its further lines of stderr go to."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moesaic", "serve", *map(str, arguments), "--port", "0"],
-        stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "300", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if found := re.search(r"at (http://\S+),", line):
-            break
-    assert found, lines
-    lines.clear()
-    thread = threading.Thread(target=lambda: lines.extend(process.stderr))
-    thread.start()
-    return process, found[1], lines, thread
+    """Starts a server; returns the process and its address."""
+    process = Forked(
+        ["-m", "moesaic", "serve", *map(str, arguments), "--port", "0"], env={**os.environ, "COLUMNS": "300"}
+    )
+    while not (found := re.search(r"at (http://\S+),", process.said())):
+        assert process.poll() is None, process.said()
+        time.sleep(0.05)
+    return process, found[1]
 
 
 def ask(address, path, body):
@@ -50,7 +41,7 @@ def ask(address, path, body):
 
 def test_a_server_drains_and_ends_with_0(tmp_path):
     folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=1024))
-    process, address, lines, thread = start(folder, "--slots", "1")
+    process, address = start(folder, "--slots", "1")
     try:
         with urllib.request.urlopen(f"{address}/v1/models", timeout=60) as answer:
             (model,) = json.load(answer)["data"]
@@ -66,13 +57,11 @@ def test_a_server_drains_and_ends_with_0(tmp_path):
     finally:
         process.kill()
         process.wait()
-        thread.join(10)
-        process.stderr.close()
-    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    logged = [json.loads(line) for line in process.said().splitlines() if line.startswith("{")]
     assert [line["route"] for line in logged] == ["/v1/models", "/v1/completions"]
     assert logged[1]["prompt_tokens"] == len("secret-prompt")
-    assert "secret-prompt" not in "".join(lines)
-    assert "Traceback" not in "".join(lines)
+    assert "secret-prompt" not in process.said()
+    assert "Traceback" not in process.said()
 
 
 @pytest.mark.slow
@@ -81,12 +70,11 @@ def test_ten_thousand_connections_leave_it_answering(tmp_path):
     if hard < 11_000:
         pytest.skip(f"a process may open {hard} files here, 11,000 are needed")
     folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=1024))
-    process, address, _, thread = start(folder)
+    process, address = start(folder)
     port = int(address.rpartition(":")[2])
     resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, hard) if soft < 11_000 else (soft, hard))
     with contextlib.ExitStack() as held:
         held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        held.callback(thread.join, 10)
         held.callback(process.wait)
         held.callback(process.kill)
         for number in range(10_000):
@@ -98,7 +86,6 @@ def test_ten_thousand_connections_leave_it_answering(tmp_path):
                 with ask(address, "/v1/completions", {"model": "mine", "prompt": "abc", "max_tokens": 4}) as answer:
                     assert json.load(answer)["usage"]["completion_tokens"] <= 4
                 assert time.monotonic() - started < 10
-    process.stderr.close()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import forked
 from moesaic.errors import RecipeError
 from moesaic.files import file_digest
 from moesaic.pipeline.predict import system_groups
@@ -39,7 +38,7 @@ def cluster(monkeypatch):
 
 
 def command(recipe: Path, output: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "moesaic", "run", str(recipe), f"output={output}", *more]
+    return ["-m", "moesaic", "run", str(recipe), f"output={output}", *more]
 
 
 def adapters(output: Path) -> dict[str, str]:
@@ -52,24 +51,20 @@ def adapters(output: Path) -> dict[str, str]:
 def test_a_cluster_leaves_the_bytes_of_a_local_run_though_a_machine_is_lost(tmp_path, cluster):
     recipe = write_recipe(tmp_path)
     environment = {**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    log = (tmp_path / "log").open("w")
-    spread = subprocess.Popen(
-        command(recipe, tmp_path / "spread", *LONGER, "--ray", cluster.address), env=environment, stderr=log, text=True
-    )
+    spread = forked.Forked(command(recipe, tmp_path / "spread", *LONGER, "--ray", cluster.address), env=environment)
     partial = tmp_path / "spread" / "toy" / "experts" / ".java.partial" / "checkpoint.safetensors"
     deadline = time.monotonic() + 400
     while not partial.exists():
-        assert spread.poll() is None, (tmp_path / "log").read_text()
+        assert spread.poll() is None, spread.said()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
     cluster.add_node(num_cpus=1, include_dashboard=False)
-    assert spread.wait(timeout=600) == 0, (tmp_path / "log").read_text()
-    log.close()
-    said = (tmp_path / "log").read_text()
+    assert spread.wait(timeout=600) == 0, spread.said()
+    said = spread.said()
     assert "expert java: on " in said
     assert "resuming after step" in said or said.count("expert ") > 2
-    local = subprocess.run(command(recipe, tmp_path / "local", *LONGER), capture_output=True, text=True, check=False)
+    local = forked.run(command(recipe, tmp_path / "local", *LONGER))
     assert local.returncode == 0, local.stderr
     assert adapters(tmp_path / "spread") == adapters(tmp_path / "local")
     assert numbers(tmp_path, "spread") == numbers(tmp_path, "local")

@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -16,6 +14,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+import forked
+from forked import Forked
 from moesaic.files import file_digest, read_json
 from test_pipeline import numbers, write_recipe
 
@@ -23,7 +23,6 @@ _PROGRAM = """
     import os, signal, sys
     sys.path[:0] = {paths!r}
     import torch, torch.distributed as dist
-    torch.set_num_threads(1)
     rank = int(os.environ.get("RANK", "0"))
     if "MEETING" in os.environ:
         dist.init_process_group("gloo", init_method="file://" + os.environ["MEETING"], rank=rank,
@@ -45,27 +44,24 @@ _PROGRAM = """
 SHARED = ("experts.accumulation=2", "gate.accumulation=2")
 
 
-def start(folder: Path, arguments: list[str], ranks: int, **environment: str) -> list[subprocess.Popen[str]]:
+def start(folder: Path, arguments: list[str], ranks: int, **environment: str) -> list[Forked]:
     """Starts the command line in so many processes, which meet at a file."""
     here = Path(__file__).parent.parent
     script = textwrap.dedent(_PROGRAM).format(paths=[str(here)])
     meeting = folder / f"meeting-{time.monotonic_ns()}"
-    common = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    common = {**os.environ, **environment}
     if ranks > 1:
         common |= {"MEETING": str(meeting), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks)}
     return [
-        subprocess.Popen(
-            [sys.executable, "-c", script, *arguments],
+        Forked(
+            ["-c", script, *arguments],
             env=common | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
         )
         for rank in range(ranks)
     ]
 
 
-def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+def finish(processes: list[Forked]) -> list[tuple[int, str, str]]:
     """Waits for all: exit code, stdout and stderr of each."""
     said = [process.communicate(timeout=250) for process in processes]
     return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
@@ -173,12 +169,9 @@ def test_an_uneven_share_and_idle_processes_give_the_same_adapter(alone, tmp_pat
 @pytest.mark.slow
 def test_torchrun_starts_a_run(alone, tmp_path):
     arguments = [str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "moesaic"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "moesaic"]
     shutil.copytree(alone / "one" / "toy" / "data", tmp_path / "toy" / "data")
-    done = subprocess.run(
-        [*command, "experts", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=250
-    )
+    done = forked.run([*command, "experts", *arguments])  # what torchrun starts is not forked
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("experts/python: done") == 1
     name = "experts/python/adapter_model.safetensors"

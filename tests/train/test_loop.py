@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors.torch import load_file
 from torch.nn import functional
 from training_data import LANGUAGES, toy_examples
 
+from forked import Forked
 from killing import run_killed
 from moesaic.data.packing import PackedBatches
 from moesaic.errors import CheckpointError, MoesaicError, TrainingError
@@ -333,7 +333,6 @@ _RANKS = """
     from pathlib import Path
     import moesaic.train.loop as loop
     from test_loop import run
-    torch.set_num_threads(1)
     if "RANK" in os.environ:
         ranks = dict(rank=int(os.environ["RANK"]), world_size=int(os.environ["WORLD_SIZE"]))
         torch.distributed.init_process_group("gloo", init_method="file://" + {folder!r} + "/meeting", **ranks)
@@ -361,11 +360,9 @@ def test_processes_share_the_rows_of_a_step(tmp_path, accumulation):
         if name == "two":
             environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
         processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", script],
+            Forked(
+                ["-c", script],
                 env=environment | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if name == "two" else {}),
-                stderr=subprocess.PIPE,
-                text=True,
             )
             for rank in range(2 if name == "two" else 1)
         ]

@@ -15,6 +15,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+import forked
 from moesaic.checkpoint.description import ModelFolder
 from moesaic.checkpoint.exchange import mixtral
 from moesaic.checkpoint.exchange.importing import import_export
@@ -475,8 +476,7 @@ def test_kill_in_the_middle_leaves_nothing_that_loads_and_resumes(tmp_path: Path
         "sys.addaudithook(watch)\n"
         "export_mixtral(Path(sys.argv[1]), Path(sys.argv[2]), shard_bytes=4_000_000)\n"
     )
-    arguments = [sys.executable, "-c", program, str(folder.path), str(tmp_path / "out")]
-    killed = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    killed = forked.run(["-c", program, str(folder.path), str(tmp_path / "out")])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     partial = tmp_path / ".out.partial"
     finished = {file.name: file.stat().st_mtime_ns for file in partial.glob("model-*.safetensors")}
