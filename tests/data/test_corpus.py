@@ -173,6 +173,7 @@ CPP_HEADERS = {
     "iterator": r"std::(back_inserter|istream_iterator|ostream_iterator|istreambuf_iterator|next|prev|distance)\b",
     "list": r"std::list\b",
     "map": r"std::(multi)?map\b",
+    "memory": r"std::(unique_ptr|make_unique|shared_ptr|make_shared)\b",
     "numeric": r"std::(accumulate|iota|gcd|lcm|partial_sum|inner_product|adjacent_difference)\b",
     "queue": r"std::(queue|priority_queue)\b",
     "set": r"std::(multi)?set\b",
