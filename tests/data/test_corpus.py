@@ -163,6 +163,7 @@ CPP_HEADERS = {
     r"|set_difference|set_union|stable_partition|partition|includes|adjacent_find|mismatch|generate|nth_element)\b",
     "array": r"std::array\b",
     "bitset": r"std::bitset\b",
+    "climits": r"\b(INT|LLONG)_(MIN|MAX)\b",
     "cctype": r"\b(isalpha|isdigit|isalnum|isupper|islower|isspace|ispunct|toupper|tolower)\b",
     "cmath": r"std::(sqrt|pow|abs|floor|ceil|round|hypot|llround|lround|log2|log10|acos|atan2|cbrt|sin|cos)\b|\bM_PI\b",
     "cstdlib": r"std::(abs|div|llabs)\b",
