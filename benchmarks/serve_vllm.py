@@ -7,13 +7,20 @@
     moesaic    ``moesaic serve``: the built-in engine
 
     python benchmarks/serve_vllm.py MODEL [--systems plugin mixtral lora front moesaic] [--clients 1 8 32 128]
-    python benchmarks/serve_vllm.py --shape coder|mistral
+    python benchmarks/serve_vllm.py --shape coder|mistral [--together] [--placeholders] [--out FILE.md]
 
 MODEL is a model folder; with ``--shape`` one of random weights is made, since speed does not depend on them. Runs where
 vLLM and moesaic are installed (extra ``vllm``). Every client asks one request after the other, as a stream, until all
-are answered; prompts are random tokens, so that a prefix cache finds nothing. Each system is a process of its own, is
-warmed up, and ends before the next starts. Only servers on 127.0.0.1 are asked. On a processor, as a check of the
-script: ``--shape pico --dtype float32 --eager --clients 2 --prompt 16 --tokens 8 --slots 4``.
+are answered; prompts are random tokens, so that a prefix cache finds nothing. Only servers on 127.0.0.1 are asked.
+
+Each system is a process of its own, and is warmed up first. Starting vLLM takes most of the time, so ``--together``
+starts all of them at once on the one GPU, waits until the last is ready, and then asks one after the other while the
+rest are idle; ``front``, whose vLLM takes the whole GPU, is then left out. ``--placeholders`` has vLLM fill the
+weights in itself instead of reading them (``--load-format dummy``): a Mixtral of Mistral-7B's shape is 47 GB. The
+table in ``--out`` is written after every row. A system that does not start is said so in it, and the exit code is 1.
+
+On a processor, as a check of the script: ``--shape pico --dtype float32 --eager --clients 2 --prompt 16 --tokens 8
+--slots 4``.
 """
 
 from __future__ import annotations
@@ -27,13 +34,13 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +48,8 @@ from typing import Any
 SYSTEMS = ("plugin", "mixtral", "lora", "front", "moesaic")
 NAME = "load"
 RANK, EXPERTS, TOP_K = 16, ("python", "java", "javascript", "cpp"), 2
-START_SECONDS = 900
+CACHE_BYTES = 4 << 30
+"""For keys and values of each of the servers that start together."""
 
 
 @dataclass
@@ -147,6 +155,8 @@ def command(system: str, model: Path, made: Path, options: argparse.Namespace) -
     names, further = [NAME], []
     if system == "plugin":
         export_vllm(model, folder)
+    elif system == "mixtral" and options.placeholders:
+        describe_mixtral(model, folder)
     elif system == "mixtral":
         export_mixtral(model, folder)
     else:
@@ -157,48 +167,95 @@ def command(system: str, model: Path, made: Path, options: argparse.Namespace) -
         further = ["--enable-lora", "--max-loras", str(len(names)), "--max-lora-rank", str(rank)]
         further += ["--lora-modules", *modules]
         folder = find_base(read_model_folder(model)).path
-    limits = ["--max-num-seqs", str(options.slots), "--max-model-len", str(options.context)]
-    eager = ["--enforce-eager"] if options.eager else []
-    line = [
-        "vllm.entrypoints.openai.api_server",
-        "--model",
-        str(folder),
-        "--served-model-name",
-        NAME,
-        "--dtype",
-        options.dtype,
-    ]
-    return [sys.executable, "-m", *line, *limits, *eager, *further], names
+    line = ["vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", NAME]
+    line += ["--dtype", options.dtype, "--max-num-seqs", str(options.slots), "--max-model-len", str(options.context)]
+    if options.together:
+        line += ["--gpu-memory-utilization", "0.04", "--kv-cache-memory-bytes", str(CACHE_BYTES)]
+    if options.placeholders:
+        line += ["--load-format", "dummy"]
+    if options.eager:
+        line += ["--enforce-eager"]
+    return [sys.executable, "-m", *line, *further], names
 
 
-@contextlib.contextmanager
-def served(line: list[str], log: Path) -> Iterator[str]:
-    """Runs a server on a free port while the block runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [*line, "--host", "127.0.0.1", "--port", str(port)], stdout=out, stderr=out, start_new_session=True,
-            env={**os.environ, "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "INFO"},
-        )  # fmt: skip
-    try:
-        until = time.monotonic() + START_SECONDS
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                if b'"data"' in get(port, "/v1/models"):
-                    break
-            if server.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"the server did not start; its last words:\n{log.read_text()[-3000:]}")
-            time.sleep(1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(120)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+def describe_mixtral(model: Path, folder: Path) -> None:
+    """Writes what vLLM needs of a Mixtral export whose weights it does not read."""
+    from moesaic.checkpoint.bases import find_base
+    from moesaic.checkpoint.formats import moe_config, read_config
+    from moesaic.checkpoint.native import read_model_folder
+
+    described = read_model_folder(model)
+    base = find_base(described).path
+    folder.mkdir()
+    config = moe_config(read_config(base), len(described.experts), described.top_k, "bfloat16")
+    (folder / "config.json").write_text(json.dumps(config))
+    for file in base.glob("tokenizer*"):
+        shutil.copy(file, folder)
+
+
+class NotStartedError(Exception):
+    """A server ended, or took too long, before it answered."""
+
+
+class Server:
+    """A server on a free port, in a process group of its own.
+
+    Args:
+        line: Its command, without the port.
+        log: Where its output goes.
+    """
+
+    def __init__(self, line: list[str], log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = log
+        with log.open("w") as out:
+            self._process = subprocess.Popen(
+                [*line, "--host", "127.0.0.1", "--port", str(self.port)], stdout=out, stderr=out,
+                start_new_session=True,
+                env={**os.environ, "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "INFO"},
+            )  # fmt: skip
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        self._process.terminate()
+
+    def end(self) -> None:
+        """Ends it, and after 20 seconds whatever is left of its group."""
+        self.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self, until: float) -> bool:
+        """Whether it can be asked.
+
+        Raises:
+            NotStartedError: It has ended, or does not answer at ``until`` (of ``time.monotonic``).
+        """
+        if b'"data"' in get(self.port, "/v1/models"):
+            return True
+        if self._process.poll() is not None:
+            raise NotStartedError(f"it ended with {self._process.returncode}; {self._last_words()}")
+        if time.monotonic() > until:
+            raise NotStartedError(f"it took too long; {self._last_words()}")
+        return False
+
+    def _last_words(self) -> str:
+        return f"its last words:\n{self.log.read_text()[-3000:]}"
 
 
 def get(port: int, path: str) -> bytes:
@@ -261,19 +318,65 @@ async def run(url: str, names: list[str], clients: int, prompts: list[list[int]]
     return load
 
 
-def row(system: str, load: Load, like: Load | None) -> str:
-    same = "" if like is None else str(sum(like.texts.get(n) == text for n, text in load.texts.items()))
-    spans = (quantile(times, share) for times in (load.first, load.between) for share in (0.5, 0.99))
-    times = " | ".join(f"{1000 * span:,.1f}" for span in spans)
-    rate = load.tokens / load.seconds
-    return f"| {system} | {load.clients} | {len(load.texts)} | {rate:,.0f} | {times} | {load.lost} | {same} |"
+@dataclass
+class Results:
+    """The table as far as it is.
+
+    Attributes:
+        rows: Its lines.
+        weights: System -> GiB that vLLM says the weights take.
+        starts: System -> seconds until it answered.
+        failed: Systems that did not start.
+        first: Number of clients -> what the first system answered.
+    """
+
+    rows: list[str] = field(default_factory=list)
+    weights: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    first: dict[int, Load] = field(default_factory=dict)
+
+    def add(self, system: str, load: Load) -> None:
+        """Adds what a number of clients saw of a system."""
+        like = None if system == "lora" else self.first.setdefault(load.clients, load)  # one expert, not all, answers
+        same = "" if like is None else str(sum(like.texts.get(n) == text for n, text in load.texts.items()))
+        spans = (quantile(times, share) for times in (load.first, load.between) for share in (0.5, 0.99))
+        times = " | ".join(f"{1000 * span:,.1f}" for span in spans)
+        rate = load.tokens / load.seconds
+        row = f"| {system} | {load.clients} | {len(load.texts)} | {rate:,.0f} | {times} | {load.lost} | {same} |"
+        self.rows.append(row)
+        print(row, file=sys.stderr, flush=True)
+
+    def text(self, options: argparse.Namespace) -> str:
+        """Returns the table with what was measured, on what."""
+        import torch
+
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a processor"
+        (package,) = set(importlib.metadata.packages_distributions().get("vllm", ["vllm"]))
+        version = importlib.metadata.version(package)
+        starts = ", ".join(f"{system} {seconds:.0f} s" for system, seconds in self.starts.items())
+        lines = [
+            f"{datetime.date.today()}, {device}, torch {torch.__version__}, vLLM {version}, {options.dtype};",
+            f"{options.shape or options.model.name}, prompts of {options.prompt} tokens, answers of {options.tokens},",
+            f"{options.slots} slots; load of the machine {os.getloadavg()[0]:.1f}",
+            f"until the server answered: {starts}" + (", all at once" if options.together else ""),
+        ]
+        if self.weights:
+            lines += ["weights: " + ", ".join(f"{system} {size}" for system, size in self.weights.items())]
+        if options.placeholders:
+            lines += ["vLLM's weights are placeholders (`--load-format dummy`)"]
+        lines += [f"{system} did not start" for system in self.failed]
+        times = "first token, ms: p50 | p99 | between, ms: p50 | p99"
+        lines += [f"\n| system | clients | answers | tokens/s | {times} | lost | same |", "|---" * 10 + "|", *self.rows]
+        lines += ["\n`same`: answers equal to the first system's; in bfloat16 near ties are decided by rounding."]
+        return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, nargs="?")
     parser.add_argument("--shape", choices=("coder", "mistral", "pico"))
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
     parser.add_argument("--requests", type=int, default=4, help="requests a client")
     parser.add_argument("--prompt", type=int, default=256, help="tokens of a prompt")
@@ -281,54 +384,79 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=128)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--eager", action="store_true", help="no graphs: for a processor")
+    parser.add_argument("--together", action="store_true", help="start all systems at once")
+    parser.add_argument("--placeholders", action="store_true", help="vLLM fills its weights in itself")
+    parser.add_argument("--start-seconds", type=float, default=900, help="longest start")
     parser.add_argument("--logs", type=Path, help="folder for the servers' logs")
+    parser.add_argument("--out", type=Path, help="file that gets the table after every row")
     options = parser.parse_args()
     if (options.model is None) == (options.shape is None):
         parser.error("give either MODEL or --shape")
+    if options.systems is None:
+        options.systems = [system for system in SYSTEMS if not (options.together and system == "front")]
+    if options.together and "front" in options.systems:
+        parser.error("--together: front takes the whole GPU; leave it out of --systems")
     options.context = options.prompt + options.tokens
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the servers, too
+    results = Results()
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)
         model = options.model or make_model(options.shape, made)
-        logs = options.logs or made
-        logs.mkdir(parents=True, exist_ok=True)
-        rows, weights, first = [], {}, {}
-        for system in options.systems:
-            line, names = command(system, model, made, options)
-            log = logs / f"{system}.log"
-            with served(line, log) as url:
-                draw = random.Random(0)
-                asyncio.run(run(url, names, 8, prompts(draw, 16, options), options.tokens))  # graphs, caches, compilers
-                for clients in options.clients:
-                    asked = prompts(draw, clients * options.requests, options)
-                    load = asyncio.run(run(url, names, clients, asked, options.tokens))
-                    like = None if system == "lora" else first.setdefault(clients, load)
-                    rows.append(row(system, load, like))
-                    print(rows[-1], file=sys.stderr)
-            if found := re.search(r"Model loading took ([\d.]+ GiB)", log.read_text()):
-                weights[system] = found[1]
-    report(options, rows, weights)
+        (options.logs or made).mkdir(parents=True, exist_ok=True)
+        groups = [options.systems] if options.together else [[system] for system in options.systems]
+        for group in groups:
+            with contextlib.ExitStack() as running:
+                measure(group, model, made, options, results, running)
+    print(results.text(options))
+    sys.exit(bool(results.failed))
+
+
+def measure(
+    group: list[str],
+    model: Path,
+    made: Path,
+    options: argparse.Namespace,
+    results: Results,
+    running: contextlib.ExitStack,
+) -> None:
+    """Starts systems, waits for all of them, and asks one after the other."""
+    servers: dict[str, tuple[Server, list[str]]] = {}
+    started: dict[str, float] = {}
+    for system in group:
+        line, names = command(system, model, made, options)
+        started[system] = time.monotonic()
+        log = (options.logs or made) / f"{system}.log"
+        servers[system] = running.enter_context(Server(line, log)), names
+    starting = list(group)
+    while starting:
+        for system in tuple(starting):
+            try:
+                if not servers[system][0].answers(started[system] + options.start_seconds):
+                    continue
+                results.starts[system] = time.monotonic() - started[system]
+                print(f"{system} answers after {results.starts[system]:.0f} s", file=sys.stderr, flush=True)
+            except NotStartedError as error:
+                print(f"{system} did not start: {error}", file=sys.stderr, flush=True)
+                results.failed.append(system)
+                servers.pop(system)[0].end()
+            starting.remove(system)
+        time.sleep(0.5)
+    running.callback(lambda: [server.terminate() for server, _ in servers.values()])  # not one after the other
+    for system, (server, names) in servers.items():
+        if found := re.search(r"Model loading took ([\d.]+ GiB)", server.log.read_text()):
+            results.weights[system] = found[1]
+        draw = random.Random(0)
+        for clients in options.clients:  # graphs, caches and compilers, for every size of batch
+            asyncio.run(run(server.url, names, clients, prompts(draw, clients, options), options.tokens))
+        for clients in options.clients:
+            asked = prompts(draw, clients * options.requests, options)
+            results.add(system, asyncio.run(run(server.url, names, clients, asked, options.tokens)))
+            if options.out is not None:
+                options.out.write_text(results.text(options))
 
 
 def prompts(draw: random.Random, number: int, options: argparse.Namespace) -> list[list[int]]:
     return [[draw.randrange(256) for _ in range(options.prompt)] for _ in range(number)]
-
-
-def report(options: argparse.Namespace, rows: list[str], weights: dict[str, str]) -> None:
-    import torch
-
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a processor"
-    (package,) = set(importlib.metadata.packages_distributions().get("vllm", ["vllm"]))
-    version = importlib.metadata.version(package)
-    print(f"{datetime.date.today()}, {device}, torch {torch.__version__}, vLLM {version}, {options.dtype};")
-    print(f"{options.shape or options.model.name}, prompts of {options.prompt} tokens, answers of {options.tokens},")
-    print(f"{options.slots} slots; load of the machine {os.getloadavg()[0]:.1f}")
-    if weights:
-        print("weights: " + ", ".join(f"{system} {size}" for system, size in weights.items()))
-    times = "first token, ms: p50 | p99 | between, ms: p50 | p99"
-    print(f"\n| system | clients | answers | tokens/s | {times} | lost | same |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(rows))
-    print("\n`same`: answers equal to those of the first system; in bfloat16 near ties are decided by rounding.")
 
 
 if __name__ == "__main__":
