@@ -1,7 +1,9 @@
 """What a Mixture-of-Experts is worth when languages come one after the other: it grows, a dense LoRA is trained on.
 
     python benchmarks/growth.py RECIPE [key=value ...] --start python,java,javascript,cpp --add ruby,go,php,typescript
-                                [--old-share 0.05] [--phase all|train|judge] [--minutes M] [--out results.json]
+                                [--old-share 0.05] [--phase all|data|train|judge] [--minutes M] [--out results.json]
+                                [--arms moe,...] [--first RUN] [--step key=value ...] [--anew each|last]
+                                [--archive FOLDER]
     python benchmarks/growth.py --table results.json [--figure growth.svg]
 
 RECIPE says where the programs of all languages are and how experts and gates are trained; the script puts in the
@@ -15,17 +17,23 @@ languages of each step. After each step every arm is measured on every language 
 
 All dense adapters have the experts' rank times the number of all languages, so that none has fewer parameters than the
 grown model, and the experts' alpha / rank, learning rate and epochs. Each keeps its state of lowest validation loss:
-``dense_on`` on the new language, the other two on all languages. Answers of ``data.keep`` go to the first arm alone.
+``dense_on`` on the new language, the other two on all languages. Answers of ``data.keep`` go to the first arm alone;
+the base is asked for them once. ``--step`` says what is different where a new language is learnt, for its expert and
+for the two arms that are trained on: a few hundred programs want shorter rows and more epochs than thousands.
+``--first`` takes the model of a finished run as the starting one, ``--anew last`` trains the ceiling at the ends alone.
 
-Everything is below ``<output>/<name>-growth/``: a workspace a step, ``measured/step-<n>`` with losses, programs and
-verdicts. Stopped at any moment, by a kill or by ``--minutes``, the same command goes on where it was. ``--phase train``
-trains and writes programs, and needs no compilers; ``--phase judge`` runs the programs elsewhere, and needs no GPU. The
-result file is written again after each step.
+Everything is below ``<output>/<name>-growth/``. Stopped at any moment, by a kill or by ``--minutes``, the same command
+goes on where it was. Several processes may share the work on one device, each with some of the ``--arms``; only the
+adapter that the dense arms begin with is waited for. ``--phase data`` prepares the examples of all steps and needs no
+weights, ``--phase train`` trains and writes programs, and needs no compilers, ``--phase judge`` runs the programs
+elsewhere, and needs neither weights nor GPU: the examples, and what ``--archive`` packs after every arm of a step,
+a file for the process's arms, without weights, to be unpacked in ``<output>/<name>-growth/``. The result file is
+written again after each step and has the arms that are there.
 
 Figures: loss in nats per code token; pass@1 on ``predict.benchmarks`` and, with the metric pass@1, on the test split.
 ``kept`` compares each arm with itself at the step at which a language was learnt: problems that both solve, lost, won.
 Tokens are those that went through training; ``fitted_tokens`` went through the model so that the gates could be fitted.
-Seconds are the training's own, summed over resumed runs.
+Seconds are the training's own, summed over resumed runs; of a model of ``--first`` they are not known.
 
 ``tests/benchmarks/test_growth.py`` runs the whole script on a tiny base on a CPU.
 """
@@ -33,35 +41,41 @@ Seconds are the training's own, summed over resumed runs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
+import shutil
 import sys
+import tarfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from growth_figures import figure, markdown_tables
 from growth_plan import ARMS, Plan
-from growth_results import results
+from growth_results import COST, dense_cost, model_cost, results
 
 from moesaic.checkpoint.native import locate, read_model_folder
+from moesaic.data.prepare import REPORT_FILE
 from moesaic.data.prompts import EncodedExample
-from moesaic.errors import MoesaicError
+from moesaic.errors import BusyError, MoesaicError
 from moesaic.evaluate.table import build_results, system_folder
 from moesaic.execution.judges import find_toolchains
-from moesaic.files import digest_of, read_json, write_json
+from moesaic.files import digest_of, link_or_copy, read_json, write_json
 from moesaic.model.moe import force_base, force_expert
 from moesaic.pipeline.growing import model_digest
+from moesaic.pipeline.keep import ANSWERS, read_prompts, write_kept
 from moesaic.pipeline.predict import write_completions, write_losses, write_predictions
 from moesaic.pipeline.stages import Run
 from moesaic.progress import say
+from moesaic.recipe import Recipe
 from moesaic.train.budget import adapter_stretch
 from moesaic.train.experts import train_adapter
 from moesaic.train.injection import adapted
-from moesaic.workspace import Workspace
+from moesaic.workspace import MANIFEST, Workspace
 
-TO_THE_MODEL = ("data", "keep", "experts", "compose", "gate", "reward")
+TO_THE_MODEL = ("experts", "compose", "gate", "reward")
 
 
 class OutOfTimeError(Exception):
@@ -73,27 +87,108 @@ class Growth(Plan):
 
     Args:
         plan: Arguments of ``Plan``.
+        only: The arms that this process trains.
         minutes: Nothing new is begun after so many; None: no limit.
+        archive: Folder of the archive that is written after every arm; None: none.
+        options: Further arguments of ``Plan``.
     """
 
-    def __init__(self, *plan: Any, minutes: float | None = None) -> None:
-        super().__init__(*plan)
+    def __init__(
+        self,
+        *plan: Any,
+        only: Sequence[str] = ARMS,
+        minutes: float | None = None,
+        archive: Path | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*plan, **options)
+        self.only, self.archive = tuple(only), archive
         self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        self._runs: list[Run] = []
+
+    def run(self, recipe: Recipe) -> Run:
+        """A run of one step; all share the base that the first one loads which needs it."""
+        run = Run(recipe)
+        loaded = next((other.base for other in self._runs if "base" in other.__dict__), None)
+        if loaded is not None:
+            run.__dict__["base"] = loaded
+        self._runs.append(run)
+        return run
+
+    def prepare(self, step: int) -> None:
+        """Prepares the examples of a step, unless they are there: the last step's, of its languages."""
+        run, last = self.run(self.recipe(step, anew=True)), self.run(self.recipe(self.steps - 1, anew=True))
+        with _in_turn(self.root / "data"):
+            if not last.is_finished("data"):
+                last(("data",))
+            if run.is_finished("data"):
+                return
+            with run.workspace.lock(), run.stage("data") as stage:
+                if stage is not None:
+                    for name in self.languages(step):
+                        _link_tree(last.workspace.path("data") / name, stage.folder / name)
+                    report = read_json(last.workspace.path("data") / REPORT_FILE)
+                    report["languages"] = {name: report["languages"][name] for name in self.languages(step)}
+                    write_json(stage.folder / REPORT_FILE, report)
 
     def train(self, step: int) -> None:
-        """Trains the arms of a step and writes their losses and programs."""
-        run = Run(self.recipe(step))
+        """Trains this process's arms of a step and writes their losses and programs."""
         self._check_time()
-        run(TO_THE_MODEL)
-        with run.workspace.lock():
-            for arm in ("dense_anew",) if step == 0 else ARMS[1:]:
+        self.prepare(step)
+        for arm in self.arms(step):
+            begins = step == 0 and arm != "moe" and set(self.only) & set(ARMS[1:])
+            if arm in self.only or begins:
                 self._check_time()
-                self._train_dense(run, step, arm)
-            self._predict(run, step)
+                with _in_turn(self.root / f"step-{step}" if arm == "moe" else self.adapter(step, arm).parent):
+                    finished = self._moe(step) if arm == "moe" else self._dense(step, arm)
+                if not finished and self.archive is not None:
+                    self._pack(self.archive)
 
     def _check_time(self) -> None:
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise OutOfTimeError
+
+    def _moe(self, step: int) -> bool:
+        run = self.run(self.recipe(step))
+        given = step == 0 and self.first is not None
+        if not given:
+            self._keep(run, step)
+            run(TO_THE_MODEL)
+        place = self.first if given and self.first is not None else run.workspace.root
+        final = locate(place)
+        new = self.languages(step)[-1:] if step else self.languages(step)
+
+        def measure_all(measure: Callable[..., None], folder: Path) -> None:
+            with run.loaded(final, run.base.model.dtype) as model:
+                self._check_time()
+                measure("moe", model, self.languages(step), folder / "routing.json")
+                for name in new:
+                    self._check_time()
+                    with force_expert(model, name):
+                        measure(f"expert:{name}", model, (name,))
+                self._check_time()
+                with force_base(model):
+                    measure("base", model, new)
+            write_json(folder / COST, model_cost(run, final, trained=not given))
+
+        return self._measured(run, step, "moe", model_digest(read_model_folder(final)), measure_all)
+
+    def _keep(self, run: Run, step: int) -> None:
+        """The base's answers, which do not depend on the languages that come: those of the step before."""
+        before = self.first if step == 1 and self.first is not None else self.root / f"step-{step - 1}"
+        source = run.recipe.data.keep
+        if source is None or step == 0 or not (before / "keep" / MANIFEST).is_file():
+            run(("keep",))
+            return
+        with run.workspace.lock(), run.stage("keep") as stage:
+            if stage is None:
+                return
+            had = read_json(before / "keep" / "report.json")["languages"]
+            if set(had) == set(read_prompts(source, run.recipe.data.languages)):
+                shutil.copytree(before / "keep", stage.folder, dirs_exist_ok=True, copy_function=link_or_copy)
+            else:  # only the languages that the source has now, too, are asked for
+                shutil.copytree(before / "keep" / ANSWERS, stage.folder / ANSWERS, dirs_exist_ok=True)
+                write_kept(run, source, stage.folder)
 
     def training_data(self, run: Run, step: int, arm: str) -> tuple[list[EncodedExample], tuple[str, ...]]:
         """Programs that a dense arm is trained on at a step, and the languages that it is validated on."""
@@ -110,92 +205,139 @@ class Growth(Plan):
             programs += random.Random(f"{run.recipe.seed}/{name}").sample(old, number)
         return programs, languages
 
-    def _train_dense(self, run: Run, step: int, arm: str) -> None:
-        name, before = f"dense/{arm}", None if arm == "dense_anew" else self.adapter(step - 1, arm)
+    def _dense(self, step: int, arm: str) -> bool:
+        anew = arm == "dense_anew"
+        run, adapter = self.run(self.recipe(step, anew=True)), self.adapter(step, arm)
+        before, options = None if anew else self.adapter(step - 1, arm), self.dense(step, arm)
+        workspace, name = Workspace(adapter.parent), adapter.name
         inputs = {
             "arm": arm,
-            "options": self.dense.model_dump(mode="json", exclude={"checkpoint_minutes", "compile"}),
+            "options": options.model_dump(mode="json", exclude={"checkpoint_minutes", "compile"}),
             "seed": run.recipe.seed,
             "old_share": self.old_share if arm == "dense_on_old" else None,
             "languages": self.languages(step),
             "data": run.workspace.output_digest("data"),
             "base": run.base_source.digest,
-            "before": None if before is None else self._output_digest(step - 1, arm),
+            "before": None if before is None else Workspace(before.parent).output_digest(before.name),
         }
-        digest = digest_of(inputs)
-        if run.workspace.is_done(name, digest):
-            say(f"step {step}, {name}: finished earlier, skipped")
-            return
-        training, validated = self.training_data(run, step, arm)
-        with run.workspace.stage(name, digest, seed=run.recipe.seed) as stage:
-            result = train_adapter(
-                run.accelerator,
-                run.base,
-                f"{name}/{step}",
-                training,
-                run.encoded("validation", validated),
-                self.languages(step),
-                self.dense,
-                run.recipe.seed,
-                stage.folder,
-                start=before,
-            )
-            planned = adapter_stretch(name, training, run.recipe, self.dense)
-            tokens = planned.processed * result.steps / (planned.steps or 1)
-            write_json(stage.folder / "training.json", {**asdict(result), "tokens": round(tokens)})
+        if workspace.is_done(name, digest_of(inputs)):
+            say(f"step {step}, {arm}: finished earlier, skipped")
+        else:
+            training, validated = self.training_data(run, step, arm)
+            with workspace.stage(name, digest_of(inputs), seed=run.recipe.seed) as stage:
+                result = train_adapter(
+                    run.accelerator,
+                    run.base,
+                    f"{arm}/{step}",
+                    training,
+                    run.encoded("validation", validated),
+                    self.languages(step),
+                    options,
+                    run.recipe.seed,
+                    stage.folder,
+                    start=before,
+                )
+                planned = adapter_stretch(arm, training, run.recipe, options)
+                tokens = planned.processed * result.steps / (planned.steps or 1)
+                write_json(stage.folder / "training.json", {**asdict(result), "tokens": round(tokens)})
 
-    def _predict(self, run: Run, step: int) -> None:
-        """Losses and programs of every arm; files that are there stay."""
-        languages, final = self.languages(step), locate(run.workspace.root)
-        new, arms = (languages[-1:], ARMS[1:]) if step else (languages, ("dense_anew",))
+        def measure_all(measure: Callable[..., None], folder: Path) -> None:
+            with adapted(run.base, adapter) as model:
+                measure(arm, model, self.languages(step))
+            write_json(folder / COST, dense_cost(adapter))
+
+        return self._measured(run, step, arm, workspace.output_digest(name), measure_all)
+
+    def _measured(
+        self, run: Run, step: int, arm: str, digest: str, measure_all: Callable[[Callable[..., None], Path], None]
+    ) -> bool:
+        """Writes losses and programs of an arm; files that are there stay. Says whether it was finished earlier."""
         inputs = {
-            "moe": model_digest(read_model_folder(final)),
-            "dense": {arm: self._output_digest(step, arm) for arm in arms},
+            "arm": digest,
             "data": run.workspace.output_digest("data"),
             "options": run.recipe.predict.model_dump(mode="json", exclude={"batch_size", "row_tokens", "compile"}),
             "seed": run.recipe.seed,
         }
-        workspace, digest = Workspace(self.measured(step)), digest_of(inputs)
-        if workspace.is_done("predict", digest):
-            return
-        with workspace.stage("predict", digest, seed=run.recipe.seed) as stage:
-            measure = _measurer(run, stage.folder)
-            with run.loaded(final, run.base.model.dtype) as model:
-                self._check_time()
-                measure("moe", model, languages, stage.folder / "routing.json")
-                for name in new:
-                    self._check_time()
-                    with force_expert(model, name):
-                        measure(f"expert:{name}", model, (name,))
-                self._check_time()
-                with force_base(model):
-                    measure("base", model, new)
-            for arm in arms:
-                self._check_time()
-                with adapted(run.base, self.adapter(step, arm)) as model:
-                    measure(arm, model, languages)
+        workspace = Workspace(self.measured(step) / "systems")
+        if workspace.is_done(arm, digest_of(inputs)):
+            return True
+        with workspace.stage(arm, digest_of(inputs), seed=run.recipe.seed) as stage:
+            self._check_time()
+            measure_all(_measurer(run, stage.folder), stage.folder)
+        return False
 
-    def _output_digest(self, step: int, arm: str) -> str:
-        adapter = self.adapter(step, arm)
-        return Workspace(adapter.parents[1]).output_digest(f"dense/{adapter.name}")
+    def _pack(self, folder: Path) -> None:
+        """Packs what this process's arms measured, by rename."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"growth-{'-'.join(self.only)}.tar.gz"
+        with tarfile.open(path.with_suffix(".partial"), "w:gz") as archive:
+            for step in range(self.steps):
+                for arm in self.arms(step):
+                    place = self.measured(step) / "systems" / arm
+                    if place.is_dir() and (arm in self.only or (step == 0 and arm != "moe")):
+                        archive.add(place, place.relative_to(self.root))
+        path.with_suffix(".partial").rename(path)
 
-    def judge(self, step: int) -> None:
-        """Runs and scores the programs of a step."""
-        run, workspace = Run(self.recipe(step)), Workspace(self.measured(step))
-        predictions = workspace.path("predict")
+    def judge(self, step: int) -> bool:
+        """Runs and scores the programs of a step's arms that are there; says whether there are any."""
+        run, workspace = Run(self.recipe(step, anew=True)), Workspace(self.measured(step))
+        systems = Workspace(self.measured(step) / "systems")
+        there = {arm: systems.output_digest(arm) for arm in self.arms(step) if systems.manifest(arm) is not None}
+        if not there:
+            return False
+        if not workspace.is_done("predict", digest_of(there)):
+            with workspace.stage("predict", digest_of(there), resumable=False) as stage:
+                for arm in there:
+                    _link_tree(systems.path(arm), stage.folder)
+                if "moe" not in there:  # whose routing every result file has
+                    write_json(stage.folder / "routing.json", {})
         found, missing = find_toolchains(self.languages(step))
         inputs = {
-            "predictions": {str(path): path.stat().st_size for path in sorted(predictions.rglob("*.jsonl"))},
+            "predictions": workspace.output_digest("predict"),
             "options": run.recipe.evaluate.model_dump(mode="json"),
             "tools": {name: tools.versions for name, tools in found.items()},
             "missing": sorted(missing),
         }
-        if workspace.is_done("evaluate", digest_of(inputs)):
-            return
-        with workspace.stage("evaluate", digest_of(inputs)) as stage:
-            examples = {name: run.examples(name, run.recipe.predict.split) for name in self.languages(step)}
-            results = build_results(predictions, stage.folder, examples, run.recipe.evaluate, run.benchmarks())
-            write_json(stage.folder / "results.json", results)
+        if not workspace.is_done("evaluate", digest_of(inputs)):
+            with workspace.stage("evaluate", digest_of(inputs)) as stage:
+                _take_over(workspace.path("evaluate") / "rows", stage.folder / "rows")
+                examples = {name: run.examples(name, run.recipe.predict.split) for name in self.languages(step)}
+                found = build_results(
+                    workspace.path("predict"), stage.folder, examples, run.recipe.evaluate, run.benchmarks()
+                )
+                write_json(stage.folder / "results.json", found)
+        return True
+
+
+@contextlib.contextmanager
+def _in_turn(place: Path) -> Iterator[None]:
+    """Waits until no other process works on the same."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(Workspace(place / "turn").lock())
+                break
+            except BusyError:
+                time.sleep(1)
+        yield
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Links the files of a folder, but for its manifest and costs."""
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_file() and path.name not in (MANIFEST, COST):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(path, place)
+
+
+def _take_over(rows: Path, folder: Path) -> None:
+    """Keeps verdicts of an earlier judging with fewer arms; each counts only for the same program and test."""
+    for path in rows.glob("*/*.jsonl"):
+        place = folder / path.relative_to(rows)
+        if not place.exists() and "status" in path.open(encoding="utf-8").readline():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
 
 
 def _measurer(run: Run, folder: Path) -> Callable[..., None]:
@@ -216,7 +358,7 @@ def _measurer(run: Run, folder: Path) -> Callable[..., None]:
             options,
             routing,
         )
-        tasks = {name: examples[name][: options.limit] for name in languages}
+        tasks = {name: [task for task in examples[name] if not task.opening][: options.limit] for name in languages}
         write_predictions(folder / "predictions" / own, system, model, prompt, tasks, options, seed)
         for benchmark, problems in benchmarks.items():
             some = {name: problems[name] for name in languages if name in problems}
@@ -231,13 +373,17 @@ def _names(text: str) -> list[str]:
 
 def run_comparison(growth: Growth, phase: str, out: Path) -> bool:
     """Runs the phases of every step; returns False when the time was over first."""
+    steps = list(range(growth.steps))
+    if growth.only == ("dense_anew",) and phase == "train":
+        steps.reverse()  # none depends on another, and the first one is the other arms' beginning, too
     try:
-        for step in range(growth.steps):
+        for step in steps:
             say(f"step {step}: {', '.join(growth.languages(step))}")
-            if phase != "judge":
+            if phase == "data":
+                growth.prepare(step)
+            if phase in ("all", "train"):
                 growth.train(step)
-            if phase != "train":
-                growth.judge(step)
+            if phase in ("all", "judge") and growth.judge(step):
                 write_json(out, results(growth))
     except OutOfTimeError:
         say("the minutes are over; the same command goes on")
@@ -252,8 +398,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--start", type=_names, help="starting languages, with commas")
     parser.add_argument("--add", type=_names, help="languages that come, one a step, with commas")
     parser.add_argument("--old-share", type=float, default=0.05, help="share of the old programs for dense_on_old")
-    parser.add_argument("--phase", choices=("all", "train", "judge"), default="all", help="what to do here")
+    parser.add_argument("--step", action="append", default=[], metavar="key=value", help="where a language is learnt")
+    parser.add_argument("--first", type=Path, help="a finished run on the starting languages")
+    parser.add_argument("--anew", choices=("each", "last"), default="each", help="steps of dense_anew beside the first")
+    parser.add_argument("--arms", type=_names, default=list(ARMS), help="what this process trains, with commas")
+    parser.add_argument("--phase", choices=("all", "data", "train", "judge"), default="all", help="what to do here")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many")
+    parser.add_argument("--archive", type=Path, help="folder for an archive of what was measured, without weights")
     parser.add_argument("--out", type=Path, help="result file; in the comparison's folder by default")
     parser.add_argument("--table", type=Path, help="print the tables of a result file, run nothing")
     parser.add_argument("--figure", type=Path, help="with --table: write the figure, SVG")
@@ -267,17 +418,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if options.recipe is None or not options.start or not options.add:
             parser.error("give RECIPE, --start and --add, or --table FILE")
+        if unknown := sorted(set(options.arms) - set(ARMS)):
+            parser.error(f"--arms: {', '.join(unknown)} is none of {', '.join(ARMS)}")
         growth = Growth(
             options.recipe,
             options.overrides,
             options.start,
             options.add,
             options.old_share,
+            step_overrides=options.step,
+            first=options.first,
+            anew=options.anew,
+            only=options.arms,
             minutes=options.minutes,
+            archive=options.archive,
         )
         out = options.out or growth.root / "results.json"
         finished = run_comparison(growth, options.phase, out)
-        if options.phase != "train" and out.exists():
+        if options.phase in ("all", "judge") and out.exists():
             print(markdown_tables(read_json(out)))
         return 0 if finished else 3
     except MoesaicError as error:

@@ -21,7 +21,7 @@ COLOURS = {"moe": "#0b6e4f", "dense_on": "#c1440e", "dense_on_old": "#b8860b", "
 
 def metrics_of(results: Mapping[str, Any]) -> list[str]:
     """Loss and every pass@1 that the steps have."""
-    found = {name: None for row in results["steps"] for name in row["systems"]["moe"]}
+    found = {name: None for row in results["steps"] for system in row["systems"].values() for name in system}
     return [name for name in found if name == "loss" or name.startswith("pass@1")]
 
 
@@ -74,15 +74,16 @@ def _cost_table(results: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|" + "---|" * len(benchmarks),
     ]
     for row in results["steps"]:
-        anew = row["cost"]["dense_anew"]["tokens"]
+        anew = row["cost"].get("dense_anew", {}).get("tokens")
         for arm, cost in row["cost"].items():
+            tokens, fitted, seconds = (cost[key] for key in ("tokens", "fitted_tokens", "seconds"))
             cells = [
                 str(row["step"]),
                 TITLES[arm],
-                f"{cost['tokens']:,}",
-                f"{cost['tokens'] / anew:.3f}" if anew else "",
-                f"{cost['fitted_tokens']:,}",
-                f"{cost['seconds']:,.0f}",
+                "" if tokens is None else f"{tokens:,}",
+                f"{tokens / anew:.3f}" if anew and tokens is not None else "",
+                "" if fitted is None else f"{fitted:,}",
+                "" if seconds is None else f"{seconds:,.0f}",
                 f"{cost['parameters']:,}",
                 *(_lost_and_won(row["kept"].get(arm, {}).get(name, {})) for name in benchmarks),
             ]

@@ -11,6 +11,9 @@ from moesaic.recipe import ExpertsRecipe, Recipe, load_recipe
 
 ARMS = ("moe", "dense_on", "dense_on_old", "dense_anew")
 
+START = "start"
+"""Folder of the dense adapter on the starting languages, which all dense arms begin with."""
+
 
 class Plan:
     """All steps of one comparison.
@@ -21,6 +24,9 @@ class Plan:
         start: The starting languages.
         add: The languages that come, one a step.
         old_share: Share of the old programs that ``dense_on_old`` is trained on.
+        step_overrides: ``key=value`` where a new language is learnt: for its expert and the arms that are trained on.
+        first: A finished run whose model is the starting one; None: the first step makes it.
+        anew: The steps after which ``dense_anew`` is trained, beside the first: ``each`` or ``last``.
 
     Raises:
         RecipeError: The recipe is wrong, or does not fit the comparison.
@@ -33,9 +39,16 @@ class Plan:
         start: Sequence[str],
         add: Sequence[str],
         old_share: float,
+        *,
+        step_overrides: Sequence[str] = (),
+        first: Path | None = None,
+        anew: str = "each",
     ) -> None:
         self.start = tuple(get_language(name).name for name in start)
         self.add = tuple(get_language(name).name for name in add)
+        self.path, self.overrides, self.old_share = path, list(overrides), old_share
+        self.step_overrides, self.first, self.anew = list(step_overrides), first, anew
+        self.steps = len(self.add) + 1
         whole = load_recipe(path, [*overrides, _list("data.languages", (*self.start, *self.add))])
         problems = []
         if whole.gate.shared_rank:
@@ -46,12 +59,7 @@ class Plan:
             problems.append(f"--old-share: {old_share} is not above 0 and at most 1")
         if problems:
             raise RecipeError(problems, str(path))
-        self.path, self.overrides, self.old_share = path, list(overrides), old_share
         self.root = whole.workspace.parent / f"{whole.name}-growth"
-        rank = whole.experts.rank * len(whole.data.languages)
-        alpha = rank * whole.experts.alpha / whole.experts.rank
-        self.dense: ExpertsRecipe = whole.experts.model_copy(update={"rank": rank, "alpha": alpha, "keep": False})
-        self.steps = len(self.add) + 1
 
     def languages(self, step: int) -> tuple[str, ...]:
         return self.start + self.add[:step]
@@ -59,24 +67,39 @@ class Plan:
     def learnt_at(self, language: str) -> int:
         return 0 if language in self.start else self.add.index(language) + 1
 
-    def recipe(self, step: int) -> Recipe:
+    def arms(self, step: int) -> tuple[str, ...]:
+        """Arms that a step measures; at the first one all dense arms are the same."""
+        if step == 0:
+            return ("moe", "dense_anew")
+        return ARMS if self.anew == "each" or step == self.steps - 1 else ARMS[:-1]
+
+    def recipe(self, step: int, *, anew: bool = False) -> Recipe:
+        """The recipe of a step; with ``anew`` that of what is trained on all languages, whatever the step."""
         values = [
             _list("data.languages", self.languages(step)),
             f"output={self.root}",
             f"name=step-{step}",
             "compare=[]",
         ]
-        if step:
-            before = self.root / f"step-{step - 1}"
+        if step and not anew:
+            before = self.first if step == 1 and self.first is not None else self.root / f"step-{step - 1}"
             values += [f"grow.model={before}", _list("grow.languages", self.add[step - 1 : step]), "reward.rounds=0"]
+            values += self.step_overrides
         return load_recipe(self.path, [*self.overrides, *values])
+
+    def dense(self, step: int, arm: str) -> ExpertsRecipe:
+        """How a dense arm is trained: as an expert is, with the rank of all experts together."""
+        experts = self.recipe(step, anew=arm == "dense_anew").experts
+        rank = experts.rank * (len(self.start) + len(self.add))
+        alpha = rank * experts.alpha / experts.rank
+        return experts.model_copy(update={"rank": rank, "alpha": alpha, "keep": False, "self_training": False})
 
     def measured(self, step: int) -> Path:
         return self.root / "measured" / f"step-{step}"
 
     def adapter(self, step: int, arm: str) -> Path:
         """Folder of a dense arm's adapter; at step 0 they are all the same."""
-        return self.root / f"step-{step}" / "dense" / (arm if step else "dense_anew")
+        return self.root / "dense" / (arm if step else START) / f"step-{step}"
 
 
 def _list(key: str, names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from growth_plan import ARMS, Plan
 from safetensors import safe_open
 from seeds import read_run
 
-from moesaic.checkpoint.native import locate, read_model_folder
+from moesaic.checkpoint.native import read_model_folder
 from moesaic.evaluate.paired import kept_abilities
 from moesaic.files import read_json
 from moesaic.model.lora import WEIGHTS_FILE
@@ -18,6 +18,9 @@ from moesaic.pipeline.stages import Run
 from moesaic.progress import read_metrics
 from moesaic.train.budget import expert_stretches, gate_stretches
 from moesaic.workspace import Workspace, versions
+
+COST = "cost.json"
+"""What an arm's step cost, beside what was measured of it."""
 
 
 def results(plan: Plan) -> dict[str, Any]:
@@ -28,58 +31,77 @@ def results(plan: Plan) -> dict[str, Any]:
             break
         found = read_json(plan.measured(step) / "evaluate" / "results.json")
         systems = {name: metrics for name, metrics in found["systems"].items() if name != "experts"}
-        if step == 0:
+        costs = {arm: read_json(path) for arm in ARMS if (path := _systems(plan, step, arm) / COST).is_file()}
+        if step == 0 and "dense_anew" in systems:
             systems |= dict.fromkeys(ARMS[1:], systems["dense_anew"])
+        there = [arm for arm in ARMS if arm in systems]
         rows.append(
             {
                 "step": step,
                 "languages": list(plan.languages(step)),
                 "systems": systems,
                 "skipped": found["skipped"],
-                "cost": {arm: cost(plan, step, arm) for arm in ARMS},
-                "kept": {arm: kept(plan, step, arm) for arm in ARMS} if step else {},
+                "cost": costs,
+                "kept": {arm: kept(plan, step, arm) for arm in there} if step else {},
             }
         )
     whole = plan.recipe(0)
+    dense = plan.dense(0, "dense_anew")
     return {
         "start": list(plan.start),
         "add": list(plan.add),
         "old_share": plan.old_share,
-        "dense": {"rank": plan.dense.rank, "alpha": plan.dense.alpha},
+        "dense": {"rank": dense.rank, "alpha": dense.alpha},
         "recipe": whole.model_dump(mode="json", exclude={"output", "name"}),
-        "hardware": (Workspace(plan.root / "step-0").manifest("compose") or {}).get("hardware", {}),
+        "step_overrides": plan.step_overrides,
+        "hardware": next(
+            (
+                manifest["hardware"]
+                for arm in ARMS
+                if (manifest := Workspace(plan.measured(0) / "systems").manifest(arm)) is not None
+            ),
+            {},
+        ),
         "versions": versions(),
         "steps": rows,
     }
 
 
-def cost(plan: Plan, step: int, arm: str) -> dict[str, Any]:
-    """Training tokens and seconds of a step, and the parameters that the arm has beside the base afterwards."""
-    if arm != "moe":
-        folder = plan.adapter(step, arm)
-        seconds = _seconds(folder / "metrics.jsonl")
-        return {
-            "tokens": read_json(folder / "training.json")["tokens"],
-            "fitted_tokens": 0,
-            "seconds": round(seconds, 1),
-            "parameters": _parameters(folder / WEIGHTS_FILE),
-        }
-    run = Run(plan.recipe(step))
-    root, recipe = run.workspace.root, run.recipe
-    model = read_model_folder(locate(root))
+def dense_cost(folder: Path) -> dict[str, Any]:
+    """Training tokens, seconds and parameters of a dense adapter."""
+    return {
+        "tokens": read_json(folder / "training.json")["tokens"],
+        "fitted_tokens": 0,
+        "seconds": round(_seconds(folder / "metrics.jsonl"), 1),
+        "parameters": _parameters(folder / WEIGHTS_FILE),
+    }
+
+
+def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
+    """Training tokens and seconds of a step, and the parameters that the model has beside the base afterwards.
+
+    Args:
+        run: The step's run, finished up to its model.
+        final: The model folder.
+        trained: The step trained it; otherwise it was given, and what it cost is not known here.
+    """
+    model = read_model_folder(final)
     parameters = sum(_parameters(model.expert_path(entry.name) / WEIGHTS_FILE) for entry in model.adapters)
     parameters += _parameters(model.path / "router.safetensors")
-    programs, kept = run.encoded("train"), run.kept()
-    trained = {f"experts/{name}" for name in recipe.trained_languages}
-    planned = [part for part in expert_stretches(programs, recipe, kept) if part.name in trained]
+    if not trained:
+        return {"tokens": None, "fitted_tokens": None, "seconds": None, "parameters": parameters}
+    root, recipe = run.workspace.root, run.recipe
+    programs, answers = run.encoded("train"), run.kept()
+    trains = {f"experts/{name}" for name in recipe.trained_languages}
+    planned = [part for part in expert_stretches(programs, recipe, answers) if part.name in trains]
     tokens = 0.0
     for part in planned:
         steps = read_json(root / part.name / "training.json")["steps"]
         tokens += part.processed * steps / (part.steps or 1)
-    seconds = sum(_seconds(root / name / "metrics.jsonl") for name in trained)
+    seconds = sum(_seconds(root / name / "metrics.jsonl") for name in trains)
     if recipe.trains_gates:
         result = read_json(root / "gate" / "training.json")
-        for part in gate_stretches(programs, recipe, kept):
+        for part in gate_stretches(programs, recipe, answers):
             name = part.name.removeprefix("gate: ")
             tokens += part.processed * result[name]["steps"] / part.steps if part.steps else 0
             seconds += _seconds(root / "gate" / name / "metrics.jsonl")
@@ -119,6 +141,10 @@ def _verdicts(plan: Plan, step: int, arm: str) -> dict[str, dict[str, list[tuple
         for metric, languages in values.items()
         if metric.startswith("pass@1")
     }
+
+
+def _systems(plan: Plan, step: int, arm: str) -> Path:
+    return plan.measured(step) / "systems" / (arm if step or arm == "moe" else "dense_anew")
 
 
 def _seconds(path: Path) -> float:

@@ -65,10 +65,8 @@ def test_the_model_grows_and_the_dense_adapter_goes_on_from_the_one_before(compa
     assert [model.names for model in models] == [("java",), ("java", "python"), ("java", "python", "ruby")]
     weights = "adapter_model.safetensors"
     assert len({file_digest(model.expert_path("java") / weights) for model in models}) == 1
-    adapters = [
-        read_adapter(root / f"step-{step}" / "dense" / name) for step, name in ((0, "dense_anew"), (1, "dense_on"))
-    ]
-    fresh = read_adapter(root / "step-1" / "dense" / "dense_anew")
+    adapters = [read_adapter(root / "dense" / name / f"step-{step}") for step, name in ((0, "start"), (1, "dense_on"))]
+    fresh = read_adapter(root / "dense" / "dense_anew" / "step-1")
     path = next(iter(fresh.deltas))
     distance = [(adapters[1].deltas[path].A_RI - other.deltas[path].A_RI).norm() for other in (adapters[0], fresh)]
     assert distance[0] < distance[1] / 2

@@ -52,7 +52,7 @@ LANGUAGE_COLUMNS: Final = ("language", "lang", "programming_language")
 
 
 def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping[Any, str] | None = None) -> Example:
-    """Returns the example of a record, which may have ``id`` and ``tests`` beside its text and its code.
+    """Returns the example of a record, which may have ``id``, ``tests`` and ``opening`` beside its text and its code.
 
     Args:
         record: With ``text`` and ``code``; with ``messages`` or ``conversations``, of which the first answer and what
@@ -62,7 +62,7 @@ def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping
         fields: Names that the source has for ``text``, ``code`` and ``id``.
 
     Raises:
-        DataError: A field is missing or of another type.
+        DataError: A field is missing or of another type, or the code does not begin with its opening.
     """
     names = fields or {}
     if not {"text", "code"} & names.keys() and not {"text", "code"} <= record.keys():
@@ -72,7 +72,20 @@ def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping
     found = record.get(names.get("id", "id"))
     # Without an id the title stands in: it is what the same problem shares across languages.
     identifier = str(found) if found not in (None, "") else f"title-{text_digest(title_of(text).lower())[:12]}"
-    return Example(identifier, row.name, text, code, tests_field(record, where))
+    return Example(identifier, row.name, text, code, tests_field(record, where), _opening(record, where, code))
+
+
+def _opening(record: dict[str, Any], where: str, code: str) -> str:
+    """The beginning of the code that the prompt gives, whole lines, where the record has one."""
+    if record.get("opening") in (None, ""):
+        return ""
+    opening = string_field(record, "opening", where)
+    if not code.startswith(opening) or not opening.endswith("\n"):
+        raise DataError(
+            f"{where}: field 'opening' must be whole lines that field 'code' begins with, found {opening:.60!r}: end "
+            "it with a line break, or leave it out for a whole program"
+        )
+    return opening
 
 
 def of_language(

@@ -136,6 +136,9 @@ def read_language(place: str, name: str) -> str:
 
 def _humaneval_x(path: Path | None) -> Iterator[Problem]:
     for place, record in _records(path):
+        if "entry_point" in record and "language" in record:  # a translation of MBXP's authors
+            yield from _of_mbxp(place, record)
+            continue
         id_ = _text(place, record, "task_id")
         language = _known_language(id_.partition("/")[0])
         if language not in STUDY_LANGUAGES:
@@ -152,19 +155,24 @@ def _humaneval_x(path: Path | None) -> Iterator[Problem]:
 
 def _mbxp(path: Path | None) -> Iterator[Problem]:
     for place, record in _records(path):
-        language = _known_language(_text(place, record, "language"))
-        if language is None:
-            continue
-        test = _text(place, record, "test")
-        if language == "python":
-            test += f"\ncheck({_text(place, record, 'entry_point')})\n"
-        yield Problem(
-            id=_text(place, record, "task_id"),
-            language=language,
-            prompt=_text(place, record, "prompt"),
-            solution=_text(place, record, "canonical_solution") if record.get("canonical_solution") else None,
-            test=test,
-        )
+        yield from _of_mbxp(place, record)
+
+
+def _of_mbxp(place: str, record: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problem of a line in MBXP's form; none in a language that is not known."""
+    language = _known_language(_text(place, record, "language"))
+    if language is None:
+        return
+    test = _text(place, record, "test")
+    if language == "python":
+        test += f"\ncheck({_text(place, record, 'entry_point')})\n"
+    yield Problem(
+        id=_text(place, record, "task_id"),
+        language=language,
+        prompt=_text(place, record, "prompt"),
+        solution=_text(place, record, "canonical_solution") if record.get("canonical_solution") else None,
+        test=test,
+    )
 
 
 def _own(path: Path | None) -> Iterator[Problem]:

@@ -160,7 +160,7 @@ def go(row: Language) -> Toolchain:
     return Toolchain(
         language="go",
         versions={"go": _version(str(program), "version")},
-        folders=() if Path(root).is_relative_to("/usr") else (Path(root),),
+        folders=tuple(dict.fromkeys([*_folders(program), *(() if root.startswith("/usr/") else (Path(root),))])),
         run=("{folder}/main",),
         run_test=("{folder}/main",),
         compile=(str(shell), "-c", job),

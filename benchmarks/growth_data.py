@@ -1,0 +1,302 @@
+"""Training data of languages that no text-to-code data set has: MBXP's solutions, and the base's own that pass.
+
+    python benchmarks/growth_data.py gold    --tasks MBXP --languages ruby,php,typescript,go --out FOLDER
+    python benchmarks/growth_data.py answers RECIPE [key=value ...] --tasks MBXP --languages go,ruby --out FOLDER
+                                             [--samples 4] [--temperature 0.8] [--judge]
+    python benchmarks/growth_data.py judge   --tasks MBXP --languages go,ruby --out FOLDER
+    python benchmarks/growth_data.py pairs   --tasks MBXP --languages ruby,php,typescript,go --out FOLDER
+                                             --pairs PAIRS [--with DATA] [--per-task 3]
+
+``gold`` runs MBXP's solutions against their tests and keeps those that pass. ``answers`` lets RECIPE's base write
+programs for the same tasks; with ``--judge`` those of one language are run while the next one's are written, else
+``judge`` runs them, on another machine if need be. Every file appears by rename and verdicts are appended, so that a
+stopped command goes on. ``pairs`` writes what passed as ``PAIRS/<language>/{train,validation,test}.jsonl`` for
+``data.source``: completions of the task's signature, at most ``--per-task`` different own ones a task beside the
+solution; ``--with`` adds the languages of a prepared data stage.
+
+The split is MBXP's own, by task number, the same in every language: 0 is test, 5 validation, the rest training. For
+validation and test MBXP's solution alone is taken where there is one; a language without solutions (Go) has the base's
+own, so that its loss is lower than that of programs that others wrote. HumanEval is never read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from moesaic.data.examples import SPLITS, Example, read_examples, write_examples
+from moesaic.data.humaneval import refuse_humaneval
+from moesaic.data.mbxp import mbxp_files, split_of
+from moesaic.errors import DataError, MoesaicError
+from moesaic.evaluate.benchmarks import completion_row, problem_ids
+from moesaic.execution.grading import Completion, execute
+from moesaic.execution.problems import Problem, read_problems
+from moesaic.execution.rows import known_rows
+from moesaic.execution.sandbox import Sandbox
+from moesaic.files import link_or_copy, read_json_lines, write_json, write_json_lines
+from moesaic.parsing import parses
+from moesaic.pipeline.sampling import generate_together
+from moesaic.pipeline.session import Session
+from moesaic.progress import say
+from moesaic.recipe import load_recipe
+from moesaic.train.experts import seed_of
+
+_SAME_IN_PHP = """
+    $same = function ($a, $b) use (&$same) {
+        if (!is_array($a) || !is_array($b)) {
+            return is_bool($a) === is_bool($b) && is_null($a) === is_null($b) && $a == $b;
+        }
+        foreach ($a as $key => $value) {
+            if (!array_key_exists($key, $b) || !$same($value, $b[$key])) { return false; }
+        }
+        return count($a) === count($b);
+    };
+    return $same($x, $y);"""
+
+_STRICT = {"php": ("return $x == $y;", _SAME_IN_PHP), "typescript": ("assert.deepEqual", "assert.deepStrictEqual")}
+"""Language -> how its tests compare, and how they compare here: to ``==`` true equals every number but 0 and every
+non-empty array, so that programs pass which return the one for the other, many of PHP's solutions among them."""
+
+GOLD, ANSWERS, VERDICTS = "gold", "answers", "verdicts"
+
+
+def read_tasks(path: Path, languages: Sequence[str]) -> dict[str, list[Problem]]:
+    """Reads MBXP's tasks of some languages.
+
+    Raises:
+        DataError: A language has none, or they are HumanEval's.
+    """
+    mbxp_files(path, "--tasks")
+    problems = read_problems("mbxp", path)
+    refuse_humaneval("--tasks", str(path), (problem.id for group in problems.values() for problem in group))
+    if missing := [name for name in languages if name not in problems]:
+        raise DataError(f"--tasks: {path} has no task in {', '.join(missing)}")
+    return {
+        name: [replace(problem, test=problem.test.replace(*_STRICT.get(name, ("", "")))) for problem in problems[name]]
+        for name in languages
+    }
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """Task -> what it is in words."""
+    rows = (row for file in mbxp_files(path, "--tasks") for _, row in read_json_lines(file))
+    return {row["task_id"]: row["description"].strip() for row in rows}
+
+
+def write_gold(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
+    """Runs the solutions and writes those that pass: a file a language with ``task_id`` and ``completion``."""
+    for name, problems in tasks.items():
+        path = folder / GOLD / f"{name}.jsonl"
+        if path.exists():
+            continue
+        passed: list[dict[str, str]] = []
+        if any(problem.solution for problem in problems):
+            rows = _run({name: problems}, None, folder / VERDICTS / f"gold-{name}.jsonl")
+            good = {row for row, fine in rows if fine}
+            passed = [
+                {"task_id": problem.id, "completion": problem.solution or ""}
+                for problem in problems
+                if problem.id in good
+            ]
+        write_json_lines(path, passed)
+        say(f"{name}: {len(passed)} of {len(problems)} tasks have a solution that passes")
+
+
+def write_answers(
+    session: Session,
+    tasks: Mapping[str, Sequence[Problem]],
+    folder: Path,
+    *,
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    judging: bool,
+) -> None:
+    """Lets the base complete every task ``samples`` times, a file a language; runs them meanwhile if wanted."""
+    options, prompt, waiting = session.recipe.predict, session.prompt, list[Future[None]]()
+    with ThreadPoolExecutor(1) as judge:
+        for name, problems in tasks.items():
+            path = folder / ANSWERS / f"{name}.jsonl"
+            if not path.exists():
+                wanted = [problem for problem in problems for _ in range(samples)]
+                generations = generate_together(
+                    session.ranks,
+                    session.base.model,
+                    prompt,
+                    [problem_ids(prompt, problem) for problem in wanted],
+                    f"answers of the base: {name}",
+                    "answers",
+                    max_new_tokens=max_new_tokens,
+                    temperature=temperature,
+                    seed=seed_of(session.recipe.seed, f"growth {name}"),
+                    batch_size=options.batch_size,
+                    compile=options.compile,
+                )
+                rows = [
+                    completion_row(problem, prompt.decode(generation.ids), len(generation.ids), generation.stopped)
+                    for problem, generation in zip(wanted, generations, strict=True)
+                ]
+                write_json_lines(path, rows)
+            if judging:
+                waiting.append(judge.submit(judge_answers, {name: problems}, folder))
+        for future in waiting:
+            future.result()
+
+
+def judge_answers(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
+    """Runs what was written; a verdict a line in ``verdicts/<language>.jsonl``."""
+    for name, problems in tasks.items():
+        rows = [row for _, row in read_json_lines(folder / ANSWERS / f"{name}.jsonl")]
+        completions = [Completion(row["task_id"], row["completion"], language=name) for row in rows]
+        passed = sum(fine for _, fine in _run({name: problems}, completions, folder / VERDICTS / f"{name}.jsonl"))
+        say(f"{name}: {passed} of {len(rows)} answers pass")
+
+
+def _run(
+    tasks: Mapping[str, Sequence[Problem]], completions: Sequence[Completion] | None, rows: Path
+) -> list[tuple[str, bool]]:
+    """Task and whether a program passes, in order; raises where the language's tools are missing."""
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    with Sandbox("bubblewrap", allow_code_execution=True) as sandbox:
+        (result,) = execute("mbxp", tasks, completions, sandbox=sandbox, rows=rows)
+    if result.skipped:
+        raise DataError(f"{result.language}: programs were not run: {result.skipped}")
+    return [(row.id, row.passed) for row in result.rows]
+
+
+def write_pairs(
+    tasks: Mapping[str, Sequence[Problem]],
+    texts: Mapping[str, str],
+    folder: Path,
+    target: Path,
+    per_task: int,
+    old: Path | None,
+) -> dict[str, dict[str, int]]:
+    """Writes the examples of every language and split; returns how many there are.
+
+    Args:
+        tasks: Language -> tasks.
+        texts: Task -> what it is in words, by which a problem that comes twice is known.
+        folder: Solutions, answers and verdicts.
+        target: Folder of the examples.
+        per_task: Most own programs a task.
+        old: A data stage, whose languages are added.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for name, problems in tasks.items():
+        gold = dict(_completions(folder / GOLD / f"{name}.jsonl"))
+        own = _passing(folder, name)
+        examples: dict[str, list[Example]] = {split: [] for split in SPLITS}
+        for problem in problems:
+            split, found = split_of(problem.id), []
+            if problem.id in gold:
+                found.append(gold[problem.id])
+            if split == "train" or not gold:
+                found += own.get(problem.id, [])[:per_task]
+            kept = {example.code: example for text in found if (example := _example(problem, texts, text)) is not None}
+            examples[split] += kept.values()
+        counts[name] = {split: len(found) for split, found in examples.items()} | {"own": sum(map(len, own.values()))}
+        for split, found in examples.items():
+            if not found:
+                raise DataError(f"{name}: no program passes for the split {split}: write more answers, or leave it out")
+            write_examples(target / name / f"{split}.jsonl", found)
+    for place in sorted(old.glob("*/*.jsonl")) if old is not None else ():
+        if place.parent.name not in tasks and place.stem in SPLITS:
+            (target / place.parent.name).mkdir(parents=True, exist_ok=True)
+            copy = target / place.parent.name / place.name
+            copy.unlink(missing_ok=True)
+            link_or_copy(place, copy)
+            counts.setdefault(place.parent.name, {})[place.stem] = len(read_examples(place))
+    write_json(target / "counts.json", counts)
+    return counts
+
+
+def _completions(path: Path) -> list[tuple[str, str]]:
+    return [(row["task_id"], row["completion"]) for _, row in read_json_lines(path)] if path.exists() else []
+
+
+def _passing(folder: Path, language: str) -> dict[str, list[str]]:
+    """Task -> different answers of the base that pass, in the order in which they were written."""
+    verdicts = known_rows(folder / VERDICTS / f"{language}.jsonl")
+    found: dict[str, dict[str, None]] = {}
+    count = Counter[str]()
+    for id_, text in _completions(folder / ANSWERS / f"{language}.jsonl"):
+        row = verdicts.get((language, id_, count[id_]))
+        count[id_] += 1
+        if row is None:
+            raise DataError(f"{language}: an answer to {id_} was not run: run judge first")
+        if row.passed:
+            found.setdefault(id_, {})[text] = None
+    return {id_: list(texts) for id_, texts in found.items()}
+
+
+def _example(problem: Problem, texts: Mapping[str, str], completion: str) -> Example | None:
+    # Ruby's solutions go on in the line of the signature; a line break there changes nothing.
+    opening = problem.prompt.strip() + "\n"
+    code = opening + completion.lstrip("\n").rstrip() + "\n"
+    if not parses(code, problem.language):
+        return None
+    number = problem.id.rpartition("/")[2]
+    return Example(f"mbxp/{number}", problem.language, texts[problem.id], code, opening=opening)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("gold", "answers", "judge", "pairs"))
+    parser.add_argument("recipe", nargs="*", metavar="RECIPE key=value", help="for answers: whose base writes")
+    parser.add_argument("--tasks", type=Path, required=True, help="MBXP's folder")
+    parser.add_argument("--languages", type=_names, required=True, help="languages, with commas")
+    parser.add_argument("--out", type=Path, required=True, help="folder of solutions, answers and verdicts")
+    parser.add_argument("--samples", type=int, default=4, help="answers a task")
+    parser.add_argument("--temperature", type=float, default=0.8, help="of the answers")
+    parser.add_argument("--max-new-tokens", type=int, default=384, help="longest answer")
+    parser.add_argument("--judge", action="store_true", help="run the answers while others are written")
+    parser.add_argument("--pairs", type=Path, help="folder of the examples")
+    parser.add_argument("--with", dest="old", type=Path, help="a data stage, whose languages are added")
+    parser.add_argument("--per-task", type=int, default=3, help="most own programs a task")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        tasks = read_tasks(options.tasks, options.languages)
+        if options.what == "gold":
+            write_gold(tasks, options.out)
+        elif options.what == "judge":
+            judge_answers(tasks, options.out)
+        elif options.what == "pairs":
+            if options.pairs is None:
+                parser.error("pairs: give --pairs FOLDER")
+            texts = read_texts(options.tasks)
+            for name, found in write_pairs(
+                tasks, texts, options.out, options.pairs, options.per_task, options.old
+            ).items():
+                print(f"{name}: {', '.join(f'{key} {count:,}' for key, count in found.items())}")
+        else:
+            if not options.recipe:
+                parser.error("answers: give RECIPE")
+            path, *overrides = options.recipe
+            session = Session(load_recipe(Path(path), overrides))
+            write_answers(
+                session,
+                tasks,
+                options.out,
+                samples=options.samples,
+                temperature=options.temperature,
+                max_new_tokens=options.max_new_tokens,
+                judging=options.judge,
+            )
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
