@@ -73,3 +73,12 @@ def test_a_table_of_one_language_need_not_name_it():
     with pytest.raises(DataError, match="do not say which of java, python they are in"):
         of_language(rows("en", "en"), PYTHON, ("java",), None, "t.csv")
     assert of_language([], PYTHON, ("java",), None, "t.csv") == []
+
+
+def test_a_completion_names_what_the_prompt_gives():
+    record = {"text": "Doubles.", "code": "def f(x):\n    return 2 * x\n", "opening": "def f(x):\n"}
+    assert read_pair(record, "file:1", PYTHON).opening == "def f(x):\n"
+    assert read_pair(record | {"opening": ""}, "file:1", PYTHON).opening == ""
+    for opening in ("def f(x):", "def g(x):\n"):
+        with pytest.raises(DataError, match="file:1: field 'opening' must be whole lines"):
+            read_pair(record | {"opening": opening}, "file:1", PYTHON)

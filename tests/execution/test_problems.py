@@ -202,3 +202,19 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.jsonl", tmp_path / ("long" * 100), cut, broken):
         with pytest.raises(DataError, match="cannot be read"):
             read_problems("own", path)
+
+
+def test_humaneval_of_mbxps_authors_is_humaneval(tmp_path: Path) -> None:
+    line = {
+        "task_id": "HumanEval_ruby/0",
+        "language": "ruby",
+        "prompt": "def twice(x)\n",
+        "entry_point": "twice",
+        "test": "raise StandardError if twice(2) != 4",
+        "canonical_solution": None,
+    }
+    write(tmp_path / "HumanEval_ruby.jsonl", line)
+    write(tmp_path / "other.jsonl", line | {"language": "cobol"})
+    assert read_problems("humaneval-x", tmp_path) == {
+        "ruby": [Problem("HumanEval_ruby/0", "ruby", prompt=line["prompt"], test=line["test"])]
+    }

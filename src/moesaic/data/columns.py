@@ -82,7 +82,7 @@ def _opening(record: dict[str, Any], where: str, code: str) -> str:
     opening = string_field(record, "opening", where)
     if not code.startswith(opening) or not opening.endswith("\n"):
         raise DataError(
-            f"{where}: field 'opening' must be whole lines that field 'code' begins with, found {opening:.60!r}: end "
+            f"{where}: field 'opening' must be whole lines that field 'code' begins with, found {opening!r:.60}: end "
             "it with a line break, or leave it out for a whole program"
         )
     return opening
