@@ -34,10 +34,12 @@ class Ranks:
     Attributes:
         index: Which one this is, from 0.
         count: How many there are.
+        count_here: How many of them are on this machine.
     """
 
     index: int = 0
     count: int = 1
+    count_here: int = 1
 
     @property
     def is_first(self) -> bool:
@@ -83,6 +85,15 @@ class Ranks:
 
 ALONE: Final = Ranks()
 """A run of one process."""
+
+
+def world() -> Ranks:
+    """Returns all processes that have met; this one alone where none have."""
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()):
+        return ALONE
+    return Ranks(dist.get_rank(), dist.get_world_size())
 
 
 @functools.cache

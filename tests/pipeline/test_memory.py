@@ -33,6 +33,7 @@ def test_a_full_memory_names_the_keys(tmp_path, error):
     assert "a lower gate.row_tokens (now 1,200) (starts this stage again)" in said
     assert "selective_checkpointing: true" not in said  # it is on
     assert "base.quantize: nf4" in said
+    assert "processes.shard: true on several GPUs (torchrun; no result changes)" in said
 
 
 def test_another_error_stays_what_it_is(tmp_path):

@@ -109,15 +109,29 @@ def test_two_processes_leave_the_files_of_one_and_only_the_first_talks(alone):
 
 
 @pytest.mark.slow
+def test_a_base_spread_over_two_processes_leaves_the_files_of_one(alone):
+    options = ("experts.gradient_checkpointing=true", "gate.gradient_checkpointing=true", "processes.shard=true")
+    arguments = ["run", str(alone / "toy.yaml"), f"output={alone / 'sharded'}", *SHARED, *options]
+    first, second = finish(start(alone, arguments, 2))
+    assert first[0] == second[0] == 0, first[2] + second[2]
+    assert "torch.float32, over 2 processes" in first[2]
+    assert second[1:] == ("", "")
+    assert artifacts(alone / "sharded" / "toy") == artifacts(alone / "one" / "toy")
+    assert numbers(alone, "sharded") == numbers(alone, "one")
+    assert not (alone / "sharded" / "toy" / "gate" / "model" / "base").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("killed", "resumed"),
+    ("killed", "resumed", "more"),
     [
-        ("1 moesaic.train.rows _add_up 2", "python: resuming after step 1 of 2"),
-        ("0 moesaic.train.rows _add_up 8", "joint: resuming after step 1 of 2"),
+        ("1 moesaic.train.rows _add_up 6", "gates: resuming after step 1 of 2", ("processes.shard=true",)),
+        ("1 moesaic.train.rows _add_up 2", "python: resuming after step 1 of 2", ()),
+        ("0 moesaic.train.rows _add_up 8", "joint: resuming after step 1 of 2", ()),
     ],
 )
-def test_a_killed_process_ends_the_others_within_seconds_and_one_goes_on(alone, tmp_path, killed, resumed):
-    arguments = ["run", str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
+def test_a_killed_process_ends_the_others_within_seconds_and_one_goes_on(alone, tmp_path, killed, resumed, more):
+    arguments = ["run", str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED, *more]
     processes = start(tmp_path, arguments, 2, KILLED=killed)
     victim = int(killed[0])
     assert processes[victim].wait(timeout=200) == -signal.SIGKILL

@@ -99,6 +99,26 @@ def test_a_shared_delta_has_to_be_trained_and_folded(write, override, said):
     assert said in found[0]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["base.quantize=nf4"], "base.quantize: nf4 (4-bit weights cannot be cut"),
+        (["gate.shared_rank=8"], "gate.shared_rank: 8 (it is folded into whole weights)"),
+        (["reward.rounds=2"], "reward.rounds: 2 (sampling has a copy of the model)"),
+        (["compare=[dense_lora,ties]"], "compare: ties (made by one process)"),
+    ],
+)
+def test_what_needs_a_whole_base_is_refused_where_it_is_sharded(write, overrides, said):
+    assert load_recipe(write(), ["processes.shard=true", "compare=[dense_lora]"]).processes.shard
+    (found,) = problems(write(), "processes.shard=true", *overrides)
+    assert said in found
+    assert "set processes.shard: false, or leave these out" in found
+
+
+def test_where_the_base_lies_is_no_part_of_a_runs_digest(write):
+    assert load_recipe(write()).digest() == load_recipe(write(), ["processes.shard=true"]).digest()
+
+
 def test_only_one_way_of_recomputing_at_a_time(write):
     selective = "gate.selective_checkpointing=true"
     assert load_recipe(write(), [selective]).gate.selective_checkpointing

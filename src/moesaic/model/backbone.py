@@ -17,6 +17,7 @@ from torch import nn
 from moesaic.errors import CheckpointError, DependencyError, ModelError
 from moesaic.model.base_files import BaseSource, first_line, quiet_transformers, resolve_base, stamp
 from moesaic.model.families import check_equations
+from moesaic.model.sharded import shard_base
 
 DType = Literal["auto", "float32", "bfloat16"]
 Quantization = Literal["none", "nf4"]
@@ -68,6 +69,8 @@ def load_base(
     quantize: Quantization = "none",
     sha256: str | None = None,
     revision: str | None = None,
+    *,
+    shard: bool = False,
 ) -> Base:
     """Loads a base model and its tokenizer.
 
@@ -80,6 +83,7 @@ def load_base(
             "QLoRA", sections 3 and 4) and computes in ``dtype``.
         sha256: What the base must be; see ``resolve_base``.
         revision: Commit, branch or tag of a hub model; see ``resolve_base``.
+        shard: Spread the layers over all processes, which have to load it together; see ``sharded``.
 
     Raises:
         ModelError: See ``resolve_base``; or an architecture that cannot be routed.
@@ -107,7 +111,7 @@ def load_base(
             model, info = transformers.AutoModelForCausalLM.from_pretrained(
                 source.path,
                 dtype=torch_dtype,
-                device_map={"": device},
+                device_map={"": torch.device("cpu") if shard else device},
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -125,8 +129,11 @@ def load_base(
     mlp_blocks(model)
     _check_finite(model, source.path)
     tokenizer = load_tokenizer(source)
+    model = model.eval().requires_grad_(False)
+    if shard:
+        shard_base(model, device)
     base = Base(
-        model.eval().requires_grad_(False),
+        model,
         tokenizer,
         source.digest,
         source.spec,

@@ -10,7 +10,7 @@ recomputed (the idea of Liger-Kernel's fused linear cross entropy, Hsu et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from moesaic.data.packing import IGNORED_LABEL, PackedBatch, PackedBatches
 from moesaic.data.prompts import EncodedExample
+from moesaic.model.sharded import idle_pass, is_sharded
 from moesaic.ranks import ALONE, Ranks
 
 CHUNK_TOKENS = 2048
@@ -194,9 +195,7 @@ def example_losses(
     sums_N2 = torch.zeros(len(examples), 2, dtype=torch.float64)
     head: Tensor = model.lm_head.weight  # type: ignore[union-attr, assignment]
     with torch.inference_mode():
-        for number, batch in enumerate(PackedBatches(examples, languages, row_tokens, shuffle=False)):
-            if number % ranks.count != ranks.index:
-                continue
+        for batch in own_rows(model, PackedBatches(examples, languages, row_tokens, shuffle=False), ranks):
             positions_N, labels_N = targets(batch, code_only=True)
             with autocast():
                 hidden_TD = hidden_states(model, batch.to(device))
@@ -208,6 +207,22 @@ def example_losses(
                 on_row(batch)
     model.train(was_training)
     return ranks.add(sums_N2)
+
+
+def own_rows(model: nn.Module, rows: PackedBatches, ranks: Ranks) -> Iterator[PackedBatch]:
+    """Yields a process's share of some rows, each of which is to run once; what is due with sharded layers follows.
+
+    Args:
+        model: The model that they run through.
+        rows: The rows of all processes.
+        ranks: The processes.
+    """
+    number = -1
+    for number, row in enumerate(rows):
+        if number % ranks.count == ranks.index:
+            yield row
+    if (number + 1) % ranks.count > 0 and ranks.index >= (number + 1) % ranks.count and is_sharded(model):
+        idle_pass(model)
 
 
 def answer_states(

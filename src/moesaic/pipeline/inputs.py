@@ -93,6 +93,7 @@ NEUTRAL: Final[Mapping[str, str]] = {
     "name": "where results are written",
     "output": "where results are written",
     "trackers": "who is told",
+    "processes.shard": "where the base's weights lie: the same products, up to rounding",
     "grow.model": "where the model is that grows; its content counts",
     "grow.languages": "says which experts are trained; compose counts them where a model grows",
     "reward.alone": "says which experts are trained further before they are put together; what that leaves counts",

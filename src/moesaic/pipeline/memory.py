@@ -32,6 +32,10 @@ _COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
 """Stage -> keys that start it again."""
 
 
+_SHARED: Final = ("keep", "experts", "compose", "gate", "predict")
+"""Stages that can spread the base over several processes."""
+
+
 @contextlib.contextmanager
 def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
     """Turns a failed allocation in a stage into an error that names the keys to change.
@@ -48,7 +52,10 @@ def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
         free, costly = (_advice(recipe, keys.get(stage, ())) for keys in (_FREE, _COSTLY))
         steps = [f"{free} (no result changes, and the stage goes on where it stopped)" if free else ""]
         steps += [f"{costly} (starts this stage again)" if costly else ""]
-        steps += ["set base.quantize: nf4 (trains everything again)" if recipe.base.quantize == "none" else ""]
+        if recipe.base.quantize == "none":
+            can_shard = stage in _SHARED and not recipe.processes.shard
+            steps += ["processes.shard: true on several GPUs (torchrun; no result changes)" if can_shard else ""]
+            steps += ["set base.quantize: nf4 (trains everything again)"]
         reason = (str(error).strip() or "no more said").splitlines()[0]
         raise DeviceMemoryError(
             f"{name}: the memory is full ({reason}). "

@@ -25,7 +25,7 @@ from moesaic.pipeline.memory import memory_errors
 from moesaic.pipeline.trackers import installed_trackers
 from moesaic.progress import say
 from moesaic.ranks import ALONE, Ranks
-from moesaic.recipe import Recipe
+from moesaic.recipe import BaseRecipe, Recipe
 from moesaic.workspace import Stage, Workspace
 
 if TYPE_CHECKING:
@@ -101,19 +101,25 @@ class Session:
         """The processes of the run, which meet here."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return ALONE
-        return Ranks(self.accelerator.process_index, self.accelerator.num_processes)
+        count = self.accelerator.num_processes
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", count))  # torchrun and accelerate say so
+        return Ranks(self.accelerator.process_index, count, min(count, max(1, here)))
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether the base's layers are spread over the processes, so that all of them take part in every pass."""
+        return self.recipe.processes.shard and self.ranks.count > 1
 
     @functools.cached_property
     def base(self) -> Base:
         """The base model, loaded once; whoever changes it puts it back."""
         from moesaic.checkpoint.bases import check_base
-        from moesaic.model.backbone import load_base
 
         started = time.monotonic()
         spec = self.recipe.base
         if self.start is not None and self.start.has_own_base:
             spec = spec.model_copy(update={"model": self.start.base["model"], "sha256": None, "revision": None})
-        base = load_base(spec.model, spec.dtype, self.accelerator.device, spec.quantize, spec.sha256, spec.revision)
+        base = self._load(spec, shard=self.is_sharded)
         if base.digest != self.base_source.digest:
             raise ModelError(
                 f"base.model: {spec.model} is another base now (digest {base.digest[:12]}) than when this run began "
@@ -121,7 +127,8 @@ class Session:
             )
         if self.start is not None:
             check_base(self.start, base)
-        say(f"base: {spec.model}, {base.model.dtype}, on {base.model.device} ({time.monotonic() - started:.0f} s)")
+        where = f"over {self.ranks.count} processes" if self.is_sharded else f"on {base.model.device}"
+        say(f"base: {spec.model}, {base.model.dtype}, {where} ({time.monotonic() - started:.0f} s)")
         return base
 
     @functools.cached_property
@@ -403,9 +410,11 @@ class Session:
     @contextmanager
     def original_base(self) -> Iterator[Any]:
         """The recipe's base as it is, where a model that grows has one of its own, which training changed."""
+        self.drop_base()  # a device that has room for one base need not have it for two
+        yield self._load(self.recipe.base).model.eval()
+
+    def _load(self, spec: BaseRecipe, shard: bool = False) -> Base:
         from moesaic.model.backbone import load_base
 
-        self.drop_base()  # a device that has room for one base need not have it for two
-        spec = self.recipe.base
         device = self.accelerator.device
-        yield load_base(spec.model, spec.dtype, device, spec.quantize, spec.sha256, spec.revision).model.eval()
+        return load_base(spec.model, spec.dtype, device, spec.quantize, spec.sha256, spec.revision, shard=shard)

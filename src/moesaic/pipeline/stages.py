@@ -216,7 +216,7 @@ class Run(Session):
     def compose(self) -> None:
         """Puts the experts side by side and fits the initial gates."""
         options = self.recipe.gate
-        with self.stage("compose") as stage:
+        with self.stage("compose", together=self.is_sharded) as stage:
             if stage is None:
                 return
             from moesaic.train.composition import compose_folder

@@ -38,6 +38,7 @@ from moesaic.recipe.sections import (
     MetricName,
     Optimisation,
     PredictRecipe,
+    ProcessesRecipe,
     Section,
 )
 from moesaic.stores.objects import StoreUrl, parse_url
@@ -59,6 +60,7 @@ __all__ = [
     "MetricName",
     "Optimisation",
     "PredictRecipe",
+    "ProcessesRecipe",
     "Recipe",
     "RewardRecipe",
     "load_recipe",
@@ -66,6 +68,9 @@ __all__ = [
 ]
 
 Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "dense_lora_keep", "hidden_gates", "moe_gates", "arrow"]
+
+_MADE_TOGETHER = ("dense_lora", "dense_lora_keep")
+"""Baselines that all processes make together."""
 
 
 class Recipe(Section):
@@ -97,6 +102,8 @@ class Recipe(Section):
     """What judges their output."""
     compare: tuple[Baseline, ...] = ()
     """Baselines that join the table, each made in a stage of its own; see docs/baselines.md."""
+    processes: ProcessesRecipe = ProcessesRecipe()
+    """What several processes do otherwise."""
     trackers: tuple[str, ...] = ()
     """Experiment trackers known to accelerate (``tensorboard``, ``wandb``, ...)."""
 
@@ -164,6 +171,27 @@ class Recipe(Section):
             raise ValueError(
                 f"gate.shared_rank is {self.gate.shared_rank}, but base.quantize is {self.base.quantize}: a delta "
                 "cannot be folded into 4-bit weights; set gate.shared_rank: 0 or base.quantize: none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> Self:
+        if not self.processes.shard:
+            return self
+        whole = [name for name in self.compare if name not in _MADE_TOGETHER]
+        reasons = {
+            f"base.quantize: {self.base.quantize} (4-bit weights cannot be cut into the parts of a layer)": (
+                self.base.quantize != "none"
+            ),
+            f"gate.shared_rank: {self.gate.shared_rank} (it is folded into whole weights)": self.gate.shared_rank > 0,
+            f"reward.rounds: {self.reward.rounds} (sampling has a copy of the model)": self.reward.rounds > 0,
+            f"grow.model: {self.grow.model} (its base is not sharded)": self.grow.model is not None,
+            f"compare: {', '.join(whole)} (made by one process)": bool(whole),
+        }
+        if found := [reason for reason, is_so in reasons.items() if is_so]:
+            raise ValueError(
+                f"processes.shard: true does not go together with {' or '.join(found)}: set processes.shard: false, "
+                "or leave these out"
             )
         return self
 
@@ -239,7 +267,7 @@ class Recipe(Section):
 
     def digest(self) -> str:
         """Returns a digest of everything that influences results (not where they are written)."""
-        return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers"}))
+        return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers", "processes"}))
 
 
 _STAND_INS: StandIns = {

@@ -78,6 +78,14 @@ class BaseRecipe(Section):
         return self
 
 
+class ProcessesRecipe(Section):
+    """What several processes (``torchrun``) do otherwise; nothing in one."""
+
+    shard: bool = False
+    """Spread the base's layers over the processes (FSDP2), for a base that does not fit one GPU: each keeps a part and
+    gets the rest while a layer runs. For bases in bfloat16 or float32; see docs/processes.md."""
+
+
 class DataRecipe(Section):
     """Where the text-to-code pairs come from and which are kept."""
 

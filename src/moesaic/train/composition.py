@@ -57,15 +57,16 @@ def compose_folder(
     try:
         with packed_attention(model):
             initial_gates(model, programs, init, row_tokens, accelerator.autocast)
-        save_model_folder(
-            folder,
-            base_spec=base_spec,
-            base_digest=base.digest,
-            experts=extract_experts(model),
-            router_tensors=extract_router(model),
-            kind=options.kind,
-            top_k=top_k,
-            reuse=adapters,
-        )
+        if accelerator.is_main_process:
+            save_model_folder(
+                folder,
+                base_spec=base_spec,
+                base_digest=base.digest,
+                experts=extract_experts(model),
+                router_tensors=extract_router(model),
+                kind=options.kind,
+                top_k=top_k,
+                reuse=adapters,
+            )
     finally:
         decompose(model)

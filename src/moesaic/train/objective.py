@@ -28,7 +28,15 @@ from moesaic.data.packing import PackedBatch, PackedBatches
 from moesaic.data.prompts import EncodedExample
 from moesaic.gates import ANCHOR
 from moesaic.model.attention import packed_attention
-from moesaic.model.loss import answer_states, divergences, hidden_states, targets, token_losses, validation_loss
+from moesaic.model.loss import (
+    answer_states,
+    divergences,
+    hidden_states,
+    own_rows,
+    targets,
+    token_losses,
+    validation_loss,
+)
 from moesaic.model.moe import force_base, is_composed
 from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import KeepRecipe, Optimisation
@@ -124,9 +132,9 @@ class Teacher:
         model.eval()
         sums = torch.zeros(2, dtype=torch.float64)
         with torch.inference_mode():
-            for number, batch in enumerate(PackedBatches(self.kept.validation, (ANCHOR,), row_tokens, shuffle=False)):
-                if number % ranks.count != ranks.index:
-                    continue
+            for batch in own_rows(
+                model, PackedBatches(self.kept.validation, (ANCHOR,), row_tokens, shuffle=False), ranks
+            ):
                 positions_M, _ = targets(batch)
                 states_MD = torch.cat([self.validation[index] for index in batch.example_ids_D.tolist()])
                 with autocast():

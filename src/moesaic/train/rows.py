@@ -27,6 +27,7 @@ from moesaic.model.compiled import CompiledDecoder
 from moesaic.model.loss import hidden_states, targets, token_losses
 from moesaic.model.moe import record_routing
 from moesaic.model.router import Routing
+from moesaic.model.sharded import is_sharded
 from moesaic.progress import say
 from moesaic.ranks import Ranks
 from moesaic.recipe import Optimisation
@@ -53,14 +54,12 @@ class PackedLoss(nn.Module):
         self._routing_loss = routing_loss
         self._compiled: CompiledDecoder | None = None
         if options.compile:
-            if next(model.parameters()).is_cuda and routing_loss is None:
-                alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
-                if not alone:
-                    say("note: compile: true compiles the layers, without captured graphs: there are several processes")
-                graphs = alone and not options.gradient_checkpointing
-                self._compiled = CompiledDecoder(model, options.row_tokens, graphs)
+            if next(model.parameters()).is_cuda and routing_loss is None and not is_sharded(model):
+                # Gradients of several processes are added up behind the graphs, so that nothing in them is shared.
+                self._compiled = CompiledDecoder(model, options.row_tokens, not options.gradient_checkpointing)
             else:
                 reason = "this is not a GPU" if routing_loss is None else "routing losses need every layer's gates"
+                reason = "the base is sharded (processes.shard)" if is_sharded(model) else reason
                 say(f"note: compile: true has no effect here: {reason}")
 
     def forward(
@@ -155,8 +154,10 @@ def _own_gradients(
     """Adds the gradients of this process's rows and returns their summed loss; None: once more, in shorter pieces."""
     total_labels = sum(row.num_labels for row in rows)
     loss_sum = torch.zeros((), device=accelerator.device)
+    own = ranks.share(range(len(rows)))
+    sharded = is_sharded(module.model)
     try:
-        for number in ranks.share(range(len(rows))):
+        for number in own:
             if seed is not None:
                 torch.manual_seed(seed + number)
             whole = rows[number]
@@ -167,8 +168,11 @@ def _own_gradients(
                 parts = len(rows) * whole.batch.num_tokens / row.batch.num_tokens
                 accelerator.backward(summed / total_labels + extra / parts)
                 loss_sum += summed.detach()
+        if sharded and len(own) < -(-len(rows) // ranks.count):
+            _pass_along(accelerator, module, rows[0])
     except torch.OutOfMemoryError as error:
-        if pieces is None or not pieces.halve():
+        # With sharded layers the other processes are waiting in the middle of the step: it cannot be started again.
+        if sharded or pieces is None or not pieces.halve():
             raise
         reason = str(error).strip().splitlines()[0]
     else:
@@ -181,6 +185,14 @@ def _own_gradients(
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None
+
+
+def _pass_along(accelerator: Accelerator, module: nn.Module, row: PreparedRow) -> None:
+    """Takes part in the passes of other processes through sharded layers with a row that counts for nothing."""
+    tensors_N = [tensor.to(accelerator.device) for tensor in row.tensors_N]
+    with accelerator.autocast():
+        summed, extra = module(row.batch.to(accelerator.device), *tensors_N)
+    accelerator.backward(0 * (summed + extra))
 
 
 def ranks_of(accelerator: Accelerator) -> Ranks:
@@ -198,10 +210,10 @@ def _add_up(ranks: Ranks, parameters: Sequence[nn.Parameter], loss_sum: Tensor) 
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    there = torch.tensor([not gone for gone in missing], device=loss_sum.device, dtype=loss_sum.dtype)
-    pieces = [*(gradient.flatten() for gradient in gradients), there, loss_sum[None]]
+    there = ranks.add(torch.tensor([not gone for gone in missing], dtype=torch.int32))  # of the hosts: no GPU waits
+    pieces = [*(gradient.flatten() for gradient in gradients), loss_sum[None]]
     total = ranks.add(torch.cat(pieces))
-    *sums, there, losses = torch.split(total, [piece.numel() for piece in pieces])
+    *sums, losses = torch.split(total, [piece.numel() for piece in pieces])
     for parameter, gradient, found, value in zip(parameters, gradients, there.tolist(), sums, strict=True):
         if found:
             gradient.copy_(value.view_as(gradient))

@@ -23,6 +23,7 @@ from moesaic.model.decode.sampling import uniform_numbers
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.moe import is_composed, record_routing
 from moesaic.model.router import Routing
+from moesaic.model.sharded import idle_pass, is_anyone_busy, is_sharded
 
 PREFILL_TOKENS = 16_384
 """Most tokens of prompts in one forward pass, unless one alone is longer."""
@@ -107,6 +108,7 @@ def generate(
     limit = check_prompts(model, prompts)
     results = [Generation(trace=[] if trace else None) for _ in prompts]
     if not prompts or max_new_tokens < 1:
+        _follow(model, max_new_tokens)
         return results
     lengths = [min(max_new_tokens, limit - len(prompt)) for prompt in prompts]
     uniforms = (
@@ -125,10 +127,14 @@ def generate(
     was_training = model.training
     model.eval()
     recording: Any = record_routing(model) if trace and is_composed(model) else nullcontext({})
-    with torch.inference_mode(), few_row_products(model, num_slots), recording as routing:
+    faster: Any = nullcontext() if is_sharded(model) else few_row_products(model, num_slots)
+    with torch.inference_mode(), faster, recording as routing:
         batch = SlotBatch(model, num_slots, capacity, temperature, top_p, compile and not trace)
         step = batch.step if trace else fastest_step(batch)
-        while queue or active:
+        while is_anyone_busy(model, bool(queue or active)):
+            if not queue and not active:
+                idle_pass(model)
+                continue
             free = num_slots - len(active)
             if queue and (free >= max(1, num_slots // 4) or not active):
                 new = _take(queue, free, prompts)
@@ -167,6 +173,13 @@ def generate(
     return [_with_text(result, tokenizer) for result in results] if trace and tokenizer is not None else results
 
 
+def _follow(model: Any, max_new_tokens: int) -> None:
+    """Without prompts of its own, takes part in the passes of the processes that share the model's layers."""
+    with torch.inference_mode():
+        while max_new_tokens > 0 and is_anyone_busy(model, False):
+            idle_pass(model)
+
+
 def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
     """Returns the model's context length in tokens.
 
@@ -184,6 +197,8 @@ def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
 
 def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
     """The batch's own step; on a CPU one that is short for one row, on CUDA the same one replayed as graphs."""
+    if batch.is_sharded:
+        return batch.step
     if batch.device.type != "cuda":
         from moesaic.model.decode import single
 

@@ -26,6 +26,7 @@ from moesaic.model.decode.routed import fits
 from moesaic.model.decode.sampling import sample
 from moesaic.model.decode.step import after_attention, attend, before_attention
 from moesaic.model.families import check_modules, windows
+from moesaic.model.sharded import is_sharded, whole_layers
 from moesaic.model.stacks import LayerStacks, stack_layer
 
 _MOST_VARIANTS = 64
@@ -49,6 +50,7 @@ class SlotBatch:
     Attributes:
         windows: The sliding window of each layer; see ``families.windows``.
         kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
+        is_sharded: The layers are spread over several processes (``sharded``), which step together.
         kind: What a captured step depends on besides its sizes; constant here.
     """
 
@@ -71,11 +73,12 @@ class SlotBatch:
         self._cache_argument = cache_argument(self.decoder)
         check_modules(model)
         self.windows = windows(model)
+        self.is_sharded = is_sharded(model)  # weights that come and go can be neither moved nor captured
         # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
-        is_gpu = self.device.type == "cuda"
-        self._stacks = [stack_layer(layer) if is_gpu else LayerStacks() for layer in self.decoder.layers]
-        self.kernels = [fits(layer) for layer in self.decoder.layers]
-        self._compiles = compile and self.device.type == "cuda"
+        can_stack = self.device.type == "cuda" and not self.is_sharded
+        self._stacks = [stack_layer(layer) if can_stack else LayerStacks() for layer in self.decoder.layers]
+        self.kernels = [not self.is_sharded and fits(layer) for layer in self.decoder.layers]
+        self._compiles = compile and can_stack
         self._before, self._after, self._choose = before_attention, after_attention, sample
         if self._compiles:
             allow_variants()
@@ -127,7 +130,8 @@ class SlotBatch:
         cos_B1A, sin_B1A = self.decoder.rotary_emb(hidden_BD, positions_B[:, None])
         cos_BA, sin_BA = cos_B1A[:, 0], sin_B1A[:, 0]
         self._mark((0,), positions_B, rows_B, cos_BA, sin_BA)
-        layers = zip(self.decoder.layers, self.windows, self._stacks, self.kernels, self.cache, strict=True)
+        whole = whole_layers(self.decoder.layers)
+        layers = zip(whole, self.windows, self._stacks, self.kernels, self.cache, strict=True)
         for layer, window, stacks, kernels, (keys_BGCA, values_BGCA) in layers:
             self._mark((0,), hidden_BD)
             self._mark((0, 2), keys_BGCA, values_BGCA)
