@@ -1,4 +1,7 @@
-"""Models of random weights and documents of random tokens, for ``speed.py``: speed does not depend on them."""
+"""Models of random weights and documents of random tokens, for ``speed.py`` and ``scaling.py``.
+
+Speed does not depend on them.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +46,10 @@ CODER = Qwen2Config(
 LARGE = MistralConfig(sliding_window=None)  # the defaults are Mistral-7B's
 
 
-def random_model(config: Any) -> Any:
-    """A model of this shape in bfloat16 on the GPU."""
-    with torch.device("cuda"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+def random_model(config: Any, device: str | torch.device = "cuda", dtype: torch.dtype = torch.bfloat16) -> Any:
+    """A model of this shape on the GPU."""
+    with torch.device(device):
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     return model.eval().requires_grad_(False)
 
 
@@ -57,8 +60,8 @@ def random_experts(model: Any, number: int, rank: int) -> list[LoraExpert]:
     def deltas() -> dict[str, LowRank]:
         return {
             path: LowRank(
-                torch.randn(rank, module.in_features, device="cuda") / module.in_features**0.5,
-                torch.randn(module.out_features, rank, device="cuda") * 0.01,
+                torch.randn(rank, module.in_features, device=model.device) / module.in_features**0.5,
+                torch.randn(module.out_features, rank, device=model.device) * 0.01,
             )
             for path, module in linear.items()
         }
