@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 # Pico models gain nothing from threads, and several test processes at once lose a lot to their waiting for each other.
@@ -15,6 +16,14 @@ import torch
 
 # What torch says once a process would otherwise be an error in whichever test comes first.
 torch.set_warn_always(True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running():
+    """Ends the process that forks others before coverage is added up."""
+    yield
+    if "forked" in sys.modules:
+        sys.modules["forked"].end()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ import tempfile
 import threading
 import traceback
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 HERE = Path(__file__).parent
 LIBRARIES = ("accelerate", "peft", "sacrebleu", "torch.distributed", "transformers.models.llama.modeling_llama")
@@ -71,7 +71,7 @@ class Forked:
             said.write(json.dumps(request).encode())
             said.seek(0)
             descriptors = [file.fileno() for file in (said, *(self._files or (log, log)), theirs)]
-            socket.send_fds(_server(), [b"!"], descriptors)
+            socket.send_fds(_server()[0], [b"!"], descriptors)
         self.pid = self._answer(250)  # the first one waits for the libraries
 
     def _answer(self, seconds: float | None) -> int:
@@ -145,8 +145,8 @@ def _text(file: IO[bytes]) -> str:
 
 
 @functools.cache
-def _server() -> socket.socket:
-    """The socket of the process that forks, which ends when this one does."""
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The process that forks, and the socket that it is asked through; it ends when that is closed."""
     ours, theirs = socket.socketpair()
     environment = {**os.environ, **QUIET, "OMP_NUM_THREADS": "1"}
     with theirs:
@@ -154,13 +154,16 @@ def _server() -> socket.socket:
             [sys.executable, "-c", f"import forked; forked._play(forked._serve({theirs.fileno()}))"],
             cwd=HERE, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
         )  # fmt: skip
+    return ours, process
 
-    def end() -> None:
+
+def end() -> None:
+    """Ends the process that forks, and whatever of its own still runs; the tests are over."""
+    if _server.cache_info().currsize:
+        ours, process = _server()
         ours.close()
-        process.wait(10)
-
-    atexit.register(end)
-    return ours
+        process.wait(60)
+        _server.cache_clear()
 
 
 def _serve(descriptor: int) -> int:
@@ -200,7 +203,7 @@ def _serve(descriptor: int) -> int:
             if not message:
                 for pid in running:
                     os.kill(pid, signal.SIGKILL)
-                raise SystemExit(0)
+                _leave(0)
             said, output, errors, answer = descriptors
             child = os.fork()
             if child == 0:
@@ -226,7 +229,7 @@ def _tell(asker: socket.socket, number: int) -> None:
 
 
 def _play(descriptor: int) -> None:
-    """Becomes what a request says, to the end: as any program does, but what the memory holds is not taken apart."""
+    """Becomes what a request says, to the end."""
     with open(descriptor, "rb") as file:
         request = json.load(file)
     os.environ.clear()
@@ -255,7 +258,11 @@ def _play(descriptor: int) -> None:
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
     atexit._run_exitfuncs()  # coverage writes what it has
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(code)  # to take the libraries apart would take seconds
