@@ -157,12 +157,13 @@ class Growth(Plan):
         place = self.first if given and self.first is not None else run.workspace.root
         final = locate(place)
         new = self.languages(step)[-1:] if step else self.languages(step)
+        experts = () if given else new  # those of a given model are measured where it was made
 
         def measure_all(measure: Callable[..., None], folder: Path) -> None:
             with run.loaded(final, run.base.model.dtype) as model:
                 self._check_time()
                 measure("moe", model, self.languages(step), folder / "routing.json")
-                for name in new:
+                for name in experts:
                     self._check_time()
                     with force_expert(model, name):
                         measure(f"expert:{name}", model, (name,))
