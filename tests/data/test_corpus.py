@@ -160,7 +160,7 @@ CPP_HEADERS = {
     "algorithm": r"std::(sort|stable_sort|reverse|max|min|max_element|min_element|minmax_element|find|find_if|count"
     r"|count_if|rotate|unique|any_of|all_of|none_of|transform|copy|copy_if|remove|remove_if|equal|lower_bound|upper_bound|search"
     r"|binary_search|merge|fill|next_permutation|is_sorted|replace|clamp|for_each|partial_sort|set_intersection"
-    r"|set_difference|set_union|stable_partition|partition|includes|adjacent_find|mismatch|generate|nth_element)\b",
+    r"|set_difference|set_symmetric_difference|set_union|stable_partition|partition|includes|adjacent_find|mismatch|generate|nth_element)\b",
     "array": r"std::array\b",
     "bitset": r"std::bitset\b",
     "climits": r"\b(INT|LLONG)_(MIN|MAX)\b",
