@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import forked
 from forked import Forked
 from moesaic.files import file_digest, read_json
-from test_pipeline import numbers, write_recipe
+from test_pipeline import REWARD, numbers, write_recipe
 
 _PROGRAM = """
     import os, signal, sys
@@ -119,6 +119,37 @@ def test_a_base_spread_over_two_processes_leaves_the_files_of_one(alone):
     assert artifacts(alone / "sharded" / "toy") == artifacts(alone / "one" / "toy")
     assert numbers(alone, "sharded") == numbers(alone, "one")
     assert not (alone / "sharded" / "toy" / "gate" / "model" / "base").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("reward.alone=[python]",)])
+def test_rewards_are_trained_in_two_processes_as_in_one(alone, tmp_path, more):
+    found = []
+    for ranks in (1, 2):
+        root = tmp_path / str(ranks)
+        shutil.copytree(alone / "one" / "toy", root / "toy")
+        arguments = [
+            "reward",
+            str(alone / "toy.yaml"),
+            f"output={root}",
+            *SHARED,
+            *REWARD,
+            "reward.overlap=true",
+            *more,
+        ]
+        said = finish(start(tmp_path, arguments, ranks))
+        assert all(code == 0 for code, _, _ in said), said
+        assert all(stdout == stderr == "" for _, stdout, stderr in said[1:])
+        stage = root / "toy" / ("expert_rewards/python" if more else "reward")
+        assert read_json(stage / "manifest.json").get("processes", 1) == ranks
+        adapter = stage if more else stage / "model" / "experts" / "python"
+        found.append((read_json(stage / "training.json"), load_file(adapter / "adapter_model.safetensors")))
+    (one, adapter), (two, other) = found
+    assert one["rounds"] == two["rounds"] == 1
+    for expected, history in zip(one["history"], two["history"], strict=True):
+        assert history == {key: pytest.approx(value, abs=1e-6) for key, value in expected.items()}
+    assert adapter.keys() == other.keys()
+    assert all((adapter[key] - other[key]).abs().max() < 1e-6 for key in adapter)
 
 
 @pytest.mark.slow

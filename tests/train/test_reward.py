@@ -344,9 +344,9 @@ def test_programs_that_do_not_end_or_parse_have_no_reward():
     measure = measure_of(CodeBleuScores(1), [Example("1", "python", "Set x", "x = 1\ny = x\n")])
     texts = [("x = 1\ny = x\n```", True), ("x = 1\ny = x\n```", False), ("x = = 1\n```", True), ("", True)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
-    judged = measure.judged(measure.training * len(texts), generations, PROMPT)
-    assert [sample.reward for sample in judged] == [1.0, 0.0, 0.0, 0.0]
-    assert [sample.judgement.parses for sample in judged] == [True, False, False, False]
+    judged = measure.judgements(measure.training * len(texts), generations, PROMPT)
+    assert [judgement.reward for judgement in judged] == [1.0, 0.0, 0.0, 0.0]
+    assert [judgement.parses for judgement in judged] == [True, False, False, False]
 
 
 def test_tests_decide_by_what_benchmarks_count_and_reward_what_ends():
@@ -356,10 +356,12 @@ def test_tests_decide_by_what_benchmarks_count_and_reward_what_ends():
     measure = Measure("tests", tasks, tasks, passing_judge(run, 0.0), scores_unended=True)
     texts = [("\n    return 1\n```", True), ("\n    return 1\n\n\ndef more", False), ("\n    return 2\n", False)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
-    trained, deciding = (measure.judged(tasks, generations, PROMPT, deciding=wanted) for wanted in (False, True))
-    assert [sample.reward for sample in trained] == [sample.reward for sample in deciding] == [1.0, 0.0, 0.0]
-    assert [sample.judgement.score for sample in deciding] == [1.0, 1.0, 0.0]
-    assert [sample.judgement.parses for sample in deciding] == [True, False, False]
+    trained, deciding = (measure.judgements(tasks, generations, PROMPT, deciding=wanted) for wanted in (False, True))
+    assert (
+        [judgement.reward for judgement in trained] == [judgement.reward for judgement in deciding] == [1.0, 0.0, 0.0]
+    )
+    assert [judgement.score for judgement in deciding] == [1.0, 1.0, 0.0]
+    assert [judgement.parses for judgement in deciding] == [True, False, False]
 
 
 def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
@@ -373,7 +375,7 @@ def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():
     measure = measure_of(score, [example])
     (task,) = measure.training
     rest = task.reference.ids[len(task.prompt_ids) : len(task.prompt_ids) + task.reference.num_code_tokens]
-    measure.judged([task], [Generation(rest, [], True)], PROMPT)
+    measure.judgements([task], [Generation(rest, [], True)], PROMPT)
     assert seen == [(example.code, example.code, "python")]
 
 
@@ -598,14 +600,6 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path):
         next(iter(trainable_parameters(model).values())).fill_(float("inf"))
     with pytest.raises(MoesaicError, match=r"reward\.learning_rate"):
         train_toy(model, tmp_path / "a")
-
-
-def test_several_processes_are_refused(tmp_path):
-    class Two(Accelerator):
-        num_processes = 2
-
-    with pytest.raises(RecipeError, match="one process"):
-        train_toy(composed(), tmp_path / "a", accelerator=Two(cpu=True))
 
 
 def _process(tmp_path: Path, name: str, kill_after: int, overlap: bool) -> subprocess.CompletedProcess[str]:

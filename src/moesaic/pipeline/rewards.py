@@ -26,10 +26,12 @@ from moesaic.model.moe import compose, decompose, extract_experts, extract_route
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.tasks import read_tasks
 from moesaic.progress import say
+from moesaic.ranks import Ranks
 from moesaic.train.judges import codebleu_judge, passing_judge
 from moesaic.train.objective import Teacher
 from moesaic.train.reward import RewardResult, train_reward
 from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of
+from moesaic.train.verdicts import sums
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,12 @@ class Measures:
     Attributes:
         all: The measures.
         tests: What runs programs; None where nothing does.
+        ranks: Processes that judge.
     """
 
     all: list[Measure]
     tests: ProgramRuns | None
+    ranks: Ranks
 
     def rates(self) -> Mapping[str, float]:
         """Returns language -> verdicts a second since this was last asked; nothing where no program runs."""
@@ -52,7 +56,7 @@ class Measures:
         """Returns what is kept of the running, for JSON: ``verdicts_per_second`` and ``versions``, by language."""
         if self.tests is None:
             return {}
-        rates = self.tests.total_rates()
+        rates = {name: round(rate, 2) for name, rate in sums(self.ranks.gather(self.tests.total_rates())).items()}
         say(f"verdicts a second: {', '.join(f'{name} {rate:.1f}' for name, rate in rates.items())}")
         return {"verdicts_per_second": rates, "versions": self.tests.versions}
 
@@ -91,7 +95,8 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
         ToolchainError: The sandbox does not work here, or a language's tools are missing.
     """
     options, judging, prompt = session.recipe.reward, session.recipe.evaluate, session.prompt
-    workers = options.workers or processors()
+    # The processes of one machine share its processors.
+    workers = max(1, (options.workers or processors()) // session.ranks.count_here)
     with contextlib.ExitStack() as stack:
         found: list[Measure] = []
         tests = None
@@ -112,7 +117,7 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
                 )
                 judge, weight = passing_judge(stack.enter_context(tests), options.partial), 1.0
             found.append(Measure(name, training, deciding, judge, weight, scores_unended=name == "tests"))
-        yield Measures(found, tests)
+        yield Measures(found, tests, session.ranks)
 
 
 def reward_together(session: Session, folder: Path) -> None:
@@ -122,6 +127,9 @@ def reward_together(session: Session, folder: Path) -> None:
     with open_measures(session, languages) as measures, session.loaded(start.path) as model:
         result = _train(session, model, measures, languages, folder, teacher)
         experts, gates = extract_experts(model), extract_router(model)
+    summary = measures.summary()
+    if not session.ranks.is_first:
+        return
     save_model_folder(
         folder / "model",
         base_spec=session.base_spec(),
@@ -133,7 +141,7 @@ def reward_together(session: Session, folder: Path) -> None:
         reuse={name: start.expert_path(name) for name in start.names} if result.best_round == 0 else {},
         own_base=start.path / BASE if start.has_own_base else None,
     )
-    write_json(folder / "training.json", vars(result) | measures.summary())
+    write_json(folder / "training.json", vars(result) | summary)
 
 
 def reward_alone(session: Session, language: str, folder: Path) -> None:
@@ -157,12 +165,15 @@ def reward_alone(session: Session, language: str, folder: Path) -> None:
             (trained,) = extract_experts(model)
         finally:
             decompose(model)
+    summary = measures.summary()
+    if not session.ranks.is_first:
+        return
     if result.best_round == 0 and not expert.paths_outside_mlp:
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             shutil.copyfile(adapter / file, folder / file)
     else:
         write_adapter(trained, folder, base=base.spec)
-    write_json(folder / "training.json", vars(result) | measures.summary() | {"base_digest": base.digest})
+    write_json(folder / "training.json", vars(result) | summary | {"base_digest": base.digest})
 
 
 def _teacher(session: Session, languages: tuple[str, ...]) -> Teacher | None:

@@ -84,7 +84,6 @@ class Run(Session):
                 settings = self.recipe.model_dump(mode="json")
                 write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
                 self.workspace.share(("recipe.yaml",))
-            self._refuse_shared_rewards(stages)
             for name in stages:
                 table[name]()
             self.close()
@@ -110,21 +109,6 @@ class Run(Session):
             from moesaic.pipeline.tasks import check_tasks
 
             check_tasks(self.recipe)
-
-    def _refuse_shared_rewards(self, stages: tuple[str, ...]) -> None:
-        """Raises before anything is trained what ``train_reward`` would raise after it."""
-        names = ["reward"] if "reward" in stages and self.recipe.reward.together else []
-        if "expert_rewards" in stages:
-            names += [f"expert_rewards/{language}" for language in self.rewarded_alone()]
-        if self.ranks.count == 1 or not names:
-            return
-        if self.ranks.first(self.ranks.is_first and not all(map(self.is_finished, names))):
-            raise RecipeError(
-                [
-                    f"reward.rounds: training on rewards runs in one process, not in {self.ranks.count}: run the other "
-                    "stages in several (moesaic experts RECIPE, moesaic gate RECIPE), and the rest in one"
-                ]
-            )
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
@@ -207,7 +191,7 @@ class Run(Session):
 
     def expert_reward(self, language: str) -> None:
         """Trains the expert of one language on its own programs."""
-        with self.stage(f"expert_rewards/{language}") as stage:
+        with self.stage(f"expert_rewards/{language}", together=True) as stage:
             if stage is not None:
                 from moesaic.pipeline.rewards import reward_alone
 
@@ -303,7 +287,7 @@ class Run(Session):
         """Trains experts and gates on the model's own programs, when the recipe wants rounds of that."""
         if not self.recipe.reward.together:
             return
-        with self.stage("reward") as stage:
+        with self.stage("reward", together=True) as stage:
             if stage is not None:
                 from moesaic.pipeline.rewards import reward_together
 

@@ -62,7 +62,8 @@ class RewardRecipe(Section):
     compile: bool = False
     """Compile decoder layers and decoding step on a GPU: about a minute once, then shorter rounds."""
     workers: Positive | None = None
-    """Processes that score programs, and programs that run at a time; by default as many as there are processors."""
+    """Processes that score programs, and programs that run at a time, on each machine; by default as many as there are
+    processors."""
 
     @property
     def together(self) -> bool:

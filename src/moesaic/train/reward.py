@@ -77,7 +77,7 @@ def train_reward(
     """Trains the factors and gates of a composed model in place and leaves the best state in them.
 
     Args:
-        accelerator: Device and precision; one process.
+        accelerator: Device, precision and processes, which share what is written, judged and trained on.
         model: A composed model whose factors are float32; its base stays as it is.
         prompt: Prompts and stop tokens.
         measures: What programs are rewarded for, with tasks to train on and tasks that decide, of which the first
@@ -94,14 +94,10 @@ def train_reward(
         trains_gates: False for a model that is forced to be one of its experts.
 
     Raises:
-        RecipeError: Several processes, or no training task that is short enough.
+        RecipeError: No training task is short enough.
         MoesaicError: A gradient or the validation loss is not finite.
         CheckpointError: A checkpoint to resume from is corrupt.
     """
-    if accelerator.num_processes > 1:
-        raise RecipeError(
-            [f"reward.rounds: the stage runs in one process, not in {accelerator.num_processes}: start it alone"]
-        )
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     parameters = trainable_parameters(model) if trains_gates else factor_parameters(model)

@@ -8,6 +8,9 @@ Overlapped, the programs of a round are written before the model is trained on t
 round old, and judged by the processors meanwhile. A token's weight in training is then corrected by how likely it is
 now and was then (``policy``). What was written and not yet trained on is in the checkpoint, so that a resumed run goes
 on with the same programs, which are judged again.
+
+Several processes share the programs that are written, their judging, each with the processors of its machine, and the
+rows that are trained on. All know everything that comes out, so that all train on the same.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,8 +39,9 @@ from moesaic.train.objective import Teacher
 from moesaic.train.pieces import PreparedRow
 from moesaic.train.policy import PolicyLoss, joined
 from moesaic.train.resume import Progress
-from moesaic.train.rows import add_gradients
+from moesaic.train.rows import add_gradients, ranks_of
 from moesaic.train.samples import (
+    Judgement,
     Measure,
     Sample,
     Sampler,
@@ -50,6 +54,7 @@ from moesaic.train.samples import (
     weighted_documents,
 )
 from moesaic.train.turns import Turns
+from moesaic.train.verdicts import judged_samples, own_judgements, sums
 
 _WARMUP_ROUNDS = 2
 
@@ -72,7 +77,8 @@ class Round:
         old_losses: For each measure ``Sample.old_losses`` of the programs; None where they were written by the state
             that they train.
         tokens_per_second: Speed of the sampling.
-        verdicts: For each measure the judged programs, and language -> verdicts a second; under way.
+        verdicts: For each measure what this process's share of the programs is worth, and language -> verdicts a
+            second; under way.
     """
 
     number: int
@@ -80,7 +86,7 @@ class Round:
     generations: list[list[Generation]]
     old_losses: list[list[Tensor]] | None
     tokens_per_second: float
-    verdicts: Future[tuple[list[list[Sample]], Mapping[str, float]]]
+    verdicts: Future[tuple[list[list[Judgement]], Mapping[str, float]]]
 
     def state_dict(self) -> dict[str, Any]:
         """Returns it for JSON, without verdicts."""
@@ -133,6 +139,7 @@ class RewardRounds:
         rates: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         self._accelerator, self._model, self._sampler = accelerator, model, sampler
+        self._ranks = ranks_of(accelerator)
         self._measures, self._programs, self._languages = measures, programs, languages
         self._options, self._seed, self._teacher, self._rates = options, seed, teacher, rates
         self._stop_id = sampler.prompt.stop_ids[0]
@@ -158,7 +165,10 @@ class RewardRounds:
         current = self._ahead or self._begin(number)
         self._ahead = self._begin(number + 1) if self._options.overlap and not is_last else None
         waiting = time.monotonic()
-        groups, rates = current.verdicts.result()
+        own, own_rates = current.verdicts.result()
+        asked = self._tasks(current.places)
+        groups = judged_samples(self._ranks, asked, current.generations, own, current.old_losses)
+        rates = sums(self._ranks.gather(own_rates))
         waited = time.monotonic() - waiting
         facts = self._told(groups)
         for turns, tasks, samples in zip(self._turns, current.places, groups, strict=True):
@@ -185,10 +195,15 @@ class RewardRounds:
         places = [turns.draw(count) for turns, count in zip(self._turns, self._counts, strict=True)]
         tasks = self._tasks(places)
         seed = seed_of(self._seed, f"round {number}")
-        written, speed = self._sampler.write([task for group in tasks for task in group], options.temperature, seed)
+        together = [task for group in tasks for task in group]
+        written, speed = self._sampler.write(together, options.temperature, seed, self._ranks)
         generations, old_losses = _split(written, tasks), None
         if options.overlap:
-            old_losses = [self.losses(*pair) for pair in zip(tasks, generations, strict=True)]
+            shares = [
+                self.losses(self._ranks.share(own), self._ranks.share(texts))
+                for own, texts in zip(tasks, generations, strict=True)
+            ]
+            old_losses = [self._ranks.merge(found) for found in zip(*self._ranks.gather(shares), strict=True)]
         return self._judged(number, places, generations, old_losses, speed)
 
     def _judged(
@@ -201,15 +216,8 @@ class RewardRounds:
     ) -> Round:
         tasks = self._tasks(places)
 
-        def judge() -> tuple[list[list[Sample]], Mapping[str, float]]:
-            found = []
-            for place, measure in enumerate(self._measures):
-                samples = measure.judged(tasks[place], generations[place], self._sampler.prompt)
-                if old_losses is not None:
-                    pairs = zip(samples, old_losses[place], strict=True)
-                    samples = [replace(sample, old_losses=losses) for sample, losses in pairs]
-                found.append(samples)
-            return found, self._rates()
+        def judge() -> tuple[list[list[Judgement]], Mapping[str, float]]:
+            return own_judgements(self._ranks, self._measures, tasks, generations, self._sampler.prompt), self._rates()
 
         return Round(number, places, generations, old_losses, speed, self._judging.submit(judge))
 
@@ -223,6 +231,8 @@ class RewardRounds:
     def losses(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Tensor]:
         """Returns what ``Sample.old_losses`` is of programs, under the model as it is."""
         documents = [document(*pair, self._stop_id) for pair in zip(tasks, generations, strict=True)]
+        if not documents:
+            return []
         found: dict[int, Tensor] = {}
         self._loss.eval()
         with torch.inference_mode(), packed_attention(self._model):
@@ -317,18 +327,18 @@ class RewardRounds:
         """See ``Steps``; scores are means over languages, the loss that of the float32 factors."""
         # Programs first: on a GPU the first sampling moves the base's weights, see ``Sampler``.
         tasks = self._validation
-        written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0)
-        groups = [
-            Samples(measure.judged(group, generations, self._sampler.prompt, deciding=True))
-            for measure, group, generations in zip(self._measures, tasks, _split(written, tasks), strict=True)
-        ]
+        written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0, self._ranks)
+        generations = _split(written, tasks)
+        own = own_judgements(self._ranks, self._measures, tasks, generations, self._sampler.prompt, deciding=True)
+        groups = [Samples(group) for group in judged_samples(self._ranks, tasks, generations, own)]
         answers = None
+        row_tokens, autocast = self._options.row_tokens, self._accelerator.autocast
         with packed_attention(self._model):
             loss = validation_loss(
-                self._model, self._programs, self._languages, self._options.row_tokens, self._accelerator.autocast
+                self._model, self._programs, self._languages, row_tokens, autocast, ranks=self._ranks
             )
             if self._teacher is not None:
-                answers = self._teacher.loss(self._model, self._options.row_tokens, self._accelerator.autocast)
+                answers = self._teacher.loss(self._model, row_tokens, autocast, self._ranks)
         together = Samples([sample for group in groups for sample in group.programs])
         scores = [group.mean_score() for group in groups]
         facts = {"reward": self._weighted(scores), "ended": together.ended, "parses": together.parsing, "loss": loss}

@@ -22,6 +22,7 @@ from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation, generate
+from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import RewardRecipe
 from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
 from moesaic.train.turns import shuffled
@@ -86,9 +87,9 @@ class Measure:
     weight: float = 1.0
     scores_unended: bool = False
 
-    def judged(
+    def judgements(
         self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat, *, deciding: bool = False
-    ) -> list[Sample]:
+    ) -> list[Judgement]:
         """Judges what was written for each task; a text that did not end is worth nothing.
 
         That half matters: a measure alone may pay for more of the same, and a model that is rewarded by it unlearns to
@@ -104,13 +105,13 @@ class Measure:
         read = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped or reads_all]
         texts = [prompt.decode(generation.ids) for _, generation in read]
         found = iter(self.judge([task for task, _ in read], texts))
-        samples = []
-        for task, generation in zip(tasks, generations, strict=True):
+        judgements = []
+        for generation in generations:
             judgement = next(found) if generation.stopped or reads_all else Judgement(0.0, False, 0.0)
             if not generation.stopped:
                 judgement = Judgement(0.0, False, judgement.score)
-            samples.append(Sample(task, generation, judgement))
-        return samples
+            judgements.append(judgement)
+        return judgements
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,25 +341,32 @@ class Sampler:
             for name, parameter in self._trained.items():
                 self._copies[name].copy_(parameter)
 
-    def write(self, tasks: Sequence[Task], temperature: float, seed: int) -> tuple[list[Generation], float]:
+    def write(
+        self, tasks: Sequence[Task], temperature: float, seed: int, ranks: Ranks = ALONE
+    ) -> tuple[list[Generation], float]:
         """Writes a program for each task with the newest factors and gates; returns them, and the tokens a second.
 
         Args:
             tasks: What to write; a task may come several times.
             temperature: 0: greedy.
             seed: Seed of the sampling.
+            ranks: Processes that share the tasks; each gets all programs.
         """
         self.follow()
+        own = ranks.share(range(len(tasks)))
         started = time.monotonic()
         generations = generate(
             self.model,
-            [task.prompt_ids for task in tasks],
+            [tasks[index].prompt_ids for index in own],
             max_new_tokens=self._options.max_new_tokens,
             stop_ids=self.prompt.stop_ids,
             temperature=temperature,
             seed=seed,
             batch_size=self._options.batch_size,
             compile=self._options.compile,
+            streams=own,
         )
-        seconds = max(1e-9, time.monotonic() - started)
+        shares = ranks.gather((generations, time.monotonic() - started))
+        generations = ranks.merge([share for share, _ in shares])
+        seconds = max(1e-9, *(seconds for _, seconds in shares))
         return generations, sum(len(generation.ids) for generation in generations) / seconds

@@ -1,0 +1,68 @@
+"""Programs judged by several processes: each judges a share, with its machine's processors, and all get everything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.model.decode.generate import Generation
+from moesaic.ranks import Ranks
+from moesaic.train.samples import Judgement, Measure, Sample, Task
+
+
+def own_judgements(
+    ranks: Ranks,
+    measures: Sequence[Measure],
+    tasks: Sequence[Sequence[Task]],
+    generations: Sequence[Sequence[Generation]],
+    prompt: PromptFormat,
+    *,
+    deciding: bool = False,
+) -> list[list[Judgement]]:
+    """Returns, for each measure, what this process's share of its programs is worth.
+
+    Args:
+        ranks: The processes.
+        measures: What programs are rewarded for.
+        tasks: For each measure what was asked for.
+        generations: For each measure what was written.
+        prompt: Decodes it.
+        deciding: Scores are wanted, not rewards alone.
+    """
+    return [
+        measure.judgements(ranks.share(own), ranks.share(written), prompt, deciding=deciding)
+        for measure, own, written in zip(measures, tasks, generations, strict=True)
+    ]
+
+
+def judged_samples(
+    ranks: Ranks,
+    tasks: Sequence[Sequence[Task]],
+    generations: Sequence[Sequence[Generation]],
+    own: Sequence[Sequence[Judgement]],
+    old_losses: Sequence[Sequence[Tensor]] | None = None,
+) -> list[list[Sample]]:
+    """Returns each measure's judged programs, the same in all processes, which meet here.
+
+    Args:
+        ranks: The processes.
+        tasks: For each measure what was asked for.
+        generations: For each measure what was written.
+        own: This process's ``own_judgements``.
+        old_losses: For each measure ``Sample.old_losses`` of its programs.
+    """
+    groups = []
+    for place, shares in enumerate(zip(*ranks.gather(own), strict=True)):
+        judged = zip(tasks[place], generations[place], ranks.merge(shares), strict=True)
+        old = itertools.repeat(None) if old_losses is None else old_losses[place]
+        groups.append([Sample(*parts, losses) for parts, losses in zip(judged, old, strict=False)])
+    return groups
+
+
+def sums(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns what each name has in all processes together."""
+    names = dict.fromkeys(name for share in shares for name in share)
+    return {name: sum(share.get(name, 0.0) for share in shares) for name in names}
