@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from codebleu_programs import PROGRAMS
 from moesaic.data.corpus import CORPUS_LANGUAGES, load_tasks
 from moesaic.data.detokenize import restore
-from moesaic.evaluate.guards import detect_language, echoes_label, guards, has_code, in_wrong_language
+from moesaic.evaluate.guards import _fits, detect_language, echoes_label, guards, has_code, in_wrong_language
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
 
 SHARED = next((p / "shared" for p in Path(__file__).resolve().parents if (p / "shared" / "xlcost").is_dir()), None)
@@ -64,6 +65,13 @@ def test_a_near_relative_is_wrong_when_it_shows(own, other):
     assert in_wrong_language(PROGRAMS[own], other)
 
 
+@pytest.fixture
+def fits_are_kept(monkeypatch):
+    """How well each language explains a text is reckoned once a text, not for every language that it is asked about."""
+    monkeypatch.setattr("moesaic.evaluate.guards._fits", functools.cache(_fits))
+
+
+@pytest.mark.usefixtures("fits_are_kept")
 @pytest.mark.parametrize("language", CORPUS_LANGUAGES)
 def test_detector_on_the_embedded_corpus(language):
     sources = [task.programs[language] for task in load_tasks()]
@@ -76,6 +84,7 @@ def test_detector_on_the_embedded_corpus(language):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fits_are_kept")
 @pytest.mark.skipif(SHARED is None, reason="no folder shared with XLCoST beside the checkout")
 @pytest.mark.parametrize("language", STUDY_LANGUAGES)
 def test_detector_on_real_programs(language):
