@@ -109,6 +109,16 @@ def test_splits_have_their_shares() -> None:
         assert abs(counts[split] / len(TASKS) - share) < 0.05, f"{counts[split]} of {len(TASKS)} tasks are for {split}"
 
 
+def test_the_documentation_counts_the_tasks() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs" / "corpus.md").read_text().split())
+    counts = Counter(task.split for task in TASKS)
+    assert text.startswith(f"# The embedded corpus {len(TASKS)} small programming tasks")
+    assert (
+        f"of the {len(TASKS)} tasks, {counts['train']} are for training, {counts['validation']} for validation and "
+        f"{counts['test']} for testing"
+    ) in text, "count the tasks in docs/corpus.md anew"
+
+
 def test_order_is_by_id_and_ids_are_unique() -> None:
     ids = [task.id for task in TASKS]
     assert ids == sorted(set(ids))
