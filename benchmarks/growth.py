@@ -136,13 +136,16 @@ class Growth(Plan):
         self._check_time()
         self.prepare(step)
         for arm in self.arms(step):
-            begins = step == 0 and arm != "moe" and set(self.only) & set(ARMS[1:])
-            if arm in self.only or begins:
+            if self._is_mine(step, arm):
                 self._check_time()
                 with _in_turn(self.root / f"step-{step}" if arm == "moe" else self.adapter(step, arm).parent):
                     finished = self._moe(step) if arm == "moe" else self._dense(step, arm)
                 if not finished and self.archive is not None:
                     self._pack(self.archive)
+
+    def _is_mine(self, step: int, arm: str) -> bool:
+        """Whether this process makes it; at the first step all dense arms are one."""
+        return arm in self.only or (step == 0 and arm != "moe" and not set(self.only).isdisjoint(ARMS[1:]))
 
     def _check_time(self) -> None:
         if self.deadline is not None and time.monotonic() > self.deadline:
@@ -275,7 +278,7 @@ class Growth(Plan):
             for step in range(self.steps):
                 for arm in self.arms(step):
                     place = self.measured(step) / "systems" / arm
-                    if place.is_dir() and (arm in self.only or (step == 0 and arm != "moe")):
+                    if place.is_dir() and self._is_mine(step, arm):
                         archive.add(place, place.relative_to(self.root))
         path.with_suffix(".partial").rename(path)
 
@@ -336,7 +339,7 @@ def _take_over(rows: Path, folder: Path) -> None:
     """Keeps verdicts of an earlier judging with fewer arms; each counts only for the same program and test."""
     for path in rows.glob("*/*.jsonl"):
         place = folder / path.relative_to(rows)
-        if not place.exists() and "status" in path.open(encoding="utf-8").readline():
+        if not place.exists() and '"status"' in path.read_text(encoding="utf-8"):
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, place)
 
@@ -384,8 +387,10 @@ def run_comparison(growth: Growth, phase: str, out: Path) -> bool:
                 growth.prepare(step)
             if phase in ("all", "train"):
                 growth.train(step)
-            if phase in ("all", "judge") and growth.judge(step):
-                write_json(out, results(growth))
+            if phase in ("all", "judge"):
+                with _in_turn(growth.measured(step)):
+                    if growth.judge(step):
+                        write_json(out, results(growth))
     except OutOfTimeError:
         say("the minutes are over; the same command goes on")
         return False

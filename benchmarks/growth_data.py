@@ -222,7 +222,8 @@ def _completions(path: Path) -> list[tuple[str, str]]:
 
 def _passing(folder: Path, language: str) -> dict[str, list[str]]:
     """Task -> different answers of the base that pass, in the order in which they were written."""
-    verdicts = known_rows(folder / VERDICTS / f"{language}.jsonl")
+    rows = folder / VERDICTS / f"{language}.jsonl"
+    verdicts = known_rows(rows if rows.exists() else None)
     found: dict[str, dict[str, None]] = {}
     count = Counter[str]()
     for id_, text in _completions(folder / ANSWERS / f"{language}.jsonl"):

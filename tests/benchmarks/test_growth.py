@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ from growth_results import kept
 
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.errors import RecipeError
-from moesaic.files import file_digest, read_json
+from moesaic.files import file_digest, read_json, write_json, write_json_lines
 from moesaic.model.lora import read_adapter
 from test_pipeline import stage_times, write_pairs, write_recipe
 
@@ -184,3 +185,85 @@ def test_a_language_that_nobody_knows_is_named(compared):
         Growth(compared / "toy.yaml", FEW, ["pyhton"], ADD, 0.05)
     with pytest.raises(RecipeError):
         Growth(compared / "toy.yaml", FEW, ["python"], ["python"], 0.05)
+
+
+def test_arms_side_by_side_from_a_given_model_are_judged_elsewhere(compared, tmp_path, capsys):
+    """A machine that trains, arm by arm, from a finished run; and one that has the examples and the archives alone."""
+    for name in ("base", "pairs", "toy.yaml"):
+        (tmp_path / name).symlink_to(compared / name)
+    first = compared / "runs" / "toy-growth" / "step-0"
+    common = [str(tmp_path / "toy.yaml"), *FEW, "--start", "java", "--add", "python", "--first", str(first)]
+    common += ["--anew", "last", "--step", "experts.max_steps=1"]
+
+    def run(place: str, *more: str) -> int:
+        return main([*common, f"output={tmp_path / place}", *more])
+
+    for place in ("there", "here"):
+        assert run(place, "--phase", "data") == 0
+    archives = tmp_path / "archives"
+    for arms in ("dense_anew", "moe", "dense_on,dense_on_old"):
+        assert run("there", "--phase", "train", "--arms", arms, "--archive", str(archives)) == 0
+    files = sorted(archives.iterdir())
+    assert [file.name for file in files] == [
+        "growth-dense_anew.tar.gz", "growth-dense_on-dense_on_old.tar.gz", "growth-moe.tar.gz"
+    ]  # fmt: skip
+    root = tmp_path / "here" / "toy-growth"
+    with tarfile.open(files.pop()) as archive:
+        archive.extractall(root, filter="data")
+    assert run("here", "--phase", "judge") == 0
+    systems = [set(row["systems"]) for row in read_json(root / "results.json")["steps"]]
+    assert systems == [{"moe", "base"}, {"moe", "expert:python", "base"}]
+    for file in files:
+        with tarfile.open(file) as archive:
+            assert not any("safetensors" in name for name in archive.getnames())
+            archive.extractall(root, filter="data")
+    capsys.readouterr()
+    assert run("here", "--phase", "judge") == 0
+    assert "Dense LoRA, trained on with old data" in capsys.readouterr().out
+    assert not (root / "dense").exists()
+    before, after = read_json(root / "results.json")["steps"]
+    assert set(ARMS) < set(after["systems"])
+    assert before["cost"]["moe"]["tokens"] is None
+    steps = tmp_path / "there" / "toy-growth"
+    assert read_json(steps / "step-1" / "experts" / "python" / "training.json")["steps"] == 1
+    assert read_json(steps / "dense" / "dense_on" / "step-1" / "training.json")["steps"] == 1
+    assert read_json(steps / "dense" / "dense_anew" / "step-1" / "training.json")["steps"] > 1
+    assert after["cost"]["moe"]["tokens"] == after["cost"]["dense_on"]["tokens"] < after["cost"]["dense_anew"]["tokens"]
+    java = Path("data") / "java" / "train.jsonl"
+    assert (steps / "step-0" / java).samefile(steps / "step-1" / java)
+
+
+def test_the_base_is_asked_once_what_is_to_be_kept(compared, tmp_path, monkeypatch):
+    """Answers of the step before are taken over; a language that the source has now, too, is asked for."""
+    for name in ("base", "pairs", "toy.yaml"):
+        (tmp_path / name).symlink_to(compared / name)
+    source, root = tmp_path / "keep", tmp_path / "runs" / "toy-growth"
+    source.mkdir()
+    row = {"text": "Twice.", "code": "x = 2\n"}
+    write_json_lines(source / "java.jsonl", [row | {"id": f"java-{number}"} for number in range(20)])
+    asked = []
+
+    def answers(session, kept_from, folder):
+        for language in ("java", "python", "ruby"):
+            if (source / f"{language}.jsonl").exists() and not (folder / "answers" / f"{language}.jsonl").exists():
+                asked.append(language)
+                write_json_lines(folder / "answers" / f"{language}.jsonl", [{"completion": "x"}])
+        there = sorted(path.stem for path in (folder / "answers").iterdir())
+        write_json(folder / "report.json", {"languages": dict.fromkeys(there)})
+        return {}
+
+    monkeypatch.setattr(growth, "write_kept", answers)
+    monkeypatch.setattr("moesaic.pipeline.keep.write_kept", answers)
+    overrides = [*FEW, f"output={tmp_path / 'runs'}", f"data.keep={source}"]
+    comparison = Growth(tmp_path / "toy.yaml", overrides, START, ADD, 0.05)
+    for step in range(3):
+        comparison.prepare(step)
+        if step:  # the model of the step before need not be there
+            (root / f"step-{step - 1}" / "model").mkdir(exist_ok=True)
+        run = comparison.run(comparison.recipe(step))
+        run.__dict__["start"] = None
+        comparison._keep(run, step)
+        if step == 1:
+            assert asked == ["java"]
+            write_json_lines(source / "ruby.jsonl", [row | {"id": f"ruby-{number}"} for number in range(20)])
+    assert asked == ["java", "ruby"]

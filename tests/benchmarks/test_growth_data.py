@@ -1,0 +1,120 @@
+"""Programs of languages that no text-to-code data set has: solutions and answers that pass, by MBXP's split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from growth_data import main, read_tasks
+
+from moesaic.data.examples import read_examples
+from moesaic.files import write_json_lines
+
+SOLVED = "  2 * x\nend\n"
+
+
+def task(number: int, language: str = "ruby", **changes: object) -> dict[str, object]:
+    return {
+        "task_id": f"MBRBP/{number}",
+        "language": language,
+        "prompt": f"\n# Doubles, {number} times asked.\ndef twice(x)",
+        "entry_point": "twice",
+        "description": f"Double it, {number}.",
+        "test": "raise StandardError if twice(2) != 4",
+        "canonical_solution": SOLVED,
+    } | changes
+
+
+def verdict(number: int, sample: int, status: str) -> dict[str, object]:
+    return {
+        "id": f"MBRBP/{number}", "language": "ruby", "sample": sample, "status": status, "stage": "run",
+        "seconds": 0.1, "detail": "", "digest": "0",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path, list[str]]:
+    tasks, own = tmp_path / "mbrbp.jsonl", tmp_path / "own"
+    write_json_lines(tasks, [task(number) for number in (1, 2, 5, 10)])
+    return tmp_path, own, ["--tasks", str(tasks), "--languages", "ruby", "--out", str(own)]
+
+
+def test_what_passed_becomes_completions_in_mbxps_split(places):
+    folder, own, arguments = places
+    write_json_lines(own / "gold" / "ruby.jsonl", [{"task_id": f"MBRBP/{n}", "completion": SOLVED} for n in (1, 5, 10)])
+    texts = ["\n  x + x\nend", "\n  3 * x\nend", "\n  x + x\nend", "\n  x * 2\nend"]
+    write_json_lines(
+        own / "answers" / "ruby.jsonl",
+        [{"task_id": f"MBRBP/{n}", "completion": text} for n in (1, 2, 5, 10) for text in texts],
+    )
+    write_json_lines(
+        own / "verdicts" / "ruby.jsonl",
+        [
+            verdict(n, sample, status)
+            for n in (1, 2, 5, 10)
+            for sample, status in enumerate(["passed", "wrong", "passed", "passed"])
+        ],
+    )
+    write_json_lines(
+        folder / "old" / "java" / "train.jsonl", [{"id": "a", "language": "java", "text": "A", "code": "x"}]
+    )
+    pairs = folder / "pairs"
+    assert main(["pairs", *arguments, "--pairs", str(pairs), "--per-task", "1", "--with", str(folder / "old")]) == 0
+    train = read_examples(pairs / "ruby" / "train.jsonl")
+    opening = "# Doubles, {} times asked.\ndef twice(x)\n"
+    assert [(example.id, example.code) for example in train] == [
+        ("mbxp/1", opening.format(1) + "  2 * x\nend\n"),
+        ("mbxp/1", opening.format(1) + "  x + x\nend\n"),
+        ("mbxp/2", opening.format(2) + "  x + x\nend\n"),
+    ]
+    assert {(example.opening, example.text) for example in train[:2]} == {(opening.format(1), "Double it, 1.")}
+    for split, number in (("validation", 5), ("test", 10)):  # where there is a solution, it alone
+        (example,) = read_examples(pairs / "ruby" / f"{split}.jsonl")
+        assert (example.id, example.code) == (f"mbxp/{number}", opening.format(number) + "  2 * x\nend\n")
+    assert (pairs / "java" / "train.jsonl").samefile(folder / "old" / "java" / "train.jsonl")
+
+
+def test_a_language_without_solutions_has_its_own_programs_in_all_splits_or_says_so(places, capsys):
+    folder, own, arguments = places
+    pairs = ["pairs", *arguments, "--pairs", str(folder / "pairs")]
+    assert main(pairs) == 2
+    assert "ruby: no program passes for the split train" in capsys.readouterr().err
+    text = {"completion": "\n  2 * x\nend"}
+    write_json_lines(own / "answers" / "ruby.jsonl", [{"task_id": f"MBRBP/{n}"} | text for n in (1, 5, 10)])
+    assert main(pairs) == 2
+    assert "an answer to MBRBP/1 was not run: run judge first" in capsys.readouterr().err
+    write_json_lines(own / "verdicts" / "ruby.jsonl", [verdict(n, 0, "passed") for n in (1, 5, 10)])
+    assert main(pairs) == 0
+    assert "ruby: train 1, validation 1, test 1, own 3" in capsys.readouterr().out
+
+
+def test_humaneval_is_refused(tmp_path, capsys):
+    path = tmp_path / "tasks.jsonl"
+    write_json_lines(path, [task(1, task_id="HumanEval_ruby/1")])
+    assert main(["gold", "--tasks", str(path), "--languages", "ruby", "--out", str(tmp_path)]) == 2
+    assert "HumanEval" in capsys.readouterr().err
+
+
+@pytest.mark.toolchain
+def test_loose_comparisons_are_made_strict(tmp_path):
+    """To PHP's == true equals 8, so that a solution that returns true passes MBXP's own test."""
+    test = "function compare($x, $y) {\n    return $x == $y;\n}\nif (!compare(f(), {})) { throw new Exception('no'); }"
+    returns = {
+        1: ("8", "true"),
+        2: ("8", "8.0"),
+        3: ("[1, 'a' => true]", "['a' => true, 0 => 1.0]"),
+        4: ("[1]", "[true]"),
+    }
+    write_json_lines(
+        tmp_path / "mbphp.jsonl",
+        [
+            task(n, "php", prompt="<?php\n\nfunction f() {\n", canonical_solution=f"  return {given};\n}}\n",
+                 test=test.replace("{})", f"{wanted})"))
+            for n, (wanted, given) in returns.items()
+        ],
+    )  # fmt: skip
+    assert "$same" in read_tasks(tmp_path / "mbphp.jsonl", ["php"])["php"][0].test
+    assert main(["gold", "--tasks", str(tmp_path), "--languages", "php", "--out", str(tmp_path / "own")]) == 0
+    rows = (tmp_path / "own" / "gold" / "php.jsonl").read_text().splitlines()
+    assert [json.loads(row)["task_id"] for row in rows] == ["MBRBP/2", "MBRBP/3"]
