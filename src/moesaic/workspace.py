@@ -114,9 +114,9 @@ class Workspace:
         Raises:
             CheckpointError: The stage is not finished, or a file holds other bytes.
         """
-        self.output_digest(name)
-        folder = self.path(name)
-        manifest = self.manifest(name) or {}
+        folder, manifest = self.path(name), self.manifest(name)
+        if manifest is None:
+            raise self._unfinished(name)
         known = manifest.get("sha256")
         if known is None:
             raise CheckpointError(
@@ -133,13 +133,18 @@ class Workspace:
     def output_digest(self, name: str) -> str:
         """Returns a digest of a finished stage's files, for the stages built on it.
 
+        The files may be gone since: predictions that came without the weights that made them can be judged.
+
         Raises:
-            CheckpointError: The stage is not finished.
+            CheckpointError: The stage was never finished.
         """
-        manifest = self.manifest(name)
+        manifest = _read_manifest(self.path(name))
         if manifest is None:
-            raise CheckpointError(f"stage {name!r} is not finished in {self.root}: run it first (moesaic run RECIPE)")
+            raise self._unfinished(name)
         return str(manifest["output_digest"])
+
+    def _unfinished(self, name: str) -> CheckpointError:
+        return CheckpointError(f"stage {name!r} is not finished in {self.root}: run it first (moesaic run RECIPE)")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -284,15 +289,22 @@ def partial_folder(final: Path) -> Path:
 
 def whole_manifest(folder: Path) -> dict[str, Any] | None:
     """Returns the manifest in a folder, or None when it is missing or a file that it names is not there in full."""
+    manifest = _read_manifest(folder)
+    if manifest is None:
+        return None
+    files = manifest["files"].items()
+    whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
+    return manifest if whole else None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.exists():
         return None
     manifest = read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
-    files = manifest["files"].items()
-    whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in files)
-    return manifest if whole else None
+    return manifest
 
 
 def _made_from(folder: Path, digest: str) -> bool:

@@ -10,6 +10,8 @@ from seed_runs import jobs_of, main, prepare, run_all
 
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.files import read_json
+from moesaic.pipeline.stages import Run
+from moesaic.recipe import load_recipe
 from test_pipeline import write_recipe
 
 
@@ -42,6 +44,16 @@ def test_the_archive_has_all_but_the_weights(finished):
         names = tar.getnames()
     assert {"toy-seed1/predict/losses/moe.jsonl", "toy-softmax/gate/manifest.json", "toy-seed0/recipe.yaml"} < {*names}
     assert not [name for name in names if name.endswith((".safetensors", ".pt"))]
+
+
+def test_what_is_archived_can_be_judged_elsewhere(finished, tmp_path):
+    folder, recipe, _ = finished
+    with tarfile.open(folder / "all.tar.gz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    elsewhere = ["predict.benchmarks={}", "seed=1", "name=toy-seed1", f"output={tmp_path}"]
+    Run(load_recipe(recipe, elsewhere))(("evaluate",))
+    results = read_json(tmp_path / "toy-seed1" / "evaluate" / "results.json")
+    assert {"base", "moe", "expert:java"} <= {*results["systems"]}
 
 
 def test_what_is_finished_is_not_done_again(finished, monkeypatch, capsys):
