@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from forked import Forked
 from moesaic.progress import read_metrics
 
 _PROGRAM = """
@@ -21,7 +20,6 @@ _PROGRAM = """
     from pathlib import Path
     sys.path[:0] = {paths!r}
     import torch, torch.distributed as dist
-    torch.set_num_threads(1)
     rank, count, kill_after = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "KILL_AFTER"))
     out, overlap, meeting = Path(sys.argv[1]), sys.argv[2] == "overlap", sys.argv[3]
     if count > 1:
@@ -60,24 +58,21 @@ _PROGRAM = """
 """
 
 
-def start(folder: Path, name: str, ranks: int, mode: str, kill_after: int = 0) -> list[subprocess.Popen[str]]:
+def start(folder: Path, name: str, ranks: int, mode: str, kill_after: int = 0) -> list[Forked]:
     here = Path(__file__).parent
     script = textwrap.dedent(_PROGRAM).format(paths=[str(here), str(here.parent)])
     meeting = str(folder / f"meeting-{time.monotonic_ns()}")
     return [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(folder / name), mode, meeting],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "RANK": str(rank), "KILL_AFTER": str(kill_after)}
-            | {"WORLD_SIZE": str(ranks)}
+        Forked(
+            ["-c", script, str(folder / name), mode, meeting],
+            env={**os.environ, "RANK": str(rank), "KILL_AFTER": str(kill_after), "WORLD_SIZE": str(ranks)}
             | ({"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(ranks)} if ranks > 1 else {}),
-            stderr=subprocess.PIPE,
-            text=True,
         )
         for rank in range(ranks)
     ]
 
 
-def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
+def finish(processes: list[Forked]) -> list[tuple[int, str]]:
     said = [process.communicate(timeout=250)[1] for process in processes]
     return [(process.returncode, errors) for process, errors in zip(processes, said, strict=True)]
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
+from forked import Forked
+
 _PROGRAM = """
     import json, os, sys
     from pathlib import Path
     sys.path[:0] = {paths!r}
     import torch, torch.distributed as dist
-    torch.set_num_threads(1)
     rank, count, out = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), Path(sys.argv[1])
     recomputes, num_rows = sys.argv[2] == "recompute", int(sys.argv[3])
     if count > 1:
@@ -72,12 +71,10 @@ def run(folder: Path, count: int, *arguments: str) -> list[dict]:
     here = Path(__file__).parent
     script = textwrap.dedent(_PROGRAM).format(paths=[str(here), str(here.parent)])
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(folder), *arguments],
-            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+        Forked(
+            ["-c", script, str(folder), *arguments],
+            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(count)}
             | ({"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)} if count > 1 else {}),
-            stderr=subprocess.PIPE,
-            text=True,
         )
         for rank in range(count)
     ]
