@@ -1,20 +1,21 @@
 package main
 
-import (
-	"fmt"
-	"net"
-)
+import "fmt"
 
-func sameSubnet(first, second string, prefix int) bool {
-	mask := net.CIDRMask(prefix, 32)
-	network := net.IPNet{IP: net.ParseIP(first).Mask(mask), Mask: mask}
-	return network.Contains(net.ParseIP(second))
+func readAddress() uint32 {
+	var a, b, c, d uint32
+	fmt.Scanf("%d.%d.%d.%d\n", &a, &b, &c, &d)
+	return a<<24 | b<<16 | c<<8 | d
+}
+
+func sameSubnet(first, second uint32, prefix int) bool {
+	return (first^second)>>(32-prefix) == 0
 }
 
 func main() {
-	var first, second string
+	first, second := readAddress(), readAddress()
 	var prefix int
-	fmt.Scan(&first, &second, &prefix)
+	fmt.Scan(&prefix)
 	if sameSubnet(first, second, prefix) {
 		fmt.Println("yes")
 	} else {
