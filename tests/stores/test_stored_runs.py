@@ -13,6 +13,7 @@ from moesaic.cli import main
 from moesaic.errors import RecipeError
 from moesaic.files import read_json
 from moesaic.pipeline.stages import Run
+from moesaic.ranks import Ranks
 from moesaic.recipe import load_recipe
 from object_server import objects
 from test_pipeline import write_recipe
@@ -84,7 +85,6 @@ def test_a_place_that_cannot_be_used_is_one_message(tmp_path, machine, monkeypat
 
 def test_processes_of_several_machines_need_a_folder(tmp_path, machine, monkeypatch):
     run = Run(load_recipe(write_recipe(tmp_path), ["output=s3://runs/far"]))
-    monkeypatch.setattr(run, "ranks", type("Ranks", (), {"count": 2, "is_first": True, "index": 0})())
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    monkeypatch.setattr(run, "ranks", Ranks(0, 2, count_here=1))
     with pytest.raises(RecipeError, match=r"output: s3://runs/far is worked on in a folder of each machine.*--ray"):
         run(("data",))

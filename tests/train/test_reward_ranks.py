@@ -82,13 +82,21 @@ def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tens
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
+@pytest.fixture(scope="module", params=["on-policy", "overlap"])
+def alone(request, tmp_path_factory) -> tuple[Path, str]:
+    """A folder with the training of one process, ``one``, and how rounds follow each other in it."""
+    folder = tmp_path_factory.mktemp("alone")
+    ((code, errors),) = finish(start(folder, "one", 1, request.param))
+    assert code == 0, errors
+    return folder, request.param
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["on-policy", "overlap"])
-def test_two_processes_train_as_one_and_one_goes_on_where_one_of_two_was_killed(tmp_path, mode):
-    for name, ranks in (("one", 1), ("two", 2)):
-        for code, errors in finish(start(tmp_path, name, ranks, mode)):
-            assert code == 0, errors
-    whole, first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("one-0", "two-0", "two-1"))
+def test_two_processes_train_as_one(alone):
+    folder, mode = alone
+    for code, errors in finish(start(folder, "two", 2, mode)):
+        assert code == 0, errors
+    whole, first, second = (torch.load(folder / f"{name}.pt") for name in ("one-0", "two-0", "two-1"))
     assert largest_difference(first[0], second[0]) == 0
     assert largest_difference(whole[0], first[0]) < 1e-6
     assert whole[1]["rounds"] == first[1]["rounds"] == 3
@@ -99,20 +107,24 @@ def test_two_processes_train_as_one_and_one_goes_on_where_one_of_two_was_killed(
     # Programs are judged once, by one of the two, as evenly as it goes.
     assert first[2] + second[2] == whole[2]
     assert abs(first[2] - second[2]) <= whole[2] // 10
-    logs = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("one", "two")]
+    logs = [read_metrics(folder / name / "metrics.jsonl") for name in ("one", "two")]
     times = ("seconds", "sampled_tokens_per_second", "idle")
     for row, other in zip(*logs, strict=True):
-        assert {k: v for k, v in other.items() if k not in times} == {
-            k: pytest.approx(v, abs=1e-5) for k, v in row.items() if k not in times
+        assert {key: value for key, value in other.items() if key not in times} == {
+            key: pytest.approx(value, abs=1e-5) for key, value in row.items() if key not in times
         }
     assert any(row.get("reward_tests") for row in logs[0])
 
-    survivor, victim = finish(start(tmp_path, "killed", 2, mode, kill_after=4))
+
+@pytest.mark.slow
+def test_one_process_goes_on_where_one_of_two_was_killed_in_a_round(alone):
+    folder, mode = alone
+    survivor, victim = finish(start(folder, "killed", 2, mode, kill_after=4))
     assert victim[0] == -signal.SIGKILL
     assert survivor[0] not in (0, -signal.SIGKILL)
-    ((code, errors),) = finish(start(tmp_path, "killed", 1, mode))
+    ((code, errors),) = finish(start(folder, "killed", 1, mode))
     assert code == 0, errors
     assert "resuming after round 1 of 3" in errors
-    resumed = torch.load(tmp_path / "killed-0.pt")
+    whole, resumed = (torch.load(folder / f"{name}-0.pt") for name in ("one", "killed"))
     assert largest_difference(whole[0], resumed[0]) < 1e-6
     assert resumed[1]["best_round"] == whole[1]["best_round"]

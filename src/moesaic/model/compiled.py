@@ -88,7 +88,7 @@ class CompiledDecoder:
         model: A causal language model on a GPU, composed or with adapters, in packed attention when it is called.
         row_tokens: Most tokens of a row.
         graphs: Capture CUDA graphs. They hold a row's activations for good, and need parameters that stay where they
-            are; activation checkpointing and the gradient hooks of several processes are beyond them.
+            are; activation checkpointing is beyond them, and so would be hooks that wait for other processes.
     """
 
     def __init__(self, model: Any, row_tokens: int, graphs: bool) -> None:

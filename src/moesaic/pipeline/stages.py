@@ -12,7 +12,6 @@ another.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,7 +89,7 @@ class Run(Session):
 
     def _refuse_far_processes(self) -> None:
         """The copy of a stored workspace that the processes of a run share is that of one machine."""
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", self.ranks.count))
+        here = self.ranks.count_here
         if self.recipe.store is not None and self.ranks.count > here:
             raise RecipeError(
                 [
