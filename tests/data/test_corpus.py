@@ -16,6 +16,7 @@ from moesaic.data.corpus import CORPUS_LANGUAGES, SHOWN_TESTS, CorpusTask, load_
 from moesaic.data.examples import SPLITS
 from moesaic.data.formatting import format_many
 from moesaic.errors import DataError
+from moesaic.execution.go_tests import PACKAGES
 from moesaic.languages import LANGUAGES
 
 FOLDER = Path(corpus.__file__).with_name("corpus_tasks")
@@ -154,6 +155,9 @@ def test_every_program_keeps_the_conventions(task: CorpusTask) -> None:
     for language in ("java", "javascript", "cpp", "typescript"):
         assert re.search(rf"\b{camel_case}\(", task.programs[language]), language
     assert re.search(rf"^func (\(\w+ \*?\w+\) )?{camel_case}\(", task.programs["go"], re.MULTILINE)
+    imports = re.findall(r'^(?:import |\t)"([\w/]+)"$', task.programs["go"], re.MULTILINE)
+    assert imports
+    assert set(imports) <= set(PACKAGES), "the sandbox has no others"
     assert re.search(rf"^ *def {task.id}\b", task.programs["ruby"], re.MULTILINE)
     assert task.programs["java"].count("public class Main {") == 1
     assert 'require("fs").readFileSync(0, "utf8")' in task.programs["javascript"]
