@@ -80,6 +80,15 @@ class Workspace:
         """Returns a finished stage's manifest, or None when it is not finished or a file is gone."""
         return whole_manifest(self.path(name))
 
+    def recorded(self, name: str) -> dict[str, Any] | None:
+        """Returns the manifest of a stage that was finished once, also when its files are gone, or None."""
+        return _read_manifest(self.path(name))
+
+    def came_without_weights(self, name: str) -> bool:
+        """Says whether a stage was finished, and of its weights none is here: it came from another machine without."""
+        weights = [file for file in (self.recorded(name) or {}).get("files", ()) if file.endswith(".safetensors")]
+        return bool(weights) and not any((self.path(name) / file).exists() for file in weights)
+
     def is_done(self, name: str, digest: str) -> bool:
         """True when the stage was finished from exactly these inputs and its files are there in full.
 
@@ -138,7 +147,7 @@ class Workspace:
         Raises:
             CheckpointError: The stage was never finished.
         """
-        manifest = _read_manifest(self.path(name))
+        manifest = self.recorded(name)
         if manifest is None:
             raise self._unfinished(name)
         return str(manifest["output_digest"])

@@ -51,9 +51,12 @@ def test_what_is_archived_can_be_judged_elsewhere(finished, tmp_path):
     with tarfile.open(folder / "all.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     elsewhere = ["predict.benchmarks={}", "seed=1", "name=toy-seed1", f"output={tmp_path}"]
-    Run(load_recipe(recipe, elsewhere))(("evaluate",))
-    results = read_json(tmp_path / "toy-seed1" / "evaluate" / "results.json")
+    Run(load_recipe(recipe, elsewhere))(("predict", "evaluate", "report"))
+    results = read_json(tmp_path / "toy-seed1" / "results.json")
     assert {"base", "moe", "expert:java"} <= {*results["systems"]}
+    assert results["seconds"]["gate"] > 0
+    assert (tmp_path / "toy-seed1" / "report.html").exists()
+    assert not (tmp_path / "toy-seed1" / "model").exists()
 
 
 def test_what_is_finished_is_not_done_again(finished, monkeypatch, capsys):

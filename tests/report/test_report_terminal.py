@@ -200,3 +200,10 @@ def test_the_summary_of_a_run_ends_with_what_was_lost(tmp_path, capsys):
     (tmp_path / "results.json").write_text(json.dumps(kept_results()))
     _show_table(tmp_path)
     assert capsys.readouterr().out.splitlines()[-1].startswith("MoE against its base, humaneval-x: 60 of 180")
+
+
+def test_a_benchmark_stands_where_pass_at_1_does():
+    scores = {"python": {"value": 0.5, "n": 40}}
+    keys = ("loss", "parse_share", "bleu", "codebleu", "chrf", "pass@1 humaneval-x")
+    metrics = Summary({"systems": {"moe": dict.fromkeys(keys, scores)}}).metrics
+    assert [metric.title for metric in metrics] == ["Loss", "CodeBLEU", "pass@1 humaneval-x", "Parses", "BLEU", "chrf"]

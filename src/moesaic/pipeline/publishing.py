@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def publish(run: Run) -> None:
     """Writes results.json, report.html and the model with its card into the workspace.
 
+    Where the run came from another machine without its weights, there is no model.
+
     Args:
         run: A run whose stages are finished.
 
@@ -25,11 +27,13 @@ def publish(run: Run) -> None:
         CheckpointError: A stage is not finished, or one of its files was damaged since.
     """
     root = run.workspace.root
-    for name in ("evaluate", run.final_model.parent.name):
+    final = run.final_model.parent.name
+    has_model = not run.workspace.came_without_weights(final)
+    for name in ("evaluate", *((final,) if has_model else ())):
         run.workspace.verify(name)
     results = read_json(run.workspace.path("evaluate") / "results.json")
-    manifests = {name: run.workspace.manifest(name) for name in run.stage_names()}
-    trained = manifests[run.final_model.parent.name] or {}
+    manifests = {name: run.workspace.recorded(name) for name in run.stage_names()}
+    trained = manifests[final] or {}
     results |= {
         "versions": trained.get("versions", {}),
         "hardware": trained.get("hardware", {}),
@@ -42,6 +46,10 @@ def publish(run: Run) -> None:
         results["keep"] = read_json(run.workspace.path("keep") / "report.json")
     write_json(root / "results.json", results)
     write_report(root)
+    if not has_model:
+        run.workspace.share(("recipe.yaml", "report.html", "results.json"))
+        say(f"report: {root / 'report.html'}; the model's weights are not here, so there is no {root / 'model'}")
+        return
     partial = root / ".model.partial"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(run.final_model, partial, copy_function=link_or_copy)
