@@ -284,3 +284,11 @@ def test_damaged_predictions_are_named_with_their_line(predictions, file, line, 
         judge(predictions)
     assert file in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_processes_are_those_of_all_files_and_change_no_score(predictions, monkeypatch):
+    alone, opened = judge(predictions), []
+    real = table.ProcessPoolExecutor
+    monkeypatch.setattr(table, "ProcessPoolExecutor", lambda *a, **k: opened.append(real(*a, **k)) or opened[-1])
+    assert judge(predictions, OPTIONS.model_copy(update={"workers": 2})) == alone
+    assert len(opened) == 1

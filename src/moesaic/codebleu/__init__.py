@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +77,7 @@ def codebleu(
     *,
     workers: int = 1,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> CodeBleuResult:
     """Scores predicted programs against reference programs.
 
@@ -88,6 +89,7 @@ def codebleu(
         protocol: ``strict`` or ``reference``.
         workers: Processes to spread the pairs over. They are spawned: a script must then guard its main part.
         seed: Seed of the bootstrap interval.
+        executor: Processes that are there already, in place of ``workers``.
 
     Returns:
         Score of every pair, their means and the corpus score.
@@ -115,7 +117,9 @@ def codebleu(
         (list(predictions[start : start + _CHUNK]), groups[start : start + _CHUNK], name, protocol)
         for start in range(0, len(predictions), _CHUNK)
     ]
-    if workers > 1 and len(tasks) > 1:
+    if executor is not None:
+        chunks = list(executor.map(_compare_chunk, tasks))
+    elif workers > 1 and len(tasks) > 1:
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
             chunks = list(pool.map(_compare_chunk, tasks))
     else:

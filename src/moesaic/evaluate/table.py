@@ -8,7 +8,10 @@ program by program.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -30,11 +33,11 @@ from moesaic.recipe import Baseline, EvaluateRecipe, MetricName
 from moesaic.statistics import Estimate, Sample, bootstrap_interval, estimate_ratio
 
 Row = dict[str, Any]
-Metric = Callable[[Sequence[Row], str, EvaluateRecipe], list[float]]
+Metric = Callable[[Sequence[Row], str, Executor | None], list[float]]
 _Leaf = TypeVar("_Leaf")
 
 _EXECUTED: Final = "pass@1"  # runs programs, those of all systems together, so it stands apart from METRICS
-_PARALLEL_ROWS = 100  # below that, starting processes costs more than it saves
+_PARALLEL_ROWS = 200  # below that, starting processes costs more than it saves
 
 
 def system_folder(system: str) -> str:
@@ -83,11 +86,11 @@ def build_results(
     if not generated:
         skipped.append("all but the loss: there are no programs (predict.limit is 0)")
     guard_table: dict[str, dict[str, Any]] = {}
-    with Bar("metrics", len(generated), "files") as bar:
+    with Bar("metrics", len(generated), "files") as bar, _processes(generated, options) as executor:
         for (system, language), rows in generated.items():
             guard_table.setdefault(system, {})[language] = guards(rows, language)
             read = [name for name in options.metrics if name != _EXECUTED]
-            values: dict[str, list[float]] = {name: METRICS[name](rows, language, options) for name in read}
+            values: dict[str, list[float]] = {name: METRICS[name](rows, language, executor) for name in read}
             if (system, language) in executed:
                 values[_EXECUTED] = executed[system, language]
             for name, column in values.items():
@@ -185,22 +188,33 @@ def _benchmark(
     return skipped
 
 
-def _parse_share(rows: Sequence[Row], language: str, _: EvaluateRecipe) -> list[float]:
+def _processes(
+    generated: Mapping[tuple[str, str], Sequence[Row]], options: EvaluateRecipe
+) -> AbstractContextManager[Executor | None]:
+    """Opens the processes that compare programs, for all files; None where the programs are too few for them."""
+    workers = options.workers or processors()
+    if workers == 1 or sum(map(len, generated.values())) < _PARALLEL_ROWS:
+        return nullcontext(None)
+    # Spawned: the caller may have threads.
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _parse_share(rows: Sequence[Row], language: str, _: Executor | None) -> list[float]:
     return [float(parses(row["prediction"], language)) for row in rows]
 
 
-def _bleu(rows: Sequence[Row], _language: str, _: EvaluateRecipe) -> list[float]:
+def _bleu(rows: Sequence[Row], _language: str, _: Executor | None) -> list[float]:
     return [sentence_bleu(row["prediction"], [row["reference"]]) for row in rows]
 
 
 def _codebleu(protocol: str) -> Metric:
-    def metric(rows: Sequence[Row], language: str, options: EvaluateRecipe) -> list[float]:
+    def metric(rows: Sequence[Row], language: str, executor: Executor | None) -> list[float]:
         result = codebleu(
             [row["prediction"] for row in rows],
             [row["reference"] for row in rows],
             language,
             protocol=protocol,
-            workers=options.workers or processors() if len(rows) >= _PARALLEL_ROWS else 1,
+            executor=executor,
         )
         return [pair.codebleu for pair in result.rows]
 
