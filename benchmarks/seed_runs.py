@@ -1,11 +1,12 @@
-"""Runs a recipe with several seeds, and variants of it, side by side on one GPU, up to the predictions.
+"""Runs a recipe with several seeds, and variants of it, side by side on one GPU or several, up to the predictions.
 
-    python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 \
+    python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 --devices 0 1 \
         --variant plain data.keep=null gate.anchor=false --archive predictions.tar.gz
 
 The first seed prepares the data and lets the base answer the prompts of ``data.keep``; the other seeds and the variants
 take both as they are, and variants that train the same experts take the first seed's. So what differs between seeds is
-what training makes of them. Side by side, one job trains while another compiles or reads files; each needs its memory.
+what training makes of them. Side by side, one job trains while another compiles or reads files; each needs its memory:
+on an H200 three jobs of a base of half a billion parameters fit, rows of 16,384 tokens each.
 
 What is finished is not done again: after a kill, the same command goes on. ``--archive`` is rewritten after every job
 with all that is needed to judge elsewhere, everything but weights. There, ``moesaic evaluate RECIPE ... seed=1
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
 import tarfile
 import time
@@ -84,9 +86,17 @@ def prepare(job: Job, first: Job) -> list[str]:
     return missing
 
 
-def work(job: Job, stages: tuple[str, ...]) -> None:
-    """Runs a job's stages; in a process of its own."""
+def work(job: Job, stages: tuple[str, ...], device: str | None) -> None:
+    """Runs a job's stages; in a process of its own, that sees one GPU."""
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device  # heeded, since nothing has asked for a GPU in this process yet
     Run(job.recipe)(stages)
+
+
+def fewest(taken: Sequence[str | None], devices: Sequence[str | None]) -> tuple[str | None, int]:
+    """Returns the GPU that has the fewest jobs, and how many it has."""
+    device = min(devices, key=taken.count)
+    return device, taken.count(device)
 
 
 def archive(jobs: Sequence[Job], path: Path) -> None:
@@ -102,12 +112,19 @@ def archive(jobs: Sequence[Job], path: Path) -> None:
     partial.replace(path)
 
 
-def run_all(seeds: Sequence[Job], variants: Sequence[Job], at_once: int, path: Path | None) -> list[str]:
-    """Runs what is not done and returns the names of the jobs that failed."""
+def run_all(
+    seeds: Sequence[Job],
+    variants: Sequence[Job],
+    at_once: int,
+    path: Path | None,
+    devices: Sequence[str | None] = (None,),
+) -> list[str]:
+    """Runs what is not done, each job on the GPU that has the fewest, and returns the names of the jobs that failed."""
     began, context = time.monotonic(), multiprocessing.get_context("spawn")
     first, everything = seeds[0], [*seeds, *variants]
     waiting = [job for job in everything if not job.is_done]
     running: dict[str, multiprocessing.process.BaseProcess] = {}
+    places: dict[str, str | None] = {}
     failed: list[str] = []
 
     def say(text: str) -> None:
@@ -116,12 +133,14 @@ def run_all(seeds: Sequence[Job], variants: Sequence[Job], at_once: int, path: P
     try:
         while waiting or running:
             for job in [job for job in waiting if job is first or not prepare(job, first)]:
-                if len(running) < at_once:
+                device, jobs = fewest([places[name] for name in running], devices)
+                if jobs < at_once:
                     stages = (*SHARED, *TRAINED) if job is first else TRAINED
-                    running[job.name] = context.Process(target=work, args=(job, stages))
+                    running[job.name] = context.Process(target=work, args=(job, stages, device))
+                    places[job.name] = device
                     running[job.name].start()
                     waiting.remove(job)
-                    say(f"{job.name}: started")
+                    say(f"{job.name}: started" + (f" on GPU {device}" if device is not None else ""))
             for name, process in [(name, process) for name, process in running.items() if not process.is_alive()]:
                 del running[name]
                 say(f"{name}: {'done' if process.exitcode == 0 else f'failed, exit code {process.exitcode}'}")
@@ -146,7 +165,8 @@ def main() -> int:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
-    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="jobs side by side")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="jobs side by side on a GPU")
+    parser.add_argument("--devices", nargs="+", default=[None], metavar="GPU", help="numbers of the GPUs to use")
     help_variant = "a variant of the first seed, and what it changes"
     parser.add_argument(
         "--variant", nargs="+", action="append", default=[], metavar="NAME key=value", help=help_variant
@@ -155,7 +175,7 @@ def main() -> int:
     options = parser.parse_intermixed_args()
     try:
         seeds, variants = jobs_of(options.recipe, options.overrides, options.seeds, options.variant)
-        failed = run_all(seeds, variants, options.at_once, options.archive)
+        failed = run_all(seeds, variants, options.at_once, options.archive, options.devices)
     except MoesaicError as error:
         print(error, file=sys.stderr)
         return 2

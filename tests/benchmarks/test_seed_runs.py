@@ -6,7 +6,7 @@ import sys
 import tarfile
 
 import pytest
-from seed_runs import jobs_of, main, prepare, run_all
+from seed_runs import fewest, jobs_of, main, prepare, run_all
 
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.files import read_json
@@ -20,7 +20,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeds")
     recipe = write_recipe(folder)
     jobs = jobs_of(recipe, ["predict.benchmarks={}"], (0, 1), [["softmax", "gate.kind=softmax"]])
-    assert run_all(*jobs, 2, folder / "all.tar.gz") == []
+    assert run_all(*jobs, 1, folder / "all.tar.gz", ("0", "1")) == []
     return folder, recipe, jobs
 
 
@@ -74,3 +74,9 @@ def test_what_the_first_seed_has_not_is_waited_for_and_a_wrong_recipe_refused(tm
     monkeypatch.setattr(sys, "argv", ["seed_runs.py", str(recipe), "gate.kind=sofmax"])
     assert main() == 2
     assert "gate.kind" in capsys.readouterr().err
+
+
+def test_a_job_goes_to_the_gpu_that_has_the_fewest():
+    assert fewest([], ("0", "1")) == ("0", 0)
+    assert fewest(["0", "1", "0"], ("0", "1")) == ("1", 1)
+    assert fewest([None, None], (None,)) == (None, 2)
