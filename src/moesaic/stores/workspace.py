@@ -60,6 +60,10 @@ class StoredWorkspace(Workspace):
         """
         return super().manifest(name) if self._fetch(name) else None
 
+    def recorded(self, name: str) -> dict[str, Any] | None:
+        """As ``manifest``: what is in the store is whole."""
+        return self.manifest(name)
+
     def forget(self, name: str) -> None:
         """Makes a stage that was finished count as one that was not, on all machines."""
         self.store.remove([f"{name}/{MANIFEST}"])
