@@ -46,6 +46,8 @@ def test_every_cell_runs(tmp_path):
             "--nbmake-timeout=250",
             "-p",
             "no:cacheprovider",
+            "-p",
+            "no:schemathesis",
             "quickstart.ipynb",
         ],
         capture_output=True,
