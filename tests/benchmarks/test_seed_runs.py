@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 from seed_runs import fewest, jobs_of, main, prepare, run_all
 
+from forked import Forked
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.files import read_json
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from test_pipeline import write_recipe
+
+
+class Process:
+    """What the script asks of ``multiprocessing``, forked from a process that has the libraries."""
+
+    def __init__(self, target, args):
+        self._work = pickle.dumps((target, args))
+
+    def start(self):
+        program = f"import pickle, sys; sys.path[:0] = {sys.path!r}; target, args = pickle.loads({self._work!r})"
+        self._process = Forked(["-c", f"{program}; target(*args)"])
+
+    def is_alive(self):
+        return self._process.poll() is None
+
+    @property
+    def exitcode(self):
+        return self._process.poll()
+
+    def terminate(self):
+        self._process.terminate()
+
+    def join(self):
+        self._process.wait()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _processes_are_forked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "seed_runs.multiprocessing", SimpleNamespace(get_context=lambda _: SimpleNamespace(Process=Process))
+        )
+        yield
 
 
 @pytest.fixture(scope="module")
