@@ -162,39 +162,45 @@ def test_a_language_has_all_that_one_needs(name, need):
         (reference.KEYWORDS, has_keywords),
         (dataflow_languages.RULES, has_data_flow),
         (dataflow_reference_rules.RULES, has_data_flow),
+        (guards._PATTERNS, has_guards),
+        (JUDGES, has_commands),
     ],
-    ids=["keywords", "data flow", "data flow of the package"],
+    ids=["keywords", "data flow", "data flow of the package", "guards", "judge"],
 )
 def test_a_language_that_was_added_by_half_is_found_out(table, need, monkeypatch):
     monkeypatch.delitem(table, "java")
-    with pytest.raises(KeyError, match="java"):
+    with pytest.raises((KeyError, AssertionError), match="java"):
         need(LANGUAGES["java"], PROGRAMS["java"])
 
 
-def knows_ruby(path):
-    """Whether a module names Ruby in its code; examples in help and prose are no knowledge."""
+def knows(path, language):
+    """Whether a module names a language in its code; examples in help and prose are no knowledge."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         named = (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None))
-        if any("ruby" in str(name).split("_") for name in named):
+        if any(language in str(name).split("_") for name in named):
             return True
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
-            and node.value in ("ruby", "tree_sitter_ruby")
+            and node.value in (language, f"tree_sitter_{language}")
         ):
             return True
     return False
+
+
+def places_that_know(language):
+    return {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if not {"corpus_tasks", "harnesses"} & {*path.parts} and knows(path, language)
+    }
 
 
 def test_the_page_about_adding_a_language_names_every_place_that_knows_one():
     page = (ROOT / "docs" / "add-a-language.md").read_text(encoding="utf-8")
     rows = [line.split("|") for line in page.splitlines() if line.startswith("|")][2:]
     named = {path for row in rows for path in re.findall(r"`([\w./-]+)`", row[3]) if "/" in path or "." in path}
-    code = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
-        if not {"corpus_tasks", "harnesses"} & {*path.parts} and knows_ruby(path)
-    }
+    code = places_that_know("ruby")
     folders = {f"execution/harnesses/{path.name}/" for path in (PACKAGE / "execution" / "harnesses").glob("ruby")}
     assert named == {*code, *folders, "pyproject.toml", "scripts/install-tools"}
     assert all("ruby" in (ROOT / name).read_text() for name in ("pyproject.toml", "scripts/install-tools"))
