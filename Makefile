@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools quickstart grow test unit check fmt docs dist clean soak constraints sbom
+.PHONY: help setup tools quickstart grow test unit check fmt docs dist clean soak constraints audit sbom
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,12 @@ soak: $(STAMP)  ## Break runs in every way there is and see them end the same (h
 
 constraints: $(STAMP)  ## Write constraints.txt, the versions that this environment was tested with
 	$(BIN)/python scripts/constraints.py > constraints.tmp && mv constraints.tmp constraints.txt
+
+# Needs an index that serves known vulnerabilities: a mirror that does not leaves every package unaudited, which it says.
+audit:  ## Compare constraints.txt with the known vulnerabilities
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 # The tool has an environment of its own: what it needs is no part of what is listed.
 sbom: $(STAMP)  ## Write sbom.cdx.json, the CycloneDX list of what is installed with moesaic

@@ -220,7 +220,10 @@ def test_a_source_with_more_languages_gets_a_variant_with_more_experts(tmp_path)
 def finished_stage(folder: Path, digest: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "file").write_text(digest)
-    write_json(folder / "manifest.json", {"digest": digest, "files": {"file": len(digest)}})
+    write_json(
+        folder / "manifest.json",
+        {"digest": digest, "output_digest": digest, "files": {"file": len(digest)}, "seconds": 1},
+    )
     return folder
 
 

@@ -1,10 +1,11 @@
 import inspect
+import pickle
 import re
 
 import pytest
 
 from moesaic import cli, errors
-from moesaic.errors import DependencyError, MoesaicError, RecipeError
+from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeError
 
 CLASSES = [item for _, item in inspect.getmembers(errors, inspect.isclass) if item.__module__ == errors.__name__]
 
@@ -22,6 +23,15 @@ def test_recipe_error_lists_every_problem():
     assert str(error) == "my.yaml: 2 problems\n  - a: wrong\n  - b: wrong too"
     assert error.problems == ["a: wrong", "b: wrong too"]
     assert str(RecipeError(["a: wrong"])).startswith("recipe: 1 problem\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RecipeError(["a: wrong"], "my.yaml"), DependencyError("a", "b", "c"), ProcessError("gone", "killed", True)],
+)
+def test_errors_arrive_from_other_processes_as_they_were(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_dependency_error_says_how_to_install():

@@ -23,6 +23,7 @@ of moesaic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class MoesaicError(Exception):
@@ -33,6 +34,17 @@ class MoesaicError(Exception):
     """
 
     exit_code: int = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets errors of other processes and machines arrive with their message, whatever their arguments were."""
+        return _again, (type(self), str(self), vars(self))
+
+
+def _again(kind: type[MoesaicError], message: str, facts: dict[str, Any]) -> MoesaicError:
+    error = kind.__new__(kind)
+    error.args = (message,)
+    vars(error).update(facts)
+    return error
 
 
 class RecipeError(MoesaicError):

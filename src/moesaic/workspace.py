@@ -26,7 +26,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from moesaic.errors import BusyError, CheckpointError, RecipeError
@@ -310,10 +310,35 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.exists():
         return None
-    manifest = read_json(path)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise CheckpointError(f"{path} is not a manifest: delete it and run the stage again")
-    return manifest
+    return check_manifest(read_json(path), path)
+
+
+def check_manifest(manifest: Any, where: object) -> dict[str, Any]:
+    """Returns what was read as a manifest, if it is one.
+
+    Args:
+        manifest: Any value.
+        where: Where it was read, for messages.
+
+    Raises:
+        CheckpointError: It is none, or names files elsewhere.
+    """
+    kinds: dict[str, tuple[type, ...]] = {
+        "digest": (str,), "output_digest": (str,), "files": (dict,), "sha256": (dict,), "seconds": (int, float),
+        "inputs": (dict,), "versions": (dict,), "hardware": (dict,),
+    }  # fmt: skip
+    is_one = isinstance(manifest, dict) and {"digest", "output_digest", "files", "seconds"} <= manifest.keys()
+    if is_one and all(isinstance(manifest[key], kind) for key, kind in kinds.items() if key in manifest):
+        sizes, digests = manifest["files"], manifest.get("sha256", {})
+        if all(map(is_inner, sizes)) and all(type(n) is int for n in sizes.values()) and digests.keys() <= sizes.keys():
+            return dict(manifest)
+    raise CheckpointError(f"{where} is not a manifest: delete it and run the stage again")
+
+
+def is_inner(name: str) -> bool:
+    """Says whether a file's name from a list of another machine stays in the folder that it is put in."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\0", "\\"} & set(name)
 
 
 def _made_from(folder: Path, digest: str) -> bool:

@@ -28,6 +28,7 @@ from moesaic.errors import CheckpointError, ModelError
 from moesaic.files import cache_folder, file_digest, read_json, space_errors, text_digest, write_json
 from moesaic.model import packages
 from moesaic.model.families import check_equations
+from moesaic.model.gguf_header import check_gguf
 from moesaic.model.stored import CONFIG, INDEX, check_stored, read_stored_config, weight_files
 from moesaic.progress import say
 
@@ -266,6 +267,7 @@ def _from_gguf(spec: str, file: Path, sha256: str | None) -> BaseSource:
 
 
 def _convert(file: Path, folder: Path) -> None:
+    check_gguf(file)
     import torch
     import transformers
 

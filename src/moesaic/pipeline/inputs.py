@@ -36,7 +36,7 @@ _OPTIMISATION: Final = (
 
 _SANDBOX: Final = "the sandbox"
 _TOOLS: Final = "tools of "
-_NONE: Final = "missing: "
+MISSING: Final = "missing: "
 DENSE: Final = ("dense_lora", "dense_lora_keep")
 """Baselines that are made without the experts."""
 
@@ -229,10 +229,10 @@ def _keep(session: Session, _: str) -> Inputs:
     inputs: Inputs = {"the files of data.keep": source_files(source, recipe.data.languages, "data.keep")}
     if recipe.keep.temperature > 0:
         inputs["seed"] = recipe.seed
-    tools = _tools(recipe) if recipe.evaluate.allow_code_execution and recipe.runs_answers else {}
+    tools = tools_of(recipe) if recipe.evaluate.allow_code_execution and recipe.runs_answers else {}
     # What was judged where the tools are stays judged where they are missing.
     before = (session.workspace.manifest("keep") or {}).get("inputs", {})
-    tools = {key: before.get(key, value) if str(value).startswith(_NONE) else value for key, value in tools.items()}
+    tools = {key: before.get(key, value) if str(value).startswith(MISSING) else value for key, value in tools.items()}
     return inputs | _base(session) | tools
 
 
@@ -290,7 +290,7 @@ def _evaluate(session: Session, _: str) -> Inputs:
     inputs["metrics' packages"] = _packages("sacrebleu") | grammar_versions()
     runs_tests = "pass@1" in options.metrics
     if options.allow_code_execution and recipe.predict.limit != 0 and (runs_tests or recipe.predict.benchmarks):
-        inputs |= _tools(recipe)
+        inputs |= tools_of(recipe)
         if runs_tests:
             corpus = read_problems("corpus", None)
             inputs["tests of the corpus"] = digest_of(
@@ -364,18 +364,18 @@ def _problems(session: Session, describe: Callable[[Problem], object]) -> Inputs
     }
 
 
-def _tools(recipe: Recipe) -> Inputs:
-    """Compilers, run-times and the sandbox: one that is installed later makes a difference."""
+def tools_of(recipe: Recipe) -> Inputs:
+    """Returns compilers, run-times and the sandbox: one that is installed later makes a difference."""
     from moesaic.execution.isolation import Bubblewrap, RlimitOnly
     from moesaic.execution.judges import find_toolchains
 
     found, missing = find_toolchains(recipe.data.languages)
     tools: Inputs = {f"{_TOOLS}{name}": toolchain.versions for name, toolchain in found.items()}
-    tools |= {f"{_TOOLS}{name}": f"{_NONE}{reason}" for name, reason in missing.items()}
+    tools |= {f"{_TOOLS}{name}": f"{MISSING}{reason}" for name, reason in missing.items()}
     try:
         tools[_SANDBOX] = (Bubblewrap if recipe.evaluate.sandbox == "bubblewrap" else RlimitOnly)().name
     except ToolchainError as error:
-        tools[_SANDBOX] = f"{_NONE}{error}"
+        tools[_SANDBOX] = f"{MISSING}{error}"
     return tools
 
 

@@ -26,7 +26,8 @@ from moesaic.pipeline.trackers import installed_trackers
 from moesaic.progress import say
 from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import BaseRecipe, Recipe
-from moesaic.workspace import Stage, Workspace
+from moesaic.stores.workspace import open_workspace
+from moesaic.workspace import Stage
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -42,21 +43,6 @@ if TYPE_CHECKING:
 _PATIENCE = datetime.timedelta(hours=2)  # for gradients: every process is at the same step
 
 
-def open_workspace(recipe: Recipe) -> Workspace:
-    """Returns the workspace of a recipe, in a folder or in an object store.
-
-    Raises:
-        DependencyError: The package for the store is not installed.
-        RecipeError: The folder cannot be made.
-        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
-    """
-    if recipe.store is None:
-        return Workspace(recipe.workspace)
-    from moesaic.stores.workspace import StoredWorkspace
-
-    return StoredWorkspace(recipe.store)
-
-
 class Session:
     """One recipe's workspace, and the base model once something needs it.
 
@@ -66,7 +52,7 @@ class Session:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.workspace = open_workspace(recipe)
+        self.workspace = open_workspace(recipe.workspace, recipe.store)
 
     @functools.cached_property
     def start(self) -> ModelFolder | None:

@@ -22,6 +22,7 @@ from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.inputs import DENSE, asks_again, stage_inputs, stages_read
+from moesaic.pipeline.refusals import check_rewards, refuse_far_processes
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
 from moesaic.progress import say
@@ -75,39 +76,17 @@ class Run(Session):
         }
         # Of several processes the first one holds the lock for all.
         alone = self.workspace.lock() if self.ranks.is_first else contextlib.nullcontext()
-        self._refuse_far_processes()
+        refuse_far_processes(self)
         with alone, watching(self.workspace.root, self.ranks):
             _ = self.start  # a model that does not fit is named before anything is written
             if self.ranks.is_first:
-                self._check_rewards(stages)
+                check_rewards(self, stages)
                 settings = self.recipe.model_dump(mode="json")
                 write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
                 self.workspace.share(("recipe.yaml",))
             for name in stages:
                 table[name]()
             self.close()
-
-    def _refuse_far_processes(self) -> None:
-        """The copy of a stored workspace that the processes of a run share is that of one machine."""
-        here = self.ranks.count_here
-        if self.recipe.store is not None and self.ranks.count > here:
-            raise RecipeError(
-                [
-                    f"output: {self.recipe.output} is worked on in a folder of each machine, but of the "
-                    f"{self.ranks.count} processes of this run {here} are on this one: give output a folder that all "
-                    "of them see, or use --ray"
-                ]
-            )
-
-    def _check_rewards(self, stages: tuple[str, ...]) -> None:
-        """Looks at what only a late stage needs now, not after hours of training."""
-        if not self.recipe.reward.runs_tests:
-            return
-        rewards = [name for name in self.stage_names() if name.partition("/")[0] in ("expert_rewards", "reward")]
-        if any(not self.is_finished(name) for name in rewards if name.partition("/")[0] in stages):
-            from moesaic.pipeline.tasks import check_tasks
-
-            check_tasks(self.recipe)
 
     def data(self) -> None:
         """Reads, repairs and splits the text-to-code pairs."""
@@ -342,10 +321,18 @@ class Run(Session):
                 from moesaic.evaluate.table import build_results
 
                 examples = {name: self.examples(name, self.recipe.predict.split) for name in self.recipe.data.languages}
+                self.judge(stage.folder)
                 results = build_results(
                     self.workspace.path("predict"), stage.folder, examples, options, self.benchmarks()
                 )
                 write_json(stage.folder / "results.json", results)
+
+    def judge(self, folder: Path) -> None:
+        """Runs generated programs before ``evaluate`` does; here it does so itself.
+
+        Args:
+            folder: Of the stage ``evaluate``; verdicts that are in its rows files are taken over.
+        """
 
     def report(self) -> None:
         """Writes results.json, report.html and the model with its card into the workspace."""

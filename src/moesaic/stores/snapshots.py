@@ -13,18 +13,20 @@ import contextlib
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from moesaic.errors import CheckpointError, MoesaicError
 from moesaic.files import file_digest, link_or_copy, parse_json
 from moesaic.progress import say
 from moesaic.stores.objects import ObjectStore
+from moesaic.workspace import is_inner
 
 LOOK_SECONDS: Final = 2.0
 """How often the folder is looked at; a file that is new or replaced, such as a checkpoint, is uploaded then."""
@@ -37,18 +39,6 @@ _TRIES: Final = 5
 
 _State = dict[str, tuple[int, int, int]]
 """File -> inode, size and time of its last change."""
-
-
-def inner_path(name: str) -> PurePosixPath:
-    """Returns a file's name from a store as a path that stays where it is put.
-
-    Raises:
-        CheckpointError: It would not.
-    """
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
-        raise CheckpointError(f"{name!r:.80} is no name of a file in a stage: what is in the store was changed")
-    return path
 
 
 class Snapshots:
@@ -174,8 +164,8 @@ class Snapshots:
     def _download(self, listing: dict[str, Any], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, digest in listing["files"].items():
-            target = folder / inner_path(name)
-            if not self._store.download(f"{self._area}/{inner_path(digest)}", target) or file_digest(target) != digest:
+            target = folder / name
+            if not self._store.download(f"{self._area}/{digest}", target) or file_digest(target) != digest:
                 raise CheckpointError(f"the snapshot of {self._name} in {self._store.url} is not whole: {name}")
 
     def _watch(self, over: threading.Event) -> None:
@@ -241,7 +231,8 @@ class Snapshots:
                 isinstance(listing, dict)
                 and listing.get("digest") == self._digest
                 and isinstance(files := listing.get("files"), dict)
-                and all(isinstance(digest, str) for digest in files.values())
+                and all(is_inner(name) for name in files)
+                and all(re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in files.values())
                 and all(isinstance(listing.get(key), str) for key in ("id", "host", "taken"))
             ):
                 return listing

@@ -26,10 +26,33 @@ from moesaic.files import file_digest, parse_json
 from moesaic.progress import Bar, say
 from moesaic.stores.lock import StoreLock
 from moesaic.stores.objects import ObjectStore, StoreUrl
-from moesaic.stores.snapshots import Snapshots, inner_path
-from moesaic.workspace import MANIFEST, Stage, Workspace, partial_folder, put_in_place, whole_manifest
+from moesaic.stores.snapshots import Snapshots
+from moesaic.workspace import (
+    MANIFEST,
+    Stage,
+    Workspace,
+    check_manifest,
+    partial_folder,
+    put_in_place,
+    whole_manifest,
+)
 
 _MEGABYTE = 10**6
+
+
+def open_workspace(root: Path, url: StoreUrl | None) -> Workspace:
+    """Returns a workspace in a folder, or in an object store.
+
+    Args:
+        root: The folder.
+        url: The place in the store; None where there is none.
+
+    Raises:
+        DependencyError: The package for the store is not installed.
+        RecipeError: The folder cannot be made.
+        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
+    """
+    return Workspace(root) if url is None else StoredWorkspace(url)
 
 
 class StoredWorkspace(Workspace):
@@ -158,12 +181,12 @@ class StoredWorkspace(Workspace):
         with self._alone():
             if _is_here(final, text):  # another task of this machine was faster
                 return True
-            files, digests = _listed(text, f"{self.store.url}/{key}")
+            files, digests = read_listed(text, f"{self.store.url}/{key}")
             fetched = final.with_name(f".{final.name}.fetched")
             shutil.rmtree(fetched, ignore_errors=True)
             with _shown(f"fetching {name}", sum(files.values())) as advance:
                 for file, size in files.items():
-                    target = fetched / inner_path(file)
+                    target = fetched / file
                     found = self.store.download(f"{name}/{file}", target)
                     if not found or file_digest(target) != digests.get(file):
                         shutil.rmtree(fetched, ignore_errors=True)
@@ -196,8 +219,8 @@ def _is_here(folder: Path, text: bytes) -> bool:
     return path.is_file() and path.read_bytes() == text and whole_manifest(folder) is not None
 
 
-def _listed(text: bytes, where: str) -> tuple[dict[str, int], dict[str, str]]:
-    """Sizes and SHA-256 of the files that a manifest names.
+def read_listed(text: bytes, where: str) -> tuple[dict[str, int], dict[str, str]]:
+    """Returns sizes and SHA-256 of the files that a manifest names.
 
     Raises:
         CheckpointError: It is none.
@@ -205,11 +228,8 @@ def _listed(text: bytes, where: str) -> tuple[dict[str, int], dict[str, str]]:
     manifest: Any = None
     with contextlib.suppress(ValueError):
         manifest = parse_json(text)
-    if isinstance(manifest, dict):
-        files, digests = manifest.get("files"), manifest.get("sha256")
-        if isinstance(files, dict) and isinstance(digests, dict) and all(type(size) is int for size in files.values()):
-            return files, digests
-    raise CheckpointError(f"{where} is not a manifest: remove it to have the stage made again")
+    manifest = check_manifest(manifest, where)
+    return manifest["files"], manifest.get("sha256", {})
 
 
 @contextlib.contextmanager

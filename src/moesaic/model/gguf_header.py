@@ -1,0 +1,169 @@
+"""The header of a .gguf file, checked against the file's size before any other reader takes its word for it.
+
+Readers of GGUF believe the counts and lengths that a header states: a list of 2**60 numbers in a file of a kilobyte
+keeps them busy, and filling memory, for ever. Here every length is compared with what is left of the file. Format:
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from moesaic.errors import CheckpointError
+
+_SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING: Final = 8
+_ARRAY: Final = 9
+_DEEPEST: Final = 4
+_MOST_DIMENSIONS: Final = 4
+_LONGEST_NAME: Final = 2**16
+_BLOCK_COUNTS: Final = ("block_count", "attention.head_count", "attention.head_count_kv")
+_MOST_BLOCKS: Final = 4096
+"""Layers, and heads of one: ten times what the largest models have."""
+
+
+@dataclass
+class GgufHeader:
+    """What a header says.
+
+    Attributes:
+        values: Keys with one number or text each; of lists only the length.
+        shapes: Tensor -> its dimensions, the fastest first.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def check_gguf(file: Path) -> GgufHeader:
+    """Reads a .gguf file's header.
+
+    Raises:
+        CheckpointError: It is no GGUF, of another version, or says something that the file is too small for.
+    """
+    try:
+        with file.open("rb") as opened:
+            if opened.read(4) != b"GGUF":
+                raise ValueError("it does not begin with GGUF")
+            with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _Reader(data).header()
+    except (ValueError, struct.error, OSError) as error:
+        raise CheckpointError(f"{file} cannot be read as GGUF ({error}): corrupt, or half-written; get it again") from (
+            error
+        )
+
+
+class _Reader:
+    """Walks through a header; every step is within the file."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data, self._place = data, 4
+
+    def header(self) -> GgufHeader:
+        version = self._number("I")
+        if version not in (2, 3):
+            raise ValueError(f"version {version} is not known, only 2 and 3 are")
+        num_tensors, num_values = self._count("Q", 24, "tensors"), self._count("Q", 13, "keys")
+        found = GgufHeader()
+        for _ in range(num_values):
+            key = self._name()
+            if key in found.values:
+                raise ValueError(f"the key {key!r:.80} is there twice")
+            found.values[key] = self._value(self._number("I"))
+        ends = [self._tensor(found) for _ in range(num_tensors)]
+        alignment = found.values.get("general.alignment", 32)
+        if not isinstance(alignment, int) or not 0 < alignment <= 2**16 or alignment % 8:
+            raise ValueError(f"general.alignment is {alignment!r:.40}")
+        start = -(-self._place // alignment) * alignment
+        if ends and start + max(ends) > len(self._data):
+            raise ValueError(f"tensors need {start + max(ends):,} bytes, the file has {len(self._data):,}")
+        self._check_sizes(found)
+        return found
+
+    def _tensor(self, found: GgufHeader) -> int:
+        """Reads what is said of one tensor; returns where its data ends, from the first tensor's start."""
+        from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+        name, num_dimensions = self._name(), self._number("I")
+        if name in found.shapes:
+            raise ValueError(f"the tensor {name!r:.80} is there twice")
+        if not 0 < num_dimensions <= _MOST_DIMENSIONS:
+            raise ValueError(f"the tensor {name!r:.80} has {num_dimensions:,} dimensions")
+        shape = tuple(self._number("Q") for _ in range(num_dimensions))
+        kind, offset = int(self._number("I")), int(self._number("Q"))
+        found.shapes[name] = shape
+        count = int(math.prod(shape))
+        if not 0 < count < 2**48:
+            raise ValueError(f"the tensor {name!r:.80} is {' x '.join(map(str, shape))}")
+        block, size = map(int, GGML_QUANT_SIZES[GGMLQuantizationType(kind)])
+        if shape[0] % block:
+            raise ValueError(f"the tensor {name!r:.80} has rows of {shape[0]:,}, of its type they go by {block}")
+        end: int = offset + count // block * size
+        return end
+
+    def _check_sizes(self, found: GgufHeader) -> None:
+        """Refuses sizes of a model that its tensors do not have: memory is taken by what the keys say."""
+        prefix = found.values.get("general.architecture")
+        if not isinstance(prefix, str) or "token_embd.weight" not in found.shapes:
+            return  # no language model, which whoever reads it further says
+        largest = max(max(shape) for shape in found.shapes.values())
+        for key, value in found.values.items():
+            name = key.removeprefix(f"{prefix}.")
+            if name in _BLOCK_COUNTS and not (type(value) is int and 0 < value <= _MOST_BLOCKS):
+                raise ValueError(f"{key} is {value!r:.40}, known are 1 to {_MOST_BLOCKS:,}")
+            if name in ("embedding_length", "feed_forward_length", "vocab_size", "attention.key_length") and not (
+                type(value) is int and 0 < value <= largest
+            ):
+                raise ValueError(f"{key} is {value!r:.40}, but the largest tensor has a side of {largest:,}")
+
+    def _value(self, kind: int, depth: int = 0) -> Any:
+        if kind in _SCALARS:
+            return self._number(_SCALARS[kind])
+        if kind == _STRING:
+            return self._text(len(self._data))
+        if kind != _ARRAY:
+            raise ValueError(f"a value has type {kind}, which is not known")
+        if depth == _DEEPEST:
+            raise ValueError("lists are nested too deeply")
+        inner = self._number("I")
+        size = struct.calcsize(_SCALARS[inner]) if inner in _SCALARS else 8
+        length = self._count("Q", size, "entries of a list")
+        if inner in _SCALARS:
+            self._skip(length * size)
+        else:
+            for _ in range(length):
+                self._value(inner, depth + 1)
+        return length
+
+    def _name(self) -> str:
+        return self._text(_LONGEST_NAME)
+
+    def _text(self, longest: int) -> str:
+        length = self._count("Q", 1, "bytes of a text")
+        if length > longest:
+            raise ValueError(f"a name has {length:,} bytes")
+        start = self._place
+        self._skip(length)
+        return self._data[start : self._place].decode("utf-8", "replace")
+
+    def _count(self, kind: str, size: int, what: str) -> int:
+        """Reads how many things of at least so many bytes follow."""
+        count = int(self._number(kind))
+        if count * size > len(self._data) - self._place:
+            raise ValueError(
+                f"{count:,} {what} are said to follow, but only {len(self._data) - self._place:,} bytes do"
+            )
+        return count
+
+    def _number(self, kind: str) -> Any:
+        (value,) = struct.unpack_from(f"<{kind}", self._data, self._place)
+        self._place += struct.calcsize(kind)
+        return value
+
+    def _skip(self, size: int) -> None:
+        self._place += size

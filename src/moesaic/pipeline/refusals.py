@@ -1,0 +1,42 @@
+"""What would end a run late, looked at before it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moesaic.errors import RecipeError
+
+if TYPE_CHECKING:
+    from moesaic.pipeline.stages import Run
+
+
+def refuse_far_processes(run: Run) -> None:
+    """Refuses processes on several machines where the workspace is in an object store.
+
+    Raises:
+        RecipeError: There are some: the folder that a machine works in is its own.
+    """
+    here = run.ranks.count_here
+    if run.recipe.store is not None and run.ranks.count > here:
+        raise RecipeError(
+            [
+                f"output: {run.recipe.output} is worked on in a folder of each machine, but of the {run.ranks.count} "
+                f"processes of this run {here} are on this one: give output a folder that all of them see, or use --ray"
+            ]
+        )
+
+
+def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
+    """Looks at what training on rewards needs, not after hours of training.
+
+    Raises:
+        DataError: There are no tasks to train on.
+        ToolchainError: The tools that run their tests are missing.
+    """
+    if not run.recipe.reward.runs_tests:
+        return
+    rewards = [name for name in run.stage_names() if name.partition("/")[0] in ("expert_rewards", "reward")]
+    if any(not run.is_finished(name) for name in rewards if name.partition("/")[0] in stages):
+        from moesaic.pipeline.tasks import check_tasks
+
+        check_tasks(run.recipe)
