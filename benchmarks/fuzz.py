@@ -176,22 +176,22 @@ def atheris_version() -> str | None:
 
 def fuzz_here(name: str, arguments: argparse.Namespace, result: Path) -> None:
     """Fuzzes one target in this process and writes the counts."""
+    following: Any = contextlib.nullcontext()
     if arguments.engine == "atheris":
         import atheris
 
-        with atheris.instrument_imports(include=["moesaic"]):
-            from fuzz_targets import TARGETS
-    else:
-        from fuzz_targets import TARGETS
-
+        following = atheris.instrument_imports(include=["moesaic"])
     inputs = max(1, arguments.inputs // COSTLY.get(name, 1))
     if arguments.engine == "hypothesis":
         inputs = max(1, inputs // SHARE)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.environ["MOESAIC_CACHE"] = f"{folder}/cache"
-        target = TARGETS[name](Path(folder))
+        with following:  # modules are followed that are imported here, which is when they are first needed
+            from fuzz_targets import TARGETS
+
+            target = TARGETS[name](Path(folder))
+            target.check(target.examples[0])  # imports and caches do not count as growth
         judge = Judge(name, target.check, arguments.engine, arguments.findings)
-        target.check(target.examples[0])  # what is valid is read; imports and caches do not count as growth
         if arguments.engine == "atheris":
             by_atheris(judge, target.examples, inputs, arguments.seed, result)
         by_hypothesis(judge, target.strategy, inputs, arguments.seed)

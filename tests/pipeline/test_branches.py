@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
+import pickle
+import platform
+import shutil
 import time
 from pathlib import Path
 
@@ -10,9 +16,11 @@ import pytest
 
 import forked
 from moesaic.errors import RecipeError
-from moesaic.files import file_digest
+from moesaic.files import file_digest, read_json
 from moesaic.pipeline.predict import system_groups
+from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
+from object_server import added, objects, s3_server
 from test_pipeline import numbers, write_recipe
 
 ray = pytest.importorskip("ray")
@@ -84,3 +92,61 @@ def test_an_address_without_a_cluster_is_named(tmp_path):
     with pytest.raises(RecipeError, match="--ray: no cluster at 'auto'"):
         run(("data",))
     assert not (tmp_path / "runs" / "toy" / "data").exists()
+
+
+@pytest.mark.slow
+def test_tasks_of_other_machines_share_an_object_store_in_place_of_a_folder(tmp_path, monkeypatch):
+    """Jobs as tasks do them, one after the other and each on a machine of its own; Ray only carries them."""
+    from moesaic.pipeline import branches
+
+    done = []
+
+    def elsewhere(run, jobs, keep=None, on_gpus=True):
+        for number, job in enumerate(jobs):
+            done.append(job[0])
+            with added({"MOESAIC_CACHE": str(tmp_path / f"machine {len(done)}")}):
+                carried = pickle.loads(
+                    pickle.dumps((run.recipe.model_dump(mode="json"), run.only, str(Path.cwd()), job))
+                )
+                result = branches._work(*carried)
+            if keep is not None:
+                keep(number, pickle.loads(pickle.dumps(result)))
+
+    monkeypatch.setattr(branches.SpreadRun, "_spread", elsewhere)
+    monkeypatch.setattr(branches, "_connected", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(branches, "check_nodes", lambda *_: None)
+    small = ["data.languages=[python]", "experts.epochs=1", "predict.limit=2", "predict.max_new_tokens=2"]
+    recipe = write_recipe(tmp_path)
+    with s3_server() as environment, added({**environment, "MOESAIC_CACHE": str(tmp_path / "driver")}):
+        spread = branches.SpreadRun(load_recipe(recipe, [*small, "output=s3://runs/ray"]), (), "nowhere")
+        spread()
+        kept = objects("ray/toy")
+    assert done[:3] == ["expert", "compose", "gate"]
+    assert done.count("measure_part") == len(system_groups(spread.recipe))
+    assert ("judge_chunk" in done) == (shutil.which("bwrap") is not None)
+    assert not [key for key in kept if key.startswith((".", "lock")) or ".parts" in key]
+    local = Run(load_recipe(recipe, [*small, f"output={tmp_path / 'local'}"]))
+    local()
+    found = adapters(tmp_path / "local")
+    assert {key: hashlib.sha256(kept[key]).hexdigest() for key in found} == found
+    results = read_json(local.workspace.root / "results.json")
+    assert json.loads(kept["results.json"])["systems"] == results["systems"]
+
+
+def test_what_a_machine_lacks_is_named(tmp_path, monkeypatch):
+    from moesaic.pipeline import nodes
+
+    monkeypatch.setattr(nodes, "find_spec", lambda _: None)
+
+    settings = load_recipe(write_recipe(tmp_path), ["base.quantize=nf4"]).model_dump(mode="json")
+    settings["base"]["model"] = str(tmp_path / "nowhere")
+    before = Path.cwd()
+    tools = {"the sandbox": "another one", "tools of python": {"python": "0.1"}, "tools of java": "missing: javac"}
+    lacking, found = nodes.look_here(settings, str(tmp_path / "gone"), str(tmp_path / "mark"), tools)
+    assert Path.cwd() == before
+    assert [text.partition(" ")[0] for text in lacking[:4]] == ["the", "the", "base.model:", "base.quantize:"]
+    assert "in which the command was started, is not there" in lacking[0]
+    assert "give output a folder that all machines share, or s3:// or gs://" in lacking[1]
+    assert "where the command was given it is {'python': '0.1'}" in "".join(lacking[4:])
+    assert "java" not in "".join(lacking[4:])  # the command's machine lacks it, too
+    assert found["python"] == platform.python_version()
