@@ -5,7 +5,6 @@ Everything heavy is made when a stage first asks for it, so that a run whose sta
 
 from __future__ import annotations
 
-import datetime
 import functools
 import os
 import shutil
@@ -22,7 +21,6 @@ from moesaic.files import digest_of, read_json
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.inputs import Inputs, changes, stage_inputs, stages_read
 from moesaic.pipeline.memory import memory_errors
-from moesaic.pipeline.trackers import installed_trackers
 from moesaic.progress import say
 from moesaic.ranks import ALONE, Ranks
 from moesaic.recipe import BaseRecipe, Recipe
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
     from moesaic.model.backbone import Base
     from moesaic.model.base_files import BaseSource
     from moesaic.train.objective import Kept
-
-
-_PATIENCE = datetime.timedelta(hours=2)  # for gradients: every process is at the same step
 
 
 class Session:
@@ -64,23 +59,9 @@ class Session:
     @functools.cached_property
     def accelerator(self) -> Accelerator:
         """Device, precision and processes."""
-        import torch
-        from accelerate import Accelerator
-        from accelerate.utils import InitProcessGroupKwargs
+        from moesaic.pipeline.trackers import start_accelerator
 
-        dtype = self.recipe.base.dtype
-        half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-        trackers = installed_trackers(self.recipe.trackers)
-        accelerator = Accelerator(
-            mixed_precision="bf16" if half else "no",
-            cpu=not torch.cuda.is_available(),
-            log_with=trackers or None,
-            project_dir=self.workspace.root / "trackers" if trackers else None,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
-        )
-        if trackers:
-            accelerator.init_trackers("moesaic", config={"recipe": self.recipe.name, "digest": self.recipe.digest()})
-        return accelerator
+        return start_accelerator(self.recipe, self.workspace.root)
 
     @functools.cached_property
     def ranks(self) -> Ranks:

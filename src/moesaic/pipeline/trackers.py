@@ -1,11 +1,49 @@
-"""Which experiment trackers a run can report to."""
+"""The accelerator of a run, and which experiment trackers it can report to."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moesaic.errors import RecipeError
 from moesaic.languages import suggest
+from moesaic.recipe import Recipe
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_PATIENCE = datetime.timedelta(hours=2)  # for gradients: every process is at the same step
+
+
+def start_accelerator(recipe: Recipe, folder: Path) -> Accelerator:
+    """Returns the device, precision and processes of a run, with its trackers started.
+
+    Args:
+        recipe: The recipe.
+        folder: The workspace's, below which trackers write.
+
+    Raises:
+        RecipeError: A tracker is unknown, or its package is not installed.
+    """
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
+
+    dtype = recipe.base.dtype
+    half = dtype == "bfloat16" or (dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    trackers = installed_trackers(recipe.trackers)
+    accelerator = Accelerator(
+        mixed_precision="bf16" if half else "no",
+        cpu=not torch.cuda.is_available(),
+        log_with=trackers or None,
+        project_dir=folder / "trackers" if trackers else None,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )
+    if trackers:
+        accelerator.init_trackers("moesaic", config={"recipe": recipe.name, "digest": recipe.digest()})
+    return accelerator
 
 
 def installed_trackers(names: Sequence[str]) -> list[str]:
