@@ -166,6 +166,33 @@ class Tally
 end
 puts Tally.new(2).run([1, 2]).first
 """,
+    "lua": """local Tally = {}
+Tally.__index = Tally
+
+-- counts upwards
+function Tally.new(count)
+  return setmetatable({count = count or 0}, Tally)
+end
+
+function Tally:run(values)
+  local best, seen = 0, {}
+  for index, value in ipairs(values) do
+    if value > best then
+      best = best + value
+    elseif value == nil then
+      break
+    else
+      seen[#seen + 1] = index
+    end
+  end
+  while best > 3 do best = best - 1 end
+  repeat best = best + 2 until best ~= 7 or true
+  for i = 1, #seen do self.count = self.count + seen[i] end
+  return best .. "done", seen
+end
+
+print(Tally.new(2):run({1, 2}))
+""",
 }
 
 RENAMED = {
@@ -194,6 +221,7 @@ RENAMED = {
         "x": "y",
         "half": "part",
     },
+    "lua": {"best": "top", "seen": "kept", "value": "entry", "index": "place", "values": "items", "i": "k"},
     "ruby": {"best": "top", "seen": "kept", "value": "entry", "index": "place", "values": "items", "count": "number"},
 }
 """Consistent renamings: every old name a word of the program, every new one not."""

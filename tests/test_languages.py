@@ -29,7 +29,19 @@ PACKAGE = ROOT / "src" / "moesaic"
 
 def test_the_study_languages_come_first():
     assert tuple(LANGUAGES)[:4] == STUDY_LANGUAGES
-    assert set(LANGUAGES) == {"python", "java", "javascript", "cpp", "c", "csharp", "php", "ruby", "typescript", "go"}
+    assert set(LANGUAGES) == {
+        "python",
+        "java",
+        "javascript",
+        "cpp",
+        "c",
+        "csharp",
+        "php",
+        "ruby",
+        "typescript",
+        "go",
+        "lua",
+    }
 
 
 @pytest.mark.parametrize(
@@ -57,7 +69,9 @@ def test_no_alias_names_two_languages():
 def test_unknown_language_suggests_the_nearest():
     with pytest.raises(DataError, match=r"unknown language 'pyton': did you mean python\?"):
         get_language("pyton")
-    with pytest.raises(DataError, match="allowed: c, cpp, csharp, go, java, javascript, php, python, ruby, typescript"):
+    with pytest.raises(
+        DataError, match="allowed: c, cpp, csharp, go, java, javascript, lua, php, python, ruby, typescript"
+    ):
         get_language("fortran")
 
 
@@ -194,6 +208,13 @@ def places_that_know(language):
         for path in PACKAGE.rglob("*.py")
         if not {"corpus_tasks", "harnesses"} & {*path.parts} and knows(path, language)
     }
+
+
+def test_rows_and_a_finder_are_all_that_a_language_judged_by_what_it_prints_needs():
+    rows = {"languages.py", "codebleu/dataflow_languages.py", "evaluate/guards.py", "execution/judges.py"}
+    assert places_that_know("lua") == {*rows, "execution/toolchains.py"}
+    assert not (PACKAGE / "execution" / "harnesses" / "lua").exists()
+    assert all("lua" in (ROOT / name).read_text() for name in ("pyproject.toml", "scripts/install-tools"))
 
 
 def test_the_page_about_adding_a_language_names_every_place_that_knows_one():

@@ -19,6 +19,7 @@ GOOD = {
     "typescript": "const f = (x: number): number => x;",
     "go": "package main\n\nfunc main() {}\n",
     "ruby": "def f(x)\n  x\nend",
+    "lua": "local function f(x)\n  return x\nend\n",
 }
 
 

@@ -102,6 +102,10 @@ _ROWS = (
         name="go", title="Go", extension="go", aliases=("golang",), fence="go",
         grammar=("tree_sitter_go", "language"), source_file="main.go",
     ),
+    Language(
+        name="lua", title="Lua", extension="lua", aliases=(), fence="lua",
+        grammar=("tree_sitter_lua", "language"), source_file="main.lua",
+    ),
 )  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}

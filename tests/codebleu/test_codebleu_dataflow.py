@@ -92,6 +92,13 @@ JAVA = "class A {{ int n; void f(int a, int b, int[] xs) {{ {} }} }}"
         ("ruby", "def f(a, i)\n  a[i] = a\n  a.b = i\n  d = other(a)\n  first, *rest = a\nend",
          "a<a a<i d<a first<a rest<a"),
         ("ruby", "for i, j in xs do a = j end", "a<j"),
+        ("lua", "local function f(a, b)\n  local c = a\n  c = c + b\n  a, b = b, a\n  return c\nend",
+         "c<a c<c c<b a<b b<a"),
+        ("lua", "local t = 0\nfor i = 1, #xs do t = t + xs[i] end", "i<xs t<t t<xs t<i"),
+        ("lua", "for k, v in pairs(xs) do a = v end", "k<xs v<xs a<v"),
+        ("lua", "local a, b = f(x)\nt[a] = b\nt.n.m = a\nlocal c, d\nd = t:at(c)",
+         "a<x b<x t<t t<a t<b d<t d<c"),
+        ("lua", "local f = function(x, ...) return x end\ny = {z, k = v, [w] = u}", "y<z y<v y<u"),
         ("ruby", "def f(x)\n  case x\n  in [a, *b] then c = a\n  in {k: v} then c = v\n  end\nend", "c<a c<v"),
     ],
 )  # fmt: skip
@@ -129,6 +136,12 @@ def test_definitions(language, source, expected):
         ("ruby", "a = 1\ncase f\nwhen 1 then a = 2\nwhen 2 then a = 3\nend\nh(a)", 3),
         ("ruby", "begin\n  a = 1\nrescue E => e\n  a = 2\nensure\n  g\nend\nh(a)", 2),
         ("ruby", "def f\n  a = 1\n  return a\n  a = 2\nend", 1),
+        ("lua", "a = 1\nif f() then a = 2 elseif g() then a = 3 else a = 4 end\nh(a)", 3),
+        ("lua", "a = 1\nwhile f() do a = 2 end\nh(a)", 2),
+        ("lua", "a = 1\nrepeat a = 2 until f()\nh(a)", 1),
+        ("lua", "a = 1\nfor _ = 1, 3 do\n  if g() then break end\n  a = 2\nend\nh(a)", 2),
+        ("lua", "local a = 1\ndo\n  local a = 2\n  f(a)\nend\nf(a)", 2),
+        ("lua", "local function f()\n  local a = 1\n  return a\nend", 1),
     ],
 )
 def test_reads_see_every_definition_that_may_reach_them(language, source, expected):

@@ -685,3 +685,31 @@ def test_programs_that_must_not_fool_the_judge(box: Sandbox) -> None:
     rows = [row for result in results for row in result.rows]
     assert rows
     assert [row.id for row in rows if row.passed != right[row.id]] == []
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("program", "status", "detail"),
+    [
+        ("print(2 * io.read('n'))", Status.PASSED, ""),
+        ("print(2 * = 3)", Status.COMPILE_ERROR, "main.lua:1: unexpected symbol near '='"),
+        ("if io.read() then", Status.COMPILE_ERROR, "main.lua:1: 'end' expected near <eof>"),
+        ("error('near x')", Status.CRASHED, "main.lua:1: near x"),
+        ("io.stderr:write('main.lua:1: near x\\n') local t = nil + 1", Status.CRASHED, "main.lua:1: near x"),
+        ("os.exit(3)", Status.CRASHED, ""),
+    ],
+)
+def test_lua_is_judged_by_what_its_programs_print(box: Sandbox, program: str, status: Status, detail: str) -> None:
+    if shutil.which("lua5.4") is None:
+        pytest.skip("not on PATH: lua5.4")
+    result = box.run(Program("lua", program), "21\n")
+    assert result.status is status
+    assert detail in result.detail
+    assert result.stdout == ("42\n" if status is Status.PASSED else "")
+
+
+def test_a_lua_test_is_refused_since_nothing_would_show_that_it_ran_to_its_end(box: Sandbox) -> None:
+    if shutil.which("lua5.4") is None:
+        pytest.skip("not on PATH: lua5.4")
+    with pytest.raises(ToolchainError, match="lua: nothing shows that a test ran to its end"):
+        box.run(Program("lua", "x = 1", "assert(x == 1)"))

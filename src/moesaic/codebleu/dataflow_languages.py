@@ -221,6 +221,25 @@ RULES: dict[str, Rules] = {
         selves=words("$this"),
         assignment_binds=True,
     ),
+    "lua": Rules(
+        functions=words("function_declaration function_definition"),
+        assignments=words("assignment_statement variable_declaration"),
+        declaring=words("variable_declaration"),
+        patterns=words("variable_list expression_list"),
+        members=words("dot_index_expression method_index_expression"),
+        elements=words("bracket_index_expression"),
+        loops=words("while_statement repeat_statement"),
+        counted=frozenset(),
+        clauses=words("for_statement"),
+        chained=words("elseif_statement"),
+        exits=words("return_statement"),
+        blocks=words("block"),
+        skipped=words(
+            "attribute dot_index_expression.field method_index_expression.method field.name label_statement "
+            "goto_statement"
+        ),
+        selves=words("self"),
+    ),
     "ruby": Rules(
         functions=words("method singleton_method lambda"),
         parameters=words(

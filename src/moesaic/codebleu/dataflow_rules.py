@@ -111,7 +111,7 @@ class _Visitor(Values):
         return self._repeat(
             condition=self._fields(node, "condition"),
             body=self._fields(node, "body"),
-            tested_first=self.tree.kind[node] != "do_statement",
+            tested_first=self.tree.kind[node] not in ("do_statement", "repeat_statement"),
             after=self._fields(node, "alternative"),
         )
 
@@ -142,10 +142,15 @@ class _Visitor(Values):
         return self._scoped(loop)
 
     def _clause_loop(self, node: int) -> list[Task]:
-        """Go's only loop: over a range, counted, while a condition holds, or for ever."""
+        """Go's only loop: over a range, counted, while a condition holds, or for ever; and Lua's two over values."""
         tree, body = self.tree, self._fields(node, "body")
         head = next((child for child in self._parts(node) if child not in body), None)
         kind = "" if head is None else tree.kind[head]
+        if head is not None and kind in ("for_numeric_clause", "for_generic_clause"):
+            names, *values = self._parts(head)
+            bounds: list[int] = []
+            loop = self._repeat(condition=[], body=[partial(self._store, names, bounds, True), *body])
+            return self._scoped([*self._collect([*values], bounds), *loop])
         if head is None or kind not in ("for_clause", "range_clause"):
             return self._repeat(condition=[] if head is None else [head], body=body)
         if kind == "for_clause":

@@ -192,8 +192,16 @@ class Values:
 
     def _assignment(self, node: int) -> list[Task]:
         left, right = self._first(node, "left", "name"), self._first(node, "right", "value")
+        declare = self.tree.kind[node] in self.rules.declaring
         if left is None or right is None:
-            return list(self._parts(node))
+            parts = self._parts(node)
+            if len(parts) == 1 and self.tree.kind[parts[0]] in self.rules.assignments:  # Lua: local a, b = c, d
+                parts = self._parts(parts[0])
+            if not parts or any(self.tree.kind[part] not in self.rules.patterns for part in parts):
+                return list(parts)
+            if len(parts) == 1:  # Lua: local a, b
+                return [partial(self._store, parts[0], [], declare)]
+            left, right = parts[0], parts[-1]
         operator = next((child for child in self.tree.children(node) if not self.tree.named[child]), left)
         text = self.tree.text(operator)
         if text not in ("=", ":=") and text.endswith("="):  # compound: the old value flows in
@@ -208,7 +216,6 @@ class Values:
         for part, bag in zip(rights, bags, strict=True):
             tasks += self._collect([part], bag)
         single = len(lefts) == 1
-        declare = self.tree.kind[node] in self.rules.declaring
         return tasks + [
             partial(self._store, part, bag, declare=declare, is_value=single)
             for part, bag in zip(lefts, bags, strict=True)

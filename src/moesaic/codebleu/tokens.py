@@ -21,7 +21,7 @@ _STRINGS = words(
 )
 _KEYWORD_KINDS = words(
     """true false none nil iota null null_literal boolean_literal boolean undefined this super self auto void_type
-    boolean_type primitive_type predefined_type implicit_type"""
+    boolean_type primitive_type predefined_type implicit_type break_statement"""
 )
 _WORD = re.compile(r"[A-Za-z]\w*|_[A-Za-z]\w*")
 _NOT_KEYWORDS = frozenset({"NULL", "offsetof", "defined"})

@@ -68,6 +68,13 @@ _SIGNS: dict[str, tuple[str, ...]] = {
         r"^[ \t]*(puts|require|attr_\w+)\b|\belsif\b|\bunless\b|\bnil\b",
         r"\.(each|select|inject|times|to_[isfa])\b|\.(nil|empty|zero)\?|\.map\b(?!\()|\(&:\w+\)",
     ),
+    "lua": (
+        r"^[ \t]*(local[ \t]+)?function[ \t]+[\w.:]+[ \t]*\([^)\n]*\)[ \t]*$|=[ \t]*function[ \t]*\([^)\n]*\)[ \t]*$",
+        r"^[ \t]*local[ \t]+(function\b|[\w, ]+(=|$))",
+        r"^[ \t]*(if|elseif)\b[^\n({]*\bthen[ \t]*$|^[ \t]*(for|while)\b[^\n]*\bdo[ \t]*$",
+        r"\b(ipairs|pairs|tostring|tonumber|setmetatable|io\.\w+|string\.\w+|table\.\w+)[ \t]*\(",
+        r"[ \t]~=[ \t]|[ \t]\.\.[ \t]|[=( ]#\w+",
+    ),
     "typescript": (
         r"\b(let|const|var)\s+\w+\s*:\s*\w",
         r"\(\s*\w+\s*\??:\s*[\w\[{(]",

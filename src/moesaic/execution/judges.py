@@ -79,6 +79,13 @@ JUDGES: Mapping[str, Judge] = {
     "cpp": Judge(toolchains.native("g++", ("-std=c++17", "-O1")), lay_out_c),
     "c": Judge(toolchains.native("gcc", ("-std=c11", "-O1"), ("-lm",)), lay_out_c),
     "csharp": Judge(toolchains.csharp, lay_out_source, runs_tests=False),
+    "lua": Judge(
+        toolchains.lua,
+        lay_out_source,
+        runs_tests=False,
+        # What does not parse has not run: there is nothing to trace back.
+        syntax_error=re.compile(r"\A[^\n]*main\.lua:\d+: (?![\s\S]*^stack traceback:)", re.MULTILINE),
+    ),
     "php": Judge(
         toolchains.php,
         lay_out_php,

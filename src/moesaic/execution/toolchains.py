@@ -199,6 +199,17 @@ def ruby(row: Language) -> Toolchain:
     )
 
 
+def lua(row: Language) -> Toolchain:
+    """Finds Lua 5.4; it is run without the machine's settings."""
+    program = _find("lua5.4", row)
+    return Toolchain(
+        language="lua",
+        versions={"lua": _version(str(program), "-v")},
+        folders=_folders(program),
+        run=(str(program), "-E", "{folder}/main.lua"),
+    )
+
+
 def csharp(row: Language) -> Toolchain:
     """Finds Mono and its compiler."""
     compiler, runtime = _find("mcs", row), _find("mono", row)

@@ -29,7 +29,7 @@ _MEMORY = re.compile(
 )
 _TELLING = re.compile(
     r"\berror: |^(\w+\.)*\w*(Error|Exception)\b|^Exception in thread|what\(\):|: Assertion |Error at "
-    r"|\(\S*(Error|Exception)\)$|\[ERROR\] |^panic: |^fatal error: |\.go:\d+:\d+: "
+    r"|\(\S*(Error|Exception)\)$|\[ERROR\] |^panic: |^fatal error: |\.go:\d+:\d+: |^\S*lua\S*: "
 )
 _TAIL_BYTES = 8192
 _SIGXCPU_CODE, _SIGKILL_CODE = 128 + 24, 128 + 9
