@@ -55,11 +55,13 @@ def s3_server() -> Iterator[dict[str, str]]:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        _forget_servers()
         with added(found):
             _files().mkdir("runs")
         yield found
     finally:
         server.communicate(timeout=20)  # it ends with its input
+        _forget_servers()
 
 
 @contextlib.contextmanager
@@ -101,6 +103,13 @@ def objects(prefix: str) -> dict[str, bytes]:
     files = _files()
     start = len(f"runs/{prefix}/")
     return {path[start:]: files.cat_file(path) for path in files.find(f"runs/{prefix}")}
+
+
+def _forget_servers() -> None:
+    """fsspec keeps what it has connected to, by its arguments; the environment says where, and is not among them."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
 
 
 def _files():

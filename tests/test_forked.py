@@ -31,10 +31,15 @@ def test_a_program_does_as_in_a_process_of_its_own(tmp_path, program):
     environment = {"PATH": os.environ["PATH"], "COLUMNS": "77"}
     expected = subprocess.run(
         [sys.executable, "-c", program, "an argument"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        cwd=tmp_path, env=environment, check=False,
+        cwd=tmp_path, env=environment, check=False, preexec_fn=_interruptible,
     )  # fmt: skip
     found = run(["-c", program, "an argument"], tmp_path, environment)
     assert (found.returncode, found.stdout, found.stderr) == (expected.returncode, expected.stdout, expected.stderr)
+
+
+def _interruptible() -> None:
+    """What a shell starts in the background ignores SIGINT, and so do its children; what is forked never does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_error_ends_with_1_and_its_traceback():
