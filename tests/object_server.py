@@ -36,32 +36,47 @@ server.stop()
 @contextlib.contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
     """Starts a server with a bucket ``runs``; yields the environment in which programs find it."""
-    server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", _SCRIPT],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    try:
-        port = server.stdout.readline().strip()
-        assert port, "the server did not start"
+    with _served(_SCRIPT) as url:
         found = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "someone",
             "AWS_SECRET_ACCESS_KEY": "something",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         _forget_servers()
-        with added(found):
-            _files().mkdir("runs")
-        yield found
+        try:
+            with added(found):
+                _files().mkdir("runs")
+            yield found
+        finally:
+            _forget_servers()
+
+
+@contextlib.contextmanager
+def gs_server() -> Iterator[dict[str, str]]:
+    """The same for Google Cloud Storage; conditions of writes are not looked at there."""
+    with _served(_GS_SCRIPT) as url:
+        yield {"STORAGE_EMULATOR_HOST": url}
+
+
+@contextlib.contextmanager
+def _served(script: str) -> Iterator[str]:
+    """Starts a script that prints the port it serves, and ends when its input does; yields the address."""
+    server = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        port = server.stdout.readline().strip()
+        assert port, "the server did not start"
+        yield f"http://127.0.0.1:{port}"
     finally:
-        server.communicate(timeout=20)  # it ends with its input
-        _forget_servers()
+        server.communicate(timeout=20)
 
 
 @contextlib.contextmanager
@@ -77,25 +92,6 @@ def added(variables: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def gs_server() -> Iterator[dict[str, str]]:
-    """The same for Google Cloud Storage; conditions of writes are not looked at there."""
-    server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", _GS_SCRIPT],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdout is not None
-    try:
-        port = server.stdout.readline().strip()
-        assert port, "the server did not start"
-        yield {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
-    finally:
-        server.communicate(timeout=20)
 
 
 def objects(prefix: str) -> dict[str, bytes]:

@@ -85,9 +85,14 @@ def test_every_system_is_measured_by_one_task(tmp_path):
     ]  # fmt: skip
 
 
-def test_an_address_without_a_cluster_is_named(tmp_path):
+def test_an_address_without_a_cluster_is_named(tmp_path, monkeypatch):
+    from ray._private import services
+
     from moesaic.pipeline.branches import SpreadRun
 
+    # Another test's cluster may run on this machine at the same time, and "auto" would find it.
+    monkeypatch.setattr(services, "find_bootstrap_address", lambda *_: None)
+    monkeypatch.setattr(services, "find_gcs_addresses", set)
     run = SpreadRun(load_recipe(write_recipe(tmp_path)), (), "auto")
     with pytest.raises(RecipeError, match="--ray: no cluster at 'auto'"):
         run(("data",))
