@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -92,7 +93,7 @@ def test_an_address_without_a_cluster_is_named(tmp_path, monkeypatch):
 
     # Another test's cluster may run on this machine at the same time, and "auto" would find it.
     monkeypatch.setattr(services, "find_bootstrap_address", lambda *_: None)
-    monkeypatch.setattr(services, "find_gcs_addresses", set)
+    monkeypatch.setattr(services, "find_gcs_addresses", functools.cache(frozenset))
     run = SpreadRun(load_recipe(write_recipe(tmp_path)), (), "auto")
     with pytest.raises(RecipeError, match="--ray: no cluster at 'auto'"):
         run(("data",))
