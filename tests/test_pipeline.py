@@ -17,6 +17,7 @@ from moesaic.errors import CheckpointError, DataError, ModelError, RecipeError
 from moesaic.files import file_digest, read_json
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
+from moesaic.progress import read_metrics
 from moesaic.recipe import load_recipe
 from pico import pico_base
 
@@ -446,6 +447,29 @@ def test_a_plan_has_a_row_for_each_schedule_of_the_dense_adapter(tmp_path, capsy
     assert one == int(table["gate: joint"][2].replace(",", ""))
     step = whole / int(table["baselines/dense_lora: whole_budget"][3])
     assert sum(tokens.values()) <= whole + len(tokens) <= sum(tokens.values()) + step + len(tokens)
+
+
+def test_programs_decide_in_every_training_that_is_told_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    selected = [
+        f"{section}.{key}" for section in ("experts", "gate") for key in ("select=codebleu", "select_programs=2")
+    ]
+    settings = [*selected, "compare=[dense_lora]", "evaluate.workers=1", "predict.limit=0"]
+    run = Run(load_recipe(write_recipe(tmp_path), settings))
+    run(("data",))
+    print_plan(run)
+    rows = {line.split("│")[1].strip(): line for line in capsys.readouterr().out.splitlines() if "│" in line}
+    count = 2 * (1 + run.recipe.gate.evaluations)
+    assert f"{count}" in rows["experts/python: programs"].split("│")[2]
+    assert f"{2 * count}" in rows["gate: joint: programs"].split("│")[2]
+    run(("experts", "compose", "gate", "baselines"))
+    root = tmp_path / "runs" / "toy"
+    dense = sorted(path.relative_to(root) for path in root.glob("baselines/dense_lora/*/metrics.jsonl"))
+    assert dense
+    for path in ("experts/python/metrics.jsonl", "gate/gates/metrics.jsonl", "gate/joint/metrics.jsonl", *dense):
+        validations = [row for row in read_metrics(root / path) if "validation_loss" in row]
+        assert all(row["validation_decides"] == 1 - row["validation_codebleu"] for row in validations), path
+        assert len(validations) >= 2, path
 
 
 REWARD = (

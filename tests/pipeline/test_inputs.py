@@ -115,7 +115,7 @@ OTHER_VALUES: dict[str, Any] = {
     "compare": ["arrow"], "experts.max_steps": 2, "gate.load": 0.5, "keep.loss": "kl", "predict.top_p": 0.5,
     "data.validation_fraction": 0.1, "data.test_fraction": 0.1, "experts.dropout": 0.5,
     "data.format": "keep", "data.fields": {"text": "task"}, "reward.kind": "tests", "reward.workers": 3,
-    "evaluate.workers": 3, "keep.per_prompt": 1,
+    "evaluate.workers": 3, "keep.per_prompt": 1, "experts.select": "codebleu", "gate.select": "codebleu",
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ Inputs = dict[str, Any]
 
 _OPTIMISATION: Final = (
     "learning_rate", "weight_decay", "warmup_fraction", "row_tokens", "accumulation", "clip_norm", "evaluations",
-    "patience",
+    "patience", "select", "select_programs",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from moesaic.pipeline.memory import is_out_of_memory
 from moesaic.pipeline.rewards import tasks_by_measure
 from moesaic.pipeline.stages import Run
 from moesaic.progress import say
-from moesaic.recipe import Recipe
+from moesaic.recipe import Optimisation, Recipe
 from moesaic.train.budget import (
     Stretch,
     adapter_stretch,
@@ -65,6 +65,11 @@ class Plan:
     programs: dict[str, tuple[int, int]] = field(default_factory=dict)
     validations: dict[str, int] = field(default_factory=dict)
 
+    def add_written(self, name: str, count: int, recipe: Recipe) -> None:
+        """Adds programs that decide between the states of a stretch, where there are any."""
+        if count:
+            self.programs[f"{name}: programs"] = (count, count * recipe.predict.max_new_tokens)
+
     def seconds(self, costs: Costs) -> dict[str, float]:
         """Returns the seconds of every row; programs count at their longest."""
         found = {}
@@ -96,6 +101,13 @@ def _reward_stretches(run: Run, kept: Kept | None) -> list[Stretch]:
     return stretches
 
 
+def _written(options: Optimisation, validation: Mapping[str, Sequence[int]]) -> int:
+    """Returns how many programs a training writes to decide between its states."""
+    if options.select == "loss":
+        return 0
+    return (1 + options.evaluations) * sum(min(options.select_programs, len(own)) for own in validation.values())
+
+
 def make_plan(run: Run) -> Plan:
     """Returns the plan of a run whose data stage is finished; its tokenizer is loaded, its base is not."""
     recipe, languages = run.recipe, run.recipe.data.languages
@@ -112,10 +124,12 @@ def make_plan(run: Run) -> Plan:
         if name in recipe.trained_languages:
             plan.stretches.append(stretch)
             plan.validations[stretch.name] = (1 + recipe.experts.evaluations) * sum(validation[name])
+            plan.add_written(stretch.name, _written(recipe.experts, {name: validation[name]}), recipe)
     for stretch in gate_stretches(training, recipe, kept) if recipe.trains_gates else []:
         plan.stretches.append(stretch)
         if stretch.steps:
             plan.validations[stretch.name] = (1 + recipe.gate.evaluations) * validation_tokens
+            plan.add_written(stretch.name, _written(recipe.gate, validation), recipe)
     for stretch in _reward_stretches(run, kept):
         if stretch.steps is None:
             plan.programs[stretch.name] = (stretch.examples, stretch.tokens)
@@ -129,6 +143,7 @@ def make_plan(run: Run) -> Plan:
                 stretch = adapter_stretch(f"baselines/{name}: {schedule}", own, recipe, options)
                 plan.stretches.append(stretch)
                 plan.validations[stretch.name] = (1 + options.evaluations) * validation_tokens
+                plan.add_written(stretch.name, _written(options, validation), recipe)
         elif name in ("ties", "dare_ties"):
             num_examples, processed = sum(map(len, validation.values())), NUM_MERGES * validation_tokens
             plan.stretches.append(

@@ -21,6 +21,7 @@ import yaml
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
+from moesaic.pipeline.deciding import deciding_programs
 from moesaic.pipeline.inputs import DENSE, asks_again, stage_inputs, stages_read
 from moesaic.pipeline.refusals import check_rewards, refuse_far_processes
 from moesaic.pipeline.session import Session
@@ -142,18 +143,20 @@ class Run(Session):
             training, validation = self.passing(language)
         else:
             training, validation = (self.encoded(split, (language,)) for split in ("train", "validation"))
-        result = train_adapter(
-            self.accelerator,
-            self.base,
-            language,
-            training,
-            validation,
-            self.recipe.data.languages,
-            self.recipe.experts,
-            self.recipe.seed,
-            stage.folder,
-            self.kept((language,)) if self.recipe.experts.keep else None,
-        )
+        with deciding_programs(self, self.recipe.experts, (language,)) as programs:
+            result = train_adapter(
+                self.accelerator,
+                self.base,
+                language,
+                training,
+                validation,
+                self.recipe.data.languages,
+                self.recipe.experts,
+                self.recipe.seed,
+                stage.folder,
+                self.kept((language,)) if self.recipe.experts.keep else None,
+                programs=programs,
+            )
         if self.ranks.is_first:
             write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
 
@@ -233,17 +236,19 @@ class Run(Session):
         from moesaic.train.gate import train_gate
 
         start = read_model_folder(self.workspace.path("compose") / "model")
-        with self.loaded(start.path) as model:
+        languages, options = self.recipe.data.languages, self.recipe.gate
+        with deciding_programs(self, options, languages) as programs, self.loaded(start.path) as model:
             result = train_gate(
                 self.accelerator,
                 model,
                 self.encoded("train"),
                 self.encoded("validation"),
-                self.recipe.data.languages,
-                self.recipe.gate,
+                languages,
+                options,
                 self.recipe.seed,
                 stage.folder,
                 self.kept(),
+                programs,
             )
             experts, gates = extract_experts(model), extract_router(model)
         if not self.ranks.is_first:
@@ -279,9 +284,12 @@ class Run(Session):
     def baseline(self, name: Baseline) -> None:
         """Makes one baseline."""
         with self.stage(f"baselines/{name}", together=name in DENSE) as stage:
-            if stage is not None:
-                from moesaic.train.baselines import make_baseline
+            if stage is None:
+                return
+            from moesaic.train.baselines import make_baseline
 
+            options = self.recipe.gate if name in DENSE else None
+            with deciding_programs(self, options, self.recipe.data.languages) as programs:
                 make_baseline(
                     name,
                     self.accelerator,
@@ -293,6 +301,7 @@ class Run(Session):
                     stage.folder,
                     self.kept(),
                     self.workspace.path("gate"),
+                    programs,
                 )
 
     def predict(self) -> None:

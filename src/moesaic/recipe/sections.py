@@ -230,6 +230,12 @@ class Optimisation(Section):
     """Validations spread evenly over the run; the best state is kept."""
     patience: Positive | None = None
     """Stop after this many validations without a new best; none: run to the end."""
+    select: Literal["loss", "codebleu"] = "loss"
+    """Which state is the best: the one with the lowest validation loss, or the one whose greedy programs for validation
+    tasks have the highest strict CodeBLEU, where a program that does not end or does not parse counts as 0. Lengths and
+    batches of these programs are those of ``predict``. Dense baselines are selected as ``gate`` says."""
+    select_programs: Positive = 100
+    """With ``select: codebleu``: the first so many validation tasks per language decide."""
     checkpoint_minutes: Coefficient = 5.0
     """Minutes between checkpoints to resume from; 0: one after every step."""
     gradient_checkpointing: bool = False

@@ -42,6 +42,7 @@ from moesaic.train.injection import adapted
 from moesaic.train.merges import merge_linear, merge_tuned
 from moesaic.train.objective import Kept
 from moesaic.train.rows import ranks_of
+from moesaic.train.selection import Programs
 
 NOTE = "baseline.json"
 """Says of a baseline's folder what it holds (``kind``) and how it came about."""
@@ -60,6 +61,7 @@ def make_baseline(
     folder: Path,
     kept: Kept | None = None,
     gate: Path | None = None,
+    programs: Programs | None = None,
 ) -> dict[str, Any]:
     """Makes a baseline by its name in the recipe.
 
@@ -74,6 +76,7 @@ def make_baseline(
         folder: Where it goes; ``baseline_model`` reads it.
         kept: The base's answers to be kept; None without ``data.keep``.
         gate: Folder of the stage ``gate``; ``moe_gates`` needs it.
+        programs: Whose programs decide between the states of a dense LoRA; None: the validation loss does.
 
     Returns:
         What ``baseline.json`` says.
@@ -95,7 +98,8 @@ def make_baseline(
             keeps = name == "dense_lora_keep"
             schedules = dense_options(training, recipe, kept, keeps=keeps)
             own = kept if keeps else None
-            facts = train_dense(accelerator, base, training, validation, languages, schedules, seed, folder, own)
+            parts = (accelerator, base, training, validation, languages)
+            facts = train_dense(*parts, schedules, seed, folder, own, programs)
         case "moe_gates":
             assert gate is not None
             kind = "model"
@@ -123,8 +127,9 @@ def train_dense(
     seed: int,
     folder: Path,
     kept: Kept | None = None,
+    programs: Programs | None = None,
 ) -> dict[str, Any]:
-    """Trains an adapter on all languages by each schedule; the state with the lowest validation loss of all is kept.
+    """Trains an adapter on all languages by each schedule; the best state of all is kept.
 
     Args:
         accelerator: Device and precision.
@@ -137,6 +142,7 @@ def train_dense(
         folder: Gets the adapter, and ``<schedule>/`` with the metrics of each; a killed training goes on from its
             checkpoint there, and a finished one is not repeated.
         kept: Answers of the base to be kept.
+        programs: Whose programs decide between states; None: the validation loss does.
 
     Returns:
         Facts for ``baseline.json``: the hyperparameters, every schedule tried, and the one that was chosen.
@@ -149,7 +155,8 @@ def train_dense(
             if ranks.is_first:
                 own.mkdir(exist_ok=True)
             name = f"dense_lora/{schedule}"
-            result = train_adapter(accelerator, base, name, training, validation, languages, options, seed, own, kept)
+            parts = (accelerator, base, name, training, validation, languages, options, seed, own, kept)
+            result = train_adapter(*parts, programs=programs)
             if ranks.is_first:
                 write_json(finished, asdict(result))
         trained = ranks.first(read_json(finished) if ranks.is_first else None)

@@ -129,7 +129,8 @@ def dense_options(
     which starts from nothing at that rate as it does: under AdamW a delta moves at a pace that grows with scale and
     rank, so the experts' larger scale belongs to their smaller rank.
 
-    A schedule is validated at least as often as an expert, in all and per pass, and as the joint stage, in all.
+    A schedule is validated at least as often as an expert, in all and per pass, and as the joint stage, in all; what
+    decides between its states is what decides there.
 
     Args:
         training: Encoded training examples of all languages.
@@ -148,6 +149,7 @@ def dense_options(
     epochs = max(1.0, epochs) if keeps else epochs
     rank = experts.rank * len(recipe.data.languages) + gate.shared_rank
     changes: dict[str, Any] = {"rank": rank, "alpha": rank * experts.alpha / experts.rank, "max_steps": None}
+    changes |= {key: getattr(gate, key) for key in ("select", "select_programs")}
     if gate.shared_rank:
         changes |= {key: getattr(gate, key) for key in Optimisation.model_fields}
         changes |= {"learning_rate": gate.joint_learning_rate, "targets": "all", "alpha": float(rank)}

@@ -28,6 +28,7 @@ from moesaic.train.injection import load_factors, quiet_peft, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
 from moesaic.train.rows import PackedSteps, ranks_of
+from moesaic.train.selection import Programs
 
 
 def train_adapter(
@@ -42,6 +43,7 @@ def train_adapter(
     folder: Path,
     kept: Kept | None = None,
     start: Path | None = None,
+    programs: Programs | None = None,
 ) -> TrainingResult:
     """Trains one adapter and writes it to ``folder`` as a PEFT adapter.
 
@@ -57,6 +59,7 @@ def train_adapter(
         folder: Where the adapter, the metrics and the checkpoint go.
         kept: Answers of the base to be kept.
         start: Adapter folder to go on from, of the same rank and modules; a fresh adapter by default.
+        programs: Whose programs decide between states; None: the validation loss does.
 
     Raises:
         DataError: No training or validation example.
@@ -95,6 +98,9 @@ def train_adapter(
         parameters = {key: value for key, value in peft_model.named_parameters() if value.requires_grad}
         if start is not None:
             load_factors(parameters, start)
+        validate = objective.validate
+        if programs is not None:
+            validate = programs.deciding(base.model, validate, kept.options.weight if kept is not None else 0.0)
         with packed_attention(base.model), checkpointed_activations(base.model, options.gradient_checkpointing):
             result = train(
                 accelerator,
@@ -102,7 +108,7 @@ def train_adapter(
                     accelerator,
                     objective.loss(),
                     batches,
-                    objective.validate,
+                    validate,
                     options,
                     prepare=objective.prepare,
                 ),

@@ -35,6 +35,7 @@ from moesaic.train.injection import fold_in, put_in, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
 from moesaic.train.rows import PackedSteps, ranks_of
+from moesaic.train.selection import Programs
 from moesaic.train.trainable import factor_parameters, gate_parameters
 
 GATES = "router.safetensors"
@@ -72,6 +73,7 @@ def train_gate(
     seed: int,
     folder: Path,
     kept: Kept | None = None,
+    programs: Programs | None = None,
 ) -> GateResult:
     """Trains a composed model in place; its best state is left in it, a shared delta in the base's own weights.
 
@@ -86,6 +88,7 @@ def train_gate(
         folder: Where metrics and checkpoints go, a folder a stretch; and ``gates/router.safetensors``, the gates as
             they were before the joint stretch.
         kept: Answers of the base to be kept.
+        programs: Whose programs decide between states; None: the validation loss does.
     """
     routers, factors = gate_parameters(model), factor_parameters(model)
     ranks = ranks_of(accelerator)
@@ -101,6 +104,9 @@ def train_gate(
         for parameter in parameters.values():
             parameter.requires_grad_(True)
         torch.manual_seed(seed_of(seed, name))
+        validate = objective.validate
+        if programs is not None:
+            validate = programs.deciding(model, validate, kept.options.weight if kept is not None else 0.0)
         if ranks.is_first:
             (folder / name).mkdir(exist_ok=True)
         with (
@@ -114,7 +120,7 @@ def train_gate(
                     accelerator,
                     objective.loss(_routing_loss(options)),
                     objective.batches(seed_of(seed, name) % 2**31),
-                    objective.validate,
+                    validate,
                     options,
                     known_loss,
                     objective.prepare,
@@ -143,9 +149,8 @@ def train_gate(
     try:
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}
         # It starts from the gates' best state: a shared delta is nothing at first.
-        joint = stretch(
-            "joint", routers | factors | shared, joint_steps, "joint_learning_rate", known_loss=gates.best_loss
-        )
+        known_loss = gates.best_loss if programs is None else None  # programs are written anew, so that all is logged
+        joint = stretch("joint", routers | factors | shared, joint_steps, "joint_learning_rate", known_loss)
         if shared and joint.best_step > 0:
             fold_in(model)
     finally:

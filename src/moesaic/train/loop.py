@@ -44,8 +44,8 @@ class TrainingResult:
     Attributes:
         steps: Steps taken (fewer than planned after early stopping).
         best_step: Step whose state was kept; 0 is the state before training.
-        best_loss: Validation loss of that state.
-        history: (step, validation loss) pairs.
+        best_loss: Validation loss of that state, or whatever else decided (``Optimisation.select``).
+        history: (step, what decided) pairs, one a validation.
     """
 
     steps: int

@@ -222,6 +222,10 @@ def _add_up(ranks: Ranks, parameters: Sequence[nn.Parameter], loss_sum: Tensor) 
     return losses[0]
 
 
+DECIDES = "decides"
+"""What decides between states, where it is not the validation loss."""
+
+
 class PackedSteps:
     """Steps of the training loop on rows of data.
 
@@ -229,7 +233,8 @@ class PackedSteps:
         accelerator: Device, precision and processes.
         loss_module: Loss of one row.
         batches: Rows of the training data.
-        validate: Returns the ``loss`` that decides, in nats a token, and what else is logged of the state.
+        validate: Returns the ``loss``, in nats a token, and what else is logged of the state. The loss decides between
+            states, or ``DECIDES`` where that is there.
         options: ``accumulation``.
         known_loss: What ``validate`` would return before the first step, if that is known.
         prepare: Returns what the loss of a row needs beside it.
@@ -290,7 +295,7 @@ class PackedSteps:
         known = self._known_loss if number == 0 else None
         facts = self._validate() if known is None else {"loss": known}
         self._last_end = _now(self._accelerator.device)  # a validation is no part of the next step
-        return facts["loss"], facts
+        return facts.get(DECIDES, facts["loss"]), facts
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
         """See ``Steps``."""

@@ -22,9 +22,12 @@ from moesaic.data.examples import Example
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation, generate
+from moesaic.model.moe import is_composed
+from moesaic.model.sharded import is_sharded
+from moesaic.model.stacks import stack_layer
 from moesaic.ranks import ALONE, Ranks
-from moesaic.recipe import RewardRecipe
-from moesaic.train.trainable import FACTORS, factor_parameters, gate_parameters
+from moesaic.recipe import PredictRecipe, RewardRecipe
+from moesaic.train.trainable import FACTORS, adapter_parameters, factor_parameters, gate_parameters
 from moesaic.train.turns import shuffled
 
 
@@ -307,33 +310,41 @@ def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
     return gate_parameters(model) | factor_parameters(model)
 
 
+def _sampled_parameters(model: Any) -> dict[str, nn.Parameter]:
+    """Whatever of a model may be in training, by name; its base is not."""
+    return (trainable_parameters(model) if is_composed(model) else {}) | adapter_parameters(model)
+
+
 class Sampler:
     """Writes programs with a second module tree, which shares the base's weights with the one in training.
 
     Decoding on a GPU moves weights to lie in stacks (``model.stacks``), factors in the base's number format among them,
     and a captured training graph holds addresses. So factors and gates are copies here, which stay where they are and
-    are filled anew before each use. The base's weights are moved once, by the first sampling, which therefore has to
-    come before the first training pass.
+    are filled anew before each use. The base's weights are moved once, when the sampler is made, which therefore has to
+    be before the first training pass.
 
     Args:
-        model: A composed model whose factors are float32; not in packed attention.
+        model: A composed model whose factors are float32, or one with PEFT adapters in it; not in packed attention.
         prompt: Prompts and stop tokens.
         options: Lengths, batch size, sampling.
     """
 
-    def __init__(self, model: Any, prompt: PromptFormat, options: RewardRecipe) -> None:
+    def __init__(self, model: Any, prompt: PromptFormat, options: RewardRecipe | PredictRecipe) -> None:
         self.prompt, self._options = prompt, options
-        self._trained = trainable_parameters(model)
+        self._trained = _sampled_parameters(model)
         trained = {id(parameter) for parameter in self._trained.values()}
         # What the memo holds counts as copied already.
         shared = {id(parameter): parameter for parameter in model.parameters() if id(parameter) not in trained}
         self.model = copy.deepcopy(model, shared)
-        self._copies = trainable_parameters(self.model)
+        self._copies = _sampled_parameters(self.model)
         dtype = model.get_decoder().embed_tokens.weight.dtype
         for name, parameter in self._copies.items():
             parameter.requires_grad_(False)
-            if name.endswith(FACTORS):
+            if name.endswith(FACTORS) or ".lora_" in name:
                 parameter.data = parameter.data.to(dtype)
+        if model.device.type == "cuda" and not is_sharded(model):
+            for layer in self.model.get_decoder().layers:
+                stack_layer(layer)
 
     def follow(self) -> None:
         """Takes over the factors and gates as they are now."""

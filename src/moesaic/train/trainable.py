@@ -1,4 +1,4 @@
-"""What is trained in a composed model, by name: gates and experts."""
+"""What is trained in a model, by name: gates, experts, adapters."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def factor_parameters(model: Any) -> dict[str, nn.Parameter]:
         for key, parameter in block.named_parameters()
         if key.endswith(FACTORS)
     }
+
+
+def adapter_parameters(model: Any) -> dict[str, nn.Parameter]:
+    """The factors of PEFT adapters in a model, which keeps them beside the layers they are for."""
+    return {name: parameter for name, parameter in model.named_parameters() if ".lora_" in name}

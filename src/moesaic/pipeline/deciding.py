@@ -1,0 +1,39 @@
+"""Opens what scores a training's own programs, where the recipe wants them to decide which state is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from moesaic.recipe import Optimisation
+
+if TYPE_CHECKING:
+    from moesaic.pipeline.session import Session
+    from moesaic.train.selection import Programs
+
+
+@contextmanager
+def deciding_programs(
+    session: Session, options: Optimisation | None, languages: Sequence[str]
+) -> Iterator[Programs | None]:
+    """Yields the validation tasks whose programs decide, with what scores them; None where the loss decides.
+
+    Args:
+        session: The run.
+        options: Of the training; None: it has no states to choose from.
+        languages: Languages of the training.
+    """
+    if options is None or options.select == "loss":
+        yield None
+        return
+    from moesaic.codebleu.rewards import CodeBleuScores
+    from moesaic.execution.grading import processors
+    from moesaic.train.samples import tasks_of
+    from moesaic.train.selection import Programs
+
+    examples = [e for name in languages for e in session.examples(name, "validation")[: options.select_programs]]
+    workers = max(1, (session.recipe.evaluate.workers or processors()) // session.ranks.count_here)
+    with CodeBleuScores(workers) as score:
+        tasks = tasks_of(examples, session.prompt)
+        yield Programs(session.prompt, tasks, session.recipe.predict, score, session.ranks)

@@ -1,0 +1,69 @@
+"""What decides which state of a training is kept: its validation loss, or the programs that it writes.
+
+The two part ways. Likelihood asks for each token of a reference program after the tokens before it; a program that is
+written is asked for as a whole, after tokens of the model's own. So a further pass over little data can make the loss
+worse and the programs better: more of them end, and more of them parse. Which of the two counts depends on what the
+model is for, and on what else holds it: with ``data.keep`` it cannot move far from the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moesaic.data.prompts import PromptFormat
+from moesaic.ranks import ALONE, Ranks
+from moesaic.recipe import PredictRecipe
+from moesaic.train.judges import Score, codebleu_judge
+from moesaic.train.loop import Facts
+from moesaic.train.rows import DECIDES
+from moesaic.train.samples import Measure, Sampler, Samples, Task
+from moesaic.train.verdicts import judged_samples, own_judgements
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Validation tasks, whose greedy programs say how good a state is.
+
+    Attributes:
+        prompt: Prompts and stop tokens.
+        tasks: What is asked for.
+        options: Length of a program, batch size, ``compile``.
+        score: Strict CodeBLEU of programs against their references.
+        ranks: Processes that share the tasks.
+    """
+
+    prompt: PromptFormat
+    tasks: Sequence[Task]
+    options: PredictRecipe
+    score: Score
+    ranks: Ranks = ALONE
+
+    def deciding(self, model: Any, validate: Callable[[], Facts], answer_weight: float) -> Callable[[], Facts]:
+        """Returns a validation in which the programs decide; it also returns what ``validate`` does.
+
+        What decides is 1 less the mean over languages of strict CodeBLEU, in which a program that does not end or does
+        not parse counts as 0, and the divergence from kept answers with its weight, as it has in the loss.
+
+        Call it before the first training pass, which must not see weights move (``Sampler``), and not in packed
+        attention.
+
+        Args:
+            model: The model in training: composed, or with PEFT adapters in it.
+            validate: Returns the validation losses: ``loss``, and ``answers`` where there are any.
+            answer_weight: ``keep.weight``.
+        """
+        sampler = Sampler(model, self.prompt, self.options)
+        measure = Measure("codebleu", (), self.tasks, codebleu_judge(self.prompt, self.score))
+
+        def both() -> Facts:
+            written, _ = sampler.write(self.tasks, 0.0, 0, self.ranks)
+            own = own_judgements(self.ranks, [measure], [self.tasks], [written], self.prompt, deciding=True)
+            (group,) = judged_samples(self.ranks, [self.tasks], [written], own)
+            found = Samples(group)
+            codebleu, losses = found.mean_score(), validate()
+            decides = 1.0 - codebleu + answer_weight * losses.get("answers", 0.0)
+            return {**losses, "codebleu": codebleu, "ended": found.ended, "parses": found.parsing, DECIDES: decides}
+
+        return both
