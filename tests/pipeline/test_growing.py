@@ -17,11 +17,17 @@ from moesaic.checkpoint.native import load_moe, read_model_folder
 from moesaic.cli import app
 from moesaic.cli.growing import load_growth
 from moesaic.errors import ModelError, RecipeError
-from moesaic.files import file_digest, read_json
+from moesaic.files import file_digest, read_json, write_json_lines
+from moesaic.model.decode.generate import Generation
+from moesaic.model.lora import read_adapter
+from moesaic.model.loss import example_losses
+from moesaic.model.moe import record_routing
 from moesaic.pipeline.growing import GROWTH
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
+from moesaic.train.growth_result import Losses, NewLanguage
+from moesaic.train.growth_rows import Gates, composed, fit_rows
 from pico import pico_base
 from test_pipeline import REWARD, moesaic, write_pairs
 
@@ -351,3 +357,76 @@ Run(load_growth(model, recipe, {overrides!r}))({TO_THE_MODEL!r})
     assert {name: digest for name, digest in model_files(resumed).items() if name != "README.md"} == {
         name: digest for name, digest in model_files(whole).items() if name != "README.md"
     }
+
+
+@pytest.fixture
+def anchored(grown, tmp_path, monkeypatch) -> list[str]:
+    """A model with an anchor, and how it grows by Ruby with the base's answers in Ruby."""
+    recipe = ["gate.anchor=true", "gate.gate_steps=0", "gate.joint_epochs=0", f"output={tmp_path}"]
+    start = [*recipe, "experts.max_steps=1", "name=anchored"]
+    Run(load_recipe(grown / "toy.yaml", start))(("data", "experts", "compose", "gate"))
+    (source := tmp_path / "keep").mkdir()
+    rows = [{"id": f"r/{n}", "text": f"Add {n}", "code": f"puts {n}\n"} for n in range(24)]
+    write_json_lines(source / "ruby.jsonl", rows)
+
+    def answer(_ranks, _model, prompt, prompts, *_words, **_options):
+        text = "x = {n}\nwhile x > 1 do\n  x -= 1\nend\n```"
+        return [
+            Generation(prompt.tokenizer(text.format(n=n), add_special_tokens=False)["input_ids"], stopped=True)
+            for n in range(len(prompts))
+        ]
+
+    monkeypatch.setattr("moesaic.pipeline.keep.generate_together", answer)
+    return [*GROWN, *recipe, f"data.keep={source}", "experts.epochs=4"]
+
+
+def test_a_fit_is_chosen_by_programs_and_the_answers_of_the_base(anchored, grown, tmp_path, capsys):
+    Run(load_growth(tmp_path / "anchored", grown / "toy.yaml", anchored))(TO_THE_MODEL)
+    growth = read_json(tmp_path / "grown" / "compose" / GROWTH)
+    ruby = growth["against_base"]["ruby"]
+    assert ruby["answers"] == 3
+    assert set(ruby["fits"]) == {"base", "expert"}
+    sums = {name: losses["programs"] + losses["answers"] for name, losses in ruby["fits"].items()}
+    assert ruby["preferred"] == min(sums, key=sums.get)
+    assert ruby["grown"] == ruby["fits"][ruby["preferred"]]
+    assert ruby["grown"]["programs"] < ruby["base"]["programs"]
+    assert growth["programs"]["base"] == 0  # answers in the new language are no anchor's yet
+    assert "of the base's own answers" in capsys.readouterr().err
+
+
+def test_what_the_base_does_better_is_said(anchored, grown, tmp_path, capsys):
+    """Of programs every rise counts, of answers one above ``keep.tolerance``."""
+    run = Run(load_growth(tmp_path / "anchored", grown / "toy.yaml", [*anchored, "experts.max_steps=1"]))
+    run(TO_THE_MODEL)
+    growth = read_json(tmp_path / "grown" / "compose" / GROWTH)["against_base"]["ruby"]
+    rose = growth["grown"]["answers"] - growth["base"]["answers"]
+    found = NewLanguage("base", Losses(1.0, 0.30), Losses(0.9, 0.33), {}, 3)
+    assert found.worse(0.05) is None
+    assert found.worse(0.02) == "0.3300 on the base's own answers (base 0.3000)"
+    both = NewLanguage("base", Losses(1.0, 0.30), Losses(1.1, 0.33), {}, 3)
+    assert both.worse(0.02) == "1.1000 on its programs (base 1.0000) and 0.3300 on the base's own answers (base 0.3000)"
+    assert ("ruby does worse than the base" in capsys.readouterr().err) is (rose > 0.02)
+
+
+def test_the_first_fit_leaves_answers_to_the_base(anchored, grown, tmp_path):
+    run = Run(load_growth(tmp_path / "anchored", grown / "toy.yaml", anchored))
+    run(TO_THE_MODEL)
+    start = read_model_folder(tmp_path / "anchored")
+    gates = Gates(tuple(start.read_experts()), start.read_router(), start.kind, start.top_k)
+    expert = read_adapter(run.workspace.path("experts/ruby"), "ruby")
+    programs = {name: run.encoded("train", (name,)) for name in ("python", "java", "ruby")}
+    answers = [run.prompt.encode(example) for example in run.kept_examples("train")["ruby"]]
+    fits = fit_rows(run.accelerator, run.base, gates, expert, programs, answers, 512)
+    shares = {}
+    for preferred, rows in fits.items():
+        grown_gates = gates.joined_by(expert, rows.rows_LD)
+        assert len(rows.margins_L) == len(rows.rows_LD) == 2
+        shares[preferred] = {}
+        with composed(run.base, grown_gates) as model, record_routing(model) as routings:
+            for name, examples in (("answers", answers), ("programs", programs["ruby"])):
+                example_losses(model, examples, ["ruby"], 4096)
+                chosen = [(routing.experts_TK == 2).float().mean() for routing in routings.values()]
+                shares[preferred][name] = float(torch.stack(chosen).mean())
+    assert shares["base"]["answers"] < shares["expert"]["answers"] - 0.1
+    assert shares["expert"]["programs"] > 0.5
+    assert set(fit_rows(run.accelerator, run.base, gates, expert, programs, (), 512)) == {"expert"}

@@ -14,6 +14,7 @@ from moesaic.progress import say
 from moesaic.recipe import Recipe
 
 if TYPE_CHECKING:
+    from moesaic.data.examples import Example
     from moesaic.data.prompts import EncodedExample
     from moesaic.pipeline.session import Session
 
@@ -109,9 +110,31 @@ def grow(session: Session, start: ModelFolder, programs: dict[str, list[EncodedE
         {name: adapters[name] for name in recipe.trained_languages},
         languages,
         programs,
+        _answers(session),
         [session.prompt.encode(example) for example in validation],
         recipe.predict.row_tokens,
         folder / "model",
     )
     write_json(folder / GROWTH, {"model": str(start.path), **growth.to_dict()})
     say(growth.summary())
+    for line in growth.warnings(recipe.keep.tolerance):
+        say(line)
+
+
+def _answers(session: Session) -> dict[str, tuple[list[EncodedExample], list[EncodedExample]]]:
+    """The base's answers in the new languages, for a model that has an anchor to give them."""
+    recipe, limit = session.recipe, session.recipe.gate.init_programs
+    if recipe.data.keep is None or not recipe.gate.anchor:
+        return {}
+    splits = [session.kept_examples(split, recipe.trained_languages) for split in ("train", "validation")]
+    return {
+        name: (_encoded(session, training, limit), _encoded(session, validation, limit))
+        for name in recipe.trained_languages
+        if (training := splits[0][name]) and (validation := splits[1][name])
+    }
+
+
+def _encoded(session: Session, examples: list[Example], limit: int) -> list[EncodedExample]:
+    """Some of the examples, from all over them: answers to one prompt stand together."""
+    step = max(1, len(examples) // limit)
+    return [session.prompt.encode(example) for example in examples[::step][:limit]]

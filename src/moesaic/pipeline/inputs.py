@@ -117,6 +117,7 @@ LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
     ("experts", "data.languages"): "numbers the languages for the gates; an expert has one",
     **{(stage, "base.model"): "says where the base is; its content counts" for stage in ("data", "keep", "predict")},
     ("keep", "seed"): "counts where answers are sampled",
+    ("compose", "keep.tolerance"): "says when a growth warns of a language",
     **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
     **{(stage, "data.tasks"): _HELD_OUT for stage in ("predict", "evaluate")},
     **{("reward", f"evaluate.{key}"): _RAN for key in ("allow_code_execution", "sandbox")},

@@ -191,9 +191,13 @@ class Run(Session):
                 for name in self.recipe.data.languages
             }
             if options.anchor and self.recipe.data.keep is not None:
-                kept = self.kept_examples("train").values()
+                # Whose the answers in the languages of a growth are is not settled yet.
+                new = () if self.start is None else self.recipe.trained_languages
                 programs[ANCHOR] = [
-                    self.prompt.encode(example) for examples in kept for example in examples[: options.init_programs]
+                    self.prompt.encode(example)
+                    for name, examples in self.kept_examples("train").items()
+                    if name not in new
+                    for example in examples[: options.init_programs]
                 ]
             if self.start is not None:
                 from moesaic.pipeline.growing import grow
