@@ -1,12 +1,18 @@
 """Fuzzing: what moesaic reads from strangers ends in a result or in one message, soon, and in little memory.
 
     nice python benchmarks/fuzz.py --engine both --inputs 20000 --out benchmarks/fuzz_x86_64_202611.md
+    nice python benchmarks/fuzz.py --engine both --inputs 20000 --shards 4 --jobs 12 --results counts
     nice python benchmarks/fuzz.py --inputs 1000 --only recipe,gguf
+    python benchmarks/fuzz.py --page --results counts --out benchmarks/fuzz_x86_64_202611.md
 
 Every target takes the bytes of one hostile file. hypothesis draws valid files with anything in the place of anything
 (tests/hostile.py); atheris, where it is installed, changes bytes and keeps what reaches new code. An input is a finding
-when it raises anything but a MoesaicError, takes longer than 10 s, or lets the process grow by more than 512 MiB. What
-was found lies in ``--findings``, a file each; the ones that were mended are tests (tests/benchmarks/test_fuzz.py).
+when it raises anything but a MoesaicError, takes more than 10 s of the processor, or lets the process grow by more than
+512 MiB. What was found lies in ``--findings``, a file each; the ones that were mended are tests
+(tests/benchmarks/test_fuzz.py).
+
+A target's inputs may be split among processes (``--shards``), each with a seed of its own. A process writes its counts
+while it runs, so a run that is stopped keeps them; the same command then repeats the processes that did not end.
 """
 
 from __future__ import annotations
@@ -22,7 +28,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -35,8 +42,8 @@ SECONDS = 10
 MEBIBYTES = 512
 SHARE = 4
 """hypothesis takes longer to draw an input than most targets take to read one: it draws one in so many."""
-COSTLY = {"score": 50, "gguf_conversion": 200}
-"""Targets that take long for an input -> so many times fewer of them."""
+WRITTEN = 5
+"""Seconds between two writings of a process's counts."""
 
 
 @dataclass
@@ -53,6 +60,8 @@ class Count:
         seconds: For all of them.
         slowest: Seconds of the slowest.
         grown: MiB that the process grew by at most.
+        planned: How many inputs there were to be.
+        where: Versions and machine.
     """
 
     target: str
@@ -64,6 +73,14 @@ class Count:
     seconds: float = 0.0
     slowest: float = 0.0
     grown: float = 0.0
+    planned: int = 0
+    where: str = ""
+
+    def write(self, path: Path) -> None:
+        """Writes the counts to a file, whole or not at all."""
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self)))
+        part.replace(path)
 
 
 class TooLong(BaseException):  # no Exception: nothing on the way may catch it
@@ -74,24 +91,33 @@ class Judge:
     """Runs a target on inputs and counts what becomes of them.
 
     Args:
-        target: Its name.
         check: Reads the bytes.
-        engine: Who makes the inputs.
+        count: With nothing counted yet.
+        result: File of the counts, written every few seconds. The input that is being read lies beside it, for one
+            that ends the process.
         findings: Folder for inputs that are findings.
     """
 
-    def __init__(self, target: str, check: Callable[[bytes], None], engine: str, findings: Path) -> None:
+    def __init__(self, check: Callable[[bytes], None], count: Count, result: Path, findings: Path) -> None:
         from moesaic.errors import MoesaicError
 
-        self.count = Count(target, engine)
+        self.count, self.result, self.running = count, result, result.with_suffix(".input")
         self._check, self._findings, self._message = check, findings, MoesaicError
+        self._written = self._began = time.monotonic()
+        self._cpu = time.process_time()
         signal.signal(signal.SIGALRM, self._ring)
 
     def __call__(self, data: bytes) -> None:
         """Runs one input."""
+        self.running.write_bytes(data)
         self.count.inputs += 1
-        before, began, found = resident(), time.monotonic(), ""
-        Path("/proc/self/clear_refs").write_text("5")  # the highest mark starts again from here
+        before, found = resident(), ""
+        self._began, self._cpu = time.monotonic(), time.process_time()
+        most = "VmHWM"
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the highest mark starts again from here
+        except OSError:
+            most = "VmRSS"  # some containers cannot: what is left of the growth counts
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
             with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -107,7 +133,7 @@ class Judge:
             found = f"{type(error).__name__} in {Path(own[-1].filename).name}:{own[-1].name}"
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        seconds, grown = time.monotonic() - began, (resident("VmHWM") - before) / 2**20
+        seconds, grown = time.monotonic() - self._began, (resident(most) - before) / 2**20
         self.count.slowest, self.count.grown = max(self.count.slowest, seconds), max(self.count.grown, grown)
         self.count.seconds += seconds
         if grown > MEBIBYTES and not found:
@@ -118,9 +144,21 @@ class Judge:
                 self._findings.mkdir(parents=True, exist_ok=True)
                 (self._findings / name).write_bytes(data)
             self.count.findings[found] = self.count.findings.get(found, 0) + 1
+        if time.monotonic() - self._written > WRITTEN:
+            self.count.write(self.result)
+            self._written = time.monotonic()
+
+    def end(self) -> None:
+        """Writes the last counts."""
+        self.count.write(self.result)
+        self.running.unlink(missing_ok=True)
 
     def _ring(self, *_: object) -> None:
-        raise TooLong
+        # A busy machine is no finding: the processor's time counts, unless next to none of it is used.
+        if time.process_time() - self._cpu < SECONDS and time.monotonic() - self._began < 6 * SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, 1)
+        else:
+            raise TooLong
 
 
 def resident(kind: str = "VmRSS") -> int:
@@ -129,13 +167,13 @@ def resident(kind: str = "VmRSS") -> int:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(kind))
 
 
-def by_hypothesis(judge: Judge, strategy: Any, inputs: int, seed: int) -> None:
+def by_hypothesis(judge: Judge, strategy: Any, seed: int) -> None:
     """Draws inputs and runs them."""
     import hypothesis
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=inputs,
+        max_examples=judge.count.planned,
         deadline=None,
         database=None,
         phases=[hypothesis.Phase.generate],
@@ -148,7 +186,7 @@ def by_hypothesis(judge: Judge, strategy: Any, inputs: int, seed: int) -> None:
     run()
 
 
-def by_atheris(judge: Judge, examples: list[bytes], inputs: int, seed: int, result: Path) -> None:
+def by_atheris(judge: Judge, examples: list[bytes], seed: int) -> None:
     """Lets atheris change inputs; the process ends with it, so the counts are written by then."""
     import atheris
 
@@ -158,11 +196,18 @@ def by_atheris(judge: Judge, examples: list[bytes], inputs: int, seed: int, resu
 
         def run(data: bytes) -> None:
             judge(data)
-            if judge.count.inputs >= inputs:
-                result.write_text(json.dumps(asdict(judge.count)))
+            if judge.count.inputs >= judge.count.planned:
+                judge.end()
                 os._exit(0)
 
-        options = [f"-runs={2 * inputs}", f"-seed={seed}", "-max_len=65536", "-verbosity=0", "-rss_limit_mb=0", corpus]
+        options = [
+            f"-runs={2 * judge.count.planned}",
+            f"-seed={seed}",
+            "-max_len=65536",
+            "-verbosity=0",
+            "-rss_limit_mb=0",
+            corpus,
+        ]
         atheris.Setup([sys.argv[0], *options], run)
         atheris.Fuzz()
 
@@ -174,16 +219,22 @@ def atheris_version() -> str | None:
     return None
 
 
+def here() -> str:
+    """Versions and machine."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("hypothesis", "transformers", "safetensors"))
+    return (
+        f"Python {platform.python_version()}, {versions}, atheris {atheris_version() or 'not installed'}; "
+        f"{platform.machine()}, {os.cpu_count()} processors, processes at nice {os.nice(0)}, other work beside them"
+    )
+
+
 def fuzz_here(name: str, arguments: argparse.Namespace, result: Path) -> None:
-    """Fuzzes one target in this process and writes the counts."""
+    """Fuzzes one target in this process, ``--inputs`` times, and writes the counts."""
     following: Any = contextlib.nullcontext()
     if arguments.engine == "atheris":
         import atheris
 
         following = atheris.instrument_imports(include=["moesaic"])
-    inputs = max(1, arguments.inputs // COSTLY.get(name, 1))
-    if arguments.engine == "hypothesis":
-        inputs = max(1, inputs // SHARE)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.environ["MOESAIC_CACHE"] = f"{folder}/cache"
         with following:  # modules are followed that are imported here, which is when they are first needed
@@ -191,35 +242,78 @@ def fuzz_here(name: str, arguments: argparse.Namespace, result: Path) -> None:
 
             target = TARGETS[name](Path(folder))
             target.check(target.examples[0])  # imports and caches do not count as growth
-        judge = Judge(name, target.check, arguments.engine, arguments.findings)
+        count = Count(name, arguments.engine, planned=arguments.inputs, where=here())
+        judge = Judge(target.check, count, result, arguments.findings)
         if arguments.engine == "atheris":
-            by_atheris(judge, target.examples, inputs, arguments.seed, result)
-        by_hypothesis(judge, target.strategy, inputs, arguments.seed)
-        result.write_text(json.dumps(asdict(judge.count)))
+            by_atheris(judge, target.examples, arguments.seed)
+        by_hypothesis(judge, target.strategy, arguments.seed)
+        judge.end()
 
 
-def table(counts: list[Count], arguments: argparse.Namespace) -> list[str]:
+def fuzz(name: str, engine: str, shard: int, arguments: argparse.Namespace) -> None:
+    """Fuzzes one share of a target's inputs in a process of its own, unless an earlier call did."""
+    result = arguments.results / f"{engine}-{name}-{shard}.json"
+    if result.exists() and (count := Count(**json.loads(result.read_text()))).inputs >= count.planned:
+        return
+    inputs = arguments.inputs // (SHARE if engine == "hypothesis" else 1) // arguments.shards
+    command = [sys.executable, __file__, "--inputs", str(max(1, inputs)), "--engine", engine]
+    command += ["--seed", str(arguments.seed + shard), "--findings", str(arguments.findings)]
+    command += ["--one", name, str(result)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    count = Count(**json.loads(result.read_text())) if result.exists() else Count(name, engine)
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        count.findings[f"the process ended with {done.returncode}"] = 1
+        count.planned = count.inputs  # the same inputs would end it again
+        count.write(result)
+    print(row(count), file=sys.stderr)
+
+
+def merged(counts: Iterable[Count]) -> list[Count]:
+    """Returns one count for each target and engine."""
+    whole: dict[tuple[str, str], Count] = {}
+    for count in counts:
+        one = whole.setdefault((count.target, count.engine), Count(count.target, count.engine))
+        for name in ("inputs", "accepted", "refused", "seconds", "planned"):
+            setattr(one, name, getattr(one, name) + getattr(count, name))
+        for name in ("slowest", "grown"):
+            setattr(one, name, max(getattr(one, name), getattr(count, name)))
+        for what, number in count.findings.items():
+            one.findings[what] = one.findings.get(what, 0) + number
+        one.where = "; or ".join(sorted({*filter(None, one.where.split("; or ")), count.where}))
+    return list(whole.values())
+
+
+def row(count: Count) -> str:
+    """A line of the table."""
+    return (
+        f"| {count.target} | {count.engine} | {count.inputs:,} | {count.accepted:,} | {count.refused:,} | "
+        f"{sum(count.findings.values()):,} | {count.seconds:,.0f} | {count.slowest * 1000:,.0f} | {count.grown:,.0f} |"
+    )
+
+
+def page(counts: list[Count], arguments: argparse.Namespace) -> list[str]:
     """The counts as a page."""
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("hypothesis", "transformers", "safetensors"))
     lines = [
         f"# Fuzzing, {time.strftime('%Y-%m-%d', time.gmtime())}",
         "",
-        f"`python benchmarks/fuzz.py --inputs {arguments.inputs} --engine {arguments.engine} --seed {arguments.seed}`; "
-        f"Python {platform.python_version()}, {versions}, atheris {atheris_version() or 'not installed'}; "
-        f"{platform.machine()}, one process at nice {os.nice(0)}, other work beside it; "
-        f"{sum(count.seconds for count in counts):,.0f} s in the targets.",
+        f"`python benchmarks/fuzz.py --inputs {arguments.inputs} --engine {arguments.engine} --seed {arguments.seed} "
+        f"--shards {arguments.shards} --jobs {arguments.jobs}`; "
+        f"{sum(count.seconds for count in counts):,.0f} s in the targets. On:",
+        "",
+        *(f"- {where}" for where in sorted({where for count in counts for where in count.where.split("; or ")})),
         "",
         "A finding is an input that raises anything but a message for people, takes longer than "
-        f"{SECONDS} s, or lets the process grow by more than {MEBIBYTES} MiB.",
+        f"{SECONDS} s of the processor, or lets the process grow by more than {MEBIBYTES} MiB.",
         "",
         "| target | engine | inputs | read | refused | findings | seconds | slowest, ms | grown, MiB |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    lines += [
-        f"| {count.target} | {count.engine} | {count.inputs:,} | {count.accepted:,} | {count.refused:,} | "
-        f"{sum(count.findings.values()):,} | {count.seconds:,.0f} | {count.slowest * 1000:,.0f} | {count.grown:,.0f} |"
-        for count in counts
-    ]
+    lines += map(row, counts)
+    stopped = [count for count in counts if count.inputs < count.planned]
+    if stopped:
+        lines += ["", "Stopped before the end:", ""]
+        lines += [f"- {one.target} ({one.engine}): {one.inputs:,} of {one.planned:,} inputs" for one in stopped]
     found = [
         f"- {count.target} ({count.engine}): {what}, {n:,} inputs"
         for count in counts
@@ -229,17 +323,18 @@ def table(counts: list[Count], arguments: argparse.Namespace) -> list[str]:
 
 
 def main() -> None:
-    """Fuzzes all targets, each in a process of its own, one after the other."""
+    """Fuzzes all targets, each in processes of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--inputs", type=int, default=20_000, help=f"of each cheap target; hypothesis draws a {SHARE}th"
-    )
+    parser.add_argument("--inputs", type=int, default=20_000, help=f"of each target; hypothesis draws a {SHARE}th")
     parser.add_argument("--only", default="", help="targets, with commas")
     parser.add_argument("--engine", choices=("hypothesis", "atheris", "both"), default="hypothesis")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the first process of a target; the next have the next")
+    parser.add_argument("--shards", type=int, default=1, help="processes that a target's inputs are split among")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     parser.add_argument("--results", type=Path, default=Path("fuzz-results"), help="counts; those there are kept")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--page", action="store_true", help="fuzz nothing, write the page of the counts that are there")
     parser.add_argument("--one", nargs=2, metavar=("TARGET", "RESULT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -248,23 +343,18 @@ def main() -> None:
     from fuzz_targets import TARGETS
 
     arguments.results.mkdir(parents=True, exist_ok=True)
-    for engine in ["atheris", "hypothesis"] if arguments.engine == "both" else [arguments.engine]:
-        for name in arguments.only.split(",") if arguments.only else TARGETS:
-            result = arguments.results / f"{engine}-{name}.json"
-            if result.exists():
-                continue  # of an earlier call, which was stopped
-            command = [sys.executable, __file__, "--inputs", str(arguments.inputs), "--engine", engine]
-            command += ["--seed", str(arguments.seed), "--findings", str(arguments.findings)]
-            command += ["--one", name, str(result)]
-            done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-            if not result.exists():
-                print(done.stderr[-2000:], file=sys.stderr)
-                ended = Count(name, engine, findings={f"the process ended with {done.returncode}": 1})
-                result.write_text(json.dumps(asdict(ended)))
-            print(table([Count(**json.loads(result.read_text()))], arguments)[8], file=sys.stderr)
-    found = [Count(**json.loads(path.read_text())) for path in sorted(arguments.results.glob("*.json"))]
+    names = arguments.only.split(",") if arguments.only else list(TARGETS)
+    engines = ["atheris", "hypothesis"] if arguments.engine == "both" else [arguments.engine]
+    if not arguments.page:
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            # By shards first, so that a run that is stopped has seen every target.
+            shards = range(arguments.shards)
+            runs = [(name, engine, shard) for shard in shards for engine in engines for name in names]
+            for run in [pool.submit(fuzz, *run, arguments) for run in runs]:
+                run.result()
+    found = merged(Count(**json.loads(path.read_text())) for path in sorted(arguments.results.glob("*.json")))
     counts = sorted(found, key=lambda count: (list(TARGETS).index(count.target), count.engine))
-    text = "\n".join(table(counts, arguments)) + "\n"
+    text = "\n".join(page(counts, arguments)) + "\n"
     if arguments.out is not None:
         arguments.out.write_text(text)
     print(text)

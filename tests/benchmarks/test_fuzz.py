@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 
+import fuzz
 import pytest
-from fuzz import Count, table
+from fuzz import Count, Judge, merged, page
 from fuzz_targets import TARGETS
 from hypothesis import given
 
@@ -45,9 +50,91 @@ def test_what_was_found_is_mended(tmp_path, name, value):
         TARGETS[name](tmp_path).check(json.dumps(value).encode())
 
 
+ARGUMENTS = type("Arguments", (), {"inputs": 10, "engine": "both", "seed": 1, "shards": 2, "jobs": 1})()
+
+
 def test_the_page_has_every_count_and_finding():
-    counts = [Count("recipe", "atheris", 10, 1, 8, {"KeyError in a.py:f": 1}, 2.0, 0.25, 3.0)]
-    arguments = type("Arguments", (), {"inputs": 10, "engine": "both", "seed": 1})()
-    lines = table(counts, arguments)
+    counts = [Count("recipe", "atheris", 10, 1, 8, {"KeyError in a.py:f": 1}, 2.0, 0.25, 3.0, 10, "here")]
+    lines = page(counts, ARGUMENTS)
     assert "| recipe | atheris | 10 | 1 | 8 | 1 | 2 | 250 | 3 |" in lines
+    assert "- here" in lines
     assert lines[-1] == "- recipe (atheris): KeyError in a.py:f, 1 inputs"
+
+
+def test_shards_are_added_up_and_a_stopped_one_is_told():
+    counts = [
+        Count("recipe", "atheris", 10, 1, 8, {"a": 1}, 2.0, 0.25, 3.0, 10, "here"),
+        Count("recipe", "atheris", 4, 0, 2, {"a": 1, "b": 1}, 1.0, 0.5, 1.0, 10, "there"),
+        Count("recipe", "hypothesis", 5, 5, 0, {}, 1.0, 0.1, 1.0, 5, "here"),
+    ]
+    first, second = merged(counts)
+    assert first == Count("recipe", "atheris", 14, 1, 10, {"a": 2, "b": 1}, 3.0, 0.5, 3.0, 20, "here; or there")
+    assert second == counts[2]
+    assert "- recipe (atheris): 14 of 20 inputs" in page([first, second], ARGUMENTS)
+
+
+def test_counts_and_the_input_lie_there_while_an_input_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "WRITTEN", 0)
+    result, seen = tmp_path / "counts.json", []
+
+    def check(data):
+        seen.append((judge.running.read_bytes(), result.exists() and json.loads(result.read_text())["inputs"]))
+        if data == b"bad":
+            raise KeyError(data)
+
+    judge = Judge(check, Count("recipe", "hypothesis", planned=2), result, tmp_path / "findings")
+    judge(b"good")
+    judge(b"bad")
+    judge.end()
+    assert seen == [(b"good", False), (b"bad", 1)]
+    count = Count(**json.loads(result.read_text()))
+    assert (count.inputs, count.accepted, sum(count.findings.values())) == (2, 1, 1)
+    assert [path.read_bytes() for path in (tmp_path / "findings").iterdir()] == [b"bad"]
+    assert not judge.running.exists()
+
+
+def test_an_endless_input_is_a_finding_and_a_machine_that_is_busy_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
+
+    def check(data):
+        if data == b"endless":
+            while True:
+                pass
+        time.sleep(0.5)  # as a process waits that others keep from the processor
+
+    judge = Judge(check, Count("recipe", "hypothesis"), tmp_path / "counts.json", tmp_path / "findings")
+    judge(b"waits")
+    assert judge.count.accepted == 1
+    judge(b"endless")
+    assert judge.count.findings == {"longer than 0.2 s": 1}
+
+
+@pytest.mark.slow
+def test_shards_run_side_by_side_and_what_ended_is_not_run_again(tmp_path):
+    def run(*more):
+        command = [
+            sys.executable,
+            fuzz.__file__,
+            "--only",
+            "manifest",
+            "--inputs",
+            "40",
+            "--shards",
+            "2",
+            "--jobs",
+            "2",
+        ]
+        command += ["--results", str(tmp_path / "results"), "--findings", str(tmp_path / "findings"), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
+
+    run()
+    files = sorted((tmp_path / "results").iterdir())
+    assert [file.name for file in files] == ["hypothesis-manifest-0.json", "hypothesis-manifest-1.json"]
+    assert [json.loads(file.read_text())["inputs"] for file in files] == [5, 5]
+    cut = json.loads(files[1].read_text()) | {"inputs": 1, "accepted": 0, "refused": 1}
+    files[1].write_text(json.dumps(cut))  # as a run leaves it that is stopped
+    times = [file.stat().st_mtime_ns for file in files]
+    assert "- manifest (hypothesis): 6 of 10 inputs" in run("--page").stdout
+    assert "| manifest | hypothesis | 10 |" in run().stdout
+    assert files[0].stat().st_mtime_ns == times[0]
+    assert files[1].stat().st_mtime_ns > times[1]
