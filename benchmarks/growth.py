@@ -1,9 +1,9 @@
 """What a Mixture-of-Experts is worth when languages come one after the other: it grows, a dense LoRA is trained on.
 
     python benchmarks/growth.py RECIPE [key=value ...] --start python,java,javascript,cpp --add ruby,go,php,typescript
-                                [--old-share 0.05] [--phase all|data|train|judge] [--minutes M] [--out results.json]
-                                [--arms moe,...] [--first RUN] [--step key=value ...] [--anew each|last]
-                                [--archive FOLDER]
+                                [--old-share 0.05] [--phase all|data|keep|train|judge] [--minutes M]
+                                [--arms moe,...] [--first RUN] [--first-dense ADAPTER] [--step key=value ...]
+                                [--anew each|last] [--archive FOLDER] [--out results.json]
     python benchmarks/growth.py --table results.json [--figure growth.svg]
 
 RECIPE says where the programs of all languages are and how experts and gates are trained; the script puts in the
@@ -17,18 +17,22 @@ languages of each step. After each step every arm is measured on every language 
 
 All dense adapters have the experts' rank times the number of all languages, so that none has fewer parameters than the
 grown model, and the experts' alpha / rank, learning rate and epochs. Each keeps its state of lowest validation loss:
-``dense_on`` on the new language, the other two on all languages. Answers of ``data.keep`` go to the first arm alone;
-the base is asked for them once. ``--step`` says what is different where a new language is learnt, for its expert and
-for the two arms that are trained on: a few hundred programs want shorter rows and more epochs than thousands.
-``--first`` takes the model of a finished run as the starting one, ``--anew last`` trains the ceiling at the ends alone.
+``dense_on`` on the new language, the other two on all languages. ``--step`` says what is different where a new language
+is learnt, for its expert and for the two arms that are trained on: a few hundred programs want shorter rows and more
+epochs than thousands. ``--first`` takes the model of a finished run as the starting one, ``--first-dense`` a dense
+adapter, made wider, ``--anew last`` trains the ceiling at the ends alone.
+
+With ``data.keep`` every arm is trained on the base's own answers, too: ``dense_on`` on those in the new language, the
+other dense arms on those in all languages so far, the model as its recipe says (``--step experts.keep=true``). The base
+is asked once, and at a step only for what is new.
 
 Everything is below ``<output>/<name>-growth/``. Stopped at any moment, by a kill or by ``--minutes``, the same command
 goes on where it was. Several processes may share the work on one device, each with some of the ``--arms``; only the
 adapter that the dense arms begin with is waited for. ``--phase data`` prepares the examples of all steps and needs no
-weights, ``--phase train`` trains and writes programs, and needs no compilers, ``--phase judge`` runs the programs
-elsewhere, and needs neither weights nor GPU: the examples, and what ``--archive`` packs after every arm of a step,
-a file for the process's arms, without weights, to be unpacked in ``<output>/<name>-growth/``. The result file is
-written again after each step and has the arms that are there.
+weights, ``--phase keep`` asks the base, ``--phase train`` trains and writes programs, and needs no compilers.
+``--phase judge`` runs the programs elsewhere, and needs neither weights nor GPU: the examples, and what ``--archive``
+packs after every arm of a step, a file for the process's arms, without weights, to be unpacked in
+``<output>/<name>-growth/``. The result file is written again after each step and has the arms that are there.
 
 Figures: loss in nats per code token; pass@1 on ``predict.benchmarks`` and, with the metric pass@1, on the test split.
 ``kept`` compares each arm with itself at the step at which a language was learnt: problems that both solve, lost, won.
@@ -55,6 +59,7 @@ from typing import Any
 from growth_figures import figure, markdown_tables
 from growth_plan import ARMS, Plan
 from growth_results import COST, dense_cost, model_cost, results
+from growth_wider import write_wider
 
 from moesaic.checkpoint.native import locate, read_model_folder
 from moesaic.data.prepare import REPORT_FILE
@@ -62,7 +67,8 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.errors import BusyError, MoesaicError
 from moesaic.evaluate.table import build_results, system_folder
 from moesaic.execution.judges import find_toolchains
-from moesaic.files import digest_of, link_or_copy, read_json, write_json
+from moesaic.files import digest_of, file_digest, link_or_copy, read_json, write_json
+from moesaic.model.lora import WEIGHTS_FILE
 from moesaic.model.moe import force_base, force_expert
 from moesaic.pipeline.growing import model_digest
 from moesaic.pipeline.keep import ANSWERS, read_prompts, write_kept
@@ -73,6 +79,7 @@ from moesaic.recipe import Recipe
 from moesaic.train.budget import adapter_stretch
 from moesaic.train.experts import train_adapter
 from moesaic.train.injection import adapted
+from moesaic.train.objective import Kept
 from moesaic.workspace import MANIFEST, Workspace
 
 TO_THE_MODEL = ("experts", "compose", "gate", "reward")
@@ -155,7 +162,7 @@ class Growth(Plan):
         run = self.run(self.recipe(step))
         given = step == 0 and self.first is not None
         if not given:
-            self._keep(run, step)
+            self.keep(step)
             run(TO_THE_MODEL)
         place = self.first if given and self.first is not None else run.workspace.root
         final = locate(place)
@@ -177,22 +184,33 @@ class Growth(Plan):
 
         return self._measured(run, step, "moe", model_digest(read_model_folder(final)), measure_all)
 
-    def _keep(self, run: Run, step: int) -> None:
-        """The base's answers, which do not depend on the languages that come: those of the step before."""
-        before = self.first if step == 1 and self.first is not None else self.root / f"step-{step - 1}"
+    def keep(self, step: int) -> Run:
+        """Writes the base's answers, which do not depend on the languages that come: those of the step before stay.
+
+        Returns:
+            A run of the step whose answers they are; it grows from nothing.
+        """
+        run = self.run(self.recipe(step, grows=False))
         source = run.recipe.data.keep
-        if source is None or step == 0 or not (before / "keep" / MANIFEST).is_file():
-            run(("keep",))
-            return
-        with run.workspace.lock(), run.stage("keep") as stage:
-            if stage is None:
-                return
-            had = read_json(before / "keep" / "report.json")["languages"]
-            if set(had) == set(read_prompts(source, run.recipe.data.languages)):
-                shutil.copytree(before / "keep", stage.folder, dirs_exist_ok=True, copy_function=link_or_copy)
-            else:  # only the languages that the source has now, too, are asked for
-                shutil.copytree(before / "keep" / ANSWERS, stage.folder / ANSWERS, dirs_exist_ok=True)
-                write_kept(run, source, stage.folder)
+        if source is None or run.is_finished("keep"):
+            return run
+        before = self.first if step <= 1 and self.first is not None else self.root / f"step-{step - 1}"
+        if step and before != self.first:
+            self.keep(step - 1)
+        with _in_turn(self.root / "keep"):
+            if not (before / "keep" / MANIFEST).is_file():
+                run(("keep",))
+                return run
+            with run.workspace.lock(), run.stage("keep") as stage:
+                if stage is None:
+                    return run
+                had = read_json(before / "keep" / "report.json")["languages"]
+                if set(had) == set(read_prompts(source, run.recipe.data.languages)):
+                    shutil.copytree(before / "keep", stage.folder, dirs_exist_ok=True, copy_function=link_or_copy)
+                else:  # only the languages that the source has now, too, are asked for
+                    shutil.copytree(before / "keep" / ANSWERS, stage.folder / ANSWERS, dirs_exist_ok=True)
+                    write_kept(run, source, stage.folder)
+        return run
 
     def training_data(self, run: Run, step: int, arm: str) -> tuple[list[EncodedExample], tuple[str, ...]]:
         """Programs that a dense arm is trained on at a step, and the languages that it is validated on."""
@@ -209,11 +227,17 @@ class Growth(Plan):
             programs += random.Random(f"{run.recipe.seed}/{name}").sample(old, number)
         return programs, languages
 
+    def answers(self, step: int, arm: str) -> Kept | None:
+        """The base's answers that a dense arm is trained on at a step; None without ``data.keep``."""
+        return self.keep(step).kept(self.languages(step)[-1:] if arm == "dense_on" else None)
+
     def _dense(self, step: int, arm: str) -> bool:
         anew = arm == "dense_anew"
         run, adapter = self.run(self.recipe(step, anew=True)), self.adapter(step, arm)
         before, options = None if anew else self.adapter(step - 1, arm), self.dense(step, arm)
         workspace, name = Workspace(adapter.parent), adapter.name
+        given = self.first_dense if step == 0 else None
+        answers = None if given is not None else self.answers(step, arm)
         inputs = {
             "arm": arm,
             "options": options.model_dump(mode="json", exclude={"checkpoint_minutes", "compile"}),
@@ -223,9 +247,17 @@ class Growth(Plan):
             "data": run.workspace.output_digest("data"),
             "base": run.base_source.digest,
             "before": None if before is None else Workspace(before.parent).output_digest(before.name),
+            "given": None if given is None else file_digest(given / WEIGHTS_FILE),
+            "answers": None
+            if answers is None
+            else [run.workspace.output_digest("keep"), answers.options.model_dump(mode="json")],
         }
         if workspace.is_done(name, digest_of(inputs)):
             say(f"step {step}, {arm}: finished earlier, skipped")
+        elif given is not None:
+            with workspace.stage(name, digest_of(inputs), seed=run.recipe.seed) as stage:
+                write_wider(given, options, run.recipe.seed, stage.folder)
+                write_json(stage.folder / "training.json", {"tokens": None})
         else:
             training, validated = self.training_data(run, step, arm)
             with workspace.stage(name, digest_of(inputs), seed=run.recipe.seed) as stage:
@@ -239,9 +271,11 @@ class Growth(Plan):
                     options,
                     run.recipe.seed,
                     stage.folder,
+                    answers,
                     start=before,
                 )
-                planned = adapter_stretch(arm, training, run.recipe, options)
+                own = training if answers is None else answers.mixed(training)
+                planned = adapter_stretch(arm, own, run.recipe, options)
                 tokens = planned.processed * result.steps / (planned.steps or 1)
                 write_json(stage.folder / "training.json", {**asdict(result), "tokens": round(tokens)})
 
@@ -385,6 +419,8 @@ def run_comparison(growth: Growth, phase: str, out: Path) -> bool:
             say(f"step {step}: {', '.join(growth.languages(step))}")
             if phase == "data":
                 growth.prepare(step)
+            if phase == "keep":
+                growth.keep(step)
             if phase in ("all", "train"):
                 growth.train(step)
             if phase in ("all", "judge"):
@@ -406,9 +442,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--old-share", type=float, default=0.05, help="share of the old programs for dense_on_old")
     parser.add_argument("--step", action="append", default=[], metavar="key=value", help="where a language is learnt")
     parser.add_argument("--first", type=Path, help="a finished run on the starting languages")
+    parser.add_argument("--first-dense", type=Path, help="a dense adapter on the starting languages")
     parser.add_argument("--anew", choices=("each", "last"), default="each", help="steps of dense_anew beside the first")
     parser.add_argument("--arms", type=_names, default=list(ARMS), help="what this process trains, with commas")
-    parser.add_argument("--phase", choices=("all", "data", "train", "judge"), default="all", help="what to do here")
+    parser.add_argument(
+        "--phase", choices=("all", "data", "keep", "train", "judge"), default="all", help="what to do here"
+    )
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many")
     parser.add_argument("--archive", type=Path, help="folder for an archive of what was measured, without weights")
     parser.add_argument("--out", type=Path, help="result file; in the comparison's folder by default")
@@ -434,6 +473,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.old_share,
             step_overrides=options.step,
             first=options.first,
+            first_dense=options.first_dense,
             anew=options.anew,
             only=options.arms,
             minutes=options.minutes,

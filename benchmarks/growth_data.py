@@ -5,14 +5,17 @@
                                              [--samples 4] [--temperature 0.8] [--judge]
     python benchmarks/growth_data.py judge   --tasks MBXP --languages go,ruby --out FOLDER
     python benchmarks/growth_data.py pairs   --tasks MBXP --languages ruby,php,typescript,go --out FOLDER
-                                             --pairs PAIRS [--with DATA] [--per-task 3]
+                                             --pairs PAIRS [--with DATA] [--per-task 3] [--own]
+    python benchmarks/growth_data.py take    --tasks MBXP --languages ruby,php --out FOLDER --kept KEEP [--samples 2]
 
 ``gold`` runs MBXP's solutions against their tests and keeps those that pass. ``answers`` lets RECIPE's base write
 programs for the same tasks; with ``--judge`` those of one language are run while the next one's are written, else
 ``judge`` runs them, on another machine if need be. Every file appears by rename and verdicts are appended, so that a
 stopped command goes on. ``pairs`` writes what passed as ``PAIRS/<language>/{train,validation,test}.jsonl`` for
 ``data.source``: completions of the task's signature, at most ``--per-task`` different own ones a task beside the
-solution; ``--with`` adds the languages of a prepared data stage.
+solution; ``--with`` adds the languages of a prepared data stage. With ``--own`` nothing is trained on that the base did
+not write: solutions are for the test split alone, and training tasks whose number ends in 4 are the validation.
+``take`` copies what the stage ``keep`` of a run let the base write instead of asking it again, the first few a task.
 
 The split is MBXP's own, by task number, the same in every language: 0 is test, 5 validation, the rest training. For
 validation and test MBXP's solution alone is taken where there is one; a language without solutions (Go) has the base's
@@ -148,6 +151,20 @@ def write_answers(
             future.result()
 
 
+def take_answers(kept: Path, languages: Sequence[str], folder: Path, samples: int) -> None:
+    """Copies the first answers to each task that a stage ``keep`` has, a file a language."""
+    for name in languages:
+        count = Counter[str]()
+        rows = []
+        for _, row in read_json_lines(kept / "answers" / f"{name}.jsonl"):
+            count[row["task_id"]] += 1
+            if count[row["task_id"]] <= samples:
+                rows.append(row)
+        (folder / ANSWERS).mkdir(parents=True, exist_ok=True)
+        write_json_lines(folder / ANSWERS / f"{name}.jsonl", rows)
+        say(f"{name}: {len(rows)} answers to {len(count)} tasks")
+
+
 def judge_answers(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
     """Runs what was written; a verdict a line in ``verdicts/<language>.jsonl``."""
     for name, problems in tasks.items():
@@ -176,6 +193,8 @@ def write_pairs(
     target: Path,
     per_task: int,
     old: Path | None,
+    *,
+    own_only: bool = False,
 ) -> dict[str, dict[str, int]]:
     """Writes the examples of every language and split; returns how many there are.
 
@@ -186,6 +205,7 @@ def write_pairs(
         target: Folder of the examples.
         per_task: Most own programs a task.
         old: A data stage, whose languages are added.
+        own_only: Train and validate on own programs alone.
     """
     counts: dict[str, dict[str, int]] = {}
     for name, problems in tasks.items():
@@ -194,9 +214,14 @@ def write_pairs(
         examples: dict[str, list[Example]] = {split: [] for split in SPLITS}
         for problem in problems:
             split, found = split_of(problem.id), []
-            if problem.id in gold:
+            if own_only and split != "test":
+                if split == "validation":
+                    continue
+                split = "validation" if problem.id.endswith("4") else "train"
+                found += own.get(problem.id, [])[:per_task]
+            elif problem.id in gold:
                 found.append(gold[problem.id])
-            if split == "train" or not gold:
+            if not own_only and (split == "train" or not gold):
                 found += own.get(problem.id, [])[:per_task]
             kept = {example.code: example for text in found if (example := _example(problem, texts, text)) is not None}
             examples[split] += kept.values()
@@ -252,7 +277,7 @@ def _names(text: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("gold", "answers", "judge", "pairs"))
+    parser.add_argument("what", choices=("gold", "answers", "take", "judge", "pairs"))
     parser.add_argument("recipe", nargs="*", metavar="RECIPE key=value", help="for answers: whose base writes")
     parser.add_argument("--tasks", type=Path, required=True, help="MBXP's folder")
     parser.add_argument("--languages", type=_names, required=True, help="languages, with commas")
@@ -263,12 +288,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--judge", action="store_true", help="run the answers while others are written")
     parser.add_argument("--pairs", type=Path, help="folder of the examples")
     parser.add_argument("--with", dest="old", type=Path, help="a data stage, whose languages are added")
+    parser.add_argument("--own", action="store_true", help="train and validate on the base's own programs alone")
+    parser.add_argument("--kept", type=Path, help="folder of a finished stage keep")
     parser.add_argument("--per-task", type=int, default=3, help="most own programs a task")
     options = parser.parse_intermixed_args(arguments)
     try:
         tasks = read_tasks(options.tasks, options.languages)
         if options.what == "gold":
             write_gold(tasks, options.out)
+        elif options.what == "take":
+            if options.kept is None:
+                parser.error("take: give --kept FOLDER")
+            take_answers(options.kept, options.languages, options.out, options.samples)
         elif options.what == "judge":
             judge_answers(tasks, options.out)
         elif options.what == "pairs":
@@ -276,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parser.error("pairs: give --pairs FOLDER")
             texts = read_texts(options.tasks)
             for name, found in write_pairs(
-                tasks, texts, options.out, options.pairs, options.per_task, options.old
+                tasks, texts, options.out, options.pairs, options.per_task, options.old, own_only=options.own
             ).items():
                 print(f"{name}: {', '.join(f'{key} {count:,}' for key, count in found.items())}")
         else:

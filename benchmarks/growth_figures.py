@@ -104,24 +104,54 @@ def _number(number: float | None) -> str:
 
 
 def figure(results: Mapping[str, Any]) -> str:
-    """Draws the starting languages' mean pass@1, or their loss where no program was run, against the steps; SVG."""
+    """Draws mean pass@1, or the loss where no program was run, against the steps: starting and new languages; SVG."""
     metrics = metrics_of(results)
     metric = next((name for name in metrics if name.startswith("pass@1")), "loss")
-    curves = {
-        arm: [
+
+    def curve(arm: str, *, new: bool) -> list[tuple[int, float]]:
+        return [
             (row["step"], number)
             for row in results["steps"]
-            if (number := mean(row, arm, metric, results["start"])) is not None
+            if (languages := row["languages"][len(results["start"]) :] if new else results["start"])
+            if (number := mean(row, arm, metric, languages)) is not None
         ]
-        for arm in COLOURS
-    }
-    return "".join(_drawing(curves, metric, results))
+
+    old = {arm: curve(arm, new=False) for arm in COLOURS}
+    learnt = {arm: curve(arm, new=True) for arm in COLOURS} | {"base": _base(results, metric)}
+    height = 680
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" font-family="sans-serif" '
+        f'font-size="12"><title>Growing by languages: {escape(metric)}</title>'
+        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+        *_panel(old, f"Mean {metric} of the starting languages after each step", results, 0),
+        *_panel(learnt, f"Mean {metric} of the new languages so far", results, height // 2),
+        "</svg>\n",
+    ]
+    return "".join(parts)
 
 
-def _drawing(
-    curves: Mapping[str, Sequence[tuple[int, float]]], metric: str, results: Mapping[str, Any]
+def _base(results: Mapping[str, Any], metric: str) -> list[tuple[int, float]]:
+    """The base's mean over the new languages so far, each measured at the step at which it came."""
+    numbers: list[float] = []
+    points = []
+    for row in results["steps"]:
+        if row["step"]:
+            number = value(row, "base", metric, row["languages"][-1])
+            if number is None:
+                break
+            numbers.append(number)
+            points.append((row["step"], sum(numbers) / len(numbers)))
+    return points
+
+
+_WIDTH = 760
+
+
+def _panel(
+    curves: Mapping[str, Sequence[tuple[int, float]]], title: str, results: Mapping[str, Any], down: int
 ) -> Iterator[str]:
-    width, height, left, right, top, bottom = 760, 340, 60, 230, 30, 46
+    """One set of axes, ``down`` below the top."""
+    height, left, right, top, bottom = 340, 60, 230, 30, 46
     numbers = [number for points in curves.values() for _, number in points] or [0.0, 1.0]
     low, high = min(numbers), max(numbers)
     room = max(high - low, 0.02) * 0.1
@@ -129,21 +159,16 @@ def _drawing(
     last = max(1, len(results["add"]))
 
     def x(step: float) -> float:
-        return left + (width - left - right) * step / last
+        return left + (_WIDTH - left - right) * step / last
 
     def y(number: float) -> float:
         return top + (height - top - bottom) * (high - number) / (high - low)
 
-    title = f"Mean {metric} of the starting languages after each step"
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" '
-        f'font-size="12"><title>{escape(title)}</title><rect width="{width}" height="{height}" fill="white"/>'
-        f'<text x="{left}" y="16" font-weight="bold">{escape(title)}</text>'
-    )
+    yield f'<g transform="translate(0 {down})"><text x="{left}" y="16" font-weight="bold">{escape(title)}</text>'
     for part in range(5):
         number = low + (high - low) * part / 4
         yield (
-            f'<path d="M{left} {y(number):.1f}H{width - right}" stroke="#ddd"/>'
+            f'<path d="M{left} {y(number):.1f}H{_WIDTH - right}" stroke="#ddd"/>'
             f'<text x="{left - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:.3f}</text>'
         )
     for step, name in enumerate(["start", *(f"+ {get_language(name).title}" for name in results["add"])]):
@@ -151,12 +176,12 @@ def _drawing(
     ends = sorted((points[-1][1], arm) for arm, points in curves.items() if points)
     place = float(height)
     for number, arm in ends:
-        points = curves[arm]
+        points, colour = curves[arm], COLOURS.get(arm, "#777")
         moves = "L".join(f"{x(step):.1f} {y(found):.1f}" for step, found in points)
         dots = "".join(f'<circle cx="{x(step):.1f}" cy="{y(found):.1f}" r="3"/>' for step, found in points)
         place = min(y(number) + 4, place - 15)  # labels of curves that end together stand above each other
         yield (
-            f'<path d="M{moves}" fill="none" stroke="{COLOURS[arm]}" stroke-width="2"/><g fill="{COLOURS[arm]}">{dots}'
+            f'<path d="M{moves}" fill="none" stroke="{colour}" stroke-width="2"/><g fill="{colour}">{dots}'
             f'<text x="{x(points[-1][0]) + 8:.1f}" y="{place:.1f}">{escape(TITLES[arm])}</text></g>'
         )
-    yield "</svg>\n"
+    yield "</g>"

@@ -26,6 +26,7 @@ class Plan:
         old_share: Share of the old programs that ``dense_on_old`` is trained on.
         step_overrides: ``key=value`` where a new language is learnt: for its expert and the arms that are trained on.
         first: A finished run whose model is the starting one; None: the first step makes it.
+        first_dense: A dense adapter on the starting languages, which all dense arms begin with; None: it is trained.
         anew: The steps after which ``dense_anew`` is trained, beside the first: ``each`` or ``last``.
 
     Raises:
@@ -42,12 +43,14 @@ class Plan:
         *,
         step_overrides: Sequence[str] = (),
         first: Path | None = None,
+        first_dense: Path | None = None,
         anew: str = "each",
     ) -> None:
         self.start = tuple(get_language(name).name for name in start)
         self.add = tuple(get_language(name).name for name in add)
         self.path, self.overrides, self.old_share = path, list(overrides), old_share
         self.step_overrides, self.first, self.anew = list(step_overrides), first, anew
+        self.first_dense = first_dense
         self.steps = len(self.add) + 1
         whole = load_recipe(path, [*overrides, _list("data.languages", (*self.start, *self.add))])
         problems = []
@@ -73,8 +76,11 @@ class Plan:
             return ("moe", "dense_anew")
         return ARMS if self.anew == "each" or step == self.steps - 1 else ARMS[:-1]
 
-    def recipe(self, step: int, *, anew: bool = False) -> Recipe:
-        """The recipe of a step; with ``anew`` that of what is trained on all languages, whatever the step."""
+    def recipe(self, step: int, *, anew: bool = False, grows: bool = True) -> Recipe:
+        """The recipe of a step; with ``anew`` that of what is trained on all languages, whatever the step.
+
+        Without ``grows`` it is the step's recipe for what needs no model to grow from.
+        """
         values = [
             _list("data.languages", self.languages(step)),
             f"output={self.root}",
@@ -82,9 +88,10 @@ class Plan:
             "compare=[]",
         ]
         if step and not anew:
-            before = self.first if step == 1 and self.first is not None else self.root / f"step-{step - 1}"
-            values += [f"grow.model={before}", _list("grow.languages", self.add[step - 1 : step]), "reward.rounds=0"]
-            values += self.step_overrides
+            values += ["reward.rounds=0", *self.step_overrides]
+            if grows:
+                before = self.first if step == 1 and self.first is not None else self.root / f"step-{step - 1}"
+                values += [f"grow.model={before}", _list("grow.languages", self.add[step - 1 : step])]
         return load_recipe(self.path, [*self.overrides, *values])
 
     def dense(self, step: int, arm: str) -> ExpertsRecipe:

@@ -68,13 +68,12 @@ def results(plan: Plan) -> dict[str, Any]:
 
 
 def dense_cost(folder: Path) -> dict[str, Any]:
-    """Training tokens, seconds and parameters of a dense adapter."""
-    return {
-        "tokens": read_json(folder / "training.json")["tokens"],
-        "fitted_tokens": 0,
-        "seconds": round(_seconds(folder / "metrics.jsonl"), 1),
-        "parameters": _parameters(folder / WEIGHTS_FILE),
-    }
+    """Training tokens, seconds and parameters of a dense adapter; of one that was given the last alone."""
+    tokens, parameters = read_json(folder / "training.json")["tokens"], _parameters(folder / WEIGHTS_FILE)
+    if tokens is None:
+        return {"tokens": None, "fitted_tokens": None, "seconds": None, "parameters": parameters}
+    seconds = round(_seconds(folder / "metrics.jsonl"), 1)
+    return {"tokens": tokens, "fitted_tokens": 0, "seconds": seconds, "parameters": parameters}
 
 
 def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
@@ -93,7 +92,8 @@ def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
     root, recipe = run.workspace.root, run.recipe
     programs, answers = run.encoded("train"), run.kept()
     trains = {f"experts/{name}" for name in recipe.trained_languages}
-    planned = [part for part in expert_stretches(programs, recipe, answers) if part.name in trains]
+    own = run.kept(recipe.trained_languages)
+    planned = [part for part in expert_stretches(programs, recipe, own) if part.name in trains]
     tokens = 0.0
     for part in planned:
         steps = read_json(root / part.name / "training.json")["steps"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import growth
 import pytest
+import torch
 from growth import ARMS, Growth, main, run_comparison
 from growth_figures import figure, markdown_tables
 from growth_results import kept
@@ -17,7 +19,10 @@ from growth_results import kept
 from moesaic.checkpoint.native import read_model_folder
 from moesaic.errors import RecipeError
 from moesaic.files import file_digest, read_json, write_json, write_json_lines
+from moesaic.model.decode.generate import Generation
 from moesaic.model.lora import read_adapter
+from moesaic.pipeline.stages import Run
+from moesaic.recipe import load_recipe
 from test_pipeline import stage_times, write_pairs, write_recipe
 
 FEW = ["predict.limit=2", "experts.epochs=1", "gate.joint_epochs=0.5", "evaluate.metrics=[parse_share]",
@@ -160,8 +165,9 @@ def test_tables_and_figure_come_from_the_result_file(compared, tmp_path, capsys)
     assert f"{value:.3f}" in line
     assert shown.count("| 2 | Dense LoRA, trained on |") == 1
     drawn = ElementTree.fromstring((tmp_path / "growth.svg").read_text())
-    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4 * 3
+    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4 * 3 + 5 * 2  # no new language at the start
     assert "Mean loss of the starting languages" in figure(results)
+    assert "Mean loss of the new languages so far" in figure(results)
 
 
 @pytest.mark.parametrize(
@@ -237,8 +243,7 @@ def test_the_base_is_asked_once_what_is_to_be_kept(compared, tmp_path, monkeypat
     """Answers of the step before are taken over; a language that the source has now, too, is asked for."""
     for name in ("base", "pairs", "toy.yaml"):
         (tmp_path / name).symlink_to(compared / name)
-    source, root = tmp_path / "keep", tmp_path / "runs" / "toy-growth"
-    source.mkdir()
+    (source := tmp_path / "keep").mkdir()
     row = {"text": "Twice.", "code": "x = 2\n"}
     write_json_lines(source / "java.jsonl", [row | {"id": f"java-{number}"} for number in range(20)])
     asked = []
@@ -258,12 +263,63 @@ def test_the_base_is_asked_once_what_is_to_be_kept(compared, tmp_path, monkeypat
     comparison = Growth(tmp_path / "toy.yaml", overrides, START, ADD, 0.05)
     for step in range(3):
         comparison.prepare(step)
-        if step:  # the model of the step before need not be there
-            (root / f"step-{step - 1}" / "model").mkdir(exist_ok=True)
-        run = comparison.run(comparison.recipe(step))
-        run.__dict__["start"] = None
-        comparison._keep(run, step)
+        comparison.keep(step)
         if step == 1:
             assert asked == ["java"]
             write_json_lines(source / "ruby.jsonl", [row | {"id": f"ruby-{number}"} for number in range(20)])
     assert asked == ["java", "ruby"]
+    apart = Growth(tmp_path / "toy.yaml", [*overrides, f"output={tmp_path / 'apart'}"], START, ADD, 0.05)
+    apart.keep(2)  # the first one that needs answers asks for those of the steps before, too
+    assert asked == ["java", "ruby"] * 2
+    assert (tmp_path / "apart" / "toy-growth" / "step-1" / "keep" / "report.json").exists()
+
+
+def test_every_arm_is_trained_on_the_answers_of_the_base(compared, tmp_path, monkeypatch):
+    """Two processes' worth of arms on answers that were asked for before; a given dense adapter, made wider."""
+    for name in ("base", "pairs", "toy.yaml"):
+        (tmp_path / name).symlink_to(compared / name)
+    (source := tmp_path / "keep").mkdir()
+    for language in ("java", "python"):
+        rows = [{"id": f"{language}-{n}", "text": f"Add {n}", "code": "x = 2\n"} for n in range(20)]
+        write_json_lines(source / f"{language}.jsonl", rows)
+    asked = []
+
+    def answer(_ranks, _model, prompt, prompts, title, *_words, **_options):
+        asked.append(title.rpartition(" ")[2])
+        text = "x = {n}\n```" if "python" in title else "class A {{ int x = {n}; }}\n```"
+        encode = partial(prompt.tokenizer, add_special_tokens=False)
+        return [Generation(encode(text.format(n=n))["input_ids"], stopped=True) for n in range(len(prompts))]
+
+    monkeypatch.setattr("moesaic.pipeline.keep.generate_together", answer)
+    trained, original = {}, growth.train_adapter
+
+    def watched(*arguments, **options):
+        trained[arguments[2]] = arguments[9]
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(growth, "train_adapter", watched)
+    first = tmp_path / "first"
+    keeping = [*FEW, f"data.keep={source}", "gate.anchor=true", "keep.loss=kl", "evaluate.allow_code_execution=false"]
+    run = Run(load_recipe(tmp_path / "toy.yaml", [*keeping, f"output={tmp_path}", "name=first",
+                          "data.languages=[java]", "compare=[dense_lora_keep]", "experts.max_steps=1"]))  # fmt: skip
+    run(("data", "keep", "experts", "compose", "gate", "baselines"))
+    assert asked == ["java"]
+    dense = first / "baselines" / "dense_lora_keep"
+    common = [str(tmp_path / "toy.yaml"), *keeping, f"output={tmp_path / 'runs'}", "--start", "java", "--add", "python"]
+    common += ["--first", str(first), "--first-dense", str(dense), "--step", "experts.keep=true"]
+    for phase in ("data", "keep", "train"):
+        assert main([*common, "--phase", phase]) == 0
+    assert asked == ["java", "python"]
+    sizes = {name: set(kept.languages) for name, kept in trained.items()}
+    assert sizes == {
+        "dense_on/1": {"python"}, "dense_on_old/1": {"java", "python"}, "dense_anew/1": {"java", "python"}
+    }  # fmt: skip
+    root = tmp_path / "runs" / "toy-growth"
+    assert read_json(root / "step-1" / "compose" / "growth.json")["against_base"]["python"]["answers"] > 0
+    assert read_json(root / "measured" / "step-0" / "systems" / "dense_anew" / "cost.json")["tokens"] is None
+    narrow, wide = read_adapter(dense), read_adapter(root / "dense" / "start" / "step-0")
+    assert wide.rank == 2 * narrow.rank
+    for path, (A_RI, B_OR) in wide.deltas.items():
+        assert torch.allclose(B_OR @ A_RI, narrow.deltas[path].B_OR @ narrow.deltas[path].A_RI)
+        assert A_RI[narrow.rank :].abs().min() > 0
+    assert main([*common, "experts.alpha=5", "--phase", "train"]) == 2

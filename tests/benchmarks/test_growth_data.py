@@ -118,3 +118,30 @@ def test_loose_comparisons_are_made_strict(tmp_path):
     assert main(["gold", "--tasks", str(tmp_path), "--languages", "php", "--out", str(tmp_path / "own")]) == 0
     rows = (tmp_path / "own" / "gold" / "php.jsonl").read_text().splitlines()
     assert [json.loads(row)["task_id"] for row in rows] == ["MBRBP/2", "MBRBP/3"]
+
+
+def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys):
+    """Solutions stay for the test split; the answers of a run's stage are not asked for again."""
+    numbers, own = (1, 4, 5, 10), tmp_path / "own"
+    write_json_lines(tmp_path / "mbrbp.jsonl", [task(number) for number in numbers])
+    arguments = ["--tasks", str(tmp_path / "mbrbp.jsonl"), "--languages", "ruby", "--out", str(own)]
+    write_json_lines(own / "gold" / "ruby.jsonl", [{"task_id": f"MBRBP/{n}", "completion": SOLVED} for n in numbers])
+    texts = ["\n  x + x\nend", "\n  x * 2\nend", "\n  x + 2\nend"]
+    write_json_lines(
+        tmp_path / "keep" / "answers" / "ruby.jsonl",
+        [{"task_id": f"MBRBP/{n}", "completion": text} for n in (1, 4) for text in texts],
+    )
+    assert main(["take", *arguments, "--kept", str(tmp_path / "keep"), "--samples", "2"]) == 0
+    assert "4 answers to 2 tasks" in capsys.readouterr().err
+    write_json_lines(own / "verdicts" / "ruby.jsonl", [verdict(n, s, "passed") for n in (1, 4) for s in (0, 1)])
+    assert main(["pairs", *arguments, "--pairs", str(tmp_path / "pairs"), "--own"]) == 0
+    found = {
+        split: [(example.id, example.code.splitlines()[2]) for example in read_examples(path)]
+        for split in ("train", "validation", "test")
+        if (path := tmp_path / "pairs" / "ruby" / f"{split}.jsonl").exists()
+    }
+    assert found == {
+        "train": [("mbxp/1", "  x + x"), ("mbxp/1", "  x * 2")],
+        "validation": [("mbxp/4", "  x + x"), ("mbxp/4", "  x * 2")],
+        "test": [("mbxp/10", "  2 * x")],
+    }
