@@ -1,3 +1,4 @@
+import functools
 import importlib.util
 import os
 import shutil
@@ -13,9 +14,15 @@ if importlib.util.find_spec("triton") is not None and shutil.which("nvidia-smi")
 
 import pytest
 import torch
+import typer.main
+import typer.testing
 
 # What torch says once a process would otherwise be an error in whichever test comes first.
 torch.set_warn_always(True)
+
+
+# Typer reads the annotations of all commands for every command line, far longer than most of the tests' take to run.
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 
 @pytest.fixture(scope="session", autouse=True)
