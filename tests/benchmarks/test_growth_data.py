@@ -120,7 +120,7 @@ def test_loose_comparisons_are_made_strict(tmp_path):
     assert [json.loads(row)["task_id"] for row in rows] == ["MBRBP/2", "MBRBP/3"]
 
 
-def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys):
+def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys, monkeypatch):
     """Solutions stay for the test split; the answers of a run's stage are not asked for again."""
     numbers, own = (1, 4, 5, 10), tmp_path / "own"
     write_json_lines(tmp_path / "mbrbp.jsonl", [task(number) for number in numbers])
@@ -133,6 +133,9 @@ def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys):
     )
     assert main(["take", *arguments, "--kept", str(tmp_path / "keep"), "--samples", "2"]) == 0
     assert "4 answers to 2 tasks" in capsys.readouterr().err
+    monkeypatch.setattr("growth_data._run", lambda tasks, answers, _: [(answer.id, True) for answer in answers])
+    assert main(["judge", *arguments]) == 0
+    assert "ruby: 4 of 4 answers pass" in capsys.readouterr().err
     write_json_lines(own / "verdicts" / "ruby.jsonl", [verdict(n, s, "passed") for n in (1, 4) for s in (0, 1)])
     assert main(["pairs", *arguments, "--pairs", str(tmp_path / "pairs"), "--own"]) == 0
     found = {
