@@ -282,9 +282,9 @@ def test_experts_learn_from_the_answers_that_pass_and_from_nothing_else(tmp_path
     seen = []
     original = experts.train_adapter
 
-    def train_adapter(accelerator, base, name, training, validation, *rest):
+    def train_adapter(accelerator, base, name, training, validation, *rest, **more):
         seen.append((training, validation, rest[-1]))
-        return original(accelerator, base, name, training, validation, *rest)
+        return original(accelerator, base, name, training, validation, *rest, **more)
 
     monkeypatch.setattr(experts, "train_adapter", train_adapter)
     run(("experts",))
