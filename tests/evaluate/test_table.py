@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from moesaic.data.examples import Example
-from moesaic.errors import CheckpointError
+from moesaic.errors import CheckpointError, ToolchainError
 from moesaic.evaluate import table
 from moesaic.evaluate.paired import kept_abilities
 from moesaic.execution.problems import Problem
@@ -217,6 +217,40 @@ def test_verdicts_of_a_benchmark_are_paired(predictions, monkeypatch):
     assert kept["java"]["p"] == 0.5  # two of two: 2 * 1/4
     assert (kept["mean"]["won"], kept["mean"]["difference"]) == (4, 0.5)
     assert kept["mean"]["p"] == 0.5, "two problems in two languages are not four"
+
+
+def test_a_language_that_one_system_lacks_leaves_all_else_and_is_named(predictions, monkeypatch):
+    problems = {name: [Problem("q", name)] for name in LANGUAGES}
+    for system in ("base", "moe"):
+        for name in LANGUAGES:
+            write(predictions / "benchmarks" / "own" / system / f"{name}.jsonl", [])
+
+    def grade(benchmark, own, files, options, rows):
+        lacking = ["java"] if rows.parent.name == "base" else []
+        judged = [name for name in own if name not in lacking]
+        samples = {name: [("q", 1.0, 1.0)] for name in judged}
+        reasons = [f"own, {name}: javac did not answer" for name in lacking] + ["own, go: go is not on PATH"]
+        return {name: estimate_mean([1]) for name in judged}, samples, reasons
+
+    monkeypatch.setattr(table, "pass_at_1", grade)
+    options = OPTIONS.model_copy(update={"allow_code_execution": True})
+    results = judge(predictions, options, {"own": problems})
+    assert list(results["systems"]["base"]["pass@1 own"]) == ["python"]
+    assert set(results["systems"]["moe"]["pass@1 own"]) == set(LANGUAGES)
+    assert "own, java: javac did not answer (systems: base)" in results["skipped"]
+    assert "own, go: go is not on PATH" in results["skipped"]
+    assert list(results["paired"]["base"]["pass@1 own"]) == ["python"], "no mean without all languages"
+
+    def broken(benchmark, own, files, options, rows):
+        if rows.parent.name == "base":
+            raise ToolchainError("the sandbox did not answer")
+        return grade(benchmark, own, files, options, rows)
+
+    monkeypatch.setattr(table, "pass_at_1", broken)
+    results = judge(predictions, options, {"own": problems})
+    assert "pass@1 own" not in results["systems"]["base"]
+    assert set(results["systems"]["moe"]["pass@1 own"]) == set(LANGUAGES)
+    assert "own: the sandbox did not answer (systems: base)" in results["skipped"]
 
 
 def verdicts(*solved):

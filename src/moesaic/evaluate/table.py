@@ -167,10 +167,14 @@ def _benchmark(
     samples: Samples,
     options: EvaluateRecipe,
 ) -> list[str]:
-    """Adds a benchmark's pass@1 to every system that has completions; returns what was skipped."""
+    """Adds a benchmark's pass@1 to every system that has completions; returns what was skipped.
+
+    A reason that does not hold for all systems says for which it does.
+    """
     if not options.allow_code_execution:
         return [f"{benchmark}: evaluate.allow_code_execution is false"]
-    skipped: list[str] = []
+    skipped: dict[str, list[str]] = {}
+    judged: list[str] = []
     for system in systems:
         files = sorted((predictions / "benchmarks" / benchmark / system_folder(system)).glob("*.jsonl"))
         if files:
@@ -180,12 +184,16 @@ def _benchmark(
             try:
                 estimates, verdicts, reasons = pass_at_1(benchmark, own, files, options, rows)
             except ToolchainError as error:
-                return [*skipped, f"{benchmark}: {error}"]
-            skipped += [reason for reason in reasons if reason not in skipped]
+                estimates, verdicts, reasons = {}, {}, [f"{benchmark}: {error}"]
+            judged.append(system)
+            for reason in reasons:
+                skipped.setdefault(reason, []).append(system)
             if estimates:
                 systems[system][f"pass@1 {benchmark}"] = {name: value.to_dict() for name, value in estimates.items()}
                 samples[system][f"pass@1 {benchmark}"] = verdicts
-    return skipped
+    return [
+        reason if whose == judged else f"{reason} (systems: {', '.join(whose)})" for reason, whose in skipped.items()
+    ]
 
 
 def _processes(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from moesaic import __version__
-from moesaic.errors import DataError
+from moesaic.errors import DataError, ToolchainError
 from moesaic.execution.judges import find_judge, find_toolchains
 from moesaic.execution.pass_at_k import pass_at_k_over_problems
 from moesaic.execution.problems import Problem, read_language
@@ -115,7 +115,7 @@ class Grading:
     Attributes:
         rows: One for each program of a language that could be run, in the order of the programs.
         pass_at_1: Language -> estimate.
-        skipped: Language -> why none of its programs were run.
+        skipped: Language -> why its programs were not judged.
     """
 
     rows: tuple[Row, ...]
@@ -175,7 +175,7 @@ def execute(
         rows: JSON Lines file that verdicts are appended to, and taken over from.
 
     Returns:
-        One result per language; a language whose tools are missing says so in ``skipped``.
+        One result per language; a language whose tools are missing or do not work says so in ``skipped``.
 
     Raises:
         DataError: A completion is for no problem, or a problem has no completion while others of its language have:
@@ -192,7 +192,10 @@ def execute(
             results.append(BenchmarkResult(benchmark, language, len(language_tasks), skipped=missing[language]))
             continue
         began = time.monotonic()
-        verdicts = _grade_all(f"{benchmark} {language}", language_tasks, sandbox, workers, rows)
+        verdicts, broken = _grade_all(f"{benchmark} {language}", language_tasks, sandbox, workers, rows)
+        if broken:
+            results.append(BenchmarkResult(benchmark, language, len(language_tasks), skipped=broken[language]))
+            continue
         counts = Counter(row.status for row in verdicts)
         results.append(
             BenchmarkResult(
@@ -244,9 +247,10 @@ def grade_programs(
     for task in tasks:
         by_language.setdefault(task.problem.language, []).append(task)
     _, missing = _find_toolchains(by_language)
-    verdicts = _grade_all(
+    verdicts, broken = _grade_all(
         "execution", [task for task in tasks if task.problem.language not in missing], sandbox, workers, rows
     )
+    missing |= broken
     groups = {name: [row for row in verdicts if row.language == name] for name in sorted(by_language)}
     return Grading(tuple(verdicts), {name: _estimates(group)[1] for name, group in groups.items() if group}, missing)
 
@@ -328,8 +332,13 @@ def _completion_tasks(
 
 def _grade_all(
     title: str, tasks: Sequence[_Task], sandbox: Sandbox, workers: int | None, rows: Path | None
-) -> list[Row]:
-    """Grades the tasks that the rows file does not have yet; verdicts come back in the order of the tasks."""
+) -> tuple[list[Row], dict[str, str]]:
+    """Grades the tasks that the rows file does not have yet.
+
+    Returns:
+        Verdicts in the order of the tasks, and language -> why its tools do not work; it has no verdicts, since those
+        on some of its programs would not be comparable. They stay in the rows file for a later call.
+    """
     known = known_rows(rows)
     verdicts: dict[int, Row] = {}
     open_tasks: list[tuple[int, _Task, str]] = []
@@ -341,6 +350,7 @@ def _grade_all(
         else:
             open_tasks.append((index, task, digest))
     num_passed = sum(row.passed for row in verdicts.values())
+    broken: dict[str, str] = {}
     pool = ThreadPoolExecutor(workers or processors())
     try:
         futures: dict[Future[ExecutionResult], tuple[int, _Task, str]] = {
@@ -350,7 +360,12 @@ def _grade_all(
             bar.advance(len(verdicts), passed=num_passed)
             for future in as_completed(futures):
                 index, task, digest = futures[future]
-                row = _row(task, future.result(), digest)
+                try:
+                    row = _row(task, future.result(), digest)
+                except ToolchainError as error:
+                    broken.setdefault(task.problem.language, str(error))
+                    bar.advance(passed=num_passed)
+                    continue
                 verdicts[index] = row
                 if rows is not None:
                     append_row(rows, row)
@@ -358,7 +373,8 @@ def _grade_all(
                 bar.advance(passed=num_passed)
     finally:
         pool.shutdown(cancel_futures=True)
-    return [verdicts[index] for index in range(len(tasks))]
+    judged = [index for index, task in enumerate(tasks) if task.problem.language not in broken]
+    return [verdicts[index] for index in judged], broken
 
 
 def _row(task: _Task, result: ExecutionResult, digest: str) -> Row:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 from moesaic.errors import ToolchainError
+from moesaic.execution import patience
 from moesaic.execution.seccomp import build_filter
 from moesaic.execution.supervise import Launch, Limits
 
@@ -180,20 +181,32 @@ class Bubblewrap:
         )
 
     def _probe(self) -> str:
-        """Runs nothing in a sandbox; returns what went wrong, or ""."""
+        """Runs nothing in a sandbox; returns what went wrong, or "".
+
+        Raises:
+            ToolchainError: It did not answer.
+        """
+        for _ in range(patience.ATTEMPTS):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._probe_once()
+        raise ToolchainError(patience.no_answer("bubblewrap's sandbox"))
+
+    def _probe_once(self) -> str:
         with self.launch(["/bin/true"], Limits()) as launch:
-            done = subprocess.run(
-                launch.command,
-                env=dict(launch.environment),
-                pass_fds=launch.descriptors,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=False,
-            )
-            for descriptor in launch.descriptors:
-                os.close(descriptor)
+            try:
+                done = subprocess.run(
+                    launch.command,
+                    env=dict(launch.environment),
+                    pass_fds=launch.descriptors,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=patience.SECONDS,
+                    check=False,
+                )
+            finally:
+                for descriptor in launch.descriptors:
+                    os.close(descriptor)
         return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
 
 

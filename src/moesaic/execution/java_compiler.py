@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Literal
 
 from moesaic.errors import ToolchainError
+from moesaic.execution import patience
 from moesaic.execution.isolation import Isolation, Mount
 from moesaic.execution.supervise import Limits, kill_tree, resident_bytes, start
 from moesaic.execution.toolchains import Toolchain
@@ -107,6 +108,9 @@ class JavaCompiler:
         Returns:
             What happened; a text that stops the server is tried once more on a fresh one, because an earlier text may
             have used up its memory.
+
+        Raises:
+            ToolchainError: The server cannot be started, or does not compile a class of ours.
         """
         began = time.monotonic()
         reason: Literal["", "time", "memory"] = ""
@@ -155,14 +159,35 @@ class JavaCompiler:
         try:
             return start(launch, stderr=subprocess.DEVNULL)
         except OSError as error:
-            raise ToolchainError(f"cannot start the Java compiler: {error}") from error
+            raise ToolchainError(f"java: cannot start the compiler: {error}") from error
 
     def _ask(self, units: Sequence[Unit]) -> tuple[bool, str, dict[str, bytes]]:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # bubblewrap dies with the thread that started it
-        if self._process is None:
+        process = self._process or self._started()
+        return self._exchange(process, units, time.monotonic() + self._limits.wall_seconds)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """Starts the server and has it compile a class of ours: how long that takes is no program's fault."""
+        for _ in range(patience.ATTEMPTS):
             self._process = self._start()
-        process, deadline = self._process, time.monotonic() + self._limits.wall_seconds
+            try:
+                succeeded, messages, _ = self._exchange(
+                    self._process, [Unit("Ready.java", "class Ready { }")], time.monotonic() + patience.SECONDS
+                )
+            except _ServerStoppedError as stop:
+                self.close()
+                if stop.reason != "time":
+                    raise ToolchainError(f"java: {self._toolchain.tools['java']} ended while it started") from stop
+            else:
+                if not succeeded:
+                    raise ToolchainError(f"java: the compiler does not work: {messages.strip()[:200]}")
+                return self._process
+        raise ToolchainError(f"java: {patience.no_answer(self._toolchain.tools['java'])}")
+
+    def _exchange(
+        self, process: subprocess.Popen[bytes], units: Sequence[Unit], deadline: float
+    ) -> tuple[bool, str, dict[str, bytes]]:
         assert process.stdin is not None
         try:
             process.stdin.write(struct.pack(">i", len(units)))

@@ -37,21 +37,21 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Literal, cast, get_args
 
 from moesaic.errors import ConsentError, ToolchainError
-from moesaic.execution import cpp_header
+from moesaic.execution import cpp_header, patience
 from moesaic.execution.harness import HARNESSES, Layout, Program, SwallowedTestError, separated
 from moesaic.execution.isolation import Bubblewrap, Isolation, Mount, RlimitOnly
 from moesaic.execution.java_compiler import JavaCompiler
 from moesaic.execution.judges import find_judge, find_toolchain
 from moesaic.execution.supervise import Limits, Outcome, supervise
 from moesaic.execution.toolchains import Toolchain
-from moesaic.execution.verdicts import ExecutionResult, Status, judge_compilation, judge_run, reason
+from moesaic.execution.verdicts import ExecutionResult, Status, ending, judge_compilation, judge_run, ran_out_of_time
 from moesaic.languages import suggest
 
 __all__ = [
@@ -137,6 +137,7 @@ class Sandbox:
         self._num_with_header = self._num_with_whole_header = 0
         self._whole_header_words: frozenset[str] | None = None
         self._idle_java_compilers: list[JavaCompiler] = []
+        self._broken: dict[str, str] = {}  # language -> why its tools do not work: not found out again by each program
 
     def __enter__(self) -> Sandbox:
         return self
@@ -162,7 +163,7 @@ class Sandbox:
         """Compiles a program, where its language is compiled; what was built lives as long as the context.
 
         Raises:
-            ToolchainError: The language's tools are missing.
+            ToolchainError: The language's tools are missing or do not work.
         """
         toolchain, judge = find_toolchain(program.language), find_judge(program.language)
         if program.test and toolchain.run_test is None:
@@ -337,13 +338,39 @@ class Sandbox:
         return (building / name).read_text(encoding="utf-8", errors="replace")
 
     def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Path) -> None:
-        outcome = self._supervise(command, toolchain, {"folder": Mount(folder, "/box", writable=True)}, COMPILE_LIMITS)
+        """Compiles what is ours; a machine that is busy may take long for it.
+
+        Raises:
+            ToolchainError: The compiler does not work, or did not answer in time, now or earlier.
+        """
+        language = toolchain.language
+        if language in self._broken:
+            raise ToolchainError(self._broken[language])
+        limits, mounts = replace(COMPILE_LIMITS, wall_seconds=patience.SECONDS), {"folder": Mount(folder, "/box", True)}
+        before = set(folder.iterdir())
+        for _ in range(patience.ATTEMPTS):
+            outcome = self._supervise(command, toolchain, mounts, limits)
+            if not ran_out_of_time(outcome, limits):
+                break
+            for left in set(folder.iterdir()) - before:  # the next attempt is another user
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        else:
+            raise self._given_up(language, f"{language}: {patience.no_answer(command[0])}")
         if outcome.exit_code != 0 or outcome.stopped_by:
-            raise ToolchainError(f"{toolchain.language}: {command[0]} does not work: {reason(outcome)}")
+            raise self._given_up(language, f"{language}: {command[0]} does not work: {ending(outcome)}")
+
+    def _given_up(self, language: str, why: str) -> ToolchainError:
+        self._broken[language] = why
+        return ToolchainError(why)
 
     def _compile_java(self, layout: Layout, toolchain: Toolchain, folder: Path) -> ExecutionResult | None:
+        if toolchain.language in self._broken:
+            raise ToolchainError(self._broken[toolchain.language])
         with self._java_compiler(toolchain) as compiler:
-            answer = compiler.compile(layout.units, folder)
+            try:
+                answer = compiler.compile(layout.units, folder)
+            except ToolchainError as error:
+                raise self._given_up(toolchain.language, str(error)) from error
         if answer.succeeded:
             return None
         status = {"": Status.COMPILE_ERROR, "time": Status.TIMEOUT, "memory": Status.MEMORY}[answer.stopped_by]

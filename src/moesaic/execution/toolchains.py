@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from moesaic.errors import ToolchainError
+from moesaic.execution import patience
 from moesaic.languages import Language
 
 __all__ = ["Toolchain", "csharp", "go", "java", "javascript", "native", "php", "python", "ruby", "typescript"]
@@ -148,7 +148,7 @@ def native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = (
 def go(row: Language) -> Toolchain:
     """Finds Go; compiler and linker are called themselves, which takes a tenth of what ``go build`` takes."""
     program, shell = _find("go", row), _find("sh", row)
-    done = subprocess.run([str(program), "env", "GOROOT", "GOTOOLDIR"], capture_output=True, text=True, check=False)
+    done = patience.ask([str(program), "env", "GOROOT", "GOTOOLDIR"])
     if len(found := done.stdout.split()) != 2:
         raise ToolchainError(f"go: {program} env does not say where Go is: {(done.stderr.splitlines() or [''])[0]}")
     root, tools = found
@@ -274,7 +274,7 @@ def _is_reachable_by_all(path: Path) -> bool:
 
 
 def _version(program: str, flag: str) -> str:
-    done = subprocess.run([program, flag], capture_output=True, text=True, check=False, timeout=60)
+    done = patience.ask([program, flag])
     first = (done.stdout or done.stderr).strip().splitlines()
     match = re.search(r"\d+(\.\d+)+[\w.+-]*", first[0]) if first else None
     return match.group() if match else "unknown"

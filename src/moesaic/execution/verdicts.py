@@ -12,7 +12,7 @@ from moesaic.execution.harness import Program
 from moesaic.execution.judges import find_judge
 from moesaic.execution.supervise import Limits, Outcome
 
-__all__ = ["ExecutionResult", "Status", "judge_compilation", "judge_run", "reason"]
+__all__ = ["ExecutionResult", "Status", "ending", "judge_compilation", "judge_run", "ran_out_of_time", "reason"]
 
 # An assertion as the last words of a program: the language's own, and the exceptions that MBXP's tests throw.
 _ASSERTION = re.compile(
@@ -83,7 +83,7 @@ def judge_run(program: Program, outcome: Outcome, limits: Limits, secret: str) -
     """
     if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, limits):
         status = Status.MEMORY
-    elif _ran_out_of_time(outcome, limits):
+    elif ran_out_of_time(outcome, limits):
         status = Status.TIMEOUT
     elif outcome.stopped_by:
         status = Status.CRASHED
@@ -102,7 +102,7 @@ def judge_compilation(outcome: Outcome, limits: Limits) -> ExecutionResult:
     status = Status.COMPILE_ERROR
     if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, limits):
         status = Status.MEMORY
-    elif _ran_out_of_time(outcome, limits):
+    elif ran_out_of_time(outcome, limits):
         status = Status.TIMEOUT
     return _result(status, "compile", outcome)
 
@@ -120,7 +120,8 @@ def _is_syntax_error(program: Program, outcome: Outcome) -> bool:
     return pattern is not None and bool(pattern.search(_tail(outcome)))
 
 
-def _ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
+def ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
+    """Returns whether the clock ended a command, or its limit of CPU time."""
     allowed = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
     # SIGKILL is the kernel's second warning, for a program that ignores SIGXCPU; threads use CPU time faster than time.
     killed_by_clock = outcome.exit_code == _SIGKILL_CODE and outcome.seconds * (os.cpu_count() or 1) >= allowed
@@ -166,6 +167,13 @@ def reason(outcome: Outcome) -> str:
     lines = [line.strip() for line in _tail(outcome).splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)]
     return (telling[0] if telling else lines[-1])[:200] if lines else ""
+
+
+def ending(outcome: Outcome) -> str:
+    """Returns how a command of ours failed, in words: never an empty text."""
+    if outcome.stopped_by:
+        return f"ended at the limit of {outcome.stopped_by}"
+    return reason(outcome) or f"exit code {outcome.exit_code} without a message"
 
 
 def _tail(outcome: Outcome) -> str:

@@ -1,0 +1,170 @@
+"""Tools that answer late, as on a machine with much else to do, and tools that do not work.
+
+The tools are scripts in front of the real ones. They lie outside /tmp, which a sandbox has of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moesaic.errors import ToolchainError
+from moesaic.execution import patience
+from moesaic.execution.grading import execute, grade_programs
+from moesaic.execution.java_compiler import JavaCompiler, Unit
+from moesaic.execution.judges import find_toolchain
+from moesaic.execution.problems import Problem
+from moesaic.execution.sandbox import Limits, Sandbox
+from moesaic.execution.supervise import Outcome
+from moesaic.execution.toolchains import Toolchain
+from moesaic.execution.verdicts import ending
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools"),
+    pytest.mark.toolchain,
+]
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="not on PATH: g++")
+
+PYTHON = Problem("twice", "python", "def twice(x):\n", "    return 2 * x\n", "assert twice(2) == 4")
+CPP = [
+    Problem(f"twice{number}", "cpp", "int twice(int x) {\n", "    return 2 * x;\n}\n", "int main() { }")
+    for number in range(3)
+]
+LATE = "echo half >> /box/half; sleep 300"
+Tool = Callable[[str, str], None]
+
+
+@pytest.fixture
+def put_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    """Puts a script before a tool, which it calls in the end; asked for its version, the tool answers at once."""
+    folder = Path(tempfile.mkdtemp(prefix="moesaic-busy-", dir="/var/tmp"))
+    (folder / "bin").mkdir()
+    folder.chmod(0o755)
+
+    def put(tool: str, script: str) -> None:
+        fake, real = folder / "bin" / tool, Path(str(shutil.which(tool))).resolve()
+        fake.write_text(f'#!/bin/sh\ncase "$1" in --version) ;; *) {script} ;; esac\nexec {real} "$@"\n')
+        fake.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+        find_toolchain.cache_clear()
+
+    yield put
+    find_toolchain.cache_clear()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+        yield box
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiler_that_is_late_once_is_asked_again(
+    box: Sandbox, put_before: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 10)
+    put_before("g++", f"if [ $(date +%s) -lt {time.time() + 10:.0f} ]; then {LATE}; fi")
+    (result,) = execute("own", {"cpp": CPP[:1]}, sandbox=box)
+    assert (result.passed, result.skipped) == (1, "")
+    assert result.seconds > 10
+    assert not (box._folder / "cache-cpp" / "half").exists(), "another user could not write over it"
+
+
+@needs_compiler
+def test_a_compiler_that_stays_late_leaves_the_other_languages_their_verdicts(
+    box: Sandbox, put_before: Tool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 1)
+    put_before("g++", LATE)
+    rows, calls, supervise = tmp_path / "rows.jsonl", [], box._supervise
+
+    def counted(command: Sequence[str], toolchain: Toolchain, *more: Any) -> Outcome:
+        calls.append(toolchain.language)
+        return supervise(command, toolchain, *more)
+
+    monkeypatch.setattr(box, "_supervise", counted)
+    late, judged = execute("own", {"cpp": CPP, "python": [PYTHON]}, sandbox=box, workers=3, rows=rows)
+    assert (late.language, late.total, late.passed, late.rows) == ("cpp", 3, None, ())
+    assert late.skipped.startswith("cpp: /var/tmp/moesaic-busy-")
+    assert "g++ did not answer within 1 s, tried 2 times (the load of the machine is " in late.skipped
+    assert (judged.language, judged.passed, judged.skipped) == ("python", 1, "")
+    assert calls.count("cpp") == 2, "not tried again by each program"
+
+    programs = [
+        {"id": problem.id, "language": problem.language, "program": problem.complete(str(problem.solution))}
+        for problem in (*CPP, PYTHON)
+    ]
+    grading = grade_programs(programs, {"cpp": CPP, "python": [PYTHON]}, sandbox=box)
+    assert [row.language for row in grading.rows] == ["python"]
+    assert list(grading.pass_at_1) == ["python"]
+    assert grading.skipped == {"cpp": late.skipped}
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("script", "told"), [("exit 3", "exit code 3 without a message"), ("echo no space >&2; exit 1", "no space")]
+)
+def test_a_compiler_that_does_not_work_always_has_a_reason(
+    box: Sandbox, put_before: Tool, script: str, told: str
+) -> None:
+    put_before("g++", script)
+    (result,) = execute("own", {"cpp": CPP[:1]}, sandbox=box)
+    assert result.skipped.endswith(f"g++ does not work: {told}")
+
+
+def test_a_limit_is_a_reason() -> None:
+    assert ending(Outcome(137, b"", b"", 1.0, 0, "memory")) == "ended at the limit of memory"
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="not on PATH: javac")
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [("sleep 300", "did not answer within 1 s, tried 2 times"), ("exit 1", "ended while it started")],
+)
+def test_a_java_server_that_does_not_come_is_no_verdict_on_a_program(
+    box: Sandbox, put_before: Tool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, told: str
+) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 1)
+    toolchain = find_toolchain("java")
+    put_before("java", script)
+    fake = Path(str(shutil.which("java")))
+    toolchain = replace(
+        toolchain, folders=(*toolchain.folders, fake.parent.parent), tools={**toolchain.tools, "java": str(fake)}
+    )
+    with (
+        JavaCompiler(box.isolation, toolchain, Limits(wall_seconds=60)) as compiler,
+        pytest.raises(ToolchainError, match=f"java: {fake} {told}"),
+    ):
+        compiler.compile([Unit("Main.java", "class Main { }")], tmp_path)
+
+
+def test_a_tool_that_is_late_is_asked_twice_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = tmp_path / "calls"
+    late = ["/bin/sh", "-c", f"echo call >> {calls}; test $(wc -l < {calls}) = 2 || sleep 300; echo 1.2"]
+    monkeypatch.setattr(patience, "SECONDS", 5)
+    assert patience.ask(late).stdout == "1.2\n"
+    monkeypatch.setattr(patience, "SECONDS", 0.1)
+    with pytest.raises(ToolchainError, match=r"^sleep 300 did not answer within 0 s, tried 2 times .* fewer workers$"):
+        patience.ask(["sleep", "300"])
+    with pytest.raises(ToolchainError, match=r"^cannot start /: Permission denied$"):
+        patience.ask(["/"])
+
+
+def test_a_sandbox_that_does_not_answer_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\nexec sleep 300\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(patience, "SECONDS", 0.5)
+    with pytest.raises(ToolchainError, match="bubblewrap's sandbox did not answer"):
+        Sandbox(allow_code_execution=True)
