@@ -1,20 +1,24 @@
 """Writes constraints.txt: the version of every package that this environment has of moesaic's dependencies.
 
-    python scripts/constraints.py [--check] > constraints.txt
+    python scripts/constraints.py > constraints.txt
+    python scripts/constraints.py --check
+    python scripts/constraints.py --bill sbom.cdx.json
     pip install -c constraints.txt moesaic
 
 The tests of a release ran with these versions. Only what moesaic needs is listed, its extras and what these need
 included, not whatever else is installed. ``--check`` writes nothing and names what constraints.txt and pyproject.toml
-disagree about.
+disagree about; ``--bill`` names what a CycloneDX bill of materials lacks of them.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -69,6 +73,12 @@ def problems(text: str) -> list[str]:
     ]
 
 
+def lacking(bill: dict[str, Any], versions: dict[str, str]) -> list[str]:
+    """Packages, as ``name==version``, that a CycloneDX bill of materials does not have."""
+    listed = {(canonicalize_name(part["name"]), Version(part["version"]).public) for part in bill["components"]}
+    return [f"{name}=={version}" for name, version in sorted(versions.items()) if (name, version) not in listed]
+
+
 def _is_here(requirement: Requirement) -> bool:
     try:
         metadata.version(requirement.name)
@@ -78,11 +88,17 @@ def _is_here(requirement: Requirement) -> bool:
 
 
 def main() -> None:
-    """Prints the file, or checks it."""
+    """Prints the file, or checks one."""
     if "--check" in sys.argv[1:]:
         found = problems(FILE.read_text())
         print("\n".join(found), file=sys.stderr)
         sys.exit(bool(found))
+    if "--bill" in sys.argv[1:]:
+        file = Path(sys.argv[-1])
+        missing = lacking(json.loads(file.read_text()), installed_versions())
+        if missing:
+            sys.exit(f"{file} lacks {', '.join(missing)}")
+        return
     print(f"# Made by scripts/constraints.py on Python {platform.python_version()}, {platform.system()}.")
     for name, version in sorted(installed_versions().items()):
         print(f"{name}=={version}")

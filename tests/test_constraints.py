@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,3 +38,17 @@ def test_everything_that_a_dependency_brings_along_is_listed():
     assert {"torch", "tokenizers", "huggingface-hub", "pydantic-core"} <= found.keys()
     assert "pytest" not in found
     assert "+" not in "".join(found.values())
+
+
+def test_a_package_that_a_bill_of_materials_lacks_is_named(tmp_path, monkeypatch):
+    script = load()
+    versions = script.installed_versions()
+    parts = [{"name": name.replace("-", "_"), "version": version} for name, version in versions.items()]
+    assert script.lacking({"components": parts}, versions) == []
+
+    parts = [part for part in parts if part["name"] != "torch"] + [{"name": "Torch", "version": "0.1"}]
+    bill = tmp_path / "sbom.cdx.json"
+    bill.write_text(json.dumps({"components": parts}))
+    monkeypatch.setattr(sys, "argv", ["constraints.py", "--bill", str(bill)])
+    with pytest.raises(SystemExit, match=rf"sbom\.cdx\.json lacks torch=={versions['torch']}$"):
+        script.main()
