@@ -24,11 +24,15 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, NoReturn
 
 HERE = Path(__file__).parent
 LIBRARIES = ("accelerate", "peft", "sacrebleu", "torch.distributed", "transformers.models.llama.modeling_llama")
+# Where coverage finds what to measure in a process that a measured one starts.
+TRACED = "COVERAGE_PROCESS_CONFIG"
+_AT_START = {name: value for name, value in os.environ.items() if name == TRACED}  # some tests take it away
 _LENGTH = 16  # of a number on its way
 # What moesaic sets when it starts, before the libraries read it.
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
@@ -139,6 +143,15 @@ def run(
     return subprocess.CompletedProcess(arguments, process.wait(), output, errors)
 
 
+def import_all(names: Iterable[str]) -> None:
+    """Imports modules without telling coverage of their lines: that would take as long again."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    for name in names:
+        importlib.import_module(name)
+    sys.settrace(tracer)
+
+
 def _text(file: IO[bytes]) -> str:
     # The processes share the position of the file, so that it is not moved.
     return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
@@ -148,7 +161,7 @@ def _text(file: IO[bytes]) -> str:
 def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """The process that forks, and the socket that it is asked through; it ends when that is closed."""
     ours, theirs = socket.socketpair()
-    environment = {**os.environ, **QUIET, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **_AT_START, **QUIET, "OMP_NUM_THREADS": "1"}
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-c", f"import forked; forked._play(forked._serve({theirs.fileno()}))"],
@@ -175,13 +188,11 @@ def _serve(descriptor: int) -> int:
     Returns:
         In a process that was forked: the descriptor of what to run.
     """
-    for name in LIBRARIES:
-        importlib.import_module(name)
     import moesaic
 
-    for module in pkgutil.walk_packages(moesaic.__path__, "moesaic."):
-        if not module.name.startswith(("moesaic.vllm_plugin", "moesaic.__main__")):
-            importlib.import_module(module.name)
+    modules = [module.name for module in pkgutil.walk_packages(moesaic.__path__, "moesaic.")]
+    left_out = ("moesaic.vllm_plugin", "moesaic.__main__")
+    import_all([*LIBRARIES, *(name for name in modules if not name.startswith(left_out))])
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -234,6 +245,9 @@ def _play(descriptor: int) -> None:
         request = json.load(file)
     os.environ.clear()
     os.environ.update(request["env"])
+    if TRACED not in os.environ:
+        sys.settrace(None)
+        threading.settrace(None)
     os.chdir(request["cwd"])
     sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115

@@ -25,7 +25,8 @@ FEW, MANY = 40, 250 * int(os.environ.get("MOESAIC_FUZZ", "1"))
 
 _HUGE = "an integer longer than Python reads"
 
-amounts = pytest.mark.parametrize("amount", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
+_MORE = [pytest.mark.slow, pytest.mark.untraced, pytest.mark.timeout(0)]
+amounts = pytest.mark.parametrize("amount", [FEW, pytest.param(MANY, marks=_MORE)])
 
 
 def draws(amount: int) -> Callable[[Any], Any]:

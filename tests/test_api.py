@@ -476,6 +476,7 @@ def test_command_finds_a_partial_run_a_base_and_a_missing_expert(made, tmp_path)
     assert "note:" not in finished.stderr
 
 
+@pytest.mark.untraced
 def test_generation_imports_no_training_and_no_formatter_before_the_first_token(made):
     code = (
         "import sys, moesaic\n"

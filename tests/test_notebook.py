@@ -28,6 +28,7 @@ def test_the_notebook_is_of_the_quickstart_and_holds_no_output():
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_every_cell_runs(tmp_path):
     """With a small recipe in the place of the quickstart's, which needs a download and ten minutes."""
     pytest.importorskip("nbmake", reason="the notebook is run by nbmake")

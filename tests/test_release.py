@@ -48,6 +48,7 @@ def test_sdist_and_wheel_are_fit_to_be_published(built):
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_the_wheel_works_away_from_the_checkout(built, finished, tmp_path):
     """The environment sees the wheel and this one's libraries, but not this one's moesaic.
 

@@ -57,6 +57,7 @@ def adapters(output: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.untraced
 def test_a_cluster_leaves_the_bytes_of_a_local_run_though_a_machine_is_lost(tmp_path, cluster):
     recipe = write_recipe(tmp_path)
     environment = {**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}

@@ -212,6 +212,7 @@ def test_an_uneven_share_and_idle_processes_give_the_same_adapter(alone, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_torchrun_starts_a_run(alone, tmp_path):
     arguments = [str(alone / "toy.yaml"), f"output={tmp_path}", *SHARED]
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "moesaic"]

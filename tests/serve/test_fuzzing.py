@@ -9,6 +9,7 @@ from running import NAME, running
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["positive", "negative"])
+@pytest.mark.untraced
 def test_nothing_that_is_sent_is_a_defect(kind):
     import schemathesis  # takes a second, which the unit part has no need to spend
     from schemathesis.checks import not_a_server_error

@@ -17,6 +17,7 @@ _PATIENCE_MS = 30_000
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.untraced,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: scripts/install-tools browser, or name one in CHROMIUM"),
 ]
 FOCUSED = "(({id, textContent, value}) => id || textContent || value)(document.activeElement)"

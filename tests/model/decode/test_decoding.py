@@ -46,6 +46,7 @@ def test_compiled_once_for_all_layers_rows_and_lengths():
     assert len(graphs) == 2
 
 
+@pytest.mark.untraced
 def test_more_systems_than_the_compilers_own_limit_are_all_compiled():
     names = tuple(f"expert{index}" for index in range(2))
     model = compose(pico_llama(), random_experts(pico_llama(), names, (4,) * len(names)), "top_k", 2)
