@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, ModelError
-from moesaic.languages import LANGUAGES, get_language
+from moesaic.languages import find_language, get_language
 from moesaic.model.options import check_dtype, check_sampling, chosen_device
 
 if TYPE_CHECKING:
@@ -340,7 +340,7 @@ class Model:
 
     def _warn_without_expert(self, languages: Sequence[str]) -> None:
         """Warns of languages without an expert, if the experts are named by languages at all."""
-        if not any(name in LANGUAGES for name in self.languages):
+        if not any(map(find_language, self.languages)):
             return
         for row in dict.fromkeys(get_language(name) for name in languages):
             if row.name not in self.languages:

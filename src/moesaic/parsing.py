@@ -15,7 +15,8 @@ from functools import cache
 import tree_sitter
 from tree_sitter import Node, Parser, Tree
 
-from moesaic.languages import Language, get_language
+from moesaic.errors import DataError
+from moesaic.languages import LANGUAGES, Language, get_language
 
 __all__ = ["clean_source", "encode", "grammar", "grammar_versions", "is_unicode", "parse", "parses", "walk"]
 
@@ -64,11 +65,20 @@ def grammar(language: str | Language, source: str = "") -> tree_sitter.Language:
     PHP has two: a page (text with ``<?php ... ?>`` islands) and bare PHP, which data sets prefer. A text without an
     opening tag is read as the latter.
     """
-    row = language if isinstance(language, Language) else get_language(language)
+    row = _row(language)
+    assert row.grammar is not None  # it is a language's
     package, function = row.grammar
     if row.name == "php" and "<?" not in source:
         function = "language_php_only"
     return _load(package, function)
+
+
+def _row(language: str | Language) -> Language:
+    """The row of the language that reads programs of a language or domain."""
+    row = language if isinstance(language, Language) else get_language(language)
+    if row.syntax is None:
+        raise DataError(f"no grammar reads {row.name}: parse it elsewhere, or name a language ({', '.join(LANGUAGES)})")
+    return LANGUAGES[row.syntax]
 
 
 def parse(source: str, language: str | Language, *, verbatim: bool = False) -> Tree:
@@ -76,7 +86,7 @@ def parse(source: str, language: str | Language, *, verbatim: bool = False) -> T
 
     Args:
         source: Any text, lone surrogates included.
-        language: A row, name or alias of ``languages.LANGUAGES``.
+        language: A row, name or alias of ``languages.LANGUAGES``, or a domain of one.
         verbatim: Leave the grammars' own slips alone. Without it, C and C++ are given the line's end that their
             grammars miss after blanks that trail a preprocessor directive, and at the end of a text; PHP may lack its
             opening tag.
@@ -85,9 +95,9 @@ def parse(source: str, language: str | Language, *, verbatim: bool = False) -> T
         The tree over the bytes ``encode(source)``.
 
     Raises:
-        DataError: The language is not known.
+        DataError: The language is not known, or no grammar reads it.
     """
-    row = language if isinstance(language, Language) else get_language(language)
+    row = _row(language)
     data = encode(source)
     if not verbatim and row.name in ("c", "cpp") and b"#" in data:
         data = _DIRECTIVE.sub(rb"\1\3\2", data)  # no byte outside the blanks moves
@@ -120,7 +130,6 @@ def grammar_versions() -> dict[str, str]:
     """Returns package -> version of the tree-sitter core and of every grammar, as recorded beside scores."""
     from importlib.metadata import version
 
-    from moesaic.languages import LANGUAGES
-
-    packages = ["tree-sitter", *sorted({row.grammar[0].replace("_", "-") for row in LANGUAGES.values()})]
+    grammars = {row.grammar[0].replace("_", "-") for row in LANGUAGES.values() if row.grammar is not None}
+    packages = ["tree-sitter", *sorted(grammars)]
     return {package: version(package) for package in packages}

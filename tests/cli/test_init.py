@@ -87,6 +87,20 @@ def test_languages_are_those_of_the_data(project, capsys):
     assert load_recipe(project / "two.yaml").data.languages == ("cpp", "go")
 
 
+def test_domains_are_found_and_get_metrics_that_fit_them(project, capsys):
+    rows = "".join(json.dumps({"text": f"t{n}", "code": f"SELECT {n};"}) + "\n" for n in range(9))
+    (project / "domains").mkdir()
+    for name in ("sql-sqlite", "text-terraform", "schema"):
+        (project / "domains" / f"{name}.jsonl").write_text(rows)
+    init("--base", "base", "--data", "domains", "--no-cost")
+    recipe = load_recipe(project / "recipe.yaml")
+    assert recipe.data.languages == ("sql-sqlite", "text-terraform")
+    assert recipe.evaluate.metrics == ("bleu", "exact_match")
+    assert "note: sql-sqlite: no grammar reads its programs" in capsys.readouterr().err
+    init("two.yaml", "--base", "base", "--data", "corpus", "--language", "python-django", "--no-cost")
+    assert "codebleu" in load_recipe(project / "two.yaml").evaluate.metrics
+
+
 def test_it_says_what_the_recipe_costs(project, capsys, monkeypatch):
     monkeypatch.setattr(calibration, "_ROW_SECONDS", 0.05)
     init("my.yaml", "--base", "base", "--data", "pairs", "--language", "py", "--language", "java")

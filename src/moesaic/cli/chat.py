@@ -15,7 +15,7 @@ import typer
 
 from moesaic.cli.colours import coloured, legend_of
 from moesaic.errors import DataError, ModelError
-from moesaic.languages import LANGUAGES, get_language
+from moesaic.languages import get_language
 from moesaic.progress import say
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class _Chat:
             except DataError as error:
                 say(str(error))
             else:
-                say(f"language: {LANGUAGES[self.language].title if self.language else 'what the task says'}")
+                say(f"language: {get_language(self.language).title if self.language else 'what the task says'}")
         elif command == "/trace":
             self.traces = not self.traces
             say(f"trace: {'on' if self.traces else 'off'}")
@@ -149,7 +149,7 @@ class _Chat:
         asked = ask_chat(self.prompts, [Message(role="user", content=task)], self.language, self.languages)
         if asked.language and self.language is None:
             why = "by default" if asked.origin == "default" else "as the task says"
-            say(f"{LANGUAGES[asked.language].title}, {why}")
+            say(f"{get_language(asked.language).title}, {why}")
         detokenizer = Detokenizer(self.prompts, asked.ids)
         shares, num_tokens, reason = [0.0] * len(self.experts), 0, None
         try:

@@ -57,7 +57,8 @@ def _init(
     data = data or _ask("Data (a folder, a table, hub:<data set>, corpus)", "corpus", "--data")
     names = [get_language(name).name for name in language or ()] or list(languages_of(data))
     if not names:
-        text = _ask(f"Languages ({', '.join(LANGUAGES)})", "python, java", "--language")
+        kinds = f"{', '.join(LANGUAGES)}; or domains, as in python-django, sql-postgresql"
+        text = _ask(f"Languages ({kinds})", "python, java", "--language")
         names = [get_language(name).name for name in text.split(",") if name.strip()]
     on_gpu, size = _machine(gpu, memory)
     start = Start(base, data, list(dict.fromkeys(names)), on_gpu, size, _parameters(base))
@@ -67,6 +68,8 @@ def _init(
     write_text(path, text)
     recipe = load_recipe(path)
     say(f"wrote {path}: {len(start.languages)} experts ({', '.join(start.languages)})")
+    for lacks in filter(None, (get_language(name).lacks for name in start.languages)):
+        say(f"note: {lacks}")
     if len(start.languages) == 1:
         say("note: one expert is a LoRA with gates that have nothing to choose; a Mixture-of-Experts wants two or more")
     if cost:

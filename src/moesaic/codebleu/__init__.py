@@ -96,13 +96,18 @@ def codebleu(
 
     Raises:
         DataError: No pairs, lengths that differ, a pair without references or with something else than texts, an
-            unknown language or protocol, a language that the ``reference`` protocol lacks.
+            unknown language or protocol, a language that no grammar reads or that the ``reference`` protocol lacks.
 
     Example:
         >>> codebleu(["x = 1"], ["x = 1"], "python").codebleu
         1.0
     """
-    name = get_language(language).name
+    row = get_language(language)
+    name = row.syntax
+    if name is None:
+        raise DataError(
+            f"CodeBLEU compares syntax trees, and no grammar reads {row.name}: use BLEU (--metric bleu), or exact_match"
+        )
     if protocol not in PROTOCOLS:
         raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
     if protocol == "reference" and name not in reference.KEYWORDS:
@@ -127,7 +132,7 @@ def codebleu(
     counts = [row for chunk in chunks for row in chunk]
     score = strict.score if protocol == "strict" else reference.score
     rows = tuple(score(row) for row in counts)
-    return CodeBleuResult(name, protocol, rows, score(pool_counts(counts)), seed)
+    return CodeBleuResult(row.name, protocol, rows, score(pool_counts(counts)), seed)
 
 
 def _check_pairs(predictions: Sequence[str], references: References) -> list[list[str]]:

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from types import TracebackType
 
 from moesaic.codebleu import strict
+from moesaic.languages import syntax_of
 from moesaic.parsing import parses
 
 _CHUNK = 16  # programs sent to a process at once
@@ -48,10 +49,13 @@ class CodeBleuScores:
 
 
 def _score(programs: Sequence[Program]) -> list[float | None]:
-    return [
-        strict.score(strict.compare(program, [reference], language)).codebleu if parses(program, language) else None
-        for program, reference, language in programs
-    ]
+    return [_codebleu(*program) for program in programs]
+
+
+def _codebleu(program: str, reference: str, language: str) -> float | None:
+    if not parses(program, language):  # raises where no grammar reads it, which recipes refuse
+        return None
+    return strict.score(strict.compare(program, [reference], syntax_of(language) or language)).codebleu
 
 
 def _end_with_parent() -> None:

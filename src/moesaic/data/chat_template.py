@@ -21,7 +21,7 @@ from typing import Final
 
 from moesaic.data.fences import FENCE
 from moesaic.data.prompts import Frame, task_text
-from moesaic.languages import LANGUAGES, Language
+from moesaic.languages import LANGUAGES, Language, find_language, rows_of
 
 _PROBE: Final = "\x00"
 
@@ -54,7 +54,7 @@ def jinja_template(frame: Frame, languages: Sequence[str]) -> str:
         fence=FENCE,
         task_before=_literal(before)[1:-1],
         task_after=_literal(after)[1:-1],
-        allowed=", ".join(LANGUAGES),
+        allowed=", ".join(row.name for row in rows_of(languages)),
     )
 
 
@@ -93,13 +93,14 @@ def _around_task() -> tuple[str, str]:
 
 
 def _ordered(languages: Sequence[str]) -> list[Language]:
-    """All languages, the one that is taken by default first."""
-    first = next((LANGUAGES[name] for name in languages if name in LANGUAGES), next(iter(LANGUAGES.values())))
-    return [first, *(row for row in LANGUAGES.values() if row is not first)]
+    """All languages and the model's domains, the one that is taken by default first."""
+    first = next((row for name in languages if (row := find_language(name))), next(iter(LANGUAGES.values())))
+    return [first, *(row for row in rows_of(languages) if row != first)]
 
 
 def _requested(row: Language) -> list[str]:
-    return list(dict.fromkeys([row.name, row.title.lower(), row.fence, *row.aliases]))
+    fences = () if row.domain_of else (row.fence,)  # a domain's is that of its language
+    return list(dict.fromkeys([row.name, row.title.lower(), *fences, *row.aliases]))
 
 
 def _spoken(row: Language) -> list[str]:

@@ -16,7 +16,7 @@ from moesaic.data.fences import extract_code
 from moesaic.data.tables import Row
 from moesaic.errors import DataError
 from moesaic.files import text_digest
-from moesaic.languages import LANGUAGES, Language, get_language
+from moesaic.languages import Language, find_language, in_order
 
 PAIRS: Final = (
     ("instruction", "output"),
@@ -109,7 +109,9 @@ def of_language(
     named = (fields or {}).get("language")
     columns = (named,) if named else LANGUAGE_COLUMNS
     column = next((name for name in columns if any(name in record for _, record in rows)), None)
-    languages = [_known_language(record.get(column)) for _, record in rows] if column else []
+    domains = [found for name in (row.name, *others) if (found := find_language(name)) and found.domain_of]
+    aliases = {alias: domain.name for domain in domains for alias in (domain.name, *domain.aliases)}
+    languages = [_known_language(record.get(column), aliases) for _, record in rows] if column else []
     if any(languages):
         return [each for each, language in zip(rows, languages, strict=True) if language == row.name]
     if rows and named:
@@ -124,16 +126,17 @@ def of_language(
 
 
 def table_languages(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Returns the known languages that rows name in one of ``LANGUAGE_COLUMNS``, in the order of ``LANGUAGES``."""
-    found = {_known_language(record.get(name)) for _, record in rows for name in LANGUAGE_COLUMNS}
-    return tuple(name for name in LANGUAGES if name in found)
+    """Returns the known languages and domains that rows name in one of ``LANGUAGE_COLUMNS``."""
+    found = {_known_language(record.get(name), {}) for _, record in rows for name in LANGUAGE_COLUMNS}
+    return tuple(in_order(name for name in found if name is not None))
 
 
-def _known_language(value: Any) -> str | None:
-    try:
-        return get_language(value).name if isinstance(value, str) else None
-    except DataError:
+def _known_language(value: Any, domains: Mapping[str, str]) -> str | None:
+    """The language that a cell names; a domain also by what stands behind its dash."""
+    if not isinstance(value, str):
         return None
+    row = find_language(value)
+    return domains.get(value.strip().lower()) or (None if row is None else row.name)
 
 
 def _from_conversation(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from moesaic.languages import syntax_of
 from moesaic.parsing import clean_source, encode, parse, parses, walk
 
 FENCE = "```"
@@ -28,11 +29,12 @@ def extract_code(text: str, language: str | None = None) -> str:
     Args:
         text: What the model wrote.
         language: Name of the language, whose grammar then tells a fence inside the program from the one that ends it.
-            Without it, open strings and comments are counted.
+            Without it, or without a grammar, open strings and comments are counted.
 
     Returns:
         The program with one trailing newline, or "".
     """
+    language = language and syntax_of(language)
     lines = _lines(text)
     end = _program_end(lines, language)
     if end is None:
@@ -46,6 +48,7 @@ def extract_code(text: str, language: str | None = None) -> str:
 
 def cut_at_fence(text: str, language: str | None = None) -> str:
     """Returns a text up to the fence that ends its program; the whole text if there is none."""
+    language = language and syntax_of(language)
     lines = text.split("\n")
     return "\n".join(lines[: _end(lines, language)])
 

@@ -33,6 +33,7 @@ from moesaic.data.openings import find_opening
 from moesaic.data.sources import is_own, read_source, resolve_revision, says_xlcost
 from moesaic.errors import DataError
 from moesaic.files import write_json
+from moesaic.languages import get_language, syntax_of
 from moesaic.parsing import clean_source, is_unicode
 from moesaic.progress import Bar
 
@@ -88,7 +89,7 @@ class SplitReport:
     """What happened to one split of one language.
 
     The shares leave aside what was left out unread: by the reader of a further source, as no Unicode, or as far too
-    long. Without any program they are 0.
+    long. Without any program they are 0. Of a domain whose programs no grammar reads they are None.
 
     Attributes:
         read: Examples in the source.
@@ -103,9 +104,9 @@ class SplitReport:
     read: int
     kept: int
     left_out: dict[str, int]
-    parse_share_raw: float
-    parse_share_restored: float
-    parse_share_kept: float
+    parse_share_raw: float | None
+    parse_share_restored: float | None
+    parse_share_kept: float | None
     tokens: int | None
 
 
@@ -126,10 +127,11 @@ class DataReport:
     revision: str | None = None
 
     def summary(self) -> str:
-        """Returns a line per language and source: how many examples were kept of how many, and why not the others."""
+        """Returns a line per language and source, of what was kept and why not the rest; and what domains lack."""
         lines = [_summary(language, splits) for language, splits in self.languages.items()]
         for source, languages in self.extra.items():
             lines += [_summary(f"{language}, {source}", {"train": part}) for language, part in languages.items()]
+        lines += [lacks for language in self.languages if (lacks := get_language(language).lacks)]
         return "\n".join(lines)
 
 
@@ -137,7 +139,7 @@ class DataReport:
 class _Candidate:
     """An example on its way through the stage, why it was left out if it was, and its length once it is counted.
 
-    Whether it parses, as it came and as it is, is None for what was left out unread.
+    Whether it parses, as it came and as it is, is None for what was left out unread, and where no grammar reads it.
     """
 
     example: Example
@@ -237,8 +239,9 @@ def _restore(
             unread = [_unread(example, options.max_tokens, count_tokens) for example in part.examples]
             examples = [example for example, reason in zip(part.examples, unread, strict=True) if reason is None]
             batches = [examples[start : start + BATCH_PROGRAMS] for start in range(0, len(examples), BATCH_PROGRAMS)]
+            language = syntax_of(part.language) or part.language
             restore_batch = partial(
-                _restore_batch, language=part.language, layout=layout, from_xlcost=from_xlcost[part.extra]
+                _restore_batch, language=language, layout=layout, from_xlcost=from_xlcost[part.extra]
             )
             restored = itertools.chain.from_iterable(_counted(run(restore_batch, batches), bar))
             for example, reason in zip(part.examples, unread, strict=True):
@@ -304,15 +307,18 @@ def _restore_batch(examples: Sequence[Example], language: str, layout: str, from
 def _candidate(example: Example, code: str, is_stream: bool, language: str) -> _Candidate:
     text = clean_source(example.text)
     text = clean_description(text, language) if is_stream else text.strip()
+    has_grammar = syntax_of(language) is not None
     opening = ""
     if example.opening:
-        found = find_opening(example.opening, example.code, code, language)
+        found = find_opening(example.opening, example.code, code, language) if has_grammar else None
         opening, code = (example.opening, example.code) if found is None else (found, code)
-    reason = damage(code, language, is_stream)
-    parses = reason is None or reads(code, language)
+    reason = damage(code, language, is_stream) if has_grammar else None
     if reason is None and FENCE in code and extract_code(code + FENCE, language) != code.strip("\n").rstrip() + "\n":
         reason = CODE_FENCE
     restored = replace(example, text=text, code=code, opening=opening)
+    if not has_grammar:
+        return _Candidate(restored, None, None, reason)
+    parses = reason in (None, CODE_FENCE) or reads(code, language)
     return _Candidate(restored, reads(example.code, language), parses, reason)
 
 
@@ -353,13 +359,14 @@ def _report(part: _Part, kept: Sequence[_Candidate]) -> SplitReport:
     reasons.update(row.reason for row in part.rows if row.reason is not None)
     reasons[OVER_LIMIT] = len(part.rows) - len(kept) - reasons.total()
     lengths = [row.tokens for row in kept if row.tokens is not None]
+    share = _share if syntax_of(part.language) else lambda _: None
     return SplitReport(
         read=len(part.rows) + sum(part.left_out.values()),
         kept=len(kept),
         left_out={**part.left_out, **reasons},
-        parse_share_raw=_share(row.parses_raw for row in part.rows if row.parses_raw is not None),
-        parse_share_restored=_share(row.parses for row in part.rows if row.parses is not None),
-        parse_share_kept=_share(row.parses for row in kept if row.parses is not None),
+        parse_share_raw=share(row.parses_raw for row in part.rows if row.parses_raw is not None),
+        parse_share_restored=share(row.parses for row in part.rows if row.parses is not None),
+        parse_share_kept=share(row.parses for row in kept if row.parses is not None),
         tokens=sum(lengths) if len(lengths) == len(kept) else None,
     )
 

@@ -27,7 +27,7 @@ from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.tables import SUFFIXES, Row, find_table, read_table, suffix_of
 from moesaic.errors import DataError
 from moesaic.files import digest_of, file_digest, read_text, text_digest
-from moesaic.languages import LANGUAGES, Language, get_language
+from moesaic.languages import LANGUAGES, Language, find_language, get_language
 from moesaic.progress import say
 from moesaic.recipe import MBXP_PREFIX
 
@@ -132,6 +132,8 @@ def read_head(options: SourceOptions, language: str, limit: int | None) -> tuple
 def languages_of(source: str) -> tuple[str, ...]:
     """Returns the languages that a source has, as far as that is seen without reading all of it; of the hub none.
 
+    Of a folder also the domains that its files and folders are named after, as in ``sql-postgresql.jsonl``.
+
     Raises:
         DataError: The source is missing, or a table is malformed.
     """
@@ -148,7 +150,8 @@ def languages_of(source: str) -> tuple[str, ...]:
         with contextlib.suppress(DataError):
             _ = _xlcost_files(xlcost, row) if xlcost else _own_files(place, row)
             found.append(row.name)
-    return tuple(found)
+    stems = sorted({path.name.partition(".")[0] for path in place.iterdir()}) if xlcost is None else []
+    return (*found, *(domain.name for stem in stems if (domain := find_language(stem)) and domain.domain_of))
 
 
 def says_xlcost(source: str) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moesaic.languages import LANGUAGES, get_language
+from moesaic.languages import LANGUAGES, syntax_of
 from moesaic.parsing import encode, parse, parses
 
 __all__ = ["detect_language", "echoes_label", "guards", "has_code", "in_wrong_language"]
@@ -227,9 +227,10 @@ def guards(rows: Sequence[Mapping[str, Any]], language: str, seed: int = 0) -> d
         ``n`` and these shares of the predictions: ``empty``; ``no_code`` (empty ones included); ``parses``;
         ``wrong_language``; ``label_echo``; then ``own_task_overlap`` and ``shuffled_task_overlap``: the mean word
         overlap of a prediction with its own reference and with another row's. When the two are equal, generation did
-        not look at its prompt. (One row has no other: its shuffled overlap is its own.)
+        not look at its prompt. (One row has no other: its shuffled overlap is its own.) Of a domain that no grammar
+        reads there is no ``no_code``, ``parses`` and ``wrong_language``.
     """
-    name = get_language(language).name
+    name = syntax_of(language)
     predictions = [str(row["prediction"]) for row in rows]
     references = [row["reference"] if isinstance(row["reference"], str) else row["reference"][0] for row in rows]
     words = [Counter(_WORD.findall(text)) for text in predictions]
@@ -243,9 +244,15 @@ def guards(rows: Sequence[Mapping[str, Any]], language: str, seed: int = 0) -> d
     return {
         "n": len(rows),
         "empty": share([not text.strip() for text in predictions]),
-        "no_code": share([not has_code(text) for text in predictions]),
-        "parses": share([parses(text, name) for text in predictions]),
-        "wrong_language": share([in_wrong_language(text, name) for text in predictions]),
+        **(
+            {
+                "no_code": share([not has_code(text) for text in predictions]),
+                "parses": share([parses(text, name) for text in predictions]),
+                "wrong_language": share([in_wrong_language(text, name) for text in predictions]),
+            }
+            if name is not None
+            else {}
+        ),
         "label_echo": share([echoes_label(text) for text in predictions]),
         "own_task_overlap": sum(_overlap(a, b) for a, b in zip(words, tasks, strict=True)) / size,
         "shuffled_task_overlap": sum(_overlap(a, tasks[other]) for a, other in zip(words, others, strict=True)) / size,

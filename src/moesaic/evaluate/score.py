@@ -14,7 +14,7 @@ from moesaic.errors import DataError
 from moesaic.evaluate.guards import guards
 from moesaic.execution.problems import read_language
 from moesaic.files import read_json_lines
-from moesaic.languages import LANGUAGES, get_language
+from moesaic.languages import get_language, in_order
 from moesaic.parsing import clean_source, grammar_versions
 from moesaic.progress import Bar
 from moesaic.statistics import Estimate, estimate_mean
@@ -181,7 +181,7 @@ def score_file(
     scores: dict[str, LanguageScore] = {}
     values: dict[int, dict[str, float | None]] = {}
     with Bar(f"scoring {metric}", len(rows), "programs") as bar:
-        for name in (name for name in LANGUAGES if any(row.language == name for row in rows)):
+        for name in in_order(row.language for row in rows):
             group = [row for row in rows if row.language == name]
             corpus: dict[str, float | None] = {}
             if metric == "codebleu":
@@ -242,8 +242,10 @@ def _guards(rows: Sequence[PredictionRow], seed: int) -> dict[str, float | int]:
 
 
 def _mean_guards(scores: Iterable[LanguageScore]) -> dict[str, float | int]:
-    """The guards of all languages together: shares weighted by their number of rows."""
+    """The guards of all languages together: shares weighted by the rows of the languages that have them."""
     tables = [score.guards for score in scores]
-    total = sum(int(table["n"]) for table in tables)
-    shares = {key: sum(table[key] * table["n"] for table in tables) / total for key in tables[0] if key != "n"}
-    return {"n": total, **shares}
+    shares: dict[str, float | int] = {}
+    for key in dict.fromkeys(key for table in tables for key in table if key != "n"):
+        known = [table for table in tables if key in table]
+        shares[key] = sum(table[key] * table["n"] for table in known) / sum(table["n"] for table in known)
+    return {"n": sum(int(table["n"]) for table in tables), **shares}

@@ -27,6 +27,7 @@ from moesaic.evaluate.score import sentence_bleu
 from moesaic.execution.grading import processors
 from moesaic.execution.problems import Problem
 from moesaic.files import read_json, read_json_lines, write_json_lines
+from moesaic.languages import get_language
 from moesaic.parsing import parses
 from moesaic.progress import Bar
 from moesaic.recipe import Baseline, EvaluateRecipe, MetricName
@@ -86,10 +87,17 @@ def build_results(
     if not generated:
         skipped.append("all but the loss: there are no programs (predict.limit is 0)")
     guard_table: dict[str, dict[str, Any]] = {}
+    undefined = {language: _undefined(language, options.metrics) for language in languages}
+    if generated:
+        skipped += [
+            f"{', '.join(names)}, {language}: no grammar reads it; use bleu and exact_match (evaluate.metrics)"
+            for language, names in undefined.items()
+            if names
+        ]
     with Bar("metrics", len(generated), "files") as bar, _processes(generated, options) as executor:
         for (system, language), rows in generated.items():
             guard_table.setdefault(system, {})[language] = guards(rows, language)
-            read = [name for name in options.metrics if name != _EXECUTED]
+            read = [name for name in options.metrics if name != _EXECUTED and name not in undefined[language]]
             values: dict[str, list[float]] = {name: METRICS[name](rows, language, executor) for name in read}
             if (system, language) in executed:
                 values[_EXECUTED] = executed[system, language]
@@ -139,6 +147,11 @@ def _executed(
 
     if not all(example.tests for items in examples.values() for example in items):
         return {}, ["pass@1: this data set has no tests; use moesaic execute with a benchmark"]
+    domains = [language for language in examples if get_language(language).domain_of]
+    generated = {key: rows for key, rows in generated.items() if key[1] not in domains}
+    not_run = [f"pass@1, {language}: programs of a domain are not run" for language in domains]
+    if not generated:
+        return {}, not_run
     programs = [
         {"id": row["id"], "language": language, "program": row["prediction"]}
         for (_, language), rows in generated.items()
@@ -155,7 +168,7 @@ def _executed(
         for (system, language), rows in generated.items()
         if language not in grading.skipped
     }
-    return table, [f"pass@1, {language}: {reason}" for language, reason in grading.skipped.items()]
+    return table, [*not_run, *(f"pass@1, {language}: {reason}" for language, reason in grading.skipped.items())]
 
 
 def _benchmark(
@@ -207,12 +220,23 @@ def _processes(
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
+def _undefined(language: str, metrics: Sequence[MetricName]) -> list[MetricName]:
+    """The metrics that need a syntax tree, of a domain that no grammar reads."""
+    if get_language(language).syntax is not None:
+        return []
+    return [name for name in metrics if name in _OF_SYNTAX]
+
+
 def _parse_share(rows: Sequence[Row], language: str, _: Executor | None) -> list[float]:
     return [float(parses(row["prediction"], language)) for row in rows]
 
 
 def _bleu(rows: Sequence[Row], _language: str, _: Executor | None) -> list[float]:
     return [sentence_bleu(row["prediction"], [row["reference"]]) for row in rows]
+
+
+def _exact_match(rows: Sequence[Row], _language: str, _: Executor | None) -> list[float]:
+    return [float(row["prediction"].split() == row["reference"].split()) for row in rows]
 
 
 def _codebleu(protocol: str) -> Metric:
@@ -232,10 +256,13 @@ def _codebleu(protocol: str) -> Metric:
 METRICS: dict[MetricName, Metric] = {
     "parse_share": _parse_share,
     "bleu": _bleu,
+    "exact_match": _exact_match,
     "codebleu": _codebleu("strict"),
     "codebleu_reference": _codebleu("reference"),
 }
 """Every metric that reads programs, by its key in recipes and results; a name that a recipe allows must be here."""
+
+_OF_SYNTAX: Final = ("parse_share", "codebleu", "codebleu_reference")
 
 
 def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:

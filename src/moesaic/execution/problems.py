@@ -114,6 +114,10 @@ def read_problems(benchmark: str, path: Path | None, language: str | None = None
     if not found:
         where = f"{path}: " if path else ""
         raise DataError(f"{where}no problems of {benchmark}" + (f" in {wanted}" if wanted else ""))
+    if domains := [name for name in found if get_language(name).domain_of]:
+        raise DataError(
+            f"{path}: {', '.join(domains)}: programs of a domain are not run (docs/domains.md); name the language"
+        )
     for name, problems in found.items():
         id_, count = Counter(problem.id for problem in problems).most_common(1)[0]
         if count > 1:

@@ -16,6 +16,7 @@ from moesaic.data.sources import HUB_PREFIX, is_own, read_head
 from moesaic.data.tokenizer_checks import tokenizer_problems
 from moesaic.errors import MoesaicError, ToolchainError
 from moesaic.files import read_json_object
+from moesaic.languages import get_language, syntax_of
 from moesaic.model.base_files import BaseSource, find_description
 from moesaic.parsing import parses
 from moesaic.pipeline.tasks import check_tasks
@@ -33,12 +34,14 @@ def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], 
         whole_data: Read all of the data, not only the head of its files.
 
     Returns:
-        Problems, each of which would end the run or spoil it, and notes on what could not be looked at.
+        Problems, each of which would end the run or spoil it, and notes on what could not be looked at and on what
+        domains lack.
     """
     problems, notes = _base(recipe.base, recipe.data.max_tokens)
     more, further = _data(recipe.data, None if whole_data else HEAD)
     tasks, unsure = _tasks(recipe)
-    return problems + more + tasks, notes + further + unsure
+    domains = [lacks for name in recipe.data.languages if (lacks := get_language(name).lacks)]
+    return problems + more + tasks, notes + further + unsure + domains
 
 
 def _tasks(recipe: Recipe) -> tuple[list[str], list[str]]:
@@ -111,7 +114,8 @@ def _own_problems(source: str, language: str, splits: Mapping[str, Sequence[Exam
                 f"{where}: the id {name!r:.60} is there {count:,} times{more}: give each problem an id of its own, or "
                 "none"
             )
-        broken = [example.id for example in examples if not parses(example.code, language)]
+        has_grammar = syntax_of(language) is not None
+        broken = [example.id for example in examples if has_grammar and not parses(example.code, language)]
         if broken:
             looked_at = f"{len(examples):,}" if is_whole else f"the first {len(examples):,}"
             problems.append(

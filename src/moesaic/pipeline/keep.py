@@ -30,6 +30,7 @@ from moesaic.execution.grading import Completion, execute
 from moesaic.execution.problems import Problem, read_problems
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import write_json, write_json_lines
+from moesaic.languages import syntax_of
 from moesaic.parsing import parses
 from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
@@ -248,7 +249,9 @@ def _kept(
         reason = None
         if not row["stopped"] and item.text:  # a completion ends where its definition does, whatever follows
             reason = "unfinished"
-        elif not row["completion"].strip() or not parses(example.code, example.language):
+        elif not row["completion"].strip() or (
+            syntax_of(example.language) is not None and not parses(example.code, example.language)
+        ):
             reason = "unfinished" if not row["stopped"] else "does_not_parse"
         elif passed is not None and not passed[index]:
             reason = "fails_tests"

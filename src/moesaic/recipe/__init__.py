@@ -18,7 +18,7 @@ from pydantic import field_validator, model_validator
 from moesaic.errors import RecipeError
 from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
-from moesaic.languages import LANGUAGES
+from moesaic.languages import LANGUAGES, get_language, syntax_of
 from moesaic.recipe.growing import GrowRecipe
 from moesaic.recipe.problems import StandIns, check
 from moesaic.recipe.reading import parse_yaml
@@ -216,6 +216,24 @@ class Recipe(Section):
             raise ValueError(
                 f"reward.alone names {', '.join(unknown)}, but the experts that are trained are "
                 f"{', '.join(self.trained_languages)}: leave it out, or add it to data.languages"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _domains_are_judged(self) -> Self:
+        rewarded = self.reward.alone or self.data.languages if self.reward.rounds > 0 else ()
+        by_codebleu = {
+            f"reward.rounds: {self.reward.rounds}": rewarded if not self.reward.runs_tests else (),
+            "gate.select: codebleu": self.data.languages if self.gate.select == "codebleu" else (),
+            "experts.select: codebleu": self.data.languages if self.experts.select == "codebleu" else (),
+        }
+        for key, names in by_codebleu.items():
+            if plain := [name for name in names if syntax_of(name) is None]:
+                raise ValueError(f"{key} needs CodeBLEU, and no grammar reads {', '.join(plain)}: leave the key out")
+        if self.reward.runs_tests and (domains := [name for name in rewarded if get_language(name).domain_of]):
+            raise ValueError(
+                f"reward.kind: {self.reward.kind} runs programs, and those of domains ({', '.join(domains)}) are not "
+                "run: set reward.rounds: 0, or reward.kind: codebleu where there is a grammar (docs/domains.md)"
             )
         return self
 

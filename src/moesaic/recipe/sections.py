@@ -109,7 +109,8 @@ class DataRecipe(Section):
     """Layout of programs that are ordinary source: ``keep`` theirs, or ``standard`` (ruff, clang-format). By default
     JSON Lines of your own keep theirs, all else is formatted; token streams, which have none, always are."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
-    """One expert is trained per language, in this order."""
+    """One expert is trained per language, in this order. Besides languages there may be domains, LANGUAGE-NAME, with
+    data of your own: ``python-django``, ``sql-postgresql``, ``text-terraform``; see docs/domains.md."""
     max_tokens: Positive = 1024
     """Longest example, prompt and code together; longer ones are left out and counted."""
     train_limit: Positive | None = None
@@ -360,7 +361,7 @@ class PredictRecipe(Section):
     """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
 
 
-MetricName = Literal["parse_share", "bleu", "codebleu", "codebleu_reference", "pass@1"]
+MetricName = Literal["parse_share", "bleu", "exact_match", "codebleu", "codebleu_reference", "pass@1"]
 """What programs can be measured by; ``evaluate.table.METRICS`` has a function for each but pass@1, which runs them."""
 
 
@@ -373,7 +374,8 @@ class EvaluateRecipe(Section):
         "codebleu",
         "codebleu_reference",
     )
-    """Rows of the table. ``pass@1`` runs the programs against the tests of the embedded corpus."""
+    """Rows of the table. ``exact_match`` is the share of programs that are their reference but for white space;
+    ``pass@1`` runs the programs against the tests of the embedded corpus."""
     bootstrap_samples: Positive = 1000
     """Resamples behind each interval."""
     allow_code_execution: bool = False

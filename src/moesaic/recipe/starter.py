@@ -13,11 +13,18 @@ from typing import Any, Final
 
 import yaml
 
+from moesaic.languages import syntax_of
+
 _FULL: Final = 0.6
 """Share of a GPU's memory that the base may fill in bfloat16; the rest is for training."""
 
 _TIGHT: Final = 0.25
 """Share from which the experts' activations are computed again instead of kept."""
+
+_PLAIN: Final = (
+    "evaluate:",
+    "  metrics: [bleu, exact_match] # what needs no grammar; the loss is always there (docs/domains.md)",
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ def starter_recipe(start: Start, path: str) -> str:
         "predict:",
         _line("limit", 200 if gpu else 10, "programs per language and system; null: all, which can be most of a run"),
         _line("max_new_tokens", 512 if gpu else 256, "longest program"),
+        *(_PLAIN if any(syntax_of(name) is None for name in start.languages) else ()),
         "# compare: [dense_lora]        # one LoRA on all languages, as large as all experts: is the MoE worth it?",
     ]
     return "\n".join(lines) + "\n"

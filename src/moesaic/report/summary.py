@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moesaic.errors import CheckpointError
-from moesaic.languages import LANGUAGES
+from moesaic.languages import find_language
 
 EXPERT_PREFIX = "expert:"
 MISSING = "\N{EN DASH}"
@@ -63,6 +63,7 @@ METRICS = {
         Metric("pass@1", "pass@1", "share of programs", percent=True),
         Metric("parse_share", "Parses", "share of programs", percent=True),
         Metric("bleu", "BLEU"),
+        Metric("exact_match", "Exact match", "share of programs", percent=True),
         Metric("codebleu_reference", "CodeBLEU, reference protocol"),
     )
 }
@@ -131,7 +132,8 @@ def system_title(system: str) -> str:
 
 def language_title(language: str) -> str:
     """Returns how people write a language's name."""
-    return LANGUAGES[language].title if language in LANGUAGES else language
+    row = find_language(language)
+    return language if row is None else row.title
 
 
 class Summary:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 
 from moesaic import __version__
 from moesaic.errors import ModelError
-from moesaic.languages import LANGUAGES
+from moesaic.languages import find_language
 from moesaic.serve.answers import EngineLostError
 from moesaic.serve.engine import EngineFullError, Sampling
 from moesaic.serve.guard import Guard, Policy, error_answer
@@ -244,7 +244,7 @@ def _model(service: Service, created: int) -> dict[str, Any]:
     about = {
         "experts": list(service.experts),
         "languages": list(service.languages),
-        "titles": {name: row.title for name, row in LANGUAGES.items() if name in service.languages},
+        "titles": {name: row.title for name in service.languages if (row := find_language(name)) is not None},
         "layers": service.num_layers,
         "context": service.engine.capacity,
         "traces": service.engine.traces,

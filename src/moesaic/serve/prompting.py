@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from moesaic.data.prompts import PromptFormat
-from moesaic.errors import DataError
-from moesaic.languages import LANGUAGES, Language, get_language
+from moesaic.languages import LANGUAGES, Language, find_among, find_language, get_language, rows_of
 from moesaic.serve.protocol import CompletionRequest, Message
 
 Origin = Literal["request", "fence", "words", "default"]
@@ -70,11 +70,11 @@ def ask_chat(
         raise UnfitError("the last message has to be the user's", "messages")
     if not messages[-1].text.strip():
         raise UnfitError("the last message is empty: say in words what the program should do", "messages")
-    name, origin = _language([message.text for message in reversed(messages)], language)
+    name, origin = _language([message.text for message in reversed(messages)], language, tuple(languages))
     if name is None:
-        name, origin = next((each for each in languages if each in LANGUAGES), next(iter(LANGUAGES))), "default"
+        name, origin = next((each for each in languages if find_language(each)), next(iter(LANGUAGES))), "default"
     task = "\n\n".join(message.text.strip() for message in messages if message.text.strip())
-    return Asked(prompts.prompt_ids(task, name), name, origin, f"```{LANGUAGES[name].fence}\n")
+    return Asked(prompts.prompt_ids(task, name), name, origin, f"```{get_language(name).fence}\n")
 
 
 def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary: int) -> list[Asked]:
@@ -107,45 +107,44 @@ def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary
                 raise UnfitError(f"token {max(ids)} is not known: allowed: 0 to {vocabulary - 1}", "prompt")
         if not ids:
             raise UnfitError("the prompt is empty", "prompt")
-        name, origin = _language([text], request.language)
+        name, origin = _language([text], request.language, ())
         asked.append(Asked(ids, name, origin, stop_ids=stop_ids))
     return asked
 
 
-def _language(texts: Sequence[str], wanted: str | None) -> tuple[str | None, Origin | None]:
+def _language(texts: Sequence[str], wanted: str | None, languages: tuple[str, ...]) -> tuple[str | None, Origin | None]:
     """Takes the language from the request, else from the last fence, else from the words, text by text."""
     if wanted is not None:
-        try:
-            return get_language(wanted).name, "request"
-        except DataError:
-            allowed = ", ".join(LANGUAGES)
-            raise UnfitError(f"the language is not known: allowed: {allowed}", "language") from None
+        row = find_among(wanted, languages)
+        if row is None:
+            allowed = ", ".join(each.name for each in rows_of(languages))
+            raise UnfitError(f"the language is not known: allowed: {allowed}", "language")
+        return row.name, "request"
     for text in texts:
         for info in reversed(_FENCE.findall(text)):
-            name = _known(info)
-            if name is not None:
-                return name, "fence"
-        name = named_language(_FENCE.sub("", text))
+            row = find_among(info, languages)
+            if row is not None:
+                return row.name, "fence"
+        name = named_language(_FENCE.sub("", text), languages)
         if name is not None:
             return name, "words"
     return None, None
 
 
-def _known(name: str) -> str | None:
-    try:
-        return get_language(name).name
-    except DataError:
-        return None
+def named_language(text: str, languages: tuple[str, ...] = ()) -> str | None:
+    """Returns the language that a task names; of several the first that the program is to be *in*, or *to* go into.
 
-
-def named_language(text: str) -> str | None:
-    """Returns the language that a task names; of several the first that the program is to be *in*, or *to* go into."""
-    patterns = [(name, _any_of(names)) for name, names in _NAMES.items()]
+    Args:
+        text: The task.
+        languages: The model's languages; their domains are looked for, too.
+    """
+    named = _names_of(languages)
+    patterns = [(name, _any_of(names)) for name, names in named.items()]
     for lead in (r"\b(?:in|into|to|using)\s+(?:plain\s+|modern\s+)?", r"\b(?:an?|the)\s+", ""):
         found = []
         for name, names in patterns:
             # A word of one or two letters is a language only where its place says so: "in C", "a C program".
-            certain = names if lead else _any_of([each for each in _NAMES[name] if not _is_vague(each)])
+            certain = names if lead else _any_of([each for each in named[name] if not _is_vague(each)])
             tail = r"(?=\s+(?:program|function|code|script|class|method|solution|one-liner))" if "an?" in lead else ""
             match = re.search(f"{lead}{certain}{tail}", text) if certain else None
             if match:
@@ -156,7 +155,8 @@ def named_language(text: str) -> str | None:
 
 
 def _names(row: Language) -> list[str]:
-    return list(dict.fromkeys([row.title, row.name, row.fence, *row.aliases]))
+    fences = () if row.domain_of else (row.fence,)  # a domain's is that of its language
+    return list(dict.fromkeys([row.title, row.name, *fences, *row.aliases]))
 
 
 def _any_of(names: Sequence[str]) -> str:
@@ -171,4 +171,6 @@ def _is_vague(name: str) -> bool:
     return name == "node" or (len(name) < 3 and name.isalnum())
 
 
-_NAMES = {row.name: [name for name in _names(row) if name != "c"] for row in LANGUAGES.values()}
+@lru_cache(maxsize=8)
+def _names_of(languages: tuple[str, ...]) -> dict[str, list[str]]:
+    return {row.name: [name for name in _names(row) if name != "c"] for row in rows_of(languages)}

@@ -19,7 +19,7 @@ from moesaic.data.chat_template import go_template, jinja_template
 from moesaic.data.fences import FENCE
 from moesaic.data.prompts import PromptFormat, task_text
 from moesaic.files import read_json_object, write_json, write_text
-from moesaic.languages import LANGUAGES, Language
+from moesaic.languages import LANGUAGES, Language, find_language
 
 if TYPE_CHECKING:
     from moesaic.model.base_files import BaseSource
@@ -87,7 +87,8 @@ class Chat:
         starts = tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]  # then llama.cpp adds it, too
         template = go_template(frame, self.languages, str(tokenizer.bos_token) if starts else "")
         stops = [*(self.prompts.text_of([token]) for token in self.prompts.stop_ids), FENCE]
-        other = next((name for name in LANGUAGES if name != self._first.name), "")
+        known = [row.name for name in self.languages if (row := find_language(name))]
+        other = next((name for name in (*known, *LANGUAGES) if name != self._first.name), "")
         return "\n".join(
             [
                 "# ollama create NAME -f <this file>; ollama run NAME",
@@ -147,5 +148,4 @@ class Chat:
 
     @property
     def _first(self) -> Language:
-        names = [*(name for name in self.languages if name in LANGUAGES), *LANGUAGES]
-        return LANGUAGES[names[0]]
+        return next((row for name in self.languages if (row := find_language(name))), next(iter(LANGUAGES.values())))
