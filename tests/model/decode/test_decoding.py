@@ -48,16 +48,14 @@ def test_compiled_once_for_all_layers_rows_and_lengths():
 
 @pytest.mark.untraced
 def test_more_systems_than_the_compilers_own_limit_are_all_compiled():
-    names = tuple(f"expert{index}" for index in range(2))
-    model = compose(pico_llama(), random_experts(pico_llama(), names, (4,) * len(names)), "top_k", 2)
+    model = compose(pico_llama(), random_experts(pico_llama()), "top_k", 2)
     random_gates(model)
     torch._dynamo.reset()
-    with torch._dynamo.config.patch(recompile_limit=4), torch.inference_mode():
+    with torch._dynamo.config.patch(recompile_limit=2), torch.inference_mode():
         allow_variants()
-        for system in (force_base(model), *(force_expert(model, name) for name in names), contextlib.nullcontext()):
+        for system in (force_base(model), force_expert(model, "python"), contextlib.nullcontext()):
             with system:
-                for num_rows in (3, 1):
-                    batch = SlotBatch(model, num_rows, 24, 0.0, 1.0)
-                    TracedGraphs().compile_steps(batch)  # of whole graphs: it fails where the compiler gives up
-                    batch.admit(range(num_rows), PROMPTS[:num_rows])
-                    batch.step(num_rows, 16)
+                batch = SlotBatch(model, 1, 24, 0.0, 1.0)
+                TracedGraphs().compile_steps(batch)  # of whole graphs: it fails where the compiler gives up
+                batch.admit(range(1), PROMPTS[:1])
+                batch.step(1, 16)

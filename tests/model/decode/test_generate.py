@@ -1,5 +1,6 @@
 """Batched decoding equals one by one, and that equals plain forward passes."""
 
+import functools
 import math
 from itertools import pairwise
 
@@ -47,22 +48,30 @@ def plain_greedy(model, prompt, max_new_tokens, stop_ids):
     return ids[len(prompt) :], logprobs, False
 
 
+# A tenth of the vocabulary stops, so that rows end at different times and slots are taken over.
+STOP_IDS = tuple(range(0, 260, 10))
+
+
+@functools.cache
+def expected_answers(name):
+    """What every size of batch is compared with."""
+    model = build(name)
+    return [plain_greedy(model, prompt, 20, STOP_IDS) for prompt in prompts()]
+
+
 @pytest.mark.filterwarnings("error")  # the cache's argument was renamed during transformers 5
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
 def test_equals_plain_forward_passes(name, batch_size):
     model = build(name)
-    # A tenth of the vocabulary stops, so that rows end at different times and slots are taken over.
-    stop_ids = tuple(range(0, 260, 10))
     progress, steps = [], []
     results = generate(
-        model, prompts(), 20, stop_ids, batch_size=batch_size, on_progress=progress.append, on_step=steps.append
+        model, prompts(), 20, STOP_IDS, batch_size=batch_size, on_progress=progress.append, on_step=steps.append
     )
     assert sum(progress) == len(prompts())
     assert sum(steps) == sum(len(result.ids) + result.stopped for result in results)
     assert {result.stopped for result in results} == {True, False}
-    for prompt, result in zip(prompts(), results, strict=True):
-        ids, logprobs, stopped = plain_greedy(model, prompt, 20, stop_ids)
+    for (ids, logprobs, stopped), result in zip(expected_answers(name), results, strict=True):
         assert result.ids == ids
         assert result.stopped == stopped
         assert result.logprobs == pytest.approx(logprobs, abs=1e-4)
