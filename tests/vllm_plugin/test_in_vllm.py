@@ -57,7 +57,8 @@ def environment(tmp_path_factory):
     for group, entries in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{folder}", "OMP_NUM_THREADS": "1"}
+    temporary = tmp_path_factory.mktemp("tmp")  # the sockets of engines that are killed stay behind
+    return os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{folder}", "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
 
 
 def ask(environment, folder, *jobs):

@@ -98,7 +98,15 @@ def test_llama_cpp(moe: Path, expected: list[tuple[str, int]], llama_cpp: Path, 
     compare([json.loads(line.removeprefix("ANSWER")) for line in lines], expected)
 
 
-def test_vllm(moe: Path, expected: list[tuple[str, int]], vllm: str, tmp_path: Path) -> None:
+def test_vllm(
+    moe: Path,
+    expected: list[tuple[str, int]],
+    vllm: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))  # vLLM's sockets, short enough for their names
     export_mixtral(moe, tmp_path / "smollm2", dtype="float32")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
