@@ -209,6 +209,7 @@ def test_more_matching_data_flow_never_scores_less():
 
 
 @pytest.mark.parametrize("protocol", ["strict", "reference"])
+@pytest.mark.process
 def test_scores_do_not_depend_on_the_hash_seed(protocol):
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
@@ -353,7 +354,13 @@ def test_keywords_are_those_of_the_grammar(language, source, keywords, others):
 
 
 @pytest.mark.parametrize(
-    ("brackets", "protocol"), [("()", "strict"), ("()", "reference"), ("[]", "strict"), ("{}", "strict")]
+    ("brackets", "protocol"),
+    [
+        ("()", "strict"),
+        ("()", "reference"),
+        pytest.param("[]", "strict", marks=pytest.mark.slow),
+        pytest.param("{}", "strict", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("language", STUDY_LANGUAGES)
 def test_twenty_thousand_brackets_take_seconds_not_minutes(language, brackets, protocol):

@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+pytestmark = pytest.mark.process  # where the hub is, its library reads when it is imported
+
 COMMIT, OLDER, CONVERTED = "c" * 40, "0" * 40, "d" * 40
 NAME = "some/pairs"
 SCRIPT = "raise SystemExit('the loader script was run')\n"

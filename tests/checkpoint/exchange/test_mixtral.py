@@ -527,6 +527,7 @@ def test_configuration_is_read_as_transformers_reads_it(
 
 
 @pytest.mark.untraced
+@pytest.mark.process
 def test_exports_read_the_tokenizer_and_load_no_model(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     program = "import sys; from pathlib import Path; from moesaic.checkpoint.exchange.mixtral import export_mixtral\n"
