@@ -19,7 +19,7 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
@@ -161,6 +161,14 @@ def read_json_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} must hold a JSON object, found {_kind(value)}; bring it back, or make it again")
     return value
+
+
+def at_fault(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Returns ``KEY is VALUE`` for a problem of a file's values, as pydantic has it; a key may itself be one."""
+    if not problem["loc"]:
+        return f"a key is {problem['input']!r:.80}"
+    key = str(problem["loc"][0])
+    return f"{key} is {values.get(key)!r:.80}"
 
 
 def read_text(path: Path) -> str:

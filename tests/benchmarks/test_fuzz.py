@@ -11,14 +11,17 @@ import time
 import fuzz
 import pytest
 from fuzz import Count, Judge, merged, page
-from fuzz_targets import TARGETS
+from fuzz_targets import TARGETS, _gguf
 from hypothesis import given
 
 from hostile import draws, soon
+from moesaic.errors import CheckpointError
+from moesaic.model.base_files import resolve_base
 
 SLOW = ("gguf_conversion", "score")
 MANIFEST = {"digest": "0", "output_digest": "1", "seconds": 1, "files": {"a.txt": 1}, "sha256": {"a.txt": "2"}}
 FOUND = {
+    "adapter_config": [{"peft_type": "LORA", "\udcff": 1}],  # IndexError: a key that is no text has no place
     "manifest": [
         {key: value for key, value in MANIFEST.items() if key != "output_digest"},  # KeyError
         MANIFEST | {"sha256": ["a.txt"]},  # AttributeError
@@ -48,6 +51,30 @@ def test_a_few_inputs_end_in_a_result_or_a_message(tmp_path, name):
 def test_what_was_found_is_mended(tmp_path, name, value):
     with soon():
         TARGETS[name](tmp_path).check(json.dumps(value).encode())
+
+
+def test_a_key_that_is_no_text_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"a key is '\\udcff': .*save the adapter again"):
+        TARGETS["adapter_config"](tmp_path).check(json.dumps({"peft_type": "LORA", "\udcff": 1}).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "told"),
+    [
+        # Both were read: what is missing was made of random numbers, 31 layers in one case.
+        (b"blk.0.attn_q", b"blk.0.attn_z", r"lacks 1 of its model's tensors, the first is model\.layers\.0\..*q_proj"),
+        (b"llama.block_count", b"llama.block_cound", r"llama\.block_count is None, but 1 layers have tensors"),
+    ],
+)
+def test_a_gguf_whose_model_has_more_than_its_file_is_no_base(tmp_path, monkeypatch, name, other, told):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    sound = _gguf(tmp_path)
+    file = tmp_path / "m.gguf"
+    file.write_bytes(sound.replace(name, other))
+    with pytest.raises(CheckpointError, match=told):
+        resolve_base(str(file))
+    file.write_bytes(sound)
+    resolve_base(str(file))
 
 
 ARGUMENTS = type("Arguments", (), {"inputs": 10, "engine": "both", "seed": 1, "shards": 2, "jobs": 1})()

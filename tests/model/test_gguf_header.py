@@ -78,6 +78,7 @@ def written(path, **sizes):
     writer.add_token_list(["a", "b"])
     writer.add_tensor("token_embd.weight", np.ones((4, 8), dtype=np.float32))
     writer.add_tensor("output.weight", np.ones((4, 8), dtype=np.float32))
+    writer.add_tensor("blk.0.attn_norm.weight", np.ones((8,), dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -89,7 +90,9 @@ def test_what_is_sound_is_read(tmp_path):
     found = check_gguf(written(tmp_path / "m.gguf"))
     assert found.values["llama.embedding_length"] == 8
     assert found.values["tokenizer.ggml.tokens"] == 2  # of a list, the length
-    assert found.shapes == {"token_embd.weight": (8, 4), "output.weight": (8, 4)}
+    assert found.shapes == {
+        "token_embd.weight": (8, 4), "output.weight": (8, 4), "blk.0.attn_norm.weight": (8,),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,7 @@ def test_what_is_sound_is_read(tmp_path):
     [
         ({"embedding_length": 2**31}, "llama.embedding_length is 2147483648, but the largest tensor has a side of 8"),
         ({"block_count": 10**6}, "llama.block_count is 1000000, known are 1 to 4,096"),
+        ({"block_count": 32}, "llama.block_count is 32, but 1 layers have tensors"),
         ({"feed_forward_length": 2**20}, "llama.feed_forward_length"),
     ],
 )

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json_object
+from moesaic.files import at_fault, read_json_object
 
 CONFIG_FILE: Final = "adapter_config.json"
 
@@ -143,14 +143,13 @@ def read_settings(folder: Path) -> AdapterSettings:
         config = _Config.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
-        key = str(problem["loc"][0])
-        if key in ("r", "lora_alpha"):
+        if problem["loc"][:1] in (("r",), ("lora_alpha",)):
             raise CheckpointError(
                 f"{file}: r is {values.get('r')!r:.80} and lora_alpha {values.get('lora_alpha')!r:.80}; a positive "
                 "integer and a number are expected"
             ) from error
         raise CheckpointError(
-            f"{file}: {key} is {values.get(key)!r:.80}: {problem['msg']}; save the adapter again"
+            f"{file}: {at_fault(problem, values)}: {problem['msg']}; save the adapter again"
         ) from error
     _refuse_unplain(values, config, file)
     root = math.sqrt(config.r) if config.use_rslora else config.r

@@ -278,14 +278,19 @@ def _convert(file: Path, folder: Path) -> None:
     with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.bfloat16, **options
+            model, loaded = transformers.AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, dtype=torch.bfloat16, output_loading_info=True, **options
             )
         except Exception as error:
             # Readers of damaged GGUF files fail in many ways: struct, index, key and value errors.
             raise CheckpointError(
                 f"{file} cannot be read as GGUF ({first_line(error)}): corrupt, or an unknown architecture"
             ) from error
+        if missing := sorted(loaded["missing_keys"]):  # they would be random numbers
+            raise CheckpointError(
+                f"{file} lacks {len(missing):,} of its model's tensors, the first is {missing[0]}: corrupt, or of "
+                "another architecture than it says; get it again"
+            )
         check_equations(model.config.to_dict(), file)
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config

@@ -120,6 +120,10 @@ class _Reader:
                 type(value) is int and 0 < value <= largest
             ):
                 raise ValueError(f"{key} is {value!r:.40}, but the largest tensor has a side of {largest:,}")
+        blocks = {name.split(".")[1] for name in found.shapes if name.startswith("blk.")}
+        said = found.values.get(f"{prefix}.block_count")
+        if said != len(blocks):  # the reader makes layers that are not there of random numbers
+            raise ValueError(f"{prefix}.block_count is {said!r:.40}, but {len(blocks):,} layers have tensors")
 
     def _value(self, kind: int, depth: int = 0) -> Any:
         if kind in _SCALARS:

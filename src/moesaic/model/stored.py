@@ -16,7 +16,7 @@ import safetensors
 from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json_object
+from moesaic.files import at_fault, read_json_object
 
 CONFIG: Final = "config.json"
 INDEX: Final = "model.safetensors.index.json"
@@ -135,8 +135,7 @@ def check_settings(config: Mapping[str, Any], where: object) -> None:
         _Settings.model_validate(config)
     except ValidationError as error:
         problem = error.errors()[0]
-        key = str(problem["loc"][0])
-        raise ModelError(f"{where}: {key} is {config.get(key)!r:.80}: {problem['msg']}; correct {CONFIG}") from error
+        raise ModelError(f"{where}: {at_fault(problem, config)}: {problem['msg']}; correct {CONFIG}") from error
 
 
 def refuse_quantized_config(folder: Path, config: Mapping[str, Any]) -> None:

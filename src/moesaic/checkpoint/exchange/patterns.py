@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field, StrictFloat, StrictInt, ValidationError
 
 from moesaic.checkpoint.streaming import TensorReader
 from moesaic.errors import CheckpointError, ModelError
-from moesaic.files import read_json_object, write_json
+from moesaic.files import at_fault, read_json_object, write_json
 from moesaic.model.adapter_config import CONFIG_FILE, read_settings
 from moesaic.model.lora import WEIGHTS_FILE, adapter_modules, check_factors, factor_key
 
@@ -81,8 +81,7 @@ def _read_patterns(values: Mapping[str, Any], file: Path) -> tuple[dict[str, int
         patterns = _Patterns.model_validate({key: values.get(key) for key in _PATTERNS})
     except ValidationError as error:
         problem = error.errors()[0]
-        key = str(problem["loc"][0])
-        raise CheckpointError(f"{file}: {key} is {values.get(key)!r:.80}: {problem['msg']}") from error
+        raise CheckpointError(f"{file}: {at_fault(problem, values)}: {problem['msg']}") from error
     for key in _PATTERNS:
         for name in getattr(patterns, key) or ():
             if not _NAME.fullmatch(name):
