@@ -265,7 +265,7 @@ def train_large(worker: Worker, config: Any, sharded: bool) -> dict[str, Any]:
 def sample(worker: Worker, config: Any) -> dict[str, Any]:
     """Four experts top 2: greedy programs of 128 tokens to prompts of 64, in batches of 512, prompts included."""
     config = worker.config(config)
-    number, new_tokens = (16, 8) if worker.pico else (4096, NEW_TOKENS)
+    number, new_tokens = (16, 8) if worker.pico else (8192, NEW_TOKENS)
     draw = random.Random(0)
     prompts = [[draw.randrange(3, config.vocab_size) for _ in range(PROMPT_TOKENS)] for _ in range(number)]
     model = random_model(config, worker.device, worker_dtype(worker))
