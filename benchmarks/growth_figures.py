@@ -154,7 +154,7 @@ def _panel(
     height, left, right, top, bottom = 340, 60, 230, 30, 46
     numbers = [number for points in curves.values() for _, number in points] or [0.0, 1.0]
     low, high = min(numbers), max(numbers)
-    room = max(high - low, 0.02) * 0.1
+    room = max((high - low) * 0.1, (0.2 - high + low) / 2)  # an axis of less than 0.2 would draw chance as mountains
     low, high = max(0.0, low - room), high + room
     last = max(1, len(results["add"]))
 
