@@ -63,6 +63,7 @@ def test_a_key_that_is_no_text_is_named(tmp_path):
     [
         # Both were read: what is missing was made of random numbers, 31 layers in one case.
         (b"blk.0.attn_q", b"blk.0.attn_z", r"lacks 1 of its model's tensors, the first is model\.layers\.0\..*q_proj"),
+        (b"token_embd.weight", b"token_embd.weighz", "no language model: it lacks"),
         (b"llama.block_count", b"llama.block_cound", r"llama\.block_count is None, but 1 layers have tensors"),
     ],
 )

@@ -110,7 +110,7 @@ class _Reader:
         """Refuses sizes of a model that its tensors do not have: memory is taken by what the keys say."""
         prefix = found.values.get("general.architecture")
         if not isinstance(prefix, str) or "token_embd.weight" not in found.shapes:
-            return  # no language model, which whoever reads it further says
+            raise ValueError("no language model: it lacks general.architecture or the tensor token_embd.weight")
         largest = max(max(shape) for shape in found.shapes.values())
         for key, value in found.values.items():
             name = key.removeprefix(f"{prefix}.")
