@@ -182,6 +182,7 @@ Run(load_recipe(Path({str(recipe)!r})))()
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_killed_in_experts_gate_and_predict_ends_with_the_same_numbers(tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -259,6 +260,7 @@ def test_a_baseline_that_is_added_or_dropped_leaves_the_other_systems_as_they_ar
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_killed_between_baselines_ends_with_the_same_table(tmp_path):
     more = f"compare: [{', '.join(BASELINES)}]\n"
     whole, killed = tmp_path / "whole", tmp_path / "killed"

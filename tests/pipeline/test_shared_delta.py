@@ -200,6 +200,7 @@ def test_a_base_that_was_changed_in_memory_is_not_used_again(tmp_path, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_killed_in_the_joint_stretch_ends_with_the_same_bits(tmp_path):
     def prepared() -> Path:
         """A recipe; both runs are in the same folder, because files name it."""

@@ -29,6 +29,7 @@ Run(load_recipe(Path({recipe!r}), {options!r}))(("data", "experts"))
 
 
 @pytest.mark.slow
+@pytest.mark.untraced
 def test_a_run_killed_on_one_machine_is_finished_on_another(tmp_path, machine, capsys):
     recipe, options = write_recipe(tmp_path), [*SMALL, "output=s3://runs/killed"]
     Run(load_recipe(recipe, options))(("data",))
