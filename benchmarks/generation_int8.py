@@ -1,11 +1,12 @@
-"""One stream on a CPU: float32 as it was, float32 with the short step, and int8; and how close int8 comes.
+"""One stream on a CPU: float32 as it was, with the short step and compiled, and int8; and how close each comes.
 
     python benchmarks/generation_int8.py [MODEL] [--tokens 64] [--threads 2] [--data RUN/data] [--examples 6]
 
 Without MODEL: SmolLM2-135M from PyPI with four random experts of rank 16 and random gates, top-2. The systems take
 turns step by step in one process, each with a cache of its own, so that what else runs on the machine slows all of them
 alike; the table gives the median step and the median of the paired gains. With ``--data``, the folder of a run's data
-stage, greedy programs for test tasks and the loss on their solutions are compared, too.
+stage, greedy programs for test tasks and the loss on their solutions, fed token by token, are compared with those of
+float32 as it was.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ from moesaic.checkpoint.native import load_moe
 from moesaic.data.examples import read_examples
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.backbone import load_base
-from moesaic.model.decode.generate import generate
+from moesaic.model.decode.native import step_for
 from moesaic.model.decode.single import SingleStep
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.int8 import to_int8
 from moesaic.model.moe import compose
+
+Step = Callable[[int, int], None]
 
 
 def load(path: Path | None) -> tuple[Any, Any]:
@@ -46,13 +49,37 @@ def load(path: Path | None) -> tuple[Any, Any]:
     return base.model.eval(), base.tokenizer
 
 
+def short(batch: SlotBatch) -> Step:
+    """The short step, which would be the compiled one if it could."""
+    step = SingleStep(batch)
+    step._is_new = False
+    return step
+
+
+def compiled(batch: SlotBatch) -> Step:
+    step = step_for(batch)
+    if step is None:
+        raise SystemExit("the compiled step cannot be had here: it needs Linux, a C++ compiler with OpenMP and memory")
+    return lambda _num_rows, _num_columns: step()
+
+
+def systems(model: Any, int8: Any) -> dict[str, tuple[Any, Callable[[SlotBatch], Step]]]:
+    return {
+        "float32": (model, lambda batch: batch.step),
+        "float32, compiled": (model, compiled),
+        "float32, short": (model, short),
+        "int8, compiled": (int8, compiled),
+        "int8, short": (int8, short),
+    }
+
+
 def speeds(model: Any, int8: Any, prompt: list[int], tokens: int) -> tuple[dict[str, list[float]], ...]:
     """Seconds of every step of each system, by the clock and of the processors."""
-    steps: dict[str, Callable[[int, int], None]] = {}
-    for name, own, short in (("float32", model, False), ("float32, short", model, True), ("int8, short", int8, True)):
+    steps: dict[str, Step] = {}
+    for name, (own, make) in systems(model, int8).items():
         batch = SlotBatch(own, 1, len(prompt) + tokens + 8, 0.0, 1.0)
         batch.admit(range(1), [prompt])
-        steps[name] = SingleStep(batch) if short else batch.step
+        steps[name] = make(batch)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     worked: dict[str, list[float]] = {name: [] for name in steps}
     for count in range(1, tokens + 5):
@@ -65,15 +92,45 @@ def speeds(model: Any, int8: Any, prompt: list[int], tokens: int) -> tuple[dict[
     return seconds, worked
 
 
-def mean_loss(model: Any, encoded: list[Any]) -> float:
+class Keeping(SlotBatch):
+    """Slots that keep the last logits."""
+
+    logits_BV: torch.Tensor
+
+    def choose(self, logits_BV: torch.Tensor, rows: slice) -> None:
+        self.logits_BV = logits_BV
+        super().choose(logits_BV, rows)
+
+
+def mean_loss(model: Any, make: Callable[[SlotBatch], Step], encoded: list[Any]) -> float:
+    """Nats a token, each solution fed token by token."""
     total, number = 0.0, 0
     for each in encoded:
-        ids = torch.tensor([each.ids])
-        logprobs_TV = model(ids).logits[0, each.num_prompt_tokens - 1 : -1].log_softmax(-1)
-        targets_T = ids[0, each.num_prompt_tokens :]
-        total -= float(logprobs_TV.gather(1, targets_T[:, None]).sum())
-        number += len(targets_T)
+        batch = Keeping(model, 1, len(each.ids) + 8, 0.0, 1.0)
+        batch.admit(range(1), [each.ids[: each.num_prompt_tokens]])
+        step = make(batch)
+        for count in range(each.num_prompt_tokens, len(each.ids)):
+            total -= float(batch.logits_BV[0].log_softmax(-1)[each.ids[count]])
+            batch.ids_B[0] = each.ids[count]
+            step(1, count + 1)
+        number += len(each.ids) - each.num_prompt_tokens
     return total / number
+
+
+def greedy(
+    model: Any, make: Callable[[SlotBatch], Step], asked: list[list[int]], stop_ids: Any, tokens: int
+) -> list[list[int]]:
+    """Texts, one at a time, as a laptop does: in a batch the sums have another order."""
+    texts = []
+    for prompt in asked:
+        batch = SlotBatch(model, 1, len(prompt) + tokens + 8, 0.0, 1.0)
+        batch.admit(range(1), [prompt])
+        step, text = make(batch), [int(batch.ids_B[0])]
+        while text[-1] not in stop_ids and len(text) < tokens:
+            step(1, len(prompt) + len(text))
+            text.append(int(batch.ids_B[0]))
+        texts.append(text)
+    return texts
 
 
 def first_difference(one: list[int], other: list[int]) -> int | None:
@@ -88,16 +145,22 @@ def compare(model: Any, int8: Any, prompts: PromptFormat, data: Path, number: in
     examples = [each for name in languages for each in read_examples(data / name / "test.jsonl")[:number]]
     asked = [prompts.prompt_ids(each.text, each.language) for each in examples]
     encoded = [prompts.encode(each) for each in examples]
-    losses = [mean_loss(each, encoded) for each in (model, int8)]
-    print(f"\nloss on {len(examples)} solutions, nats a token: float32 {losses[0]:.4f}, int8 {losses[1]:.4f} ", end="")
-    print(f"({losses[1] / losses[0] - 1:+.2%})")
-    # One at a time, as a laptop does: in a batch the sums have another order.
-    texts = [[generate(each, [one], tokens, prompts.stop_ids)[0].ids for one in asked] for each in (model, int8)]
-    places = [first_difference(*pair) for pair in zip(*texts, strict=True)]
-    differing = sorted(place for place in places if place is not None)
-    lengths = [len(text) for text in texts[0]]
-    print(f"greedy programs of up to {tokens} tokens (median {statistics.median(lengths):.0f}): ", end="")
-    print(f"{places.count(None)} of {len(places)} are the same; the others part at token {differing}")
+    print(f"\n{len(examples)} test tasks of {', '.join(languages)}; greedy programs of up to {tokens} tokens\n")
+    print("| one stream | loss, nats a token | from float32 | same programs | tokens before the others part |")
+    print("|---|---|---|---|---|")
+    expected, loss = [], 0.0
+    for name, (own, make) in systems(model, int8).items():
+        own_loss = mean_loss(own, make, encoded)
+        texts = greedy(own, make, asked, prompts.stop_ids, tokens)
+        if not expected:
+            expected, loss = texts, own_loss
+        places = [first_difference(*pair) for pair in zip(expected, texts, strict=True)]
+        parted = ", ".join(str(place) for place in sorted(place for place in places if place is not None))
+        same = f"{places.count(None)} of {len(places)}"
+        print(f"| {name} | {own_loss:.5f} | {own_loss / loss - 1:+.4%} | {same} | {parted or '-'} |", flush=True)
+    lengths = [len(text) for text in expected]
+    ended = sum(text[-1] in prompts.stop_ids for text in expected)
+    print(f"\nfloat32's programs: median {statistics.median(lengths):.0f} tokens, {ended} of {len(lengths)} ended")
 
 
 def main() -> None:

@@ -46,6 +46,13 @@ def test_few_rows_and_many_are_multiplied_alike(bias):
     assert many.dtype == few.dtype == torch.float32
 
 
+@pytest.mark.parametrize("inputs", [24, 40, 136])
+def test_rows_that_the_kernel_does_not_take(inputs):
+    rounded = Int8Linear(layer(inputs=inputs).weight)
+    x = torch.randn(3, inputs)
+    torch.testing.assert_close(rounded(x), nn.functional.linear(x, rounded.restored(torch.float32)))
+
+
 def test_layers_side_by_side_share_their_weights():
     layers = [Int8Linear(layer(outputs, seed=outputs).weight) for outputs in (24, 8, 40)]
     alone = [copy.deepcopy(each) for each in layers]

@@ -24,6 +24,9 @@ from torch import Tensor, nn
 KERNEL_ROWS = 16
 """Most rows that the int8 kernel multiplies; it reads the weight once for a few of them."""
 
+KERNEL_COLUMNS = 16
+"""What a row's size has to be a multiple of: for others torch 2.13's kernel reads beyond its end."""
+
 
 class Int8Linear(nn.Module):
     """A linear layer with weights in int8.
@@ -62,7 +65,9 @@ class Int8Linear(nn.Module):
         return y if self.bias is None else y + self.bias
 
     def few(self, x_TI: Tensor) -> Tensor:
-        """Multiplies few rows, without the bias; in bfloat16."""
+        """Multiplies few rows, without the bias; in bfloat16 where there is a kernel."""
+        if self.in_features % KERNEL_COLUMNS:
+            return F.linear(x_TI, self.restored(x_TI.dtype))
         return torch._weight_int8pack_mm(x_TI.bfloat16(), self.weight, self.scale_O)
 
     def restored(self, dtype: torch.dtype) -> Tensor:

@@ -116,9 +116,9 @@ class RowBatch(SlotBatch):
         self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
         self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
 
-    def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
+    def choose(self, logits_BV: Tensor, rows: slice) -> None:
         """Chooses the next token of some rows, each as it wants it."""
-        logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
+        uniforms_B = self.uniforms_B[rows]
         temperature_B, top_p_B = self.temperature_B[rows], self.top_p_B[rows]
         self._mark((0,), logits_BV, uniforms_B, temperature_B, top_p_B)
         self.ids_B[rows], self.logprobs_B[rows] = self._choose_rows(

@@ -4,6 +4,8 @@ With one row the products only read weights, and half of the time of ``slots``' 
 between them. Here the position and the chosen experts are plain numbers, so that nothing is masked, gathered or padded:
 the cache is read up to the token, and an expert that was not chosen is not multiplied. Same sums, other order.
 
+Where a C++ compiler is at hand, ``native`` computes the same in compiled code and is called instead.
+
 It is made for what it has to fit: float32 states and the layers of ``families``, dense or routed. Whatever else comes
 along (several rows, a forced expert, another kind of gate) is run by the batch's own step or block.
 
@@ -23,8 +25,9 @@ from torch import Tensor
 
 from moesaic.gates import GATES
 from moesaic.model.block import FactoredMoE
+from moesaic.model.decode.native import NativeStep, step_for
 from moesaic.model.decode.slots import SlotBatch
-from moesaic.model.int8 import Int8Linear, side_by_side
+from moesaic.model.int8 import KERNEL_COLUMNS, Int8Linear, side_by_side
 
 Product = Callable[[Tensor], Tensor]
 
@@ -41,12 +44,19 @@ class SingleStep:
         self._layers = [
             _Layer(layer, window) for layer, window in zip(batch.decoder.layers, batch.windows, strict=True)
         ]
+        self._native: NativeStep | None = None
+        self._is_new = True
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
         """See ``SlotBatch.step``."""
         batch = self._batch
         if num_rows > 1:
             batch.step(num_rows, num_columns)
+            return
+        if self._is_new:  # not before: the cache is made for the first prompt
+            self._native, self._is_new = step_for(batch), False
+        if self._native is not None and self._native.can():
+            self._native()
             return
         position = int(batch.positions_B[0])
         hidden_1D = batch.decoder.embed_tokens(batch.ids_B[:1])
@@ -180,7 +190,7 @@ def _product(layer: Any) -> Product:
 
 def _joined(layers: list[Any]) -> Product:
     """The products of layers with the same input, one behind the other."""
-    if not all(type(layer) is Int8Linear for layer in layers):
+    if not all(type(layer) is Int8Linear and layer.in_features % KERNEL_COLUMNS == 0 for layer in layers):
         return lambda x_1I: torch.cat([layer(x_1I) for layer in layers], dim=1)
     weight_OI, scale_O = side_by_side(layers)
     biases = [layer.bias for layer in layers]

@@ -196,7 +196,11 @@ class SlotBatch:
 
     def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
         """Chooses the next token of some rows from their normed states; to be fed with the next step."""
-        logits_BV, uniforms_B = self.head(hidden_BD), self.uniforms_B[rows]
+        self.choose(self.head(hidden_BD), rows)
+
+    def choose(self, logits_BV: Tensor, rows: slice) -> None:
+        """Chooses the next token of some rows from their logits."""
+        uniforms_B = self.uniforms_B[rows]
         self._mark((0,), logits_BV, uniforms_B)
         self.ids_B[rows], self.logprobs_B[rows] = self._choose(logits_BV, uniforms_B, self.temperature, self.top_p)
 

@@ -1,0 +1,232 @@
+"""One text on a CPU in compiled code: ``single``'s step of one row as one call of ``one_row.cpp``.
+
+Weights are kept in bfloat16 beside the model's own float32 where no bit is lost by that, which is where the checkpoint
+was bfloat16. A step then reads half of the bytes and computes the same sums in float32, in another order. Weights in
+int8 are read as they are, and their rows are not rounded to bfloat16, as they are for torch's product.
+
+Shapes: D model, E experts with factors, R rank, F hidden, A head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from ctypes import POINTER, Structure, c_double, c_int64, c_void_p
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from moesaic.gates import GATES
+from moesaic.model.block import FactoredMoE
+from moesaic.model.decode.compiler import library
+from moesaic.model.decode.slots import SlotBatch
+from moesaic.model.int8 import Int8Linear
+
+WORTH_BYTES: Final = 2**26
+"""A model's weights below which it is not worth compiling anything; tests' models are a hundredth of it."""
+
+_PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_TYPES: Final = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
+_ROUTED: Final = -2
+"""``forced`` of a model that routes; see ``one_row.cpp``, as for the structures."""
+
+
+class _Matrix(Structure):
+    _fields_ = (
+        ("weight", c_void_p),
+        ("bias", c_void_p),
+        ("scales", c_void_p),
+        ("outputs", c_int64),
+        ("inputs", c_int64),
+        ("type", c_int64),
+    )
+
+
+class _Norm(Structure):
+    _fields_ = (("weight", c_void_p), ("epsilon", c_double))
+
+
+class _Layer(Structure):
+    _fields_ = (
+        *((name, _Norm) for name in ("norm", "mlp_norm", "query_norm", "key_norm")),
+        *((name, _Matrix) for name in ("query", "key", "value", "output", "gate", "up", "down")),
+        *((name, c_void_p) for name in ("router", "gate_up_A", "gate_up_B", "down_A", "down_B", "scales")),
+        *((name, c_void_p) for name in ("keys", "values")),
+        ("window", c_int64),
+        ("scaling", c_double),
+    )
+
+
+class _Model(Structure):
+    _fields_ = (
+        *((name, c_int64) for name in ("hidden", "heads", "groups", "head_size", "inner", "experts", "choices")),
+        *((name, c_int64) for name in ("top_k", "rank", "capacity", "num_layers")),
+        ("layers", POINTER(_Layer)),
+        ("norm", _Norm),
+        ("head", _Matrix),
+    )
+
+
+class NativeStep:
+    """A step of one row; what it does not do (``can``) is left to another.
+
+    Args:
+        batch: A batch for which ``fits``; its rows have been admitted. The weights of its model must not change.
+        code: The compiled library.
+    """
+
+    def __init__(self, batch: SlotBatch, code: ctypes.CDLL) -> None:
+        self._batch, self._run = batch, code.moesaic_step
+        self._run.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64]
+        self._run.restype = None
+        self._kept: list[Tensor] = []  # whatever the structures point to
+        decoder, first = batch.decoder, batch.decoder.layers[0]
+        self._blocks = [layer.mlp for layer in decoder.layers if isinstance(layer.mlp, FactoredMoE)]
+        layers = [self._layer(*each) for each in zip(decoder.layers, batch.windows, batch.cache, strict=True)]
+        keys_BGCA = batch.cache[0][0]
+        block = self._blocks[0] if self._blocks else None
+        attention = first.self_attn
+        self._layers = (_Layer * len(layers))(*layers)
+        self._model = _Model(
+            hidden=decoder.norm.weight.numel(),
+            heads=attention.q_proj.out_features // attention.head_dim,
+            groups=keys_BGCA.shape[1],
+            head_size=attention.head_dim,
+            inner=first.mlp.gate_proj.out_features,
+            experts=len(block.scale_E) if block is not None else 0,
+            choices=block.router.num_experts if block is not None else 0,
+            top_k=block.router.top_k if block is not None else 0,
+            rank=block.down_A_ERF.shape[1] if block is not None else 0,
+            capacity=keys_BGCA.shape[2],
+            num_layers=len(layers),
+            layers=self._layers,
+            norm=self._norm(decoder.norm),
+            head=self._matrix(batch.head),
+        )
+        self._logits_1V = torch.empty(1, batch.head.out_features)
+
+    def can(self) -> bool:
+        """Whether this step can be made here: nobody records routes, which the compiled code tells no one."""
+        return not any(block.router._forward_hooks or block._forward_hooks for block in self._blocks)
+
+    def __call__(self) -> None:
+        """Feeds the first row's token and puts the next one in its place."""
+        batch = self._batch
+        position = int(batch.positions_B[0])
+        hidden_1D = batch.decoder.embed_tokens(batch.ids_B[:1])
+        cos_11A, sin_11A = batch.decoder.rotary_emb(hidden_1D, batch.positions_B[:1, None])
+        forced = self._blocks[0].forced if self._blocks else None
+        self._run(
+            ctypes.byref(self._model),
+            cos_11A.data_ptr(),
+            sin_11A.data_ptr(),
+            position,
+            _ROUTED if forced is None else forced,
+            hidden_1D.data_ptr(),
+            self._logits_1V.data_ptr(),
+            torch.get_num_threads(),
+        )
+        batch.positions_B[0] = min(position + 1, batch.capacity - 1)
+        batch.choose(self._logits_1V, slice(0, 1))
+
+    def _layer(self, layer: Any, window: int | None, cache: tuple[Tensor, Tensor]) -> _Layer:
+        attention, mlp = layer.self_attn, layer.mlp
+        filled = _Layer(
+            norm=self._norm(layer.input_layernorm),
+            mlp_norm=self._norm(layer.post_attention_layernorm),
+            query_norm=self._norm(getattr(attention, "q_norm", None)),
+            key_norm=self._norm(getattr(attention, "k_norm", None)),
+            query=self._matrix(attention.q_proj),
+            key=self._matrix(attention.k_proj),
+            value=self._matrix(attention.v_proj),
+            output=self._matrix(attention.o_proj),
+            gate=self._matrix(mlp.gate_proj),
+            up=self._matrix(mlp.up_proj),
+            down=self._matrix(mlp.down_proj),
+            keys=self._address(cache[0]),
+            values=self._address(cache[1]),
+            window=window or 0,
+            scaling=attention.scaling,
+        )
+        if isinstance(mlp, FactoredMoE):
+            filled.router = self._address(mlp.router.weight_ED)
+            filled.gate_up_A, filled.gate_up_B = self._address(mlp.gate_up_A_PERD), self._address(mlp.gate_up_B_PERF)
+            filled.down_A, filled.down_B = self._address(mlp.down_A_ERF), self._address(mlp.down_B_ERD)
+            filled.scales = self._address(mlp.scale_E)
+        return filled
+
+    def _address(self, tensor: Tensor) -> int:
+        self._kept.append(tensor)
+        return tensor.data_ptr()
+
+    def _norm(self, norm: Any) -> _Norm:
+        return _Norm() if norm is None else _Norm(self._address(norm.weight), norm.variance_epsilon)
+
+    def _matrix(self, layer: nn.Linear | Int8Linear) -> _Matrix:
+        bias = None if layer.bias is None else self._address(layer.bias)
+        scales = None
+        if isinstance(layer, Int8Linear):
+            weight_OI, scales = layer.weight, self._address(layer.scale_O.float())
+        else:
+            weight_OI = _small(layer)
+        return _Matrix(self._address(weight_OI), bias, scales, *weight_OI.shape, _TYPES[weight_OI.dtype])
+
+
+def step_for(batch: SlotBatch) -> NativeStep | None:
+    """Returns the compiled step of a batch whose rows have been admitted, or None: see ``fits`` and ``library``."""
+    if not fits(batch) or _available_bytes() < sum(layer.weight.nbytes for layer in _projections(batch)):
+        return None
+    code = library()
+    return None if code is None else NativeStep(batch, code)
+
+
+def fits(batch: SlotBatch) -> bool:
+    """Whether a batch's model is one that the compiled step computes.
+
+    That is one in float32 whose layers are all dense or all routed, and whose linear layers are plain or int8.
+    """
+    blocks = [layer.mlp for layer in batch.decoder.layers if isinstance(layer.mlp, FactoredMoE)]
+    tensors = [*batch.model.parameters(), *(block.scale_E for block in blocks)]
+    projections = _projections(batch)
+    return (
+        batch.device.type == "cpu"
+        and all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in tensors)
+        and all(type(layer) in (nn.Linear, Int8Linear) for layer in projections)
+        and all(type(each) is nn.Linear for each in batch.model.modules() if isinstance(each, nn.Linear))
+        and sum(layer.weight.nbytes for layer in projections) >= WORTH_BYTES
+        and len(blocks) in (0, len(batch.decoder.layers))
+        and all(GATES[block.router.kind].is_mixtral for block in blocks)
+    )
+
+
+def _projections(batch: SlotBatch) -> list[Any]:
+    """The layers whose products are a step, the experts' factors not among them."""
+    parts = [part for layer in batch.decoder.layers for part in (layer.self_attn, layer.mlp)]
+    return [*(getattr(part, name) for part in parts for name in _PROJECTIONS if hasattr(part, name)), batch.head]
+
+
+_SMALL: weakref.WeakKeyDictionary[nn.Linear, tuple[tuple[int, int], Tensor]] = weakref.WeakKeyDictionary()
+"""Each layer's weights as they are multiplied, which is what a conversation's every answer would else make anew."""
+
+
+def _small(layer: nn.Linear) -> Tensor:
+    """A layer's weights in bfloat16 if that is all they are, else its own; for pairs of inputs only."""
+    weight_OI = layer.weight.detach()
+    state = (weight_OI.data_ptr(), -1 if weight_OI.is_inference() else weight_OI._version)
+    kept = _SMALL.get(layer)
+    if kept is None or kept[0] != state:
+        small_OI = weight_OI.bfloat16()
+        is_all = layer.in_features % 2 == 0 and bool((small_OI.float() == weight_OI).all())
+        kept = _SMALL[layer] = (state, small_OI if is_all else weight_OI)
+    return kept[1]
+
+
+def _available_bytes() -> int:
+    """Memory that can be had: twice what the small weights may take is asked for."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
