@@ -5,8 +5,8 @@
 Without MODEL: SmolLM2-135M from PyPI with four random experts of rank 16 and random gates, top-2. The systems take
 turns step by step in one process, each with a cache of its own, so that what else runs on the machine slows all of them
 alike; the table gives the median step and the median of the paired gains. With ``--data``, the folder of a run's data
-stage, greedy programs for test tasks and the loss on their solutions, fed token by token, are compared with those of
-float32 as it was.
+stage, each system's greedy programs for test tasks, and its loss on their solutions, fed token by token, are compared
+with those of float32 in a batch and in one pass.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from moesaic.checkpoint.native import load_moe
 from moesaic.data.examples import read_examples
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.backbone import load_base
-from moesaic.model.decode.native import step_for
+from moesaic.model.decode.generate import generate
+from moesaic.model.decode.native import NativeStep, code_for
 from moesaic.model.decode.single import SingleStep
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.int8 import to_int8
@@ -52,14 +53,15 @@ def load(path: Path | None) -> tuple[Any, Any]:
 def short(batch: SlotBatch) -> Step:
     """The short step, which would be the compiled one if it could."""
     step = SingleStep(batch)
-    step._is_new = False
+    step._code = None
     return step
 
 
 def compiled(batch: SlotBatch) -> Step:
-    step = step_for(batch)
-    if step is None:
+    code = code_for(batch)
+    if code is None:
         raise SystemExit("the compiled step cannot be had here: it needs Linux, a C++ compiler with OpenMP and memory")
+    step = NativeStep(batch, code)
     return lambda _num_rows, _num_columns: step()
 
 
@@ -102,6 +104,18 @@ class Keeping(SlotBatch):
         super().choose(logits_BV, rows)
 
 
+def whole_loss(model: Any, encoded: list[Any]) -> float:
+    """Nats a token, each solution in one pass."""
+    total, number = 0.0, 0
+    for each in encoded:
+        ids = torch.tensor([each.ids])
+        logprobs_TV = model(ids).logits[0, each.num_prompt_tokens - 1 : -1].log_softmax(-1)
+        targets_T = ids[0, each.num_prompt_tokens :]
+        total -= float(logprobs_TV.gather(1, targets_T[:, None]).sum())
+        number += len(targets_T)
+    return total / number
+
+
 def mean_loss(model: Any, make: Callable[[SlotBatch], Step], encoded: list[Any]) -> float:
     """Nats a token, each solution fed token by token."""
     total, number = 0.0, 0
@@ -120,7 +134,7 @@ def mean_loss(model: Any, make: Callable[[SlotBatch], Step], encoded: list[Any])
 def greedy(
     model: Any, make: Callable[[SlotBatch], Step], asked: list[list[int]], stop_ids: Any, tokens: int
 ) -> list[list[int]]:
-    """Texts, one at a time, as a laptop does: in a batch the sums have another order."""
+    """Texts without their stop tokens, one at a time."""
     texts = []
     for prompt in asked:
         batch = SlotBatch(model, 1, len(prompt) + tokens + 8, 0.0, 1.0)
@@ -129,7 +143,7 @@ def greedy(
         while text[-1] not in stop_ids and len(text) < tokens:
             step(1, len(prompt) + len(text))
             text.append(int(batch.ids_B[0]))
-        texts.append(text)
+        texts.append([token for token in text if token not in stop_ids])
     return texts
 
 
@@ -148,18 +162,22 @@ def compare(model: Any, int8: Any, prompts: PromptFormat, data: Path, number: in
     print(f"\n{len(examples)} test tasks of {', '.join(languages)}; greedy programs of up to {tokens} tokens\n")
     print("| one stream | loss, nats a token | from float32 | same programs | tokens before the others part |")
     print("|---|---|---|---|---|")
-    expected, loss = [], 0.0
+    loss = whole_loss(model, encoded)
+    # With a trace, a batch goes on with its own step when one row is left.
+    plain = generate(model, asked, tokens, prompts.stop_ids, trace=True)
+    expected = [each.ids for each in plain]
+    print(f"| float32, batch of {len(asked)} | {loss:.5f} | | | |", flush=True)
     for name, (own, make) in systems(model, int8).items():
+        if name == "float32":
+            continue
         own_loss = mean_loss(own, make, encoded)
         texts = greedy(own, make, asked, prompts.stop_ids, tokens)
-        if not expected:
-            expected, loss = texts, own_loss
         places = [first_difference(*pair) for pair in zip(expected, texts, strict=True)]
         parted = ", ".join(str(place) for place in sorted(place for place in places if place is not None))
         same = f"{places.count(None)} of {len(places)}"
         print(f"| {name} | {own_loss:.5f} | {own_loss / loss - 1:+.4%} | {same} | {parted or '-'} |", flush=True)
     lengths = [len(text) for text in expected]
-    ended = sum(text[-1] in prompts.stop_ids for text in expected)
+    ended = sum(each.stopped for each in plain)
     print(f"\nfloat32's programs: median {statistics.median(lengths):.0f} tokens, {ended} of {len(lengths)} ended")
 
 

@@ -12,7 +12,7 @@ from moesaic.gates import GATES
 from moesaic.model.decode import compiler, native
 from moesaic.model.decode.compiler import library
 from moesaic.model.decode.generate import generate
-from moesaic.model.decode.native import NativeStep, fits, step_for
+from moesaic.model.decode.native import NativeStep, code_for, fits
 from moesaic.model.decode.single import SingleStep
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.decode.streaming import stream_ids
@@ -65,12 +65,15 @@ def admitted(model, prompt=PROMPTS[2]):
     return batch
 
 
+def step_for(batch):
+    return NativeStep(batch, code_for(batch))
+
+
 def compare(model, prompt=PROMPTS[2]):
     """Steps of both kinds beside each other, fed with the same tokens."""
     with torch.inference_mode():
         batches = [admitted(model, prompt) for _ in range(2)]
         plain, compiled = batches[0].step, step_for(batches[1])
-        assert compiled is not None
         for count in range(1, NEW_TOKENS):
             plain(1, len(prompt) + count)
             compiled()
@@ -118,7 +121,7 @@ def test_int8_without_rounding_the_rows(small):
     with torch.inference_mode():
         batches = [admitted(model) for _ in range(3)]
         compiled, short = step_for(batches[0]), SingleStep(batches[1])
-        short._is_new = False
+        short._code = None
         compiled()
         short(1, len(PROMPTS[2]) + 1)
         for module in model.modules():  # the same weights, multiplied in float32
@@ -215,7 +218,7 @@ def test_memory_is_left(small, monkeypatch):
     with torch.inference_mode():
         batch = admitted(routed())
         monkeypatch.setattr(native, "_available_bytes", lambda: 1000)
-        assert step_for(batch) is None
+        assert code_for(batch) is None
 
 
 @pytest.fixture

@@ -174,12 +174,10 @@ class NativeStep:
         return _Matrix(self._address(weight_OI), bias, scales, *weight_OI.shape, _TYPES[weight_OI.dtype])
 
 
-def step_for(batch: SlotBatch) -> NativeStep | None:
-    """Returns the compiled step of a batch whose rows have been admitted, or None: see ``fits`` and ``library``."""
-    if not fits(batch) or _available_bytes() < sum(layer.weight.nbytes for layer in _projections(batch)):
-        return None
-    code = library()
-    return None if code is None else NativeStep(batch, code)
+def code_for(batch: SlotBatch) -> ctypes.CDLL | None:
+    """Returns the compiled step, or None: see ``fits`` and ``library``; compiles it if there is none yet."""
+    enough = sum(layer.weight.nbytes for layer in _projections(batch))
+    return library() if fits(batch) and _available_bytes() >= enough else None
 
 
 def fits(batch: SlotBatch) -> bool:

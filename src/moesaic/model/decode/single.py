@@ -25,7 +25,7 @@ from torch import Tensor
 
 from moesaic.gates import GATES
 from moesaic.model.block import FactoredMoE
-from moesaic.model.decode.native import NativeStep, step_for
+from moesaic.model.decode.native import NativeStep, code_for
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.int8 import KERNEL_COLUMNS, Int8Linear, side_by_side
 
@@ -44,8 +44,8 @@ class SingleStep:
         self._layers = [
             _Layer(layer, window) for layer, window in zip(batch.decoder.layers, batch.windows, strict=True)
         ]
+        self._code = code_for(batch)
         self._native: NativeStep | None = None
-        self._is_new = True
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
         """See ``SlotBatch.step``."""
@@ -53,8 +53,8 @@ class SingleStep:
         if num_rows > 1:
             batch.step(num_rows, num_columns)
             return
-        if self._is_new:  # not before: the cache is made for the first prompt
-            self._native, self._is_new = step_for(batch), False
+        if self._code is not None and self._native is None:  # not before: the cache is made for the first prompt
+            self._native = NativeStep(batch, self._code)
         if self._native is not None and self._native.can():
             self._native()
             return
