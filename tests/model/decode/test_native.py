@@ -206,6 +206,7 @@ def test_what_does_not_fit(small, monkeypatch):
         other = routed()
         other.model.layers[0].mlp = other.model.layers[0].mlp.base[0]
         assert not fits(admitted(other))
+        assert not fits(admitted(to_int8(routed(intermediate_size=42))))
         adapted = routed()
         adapted.model.layers[0].self_attn.q_proj.__class__ = type("Adapted", (nn.Linear,), {})
         assert not fits(admitted(adapted))

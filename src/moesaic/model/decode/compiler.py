@@ -1,7 +1,7 @@
 """The step of one row as a library, compiled on this machine by its own C++ compiler, once.
 
 Wheels of this package hold no compiled code, and PyTorch has no product that reads bfloat16 weights at the speed of
-the memory and sums in float32 (docs/decisions/0022-one-row-compiled-where-it-runs.md). The library lies in the cache
+the memory and sums in float32 (docs/decisions/0023-one-row-compiled-where-it-runs.md). The library lies in the cache
 under a name that says of which source, compiler and processor it was made. Where there is no compiler, or it fails,
 ``library`` returns None, and everything works as it did, slower.
 

@@ -183,7 +183,8 @@ def code_for(batch: SlotBatch) -> ctypes.CDLL | None:
 def fits(batch: SlotBatch) -> bool:
     """Whether a batch's model is one that the compiled step computes.
 
-    That is one in float32 whose layers are all dense or all routed, and whose linear layers are plain or int8.
+    That is one in float32 whose layers are all dense or all routed, and whose linear layers are plain, or int8 with a
+    multiple of four inputs, which are a word.
     """
     blocks = [layer.mlp for layer in batch.decoder.layers if isinstance(layer.mlp, FactoredMoE)]
     tensors = [*batch.model.parameters(), *(block.scale_E for block in blocks)]
@@ -192,6 +193,7 @@ def fits(batch: SlotBatch) -> bool:
         batch.device.type == "cpu"
         and all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in tensors)
         and all(type(layer) in (nn.Linear, Int8Linear) for layer in projections)
+        and all(layer.in_features % 4 == 0 for layer in projections if type(layer) is Int8Linear)
         and all(type(each) is nn.Linear for each in batch.model.modules() if isinstance(each, nn.Linear))
         and sum(layer.weight.nbytes for layer in projections) >= WORTH_BYTES
         and len(blocks) in (0, len(batch.decoder.layers))

@@ -63,7 +63,6 @@ constexpr int64_t AHEAD = 2048;            // bytes; without it, reading in orde
 typedef float Floats __attribute__((vector_size(64)));
 typedef uint32_t Words __attribute__((vector_size(64)));
 typedef int32_t Integers __attribute__((vector_size(64)));
-typedef int8_t Bytes __attribute__((vector_size(16)));
 constexpr int64_t WIDTH = 16;
 
 template <typename Vector> inline Vector load(const void *from) {
@@ -116,19 +115,26 @@ float dot_pairs(const uint32_t *row, const float *even, const float *odd, int64_
     return sum;
 }
 
-inline Floats widened(const int8_t *bytes) {
-    return __builtin_convertvector(__builtin_convertvector(load<Bytes>(bytes), Integers), Floats);
-}
+inline Floats widened(Words bytes) { return __builtin_convertvector((Integers)bytes >> 24, Floats); }
 
-float dot_bytes(const int8_t *row, const float *x, int64_t size) {
+// The same for int8, four in a word: compilers widen shifted words in registers, and bytes one by one.
+float dot_bytes(const uint32_t *row, const float *apart, int64_t words) {
     Floats sums[4] = {};
     int64_t i = 0;
-    for (; i + 4 * WIDTH <= size; i += 4 * WIDTH) {
-        __builtin_prefetch(row + i + AHEAD);
-        for (int64_t j = 0; j < 4; ++j) sums[j] += widened(row + i + j * WIDTH) * load<Floats>(x + i + j * WIDTH);
+    for (; i + WIDTH <= words; i += WIDTH) {
+        __builtin_prefetch(reinterpret_cast<const char *>(row + i) + AHEAD);
+        const Words four = load<Words>(row + i);
+        sums[0] += widened(four << 24) * load<Floats>(apart + i);
+        sums[1] += widened(four << 16) * load<Floats>(apart + words + i);
+        sums[2] += widened(four << 8) * load<Floats>(apart + 2 * words + i);
+        sums[3] += widened(four) * load<Floats>(apart + 3 * words + i);
     }
     float sum = total((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    for (; i < size; ++i) sum += row[i] * x[i];
+    for (; i < words; ++i) {
+        int8_t four[4];
+        std::memcpy(four, row + i, sizeof four);
+        for (int64_t part = 0; part < 4; ++part) sum += four[part] * apart[part * words + i];
+    }
     return sum;
 }
 
@@ -169,19 +175,18 @@ struct Worker {
 
     // The thread's part of a product: y = W x + b, or y + W x + b.
     void multiply(const Matrix &matrix, const float *x, float *y, bool adds = false) {
-        const int64_t inputs = matrix.inputs, pairs = inputs / 2;
-        if (matrix.type == BFLOAT16)
-            for (int64_t i = 0; i < pairs; ++i) {
-                apart[i] = x[2 * i];
-                apart[pairs + i] = x[2 * i + 1];
-            }
+        const int64_t inputs = matrix.inputs, parts = matrix.type == BFLOAT16 ? 2 : matrix.type == INT8 ? 4 : 1;
+        const int64_t words = inputs / parts;  // of 32 bits, in a row of weights
+        if (parts > 1)
+            for (int64_t i = 0; i < words; ++i)
+                for (int64_t part = 0; part < parts; ++part) apart[part * words + i] = x[parts * i + part];
         for (int64_t o = begin(matrix.outputs); o < end(matrix.outputs); ++o) {
+            const uint32_t *row = static_cast<const uint32_t *>(matrix.weight) + o * words;
             float sum;
             if (matrix.type == BFLOAT16)
-                sum = dot_pairs(static_cast<const uint32_t *>(matrix.weight) + o * pairs, apart.data(),
-                                apart.data() + pairs, pairs);
+                sum = dot_pairs(row, apart.data(), apart.data() + words, words);
             else if (matrix.type == INT8)
-                sum = dot_bytes(static_cast<const int8_t *>(matrix.weight) + o * inputs, x, inputs) * matrix.scales[o];
+                sum = dot_bytes(row, apart.data(), words) * matrix.scales[o];
             else
                 sum = dot(static_cast<const float *>(matrix.weight) + o * inputs, x, inputs);
             if (matrix.bias) sum += matrix.bias[o];
