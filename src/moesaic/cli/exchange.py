@@ -95,7 +95,9 @@ def _export(
     model: ModelPath,
     out: Annotated[Path, typer.Argument(help="Folder to make (gguf: or a .gguf file).", metavar="OUT")],
     format_: Annotated[ExportFormat, typer.Option("--format", help="Format to write.")] = ExportFormat.mixtral,
-    dtype: Annotated[OutputDtype, typer.Option(help="Mixtral, vLLM: type; auto is the base's.")] = OutputDtype.auto,
+    dtype: Annotated[
+        OutputDtype, typer.Option(help="Mixtral and vLLM: number format of the weights; auto keeps the base's.")
+    ] = OutputDtype.auto,
     quantize: Annotated[GgufType, typer.Option(help="GGUF: number format.")] = GgufType.f16,
     merge_onto: Annotated[
         Onto, typer.Option(help="Base weights as the experts saw them in training (NF4 for QLoRA), or as stored.")
@@ -103,7 +105,9 @@ def _export(
     attention: Annotated[
         Attention, typer.Option(help="Deltas on attention: refuse, leave out, or merge their mean.")
     ] = Attention.error,
-    verify: Annotated[bool, typer.Option("--verify", help="Mixtral: recompute sampled weights.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Mixtral: recompute a sample of the weights and compare it with the file.")
+    ] = False,
     shard_size: Annotated[int, typer.Option(min=1, help="Mixtral and vLLM: largest shard in MB.")] = _SHARD_MB,
     with_base: Annotated[
         bool, typer.Option("--with-base", help="PEFT: write the base beside the adapters, as it was in training.")
@@ -226,9 +230,13 @@ def _import(
     ] = ImportFormat.native,
     kind: Annotated[GateKind, typer.Option(help="Kind of the gates.")] = "top_k",
     top_k: Annotated[int, typer.Option(min=1, help="Experts per token.")] = 2,
-    gates: Annotated[Path | None, typer.Option(help="File or checkpoint with the gates; zero gates without.")] = None,
-    error: Annotated[float, typer.Option(min=0, max=1, help="Factoring: greatest relative error of a module.")] = 0.1,
-    max_rank: Annotated[int, typer.Option(min=1, help="Factoring: greatest rank.")] = 256,
+    gates: Annotated[
+        Path | None, typer.Option(help="File or checkpoint with the gates. Without it, all gates are zero.")
+    ] = None,
+    error: Annotated[
+        float, typer.Option(min=0, max=1, help="Factoring: largest relative error that a module may have.")
+    ] = 0.1,
+    max_rank: Annotated[int, typer.Option(min=1, help="Factoring: largest rank.")] = 256,
     attention: Annotated[Attention, typer.Option(help="Changes outside the MLP: refuse or leave out.")] = (
         Attention.error
     ),

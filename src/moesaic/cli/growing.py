@@ -18,11 +18,11 @@ from moesaic.progress import say
 if TYPE_CHECKING:
     from moesaic.recipe import Recipe
 
-_GROW = """Give a finished model further languages; its other experts and their gates keep their bytes.
+_GROW = """Add languages to a finished model. The files of its other experts and their gates do not change.
 
-RECIPE names all languages, the model's first, and where their programs are. Of the new ones an expert is trained; then
-its row of each gate is fitted in closed form on `gate.init_programs` programs of every language. Nothing else is
-trained. The result is in the recipe's own workspace, which must not be the one of MODEL. For example:
+RECIPE names all languages, the model's own first, and says where their programs are. For each new language, an expert
+is trained and its row of each gate is fitted in closed form, on `gate.init_programs` programs of every language.
+Nothing else is trained. The result is written to the workspace of RECIPE, which must not be that of MODEL. For example:
 
 `moesaic grow runs/quickstart recipes/quickstart.yaml name=five data.languages=[python,java,javascript,cpp,ruby]`
 
@@ -30,10 +30,10 @@ trained. The result is in the recipe's own workspace, which must not be the one 
 as the section `gate` says, and with `gate.joint_epochs` above 0 all experts. The same command goes on with a growth
 that was stopped. To measure the result: `moesaic run runs/five/recipe.yaml`."""
 
-_DROP = """Take experts out of a model; the others and their gates keep their bytes.
+_DROP = """Remove experts from a model. The files of the other experts and their gates do not change.
 
-The logits of the other experts stay as they are, so a model that had grown by a language answers as it did before. For
-example: `moesaic drop runs/five four ruby`."""
+The logits of the other experts stay the same, so a model from which an added language is removed answers as it did
+before that language was added. For example: `moesaic drop runs/five four ruby`."""
 
 
 def register(app: typer.Typer) -> None:

@@ -30,14 +30,14 @@ Overrides = Annotated[
 
 STAGE_HELP = {
     "data": "Read the text-to-code pairs, turn them into source, leave out what is damaged, check for leakage.",
-    "keep": "Let the base answer the prompts of data.keep, on which the model stays as it is; nothing without them.",
-    "experts": "Train one LoRA expert per language; only=java trains that one alone, and the gates follow.",
+    "keep": "Let the base answer the prompts of data.keep, on which the model is to stay like its base.",
+    "experts": "Train one LoRA expert per language; only=java trains one expert, then the gates again.",
     "compose": "Compose the experts into a Mixture-of-Experts and fit the initial gates in closed form.",
-    "gate": "Train the gates, then gates and experts together; the best validated state is kept.",
-    "reward": "Train gates and experts on what their own programs are worth; only=ruby: one expert of reward.alone.",
-    "baselines": "Make what the recipe's key compare names: merges, a dense LoRA, untrained routing.",
+    "gate": "Train the gates, then gates and experts together; keep the state that validates best.",
+    "reward": "Train gates and experts on rewards for their own programs; only=ruby: one expert of reward.alone.",
+    "baselines": "Make the baselines that the key compare names: merges, a dense LoRA, untrained routing.",
     "predict": "Measure losses and routing, and generate the test programs of every system (needs the models).",
-    "evaluate": "Judge the generated programs (needs no model; predicts first if that is not done).",
+    "evaluate": "Judge the generated programs (needs no model; runs predict first if it is not finished).",
     "report": "Write results.json, report.html and the model folder with its card.",
 }
 
@@ -91,7 +91,7 @@ def _run(
 
 def _reproduce(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run, e.g. runs/quickstart.", metavar="RUN")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of runs that the new one goes to.")] = Path("reproduced"),
+    out: Annotated[Path, typer.Option("--out", help="Folder in which the new run is written.")] = Path("reproduced"),
     quiet: Quiet = False,
     log_file: LogFile = None,
 ) -> None:

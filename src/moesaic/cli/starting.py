@@ -30,16 +30,21 @@ def _init(
     ] = None,
     language: Annotated[
         list[str] | None,
-        typer.Option(help="A language to make an expert for; those of the data by default. Repeat it."),
+        typer.Option(
+            help="A language or domain to train an expert for; repeat it for several. Default: those of the data."
+        ),
     ] = None,
-    gpu: Annotated[bool | None, typer.Option(help="Write it for a GPU or for a CPU; by default what is here.")] = None,
+    gpu: Annotated[
+        bool | None, typer.Option(help="Write it for a GPU or for a CPU; by default for this machine.")
+    ] = None,
     memory: Annotated[
-        float | None, typer.Option(min=1, help="Memory of the GPU, or of the machine, in GiB; by default what is here.")
+        float | None,
+        typer.Option(min=1, help="Memory of the GPU, or of the machine, in GiB; by default that of this machine."),
     ] = None,
     cost: Annotated[
-        bool, typer.Option(help="Prepare the data and measure what the recipe costs on this machine.")
+        bool, typer.Option(help="Prepare the data, and estimate time and memory of the run on this machine.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     import yaml
 
