@@ -388,10 +388,12 @@ def test_compose_refuses():
     experts = random_experts(model)
     with pytest.raises(ModelError, match="no experts"):
         compose(model, [])
-    with pytest.raises(ModelError, match="no experts"):
+    with pytest.raises(ModelError, match=r"^there are no experts to compose: name at least one$"):
         compose(model, with_anchor([]))
     with pytest.raises(ModelError, match="must be the last one, but the order is base, python"):
         compose(model, [*with_anchor([]), experts[0]])
+    with pytest.raises(ModelError, match="must be the last one, but the order is python, base, java"):
+        compose(model, [*with_anchor(experts[:1]), experts[1]])
     with pytest.raises(ModelError, match="must differ, but are python, java, cpp, base, base"):
         compose(model, with_anchor(with_anchor(experts)))
     with pytest.raises(ModelError, match="must differ, but are python, python"):
@@ -410,9 +412,9 @@ def test_compose_refuses():
         "a refusal must not change the model"
     )
     compose(model, experts)
-    with pytest.raises(ModelError, match="composed already"):
+    with pytest.raises(ModelError, match=r"^the model is composed already: decompose it first$"):
         compose(model, experts)
-    with pytest.raises(ModelError, match="not composed"):
+    with pytest.raises(ModelError, match=r"^the model is not composed: it has no routed blocks$"):
         moe_blocks(pico_llama())
     with pytest.raises(ModelError, match=r"2 names differ, the first is layers.0.noise"):
         load_router(

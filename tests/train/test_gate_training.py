@@ -103,6 +103,31 @@ def test_an_anchor_is_fitted_on_programs_of_its_own_or_starts_at_zero(init):
     assert (first == 2).float().mean() > (0.75 if init == "ridge" else 0.4)  # of three experts
 
 
+def test_the_scale_weighs_every_expert_the_same_however_many_tokens_it_has():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.cat([torch.zeros(4000), torch.ones(100)]).long()
+    logits = torch.randn(4100, 2, generator=generator)
+    logits[:4000, 0] += (
+        6.0  # the many are told apart and ask for a large scale; the few are not, and ask for a small one
+    )
+    balanced, few = calibrated_scale(logits, labels), calibrated_scale(logits[4000:], labels[4000:])
+    assert few <= balanced < calibrated_scale(logits, torch.zeros_like(labels))
+    assert calibrated_scale(logits[:4000].repeat(3, 1), labels[:4000].repeat(3)) == calibrated_scale(
+        logits[:4000], labels[:4000]
+    )
+
+
+@pytest.mark.parametrize("init", ["ridge", "prompts"])
+def test_initial_gates_do_not_depend_on_the_rows_that_programs_are_packed_into(init):
+    few, many, other = composed(), composed(), composed()
+    for model, row_tokens, kind in ((few, 10_000, init), (many, 120, init), (other, 120, "ridge")):
+        with packed_attention(model):
+            initial_gates(model, programs(), kind, row_tokens, contextlib.nullcontext)
+    for name, gate_ED in extract_router(few).items():
+        torch.testing.assert_close(extract_router(many)[name], gate_ED, rtol=1e-3, atol=1e-5)
+        assert torch.allclose(extract_router(other)[name], gate_ED, rtol=1e-2) == (init == "ridge")
+
+
 def test_initial_gates_are_deterministic_and_zero_is_zero():
     first, second, zero = composed(), composed(), composed()
     set_gates(first, "ridge")
