@@ -27,6 +27,12 @@ def names_in(path):
     return found
 
 
+def test_no_two_test_files_have_one_name():
+    """The folders of tests are no packages, so pytest would refuse the second."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_four_changes_are_there():
     assert list(RECIPES) == ["A kind of gate", "A metric", "A programming language", "An architecture of base models"]
 
