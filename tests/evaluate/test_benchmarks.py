@@ -9,6 +9,7 @@ import pytest
 
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
+from moesaic.evaluate import table
 from moesaic.evaluate.benchmarks import (
     completion_row,
     cut_completion,
@@ -102,3 +103,23 @@ def test_pass_at_1_of_right_and_wrong_completions(tmp_path):
     assert skipped == []
     assert (estimates["python"].value, estimates["python"].n) == (0.5, 2)
     assert verdicts == {"python": [("d", 1.0, 1.0), ("e", 0.0, 1.0)]}
+
+
+@pytest.mark.toolchain
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools")
+def test_programs_for_tasks_of_ones_own_are_run_against_their_own_tests(tmp_path):
+    double = ({"input": "2\n", "output": "4\n"}, {"input": "-3\n", "output": "-6\n"})
+    tasks = [Example("not-in-the-corpus", "python", "Double a number", "print(2 * int(input()))\n", double)]
+    programs = {"base": "print(int(input()))\n", "moe": "print(int(input()) * 2)\n"}
+    for system, program in programs.items():
+        row = {"id": tasks[0].id, "language": "python", "text": tasks[0].text, "reference": tasks[0].code}
+        folder = tmp_path / "predict" / "predictions" / system
+        folder.mkdir(parents=True)
+        (folder / "python.jsonl").write_text(json.dumps(row | {"prediction": program}) + "\n")
+        losses = tmp_path / "predict" / "losses" / f"{system}.jsonl"
+        losses.parent.mkdir(exist_ok=True)
+        losses.write_text(json.dumps({"id": row["id"], "language": "python", "loss_sum": 1.0, "code_tokens": 2}) + "\n")
+    (tmp_path / "predict" / "routing.json").write_text("{}")
+    options = EvaluateRecipe(metrics=["pass@1"], allow_code_execution=True, workers=1, bootstrap_samples=50)
+    results = table.build_results(tmp_path / "predict", tmp_path / "evaluate", {"python": tasks}, options, {})
+    assert {name: results["systems"][name]["pass@1"]["python"]["value"] for name in programs} == {"base": 0, "moe": 1}

@@ -142,7 +142,7 @@ def _executed(
     All systems go through one sandbox together, so that every processor has work to the end.
     """
     from moesaic.execution.grading import grade_programs
-    from moesaic.execution.problems import read_problems
+    from moesaic.execution.problems import Case, Problem
     from moesaic.execution.sandbox import Sandbox
 
     if not all(example.tests for items in examples.values() for example in items):
@@ -157,9 +157,17 @@ def _executed(
         for (_, language), rows in generated.items()
         for row in rows
     ]
+    problems = {
+        language: [
+            Problem(example.id, language, cases=tuple(Case(**test) for test in example.tests), text=example.text)
+            for example in items
+        ]
+        for language, items in examples.items()
+        if language not in domains
+    }
     try:
         with Sandbox(options.sandbox, allow_code_execution=options.allow_code_execution) as sandbox:
-            grading = grade_programs(programs, read_problems("corpus", None), sandbox=sandbox, workers=options.workers)
+            grading = grade_programs(programs, problems, sandbox=sandbox, workers=options.workers)
     except ToolchainError as error:
         return {}, [f"pass@1: {error}"]
     verdicts = iter(grading.rows)
