@@ -124,6 +124,17 @@ def random_gates(model: Any, seed: int = 5, size: float = 1.0) -> None:
             block.router.weight_ED.copy_(torch.randn(block.router.weight_ED.shape, generator=generator) * size)
 
 
+def pico_routed(anchor: bool = False, kind: Any = "top_k", top_k: int = 2, **sizes: Any) -> LlamaForCausalLM:
+    """A composed model of random experts, perhaps with an anchor, whose tokens go to different ones."""
+    from moesaic.model.moe import compose
+
+    model = pico_llama(**sizes)
+    experts = random_experts(model)
+    compose(model, with_anchor(experts) if anchor else experts, kind, top_k)
+    random_gates(model)
+    return model
+
+
 class TracedGraphs(list[Any]):
     """A backend for ``torch.compile`` without a compiler: it keeps every graph that is traced and runs it as it is.
 

@@ -18,7 +18,7 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.decode.streaming import stream_ids
 from moesaic.model.int8 import Int8Linear, to_int8
 from moesaic.model.moe import compose, force_base, force_expert, record_routing
-from pico import pico_llama, random_experts, random_gates, with_anchor
+from pico import pico_routed, random_experts, random_gates
 
 NEW_TOKENS = 12
 
@@ -41,14 +41,6 @@ def small(code, monkeypatch):
     """Pico models are worth it, too."""
     monkeypatch.setattr(native, "WORTH_BYTES", 0)
     return code
-
-
-def routed(anchor=False, kind="top_k", top_k=2, **sizes):
-    model = pico_llama(**sizes)
-    experts = random_experts(model)
-    compose(model, with_anchor(experts) if anchor else experts, kind, top_k)
-    random_gates(model)
-    return model
 
 
 def rounded(model):
@@ -107,17 +99,17 @@ def test_every_family(variant, is_routed, small):
 @pytest.mark.parametrize("anchor", [False, True])
 def test_every_kind_of_gate(kind, anchor, small):
     top_k = 3 + anchor if GATES[kind].mixes_all else 1
-    compare(routed(anchor, kind, top_k))
+    compare(pico_routed(anchor, kind, top_k))
 
 
 def test_sizes_that_fill_registers_and_leave_a_rest(small):
     sizes = {"hidden_size": 136, "intermediate_size": 330, "num_attention_heads": 2, "num_key_value_heads": 1}
-    compare(routed(anchor=True, head_dim=70, **sizes))
-    compare(rounded(routed(head_dim=70, **sizes)))
+    compare(pico_routed(anchor=True, head_dim=70, **sizes))
+    compare(rounded(pico_routed(head_dim=70, **sizes)))
 
 
 def test_int8_without_rounding_the_rows(small):
-    model = to_int8(routed(anchor=True, hidden_size=136))
+    model = to_int8(pico_routed(anchor=True, hidden_size=136))
     with torch.inference_mode():
         batches = [admitted(model) for _ in range(3)]
         compiled, short = step_for(batches[0]), SingleStep(batches[1])
@@ -135,7 +127,7 @@ def test_int8_without_rounding_the_rows(small):
 
 
 def test_equal_logits_take_the_first_experts(small):
-    model = routed(anchor=True, top_k=1)
+    model = pico_routed(anchor=True, top_k=1)
     with torch.no_grad():
         for layer in model.model.layers:
             layer.mlp.router.weight_ED.zero_()
@@ -143,7 +135,7 @@ def test_equal_logits_take_the_first_experts(small):
 
 
 def test_forced_experts_and_the_base(small):
-    model = routed(anchor=True)
+    model = pico_routed(anchor=True)
     texts = []
     for context in (force_base(model), force_expert(model, "java")):
         with context:
@@ -153,7 +145,7 @@ def test_forced_experts_and_the_base(small):
 
 
 def test_the_number_of_threads_changes_no_bit(small):
-    model = rounded(routed(hidden_size=64))
+    model = rounded(pico_routed(hidden_size=64))
     logits, before = [], torch.get_num_threads()
     with torch.inference_mode():
         for threads in (1, 2, 3):
@@ -171,7 +163,7 @@ def test_the_number_of_threads_changes_no_bit(small):
 
 
 def test_it_is_what_generates_and_whoever_records_routes_is_told(small, monkeypatch):
-    model, calls = routed(), []
+    model, calls = pico_routed(), []
     run = NativeStep.__call__
     monkeypatch.setattr(NativeStep, "__call__", lambda self: (calls.append(1), run(self))[1])
     alone = [list(stream_ids(model, prompt, NEW_TOKENS, ())) for prompt in PROMPTS]
@@ -185,7 +177,7 @@ def test_it_is_what_generates_and_whoever_records_routes_is_told(small, monkeypa
 
 
 def test_weights_are_kept_until_they_change(small):
-    model = rounded(routed())
+    model = rounded(pico_routed())
     layer = model.model.layers[0].mlp.up_proj
     kept = native._small(layer)
     assert kept.dtype == torch.bfloat16
@@ -200,24 +192,24 @@ def test_weights_are_kept_until_they_change(small):
 
 def test_what_does_not_fit(small, monkeypatch):
     with torch.inference_mode():
-        assert fits(admitted(routed()))
-        assert fits(admitted(to_int8(routed())))
-        assert not fits(admitted(routed().bfloat16()))
-        other = routed()
+        assert fits(admitted(pico_routed()))
+        assert fits(admitted(to_int8(pico_routed())))
+        assert not fits(admitted(pico_routed().bfloat16()))
+        other = pico_routed()
         other.model.layers[0].mlp = other.model.layers[0].mlp.base[0]
         assert not fits(admitted(other))
-        assert not fits(admitted(to_int8(routed(intermediate_size=42))))
-        adapted = routed()
+        assert not fits(admitted(to_int8(pico_routed(intermediate_size=42))))
+        adapted = pico_routed()
         adapted.model.layers[0].self_attn.q_proj.__class__ = type("Adapted", (nn.Linear,), {})
         assert not fits(admitted(adapted))
         monkeypatch.setattr(native, "WORTH_BYTES", 2**26)
-        assert not fits(admitted(routed()))
+        assert not fits(admitted(pico_routed()))
 
 
 def test_memory_is_left(small, monkeypatch):
     assert native._available_bytes() > 2**20
     with torch.inference_mode():
-        batch = admitted(routed())
+        batch = admitted(pico_routed())
         monkeypatch.setattr(native, "_available_bytes", lambda: 1000)
         assert code_for(batch) is None
 
@@ -262,7 +254,7 @@ def test_without_a_compiler(cache, monkeypatch, small):
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert again() is None
     assert not cache.exists()
-    model = routed()
+    model = pico_routed()
     assert len(list(stream_ids(model, PROMPTS[0], NEW_TOKENS, ()))) == NEW_TOKENS
 
 

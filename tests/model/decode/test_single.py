@@ -11,17 +11,9 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.decode.streaming import stream_ids
 from moesaic.model.int8 import to_int8
 from moesaic.model.moe import compose, force_base, force_expert, record_routing
-from pico import pico_llama, random_experts, random_gates, with_anchor
+from pico import pico_routed, random_experts, random_gates
 
 NEW_TOKENS = 12
-
-
-def routed(anchor=False, kind="top_k", top_k=2, **sizes):
-    model = pico_llama(**sizes)
-    experts = random_experts(model)
-    compose(model, with_anchor(experts) if anchor else experts, kind, top_k)
-    random_gates(model)
-    return model
 
 
 def compare(model, prompt=PROMPTS[2], tolerance=1e-4):
@@ -58,11 +50,11 @@ def test_every_family(variant, is_routed):
 @pytest.mark.parametrize("anchor", [False, True])
 def test_every_kind_of_gate(kind, anchor):
     top_k = 3 + anchor if GATES[kind].mixes_all else 1
-    compare(routed(anchor, kind, top_k))
+    compare(pico_routed(anchor, kind, top_k))
 
 
 def test_the_anchor_can_be_all_there_is():
-    model = routed(anchor=True, top_k=1)
+    model = pico_routed(anchor=True, top_k=1)
     with torch.no_grad():
         for layer in model.model.layers:
             layer.mlp.router.weight_ED.zero_()
@@ -71,7 +63,7 @@ def test_the_anchor_can_be_all_there_is():
 
 
 def test_forced_experts_and_the_base():
-    model = routed()
+    model = pico_routed()
     texts = []
     for context in (force_base(model), force_expert(model, "java")):
         with context:
@@ -81,7 +73,7 @@ def test_forced_experts_and_the_base():
 
 
 def test_routes_are_recorded():
-    model = routed(anchor=True)
+    model = pico_routed(anchor=True)
     routes = []
     with torch.inference_mode():
         for is_short in (False, True):
@@ -96,18 +88,18 @@ def test_routes_are_recorded():
 
 
 def test_int8_in_one_row_is_int8_in_a_batch():
-    compare(to_int8(routed(anchor=True)), tolerance=0.05)
+    compare(to_int8(pico_routed(anchor=True)), tolerance=0.05)
 
 
 def test_several_rows_are_run_by_the_batch():
-    model = routed()
+    model = pico_routed()
     alone = [list(stream_ids(model, prompt, NEW_TOKENS, ())) for prompt in PROMPTS]
     # Texts of different lengths: the last of them goes on alone, in a slot that others had.
     assert [found.ids for found in generate(model, PROMPTS, NEW_TOKENS, (), batch_size=2)] == alone
 
 
 def test_it_is_taken_where_it_fits():
-    model = routed()
+    model = pico_routed()
     with torch.inference_mode():
         assert isinstance(fastest_step(SlotBatch(model, 1, 16, 0.0, 1.0)), SingleStep)
         half = SlotBatch(model.bfloat16(), 1, 16, 0.0, 1.0)
