@@ -325,7 +325,6 @@ class RewardRounds:
 
     def validate(self, number: int) -> tuple[float, Facts]:
         """See ``Steps``; scores are means over languages, the loss that of the float32 factors."""
-        # Programs first: on a GPU the first sampling moves the base's weights, see ``Sampler``.
         tasks = self._validation
         written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0, self._ranks)
         generations = _split(written, tasks)
