@@ -313,7 +313,7 @@ def test_a_program_may_have_a_class_launcher(box: Sandbox) -> None:
 def test_java_compiler_restarts_after_a_timeout(box: Sandbox, tmp_path: Path) -> None:
     toolchain = judges.find_toolchain("java")
     main = java_compiler.Unit("Main.java", JAVA_CASES["passes"][0])
-    with java_compiler.JavaCompiler(box.isolation, toolchain, Limits(wall_seconds=0.001)) as compiler:
+    with java_compiler.JavaCompiler(box.isolation, toolchain, Limits(wall_seconds=1e-9)) as compiler:
         assert compiler.compile([main], tmp_path).stopped_by == "time"
         compiler._limits = Limits(wall_seconds=60)
         assert compiler.compile([main], tmp_path).succeeded

@@ -34,6 +34,7 @@ _MAX_NAME_BYTES = 255  # of a file, in any file system
 _MAX_CLASSES = 1000
 _HARNESS = Path(__file__).with_name("harnesses") / "java"
 _UNLIMITED_SECONDS = 10**8
+_LOOK_SECONDS = 0.05  # between two looks at the server's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,10 @@ class JavaCompiler:
         assert process.stdout is not None
         descriptor, data = process.stdout.fileno(), bytearray()
         while len(data) < size:
-            if not select.select([descriptor], [], [], 0.05)[0]:
-                if time.monotonic() > deadline:
-                    raise _ServerStoppedError("time")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _ServerStoppedError("time")
+            if not select.select([descriptor], [], [], min(left, _LOOK_SECONDS))[0]:
                 if resident_bytes(process.pid) > self._limits.memory_bytes:
                     raise _ServerStoppedError("memory")
                 continue
