@@ -12,16 +12,20 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 import moesaic
 from moesaic.api import Answer, Model
 from moesaic.checkpoint.native import read_model_folder, save_model_folder
 from moesaic.cli import app
+from moesaic.data.kept_prompts import KeptTokenizer
 from moesaic.errors import CheckpointError, DataError, ModelError
 from moesaic.model.backbone import load_base
+from moesaic.model.base_files import BaseSource
 from moesaic.model.int8 import Int8Linear
 from moesaic.model.moe import compose, extract_experts, extract_router, moe_blocks
+from moesaic.model.plain import PlainModel, load_plain
 from pico import pico_base, pico_tokenizer, random_experts, random_gates
 
 TASKS = ["Sum of the digits of a number", "Reverse a text", "Largest of three numbers"]
@@ -205,7 +209,7 @@ def test_experts_that_are_not_named_by_languages_lack_none(made, tmp_path):
 def test_pieces_are_the_program_that_generate_writes(model, task, sampling):
     answer = model.generate(task, language="python", max_new_tokens=40, **sampling)
     pieces = list(model.stream(task, language="python", max_new_tokens=40, **sampling))
-    assert "".join(pieces) == model._prompt.extract_code(answer.completion)
+    assert "".join(pieces) == model.prompts.extract_code(answer.completion)
     assert all(pieces)
 
 
@@ -229,7 +233,7 @@ def pieces_of(model, completion):
 )
 def test_pieces_come_early_and_hold_no_fence(model, completion, program):
     pieces = pieces_of(model, completion)
-    assert "".join(pieces) == program == model._prompt.extract_code(completion)
+    assert "".join(pieces) == program == model.prompts.extract_code(completion)
     if program.count("\n") > 1:
         assert len(pieces) > 4
 
@@ -490,3 +494,63 @@ def test_generation_imports_no_training_and_no_formatter_before_the_first_token(
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.stdout.strip(), result.returncode) == ("[]", 0), result.stderr
+
+
+def answers(model):
+    settings = {"language": "java", "max_new_tokens": 12, "seed": 3}
+    return (
+        model.generate(TASKS[0], **settings),
+        model.generate(TASKS, **settings, temperature=0.9, top_p=0.8),
+        model.generate(TASKS[1], **settings, trace=True),
+        list(model.stream(TASKS[2], **settings)),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["auto", "int8"])
+def test_a_model_that_only_writes_writes_the_same(made, dtype):
+    usual = Model.from_pretrained(made.folder, device="cpu", dtype=dtype)
+    for _ in range(2):  # the second time its tokenizer comes from the cache
+        writer = Model.to_write(made.folder, device="cpu", dtype=dtype)
+        assert isinstance(writer.model, PlainModel)
+        assert answers(writer) == answers(usual)
+        assert repr(writer) == repr(usual)
+    assert isinstance(writer.tokenizer, KeptTokenizer)
+
+
+def test_a_base_that_is_not_plain_is_loaded_as_usual(tmp_path):
+    rotary = {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}
+    folder = make(tmp_path / "model", pico_base(tmp_path / "base", rope_parameters=rotary))
+    assert type(Model.to_write(folder, device="cpu").model).__name__ == "LlamaForCausalLM"
+
+
+def test_another_type_than_float32_is_loaded_as_usual(made):
+    model = Model.to_write(made.folder, device="cpu", dtype="bfloat16").model
+    assert (type(model).__name__, model.dtype) == ("LlamaForCausalLM", torch.bfloat16)
+
+
+def test_a_model_that_only_writes_is_checked_like_any_other(made, tmp_path):
+    other = pico_base(tmp_path / "other", seed=9)
+    with pytest.raises(ModelError, match="other weights"):
+        Model.to_write(made.folder, device="cpu", base=other)
+    shutil.copytree(made.base, tmp_path / "base")
+    weights = load_file(tmp_path / "base" / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, tmp_path / "base" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"model\.norm\.weight holds NaN"):
+        load_plain(BaseSource("base", tmp_path / "base"))
+
+
+def test_the_command_imports_neither_transformers_nor_torch_s_compiler(made):
+    """They take longer to import than a first token takes."""
+    code = (
+        "import sys\nfrom moesaic.cli import main\ntry:\n    main()\nfinally:\n"
+        "    print([name for name in ('transformers', 'peft', 'accelerate', 'torch._dynamo') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "generate", str(made.folder), TASKS[0], "--max-new-tokens", "4"]
+    found = [
+        subprocess.run(command, capture_output=True, text=True, check=False, timeout=300).stdout.splitlines()
+        for _ in range(2)
+    ]
+    assert found[0][:-1] == found[1][:-1]
+    assert "transformers" in found[0][-1]  # the first time it reads the tokenizer
+    assert found[1][-1] == "[]"

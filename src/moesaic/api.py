@@ -83,16 +83,17 @@ class Model:
     """A Mixture-of-Experts, ready to write programs; made by :meth:`from_pretrained`.
 
     Attributes:
-        model: The composed model, a causal language model of transformers.
+        model: The composed model, a causal language model of transformers; see :meth:`to_write` for the exception.
         tokenizer: The base's tokenizer.
+        prompts: How tasks become its prompts.
         folder: The model folder that it was loaded from.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, folder: ModelFolder) -> None:
+    def __init__(self, model: Any, prompts: PromptFormat, folder: ModelFolder) -> None:
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer: Any = prompts.tokenizer
+        self.prompts = prompts
         self.folder = folder
-        self._prompt = PromptFormat(tokenizer)
 
     @classmethod
     def from_pretrained(
@@ -121,24 +122,51 @@ class Model:
             ModelError: No model there, or made on another base; or there is no such device or type.
             CheckpointError: A file is corrupt.
         """
-        from moesaic.checkpoint.exchange.publishing import fetch
         from moesaic.checkpoint.native import load_moe
 
-        wanted: Any = str(dtype).removeprefix("torch.")
-        check_dtype(wanted)
-        place = chosen_device(device)
-        is_int8 = wanted == "int8"
-        if is_int8 and place.type != "cpu":
-            raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: take bfloat16 there")
-        model, tokenizer, folder = load_moe(fetch(path, revision), place, "float32" if is_int8 else wanted, base)
-        if is_int8:
+        place, wanted = _place_and_type(device, dtype)
+        model, tokenizer, folder = load_moe(_fetched(path, revision), place, _computed_in(wanted), base)
+        return cls._finished(model, PromptFormat(tokenizer), folder, wanted, base)
+
+    @classmethod
+    def to_write(
+        cls,
+        path: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype = "auto",
+        revision: str | None = None,
+        base: str | Path | None = None,
+    ) -> Model:
+        """Loads a model that will write programs and nothing else; on a CPU it is there in half of the time.
+
+        It writes the same programs as one made by :meth:`from_pretrained`. On a CPU, and if the base is in float32 and
+        of a plain form, :attr:`model` is then only the modules that writing needs: it cannot be called, trained or
+        saved. Everything else is as usual.
+
+        Args and errors: as :meth:`from_pretrained`.
+        """
+        from moesaic.checkpoint.native import load_moe_to_write
+
+        place, wanted = _place_and_type(device, dtype)
+        if place.type == "cpu":
+            loaded = load_moe_to_write(_fetched(path, revision), _computed_in(wanted), base)
+            if loaded is not None:
+                return cls._finished(*loaded, wanted, base)
+        return cls.from_pretrained(path, device=place, dtype=wanted, revision=revision, base=base)
+
+    @classmethod
+    def _finished(
+        cls, model: Any, prompts: PromptFormat, folder: ModelFolder, dtype: Any, base: str | Path | None
+    ) -> Model:
+        if dtype == "int8":
             from moesaic.model.int8 import to_int8
 
             to_int8(model)
         if base is not None and not folder.has_own_base:
             spec = str(Path(base).absolute()) if Path(base).exists() else str(base)
             folder = replace(folder, base={**folder.base, "model": spec, "revision": None})
-        return cls(model, tokenizer, folder)
+        return cls(model, prompts, folder)
 
     @property
     def experts(self) -> tuple[str, ...]:
@@ -241,7 +269,7 @@ class Model:
             self.model,
             prompts,
             max_new_tokens=max_new_tokens,
-            stop_ids=self._prompt.stop_ids,
+            stop_ids=self.prompts.stop_ids,
             temperature=temperature,
             top_p=top_p,
             seed=seed,
@@ -281,7 +309,7 @@ class Model:
         ids = self._prompt_ids(text, language)
         self._warn_without_expert([language])
         check_sampling(max_new_tokens, temperature, top_p)
-        tokens = stream_ids(self.model, ids, max_new_tokens, self._prompt.stop_ids, temperature, top_p, seed)
+        tokens = stream_ids(self.model, ids, max_new_tokens, self.prompts.stop_ids, temperature, top_p, seed)
         stream = Stream(tokens, min(max_new_tokens, context_length(self.model) - len(ids)))
         stream._pieces = self._pieces(stream._counted(), language)
         return stream
@@ -332,7 +360,7 @@ class Model:
         row = get_language(language)
         if not text.strip():
             raise DataError("the task is empty: say in words what the program should do")
-        ids = self._prompt.prompt_ids(text, row.name)
+        ids = self.prompts.prompt_ids(text, row.name)
         limit = context_length(self.model)
         if len(ids) >= limit:
             raise ModelError(f"the task takes {len(ids):,} tokens, the model's context is {limit:,}: shorten the text")
@@ -352,8 +380,8 @@ class Model:
     def _answer(self, generation: Generation, language: str) -> Answer:
         from moesaic.data.formatting import format_source
 
-        completion = self._prompt.decode(generation.ids)
-        code = format_source(self._prompt.extract_code(completion, language), get_language(language).name)
+        completion = self.prompts.decode(generation.ids)
+        code = format_source(self.prompts.extract_code(completion, language), get_language(language).name)
         return Answer(code, completion, generation.stopped, len(generation.ids), generation.trace)
 
     def _pieces(self, tokens: Iterator[int], language: str) -> Generator[str, None, None]:
@@ -362,8 +390,8 @@ class Model:
         given = completion = ""
         for token in tokens:
             ids.append(token)
-            completion = self._prompt.decode(ids)
-            code = self._prompt.extract_code(completion, language).rstrip()
+            completion = self.prompts.decode(ids)
+            code = self.prompts.extract_code(completion, language).rstrip()
             last_line = code.rpartition("\n")[2]
             if "`" in last_line:  # perhaps the beginning of a fence
                 code = code.removesuffix(last_line).rstrip()
@@ -371,13 +399,35 @@ class Model:
             if len(code) > len(given) and code.startswith(given):
                 yield code[len(given) :]
                 given = code
-        code = self._prompt.extract_code(completion, language)
+        code = self.prompts.extract_code(completion, language)
         if code.startswith(given):
             given, code = code, code[len(given) :]
         else:
             code = "\n" + code
         if code:
             yield code
+
+
+def _place_and_type(device: str | torch.device | None, dtype: str | torch.dtype) -> tuple[torch.device, Any]:
+    """Checks where a model is to be, and in which type."""
+    wanted = str(dtype).removeprefix("torch.")
+    check_dtype(wanted)
+    place = chosen_device(device)
+    if wanted == "int8" and place.type != "cpu":
+        raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: take bfloat16 there")
+    return place, wanted
+
+
+def _computed_in(dtype: Any) -> Any:
+    return "float32" if dtype == "int8" else dtype
+
+
+def _fetched(path: str | Path, revision: str | None) -> Path:
+    if revision is None and Path(path).exists():
+        return Path(path)
+    from moesaic.checkpoint.exchange.publishing import fetch
+
+    return fetch(path, revision)
 
 
 def load(

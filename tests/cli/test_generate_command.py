@@ -35,7 +35,7 @@ def run(made, tmp_path, monkeypatch):
 def test_a_program_is_shown_as_it_is_written(made, run):
     answer = made.model.generate(TASK, language="java", max_new_tokens=20)
     result = run(TASK, "--language", "java", "--max-new-tokens", "20")
-    written = made.model._prompt.extract_code(answer.completion, "java")
+    written = made.model.prompts.extract_code(answer.completion, "java")
     assert result.stdout == (written or "\n")
     assert result.exit_code == 3
     assert "warning: the program was cut at 20 tokens" in " ".join(result.stderr.split())
@@ -44,7 +44,8 @@ def test_a_program_is_shown_as_it_is_written(made, run):
     assert formatted.exit_code == 3
 
 
-def test_an_end_of_its_own_is_success(made, run, monkeypatch):
+def test_an_end_of_its_own_is_success(made, run, monkeypatch, tmp_path):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path))  # where no prompts are kept yet
     first = made.model.generate(TASK, language="python", max_new_tokens=1, trace=True).trace[0].token_id
     format_of = moesaic.data.prompts.PromptFormat
     monkeypatch.setattr(format_of, "__init__", stopping_at(format_of.__init__, first))

@@ -11,11 +11,13 @@ from moesaic.data.packing import PackedBatch
 from moesaic.errors import ModelError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import mlp_blocks
+from moesaic.model.base_files import BaseSource
 from moesaic.model.decode.generate import generate
 from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.families import FAMILIES, ROTARY_TYPES, check_equations, check_modules, windows
 from moesaic.model.loss import hidden_states
 from moesaic.model.moe import compose, decompose, force_base
+from moesaic.model.plain import load_plain
 from pico import random_experts, random_gates
 
 SIZES = {
@@ -236,3 +238,26 @@ def test_dropout_of_attention_is_refused_in_training_and_has_no_effect_outside(f
         hidden_states(model, packed(PROMPTS))
         with pytest.raises(ModelError, match=r"attention_dropout is 0.1, which packed attention does not have"):
             hidden_states(model.train(), packed(PROMPTS))
+
+
+def test_a_base_that_only_writes_is_the_same_without_transformers(model, tmp_path):
+    """Bit for bit where the configuration is plain; the others are left to transformers."""
+    model.save_pretrained(tmp_path)
+    base = load_plain(BaseSource("x", tmp_path))
+    rotary, family = model.config.rope_parameters["rope_type"], model.config.model_type
+    has_windows = family in ("qwen2", "qwen3") and model.config.use_sliding_window
+    assert (base is not None) == (rotary == "default" and not has_windows)
+    if base is None:
+        return
+    check_modules(base.model)
+    assert windows(base.model) == windows(model)
+    assert (base.model.dtype, base.model.device.type) == (torch.float32, "cpu")
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+    experts = random_experts(model)
+    for composed in (False, True):
+        if composed:
+            for each in (base.model, model):
+                random_gates(compose(each, experts))
+        got, expected = (generate(each, PROMPTS, NEW_TOKENS, ()) for each in (base.model, model))
+        assert [each.ids for each in got] == [each.ids for each in expected]
+        assert [each.logprobs for each in got] == [each.logprobs for each in expected]

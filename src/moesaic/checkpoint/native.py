@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from moesaic.data.prompts import PromptFormat
     from moesaic.model.backbone import Base, DType
     from moesaic.model.lora import LoraExpert
 
@@ -191,22 +192,69 @@ def load_moe(
         CheckpointError: A file of the folder is corrupt.
     """
     from moesaic.model.backbone import Base, load_base
-    from moesaic.model.moe import compose, extract_router, load_router
 
     folder = read_model_folder(path)
     if not isinstance(base, Base):
         source = find_base(folder, base)
-        wanted = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
-        quantize = folder.base.get("quantize", "none")
-        base = load_base(source, wanted, device, quantize)
+        base = load_base(source, _dtype_of(folder, dtype), device, folder.base.get("quantize", "none"))
+    return _composed(folder, base, factor_dtype), base.tokenizer, folder
+
+
+def load_moe_to_write(
+    path: Path, dtype: DType = "auto", base: str | Path | None = None
+) -> tuple[Any, PromptFormat, ModelFolder] | None:
+    """Loads a model folder on the CPU to write programs and nothing else, without transformers if that can be.
+
+    Args:
+        path: The model folder.
+        dtype: See ``load_moe``.
+        base: Where the base is now, if that is not where the folder says.
+
+    Returns:
+        Model in evaluation mode, prompts, folder; None where ``load_moe`` has to be asked: the base is not plain (see
+        ``model.plain``), quantised, or in another type than float32.
+
+    Raises:
+        ModelError: See ``load_moe``.
+        CheckpointError: See ``load_moe``.
+    """
+    from moesaic.data.kept_prompts import keep_prompts, kept_prompts
+    from moesaic.data.prompts import PromptFormat
+    from moesaic.model.backbone import load_tokenizer
+    from moesaic.model.plain import load_plain
+
+    folder = read_model_folder(path)
+    is_float = _dtype_of(folder, dtype) in ("auto", "float32") and folder.base.get("quantize", "none") == "none"
+    if not is_float:
+        return None
+    source = find_base(folder, base)
+    loaded = load_plain(source)
+    if loaded is None:
+        return None
+    prompts = kept_prompts(source.path)
+    if prompts is None:
+        prompts = PromptFormat(load_tokenizer(source))
+        keep_prompts(source.path, prompts)
+    return _composed(folder, loaded, None), prompts, folder
+
+
+def _dtype_of(folder: ModelFolder, dtype: DType) -> DType:
+    found: DType = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
+    return found
+
+
+def _composed(folder: ModelFolder, base: Base, factor_dtype: torch.dtype | None) -> Any:
+    """Puts a folder's experts and gates on its base."""
+    from moesaic.model.moe import compose, extract_router, load_router
+
     check_base(folder, base)
     model = compose(base.model, folder.read_experts(), folder.kind, folder.top_k, dtype=factor_dtype, attention="base")
     gates = folder.read_router()
     names = {_disk_key(name): name for name in extract_router(model)}
     if names.keys() != gates.keys():
-        raise CheckpointError(f"{path / ROUTER} has {len(gates)} gate tensors, the base needs {len(names)}")
+        raise CheckpointError(f"{folder.path / ROUTER} has {len(gates)} gate tensors, the base needs {len(names)}")
     load_router(model, {names[key]: tensor for key, tensor in gates.items()})
-    return model.eval(), base.tokenizer, folder
+    return model.eval()
 
 
 def _disk_key(name: str) -> str:

@@ -50,17 +50,16 @@ def _chat(
     base: Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")] = None,
     dtype: Annotated[str, typer.Option(help="Type of the weights: auto, float32, bfloat16; int8 on a CPU.")] = "auto",
 ) -> None:
-    from moesaic.api import load
-    from moesaic.data.prompts import PromptFormat
+    from moesaic.api import Model
     from moesaic.model.options import check_dtype, check_sampling
     from moesaic.serve.engine import Engine, Sampling
 
     name = None if language is None else get_language(language).name
     check_sampling(max_new_tokens, temperature, top_p)
     check_dtype(dtype)
-    loaded = load(model, base=base, dtype=dtype)
+    loaded = Model.to_write(model, base=base, dtype=dtype)
     loaded.model.eval()
-    prompts = PromptFormat(loaded.tokenizer)
+    prompts = loaded.prompts
     # As many tokens as the answer needs beside a long task; the slot's memory is taken at once.
     engine = Engine(loaded.model, prompts.stop_ids, num_slots=1, capacity=max_new_tokens + 1024, queue_size=1)
     sampling = Sampling(max_new_tokens, temperature, top_p, seed, trace=True)

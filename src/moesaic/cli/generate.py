@@ -135,9 +135,9 @@ def _check_output(output: Path | None, trace: bool, batch: Path | None) -> None:
 
 
 def _load(path: Path, base: str | None, dtype: str) -> Model:
-    from moesaic.api import load
+    from moesaic.api import Model
 
-    loaded = load(path, base=base, dtype=dtype)
+    loaded = Model.to_write(path, base=base, dtype=dtype)
     if loaded.folder.path not in (path, path / "model") and path.exists():
         say(f"{path} is not finished: this is the model of its stage {loaded.folder.path.parent.name}")
     return loaded

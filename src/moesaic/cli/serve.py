@@ -119,13 +119,12 @@ class _Limits:
 
 
 def _load(path: Path, base: str | None, dtype: str, name: str | None, limits: _Limits) -> Service:
-    from moesaic.api import load
-    from moesaic.data.prompts import PromptFormat
+    from moesaic.api import Model
     from moesaic.serve.engine import Engine
     from moesaic.serve.talk import Service
 
-    loaded = load(path, base=base, dtype=dtype)
-    prompts = PromptFormat(loaded.tokenizer)
+    loaded = Model.to_write(path, base=base, dtype=dtype)
+    prompts = loaded.prompts
     loaded.model.eval()
     engine = Engine(loaded.model, prompts.stop_ids, limits.slots, limits.context, limits.queue)
     config = loaded.model.config

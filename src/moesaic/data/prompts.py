@@ -21,11 +21,11 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moesaic.data.examples import Example
 from moesaic.data.fences import FENCE, extract_code
@@ -50,6 +50,10 @@ _FILL_IN_TOKENS = (  # before what comes first, before what comes last, before w
     ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
     ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder
     ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001  # DeepSeek-Coder
+)
+_FACTS = (
+    *("_controls", "_has_template", "_system", "_before", "_after", "_num_controls", "_leading_ids", "_tail"),
+    *("stop_ids", "_closing_ids"),
 )
 _FILE_ENDS = ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftext|>", "<fim_pad>", "<file_sep>")
 
@@ -122,6 +126,28 @@ class PromptFormat:
         ends = (self._end_of_turn_id(), tokenizer.eos_token_id, *generation_stops(tokenizer))
         self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys(token for token in ends if token is not None))
         self._closing_ids = self._continuation_ids(FENCE) + list(self.stop_ids[:1])
+
+    @classmethod
+    def restored(cls, tokenizer: Any, facts: Mapping[str, Any]) -> PromptFormat:
+        """Makes one from what another's ``facts`` were, without asking the template again.
+
+        Args:
+            tokenizer: The same tokenizer, or what encodes and decodes as it does.
+            facts: See ``facts``.
+        """
+        prompts = cls.__new__(cls)
+        prompts.tokenizer, prompts._lock = tokenizer, threading.Lock()
+        for name in _FACTS:
+            setattr(prompts, name, facts[name])
+        prompts._controls = dict(facts["_controls"])
+        prompts._control_pattern = pattern_of(prompts._controls.values())
+        prompts.stop_ids = tuple(facts["stop_ids"])
+        return prompts
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was found out about tokenizer and template, in JSON's types."""
+        return {**{name: getattr(self, name) for name in _FACTS}, "_controls": list(self._controls.items())}
 
     @property
     def frame(self) -> Frame:

@@ -13,21 +13,16 @@ Shapes: T tokens of the row, D documents (D1: D + 1), H heads, G key-value heads
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AttentionInterface
 
 from moesaic.errors import ModelError
-
-try:
-    from torch.nn.attention import varlen
-except ImportError:  # torch before 2.10
-    varlen = None  # type: ignore[assignment]
 
 IMPLEMENTATION = "moesaic_packed"
 """Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
@@ -38,10 +33,19 @@ _WITHOUT_EFFECT = frozenset(
 )
 """Other arguments of an attention in transformers, which say nothing that matters here."""
 
-# The first releases of the kernel had neither windows nor grouped queries.
-_PARAMETERS = inspect.signature(varlen.varlen_attn).parameters if varlen is not None else {}
-_HAS_KERNEL = "window_size" in _PARAMETERS
-_NAMES_GQA = "enable_gqa" in _PARAMETERS  # before that the kernel took grouped queries without being told
+
+@cache
+def _kernel() -> tuple[Callable[..., Any], frozenset[str]] | None:
+    """The variable-length kernel and the names of its arguments; None before torch 2.10, or if it has no windows.
+
+    It is not imported before it is needed: the module that holds it imports all of torch's compiler.
+    """
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    names = frozenset(inspect.signature(varlen_attn).parameters)
+    return (varlen_attn, names) if "window_size" in names else None
 
 
 def attend_packed(
@@ -95,10 +99,13 @@ def attend_packed(
     window = sliding_window if sliding_window is not None and sliding_window < max_seqlen else None
     if query_1HTA.device.type == "cpu":
         return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None
-    if _HAS_KERNEL and query_1HTA.is_cuda and query_1HTA.dtype in (torch.bfloat16, torch.float16):
+    is_half = query_1HTA.is_cuda and query_1HTA.dtype in (torch.bfloat16, torch.float16)
+    if is_half and (kernel := _kernel()) is not None:
+        varlen_attn, names = kernel
         is_grouped = query_1HTA.shape[1] != key_1GTA.shape[1]
-        grouping: dict[str, Any] = {"enable_gqa": True} if _NAMES_GQA and is_grouped else {}
-        mixed_THA: Any = varlen.varlen_attn(
+        # Earlier releases take grouped queries without being told.
+        grouping: dict[str, Any] = {"enable_gqa": True} if is_grouped and "enable_gqa" in names else {}
+        mixed_THA: Any = varlen_attn(
             query_1HTA[0].transpose(0, 1),
             key_1GTA[0].transpose(0, 1),
             value_1GTA[0].transpose(0, 1),
@@ -130,6 +137,9 @@ def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None 
 @contextmanager
 def packed_attention(model: Any) -> Iterator[None]:
     """Every forward pass of the model inside the context is one packed row."""
+    from transformers import AttentionInterface  # here, because decoding uses this module without transformers
+
+    AttentionInterface.register(IMPLEMENTATION, attend_packed)
     before = model.config._attn_implementation
     model.set_attn_implementation(IMPLEMENTATION)
     try:
@@ -157,6 +167,3 @@ def _by_document(
             )
         )
     return torch.cat(mixed, dim=2).transpose(1, 2)
-
-
-AttentionInterface.register(IMPLEMENTATION, attend_packed)

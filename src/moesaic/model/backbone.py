@@ -127,7 +127,7 @@ def load_base(
                 f"base {source.path} lacks {len(missing)} tensors (first: {missing[0]}): download it again"
             )
     mlp_blocks(model)
-    _check_finite(model, source.path)
+    check_finite(model, source.path)
     tokenizer = load_tokenizer(source)
     model = model.eval().requires_grad_(False)
     if shard:
@@ -145,7 +145,7 @@ def load_base(
     return base
 
 
-def _check_finite(model: nn.Module, path: Path) -> None:
+def check_finite(model: nn.Module, path: Path) -> None:
     """Refuses weights that are no numbers; those that bitsandbytes has packed are not looked at.
 
     Raises:

@@ -12,16 +12,14 @@ Shapes: B slots, C cache columns, G key-value heads, A head size, V vocabulary, 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import DynamicCache
 
-from moesaic.model.attention import packed_attention
+from moesaic.model.attention import attend_packed
 from moesaic.model.decode.routed import fits
 from moesaic.model.decode.sampling import sample
 from moesaic.model.decode.step import after_attention, attend, before_attention
@@ -70,7 +68,6 @@ class SlotBatch:
         self.logprobs_B = torch.zeros(num_slots, device=self.device)
         self.uniforms_B = torch.zeros(num_slots, dtype=torch.double, device=self.device)
         self.cache: list[tuple[Tensor, Tensor]] = []
-        self._cache_argument = cache_argument(self.decoder)
         check_modules(model)
         self.windows = windows(model)
         self.is_sharded = is_sharded(model)  # weights that come and go can be neither moved nor captured
@@ -93,28 +90,46 @@ class SlotBatch:
         """
         lengths = [len(prompt) for prompt in prompts]
         ends_N = torch.tensor(lengths).cumsum(0)
-        positions_T = torch.cat([torch.arange(length) for length in lengths]).to(self.device)
-        slots_T = torch.arange(slots.start, slots.stop).repeat_interleave(torch.tensor(lengths)).to(self.device)
-        filled = DynamicCache()
-        with packed_attention(self.model):
-            hidden_1TD = self.decoder(
-                input_ids=torch.tensor([[token for prompt in prompts for token in prompt]], device=self.device),
-                position_ids=positions_T[None],
-                cu_seqlens=F.pad(ends_N, (1, 0)).int().to(self.device),
-                max_seqlen=max(lengths),
-                use_cache=True,
-                **{self._cache_argument: filled},
-            ).last_hidden_state
-        if not self.cache:
-            self.cache = [(self._new(layer.keys), self._new(layer.values)) for layer in filled.layers]
-        for (keys_BGCA, values_BGCA), new in zip(self.cache, filled.layers, strict=True):
-            keys_BGCA[slots_T, :, positions_T] = new.keys[0].transpose(0, 1)
-            values_BGCA[slots_T, :, positions_T] = new.values[0].transpose(0, 1)
         rows = slice(slots.start, slots.stop)
         self.positions_B[rows] = torch.tensor(lengths, device=self.device)
+        hidden_TD = self._prefill(
+            torch.tensor([token for prompt in prompts for token in prompt], device=self.device),
+            torch.arange(slots.start, slots.stop).repeat_interleave(torch.tensor(lengths)).to(self.device),
+            torch.cat([torch.arange(length) for length in lengths]).to(self.device),
+            F.pad(ends_N, (1, 0)).int().to(self.device),
+            max(lengths),
+        )
         last_N = ends_N - 1
-        self.sample_rows(hidden_1TD[0, last_N.to(self.device)], rows)
+        self.sample_rows(hidden_TD[last_N.to(self.device)], rows)
         return last_N.tolist()
+
+    def _prefill(
+        self, ids_T: Tensor, slots_T: Tensor, positions_T: Tensor, cu_seqlens: Tensor, max_seqlen: int
+    ) -> Tensor:
+        """Runs the packed row of ``admit`` through the layers, which write its keys and values; the normed states."""
+        if not self.cache:
+            self.cache = [(self._new(layer), self._new(layer)) for layer in self.decoder.layers]
+        hidden_TD = self.decoder.embed_tokens(ids_T)
+        cos_1TA, sin_1TA = self.decoder.rotary_emb(hidden_TD[None], positions_T[None])
+        layers = zip(whole_layers(self.decoder.layers), self.windows, self.cache, strict=True)
+        for layer, window, (keys_BGCA, values_BGCA) in layers:
+            query_TGNA = before_attention(
+                layer, hidden_TD, cos_1TA[0], sin_1TA[0], keys_BGCA, values_BGCA, slots_T, positions_T
+            )
+            mixed_1THA, _ = attend_packed(
+                layer.self_attn,
+                query_TGNA.flatten(1, 2).transpose(0, 1)[None],
+                keys_BGCA[slots_T, :, positions_T].transpose(0, 1)[None],
+                values_BGCA[slots_T, :, positions_T].transpose(0, 1)[None],
+                None,
+                scaling=layer.self_attn.scaling,
+                sliding_window=window,
+                cu_seqlens=cu_seqlens,
+                max_seqlen=max_seqlen,
+            )
+            hidden_TD = after_attention(layer, hidden_TD, mixed_1THA[0])
+        normed_TD: Tensor = self.decoder.norm(hidden_TD)
+        return normed_TD
 
     def step(self, num_rows: int, num_columns: int) -> None:
         """Feeds the last token of the first rows and puts the next one in its place.
@@ -170,10 +185,11 @@ class SlotBatch:
         for row_state in (self.ids_B, self.positions_B):
             row_state[target] = row_state[source]
 
-    def _new(self, filled_1GTA: Tensor) -> Tensor:
+    def _new(self, layer: Any) -> Tensor:
         # Zeros, not whatever lies in memory: a masked value still meets a weight of 0, and 0 * NaN is NaN.
-        _, num_groups, _, size = filled_1GTA.shape
-        return filled_1GTA.new_zeros(self.num_slots, num_groups, self.capacity, size)
+        size = layer.self_attn.head_dim
+        num_groups = layer.self_attn.k_proj.out_features // size
+        return torch.zeros(self.num_slots, num_groups, self.capacity, size, dtype=self.dtype, device=self.device)
 
     def _mask(self, positions_B: Tensor, num_columns: int, window: int | None) -> Tensor:
         """What is added to the scores, ``(B, C)``: 0 or minus infinity.
@@ -213,9 +229,3 @@ def allow_variants() -> None:
     """
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, _MOST_VARIANTS)
-
-
-def cache_argument(decoder: Any) -> str:
-    """Name under which a decoder takes its cache: ``cache`` in newer transformers, ``past_key_values`` before."""
-    names = inspect.signature(type(decoder).forward).parameters
-    return "cache" if "cache" in names else "past_key_values"

@@ -1,5 +1,7 @@
 """One new token a row through a decoder layer, against a cache of slots.
 
+A prompt's tokens are rows, too: all that differs is the attention between the two functions (``slots``).
+
 Transformers' own layer does the same with four times as many kernels, each of which takes longer to start than to run;
 and it carries its number, so that compiling it compiles every layer anew. Here a layer is two functions with attention
 between them, ``before_attention`` and ``after_attention``: tensors in, tensors out, the same code object for all layers
