@@ -107,17 +107,18 @@ def _ridge_gates(
 ) -> list[Tensor]:
     grams: list[Tensor] = []
     means: list[list[Tensor]] = []
-    rows = sum(len(programs[name]) for name in names)
     held_out = {name: programs[name][::CALIBRATION_SHARE] for name in names}
-    with Bar("gates: ridge fit", rows, "programs") as bar:
+    fitted = {
+        name: [example for index, example in enumerate(programs[name]) if index % CALIBRATION_SHARE] or held_out[name]
+        for name in names
+    }
+    total = sum(len(fitted[name]) + len(held_out[name]) for name in names)  # a single program is run twice
+    with Bar("gates: ridge fit", total, "programs") as bar:
         for name in names:
-            fit = [example for index, example in enumerate(programs[name]) if index % CALIBRATION_SHARE] or held_out[
-                name
-            ]
             count = 0
             own_grams: list[Tensor] = []
             own_sums: list[Tensor] = []
-            for inputs in router_inputs(model, fit, names, row_tokens, autocast, force_expert(model, name)):
+            for inputs in router_inputs(model, fitted[name], names, row_tokens, autocast, force_expert(model, name)):
                 count += len(inputs[0])
                 for layer, x_TD in enumerate(inputs):
                     x_TD = x_TD.double()
@@ -127,7 +128,7 @@ def _ridge_gates(
                     else:
                         own_grams[layer] += x_TD.T @ x_TD
                         own_sums[layer] += x_TD.sum(0)
-            bar.advance(len(fit))
+            bar.advance(len(fitted[name]))
             for layer, gram_DD in enumerate(own_grams):
                 share = gram_DD / (count * len(names))
                 if layer == len(grams):
