@@ -115,7 +115,7 @@ def test_int8_is_smaller_and_writes(made):
 
 
 def test_int8_is_for_a_cpu(made, monkeypatch):
-    monkeypatch.setattr("moesaic.api.chosen_device", lambda _: torch.device("cuda:0"))
+    monkeypatch.setattr("moesaic.checkpoint.loading.chosen_device", lambda _: torch.device("cuda:0"))
     with pytest.raises(ModelError, match="dtype is 'int8', which is for a CPU, and device is 'cuda:0'"):
         moesaic.load(made.folder, "cuda:0", dtype="int8")
 
@@ -507,13 +507,15 @@ def answers(model):
 
 
 @pytest.mark.parametrize("dtype", ["auto", "int8"])
-def test_a_model_that_only_writes_writes_the_same(made, dtype):
+def test_a_model_that_only_writes_writes_the_same(made, dtype, tmp_path):
     usual = Model.from_pretrained(made.folder, device="cpu", dtype=dtype)
     for _ in range(2):  # the second time its tokenizer comes from the cache
         writer = Model.to_write(made.folder, device="cpu", dtype=dtype)
         assert isinstance(writer.model, PlainModel)
         assert answers(writer) == answers(usual)
         assert repr(writer) == repr(usual)
+        if dtype == "auto":
+            assert files(writer.save_pretrained(tmp_path / "saved")) == files(made.folder)
     assert isinstance(writer.tokenizer, KeptTokenizer)
 
 

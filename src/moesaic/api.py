@@ -10,14 +10,14 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, ModelError
 from moesaic.languages import find_language, get_language
-from moesaic.model.options import check_dtype, check_sampling, chosen_device
+from moesaic.model.options import check_sampling
 
 if TYPE_CHECKING:
     import torch
@@ -122,11 +122,9 @@ class Model:
             ModelError: No model there, or made on another base; or there is no such device or type.
             CheckpointError: A file is corrupt.
         """
-        from moesaic.checkpoint.native import load_moe
+        from moesaic.checkpoint.loading import open_model
 
-        place, wanted = _place_and_type(device, dtype)
-        model, tokenizer, folder = load_moe(_fetched(path, revision), place, _computed_in(wanted), base)
-        return cls._finished(model, PromptFormat(tokenizer), folder, wanted, base)
+        return cls(*open_model(path, device, dtype, revision, base, to_write=False))
 
     @classmethod
     def to_write(
@@ -141,32 +139,14 @@ class Model:
         """Loads a model that will write programs and nothing else; on a CPU it is there in half of the time.
 
         It writes the same programs as one made by :meth:`from_pretrained`. On a CPU, and if the base is in float32 and
-        of a plain form, :attr:`model` is then only the modules that writing needs: it cannot be called, trained or
-        saved. Everything else is as usual.
+        of a plain form, :attr:`model` is then only the modules that writing needs, which can be neither called nor
+        trained. Everything else is as usual.
 
         Args and errors: as :meth:`from_pretrained`.
         """
-        from moesaic.checkpoint.native import load_moe_to_write
+        from moesaic.checkpoint.loading import open_model
 
-        place, wanted = _place_and_type(device, dtype)
-        if place.type == "cpu":
-            loaded = load_moe_to_write(_fetched(path, revision), _computed_in(wanted), base)
-            if loaded is not None:
-                return cls._finished(*loaded, wanted, base)
-        return cls.from_pretrained(path, device=place, dtype=wanted, revision=revision, base=base)
-
-    @classmethod
-    def _finished(
-        cls, model: Any, prompts: PromptFormat, folder: ModelFolder, dtype: Any, base: str | Path | None
-    ) -> Model:
-        if dtype == "int8":
-            from moesaic.model.int8 import to_int8
-
-            to_int8(model)
-        if base is not None and not folder.has_own_base:
-            spec = str(Path(base).absolute()) if Path(base).exists() else str(base)
-            folder = replace(folder, base={**folder.base, "model": spec, "revision": None})
-        return cls(model, prompts, folder)
+        return cls(*open_model(path, device, dtype, revision, base, to_write=True))
 
     @property
     def experts(self) -> tuple[str, ...]:
@@ -406,28 +386,6 @@ class Model:
             code = "\n" + code
         if code:
             yield code
-
-
-def _place_and_type(device: str | torch.device | None, dtype: str | torch.dtype) -> tuple[torch.device, Any]:
-    """Checks where a model is to be, and in which type."""
-    wanted = str(dtype).removeprefix("torch.")
-    check_dtype(wanted)
-    place = chosen_device(device)
-    if wanted == "int8" and place.type != "cpu":
-        raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: take bfloat16 there")
-    return place, wanted
-
-
-def _computed_in(dtype: Any) -> Any:
-    return "float32" if dtype == "int8" else dtype
-
-
-def _fetched(path: str | Path, revision: str | None) -> Path:
-    if revision is None and Path(path).exists():
-        return Path(path)
-    from moesaic.checkpoint.exchange.publishing import fetch
-
-    return fetch(path, revision)
 
 
 def load(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_prompts import CHAT, byte_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from moesaic.data.fill_in import file_end_ids, fill_in_ids
 from moesaic.data.kept_prompts import KeptTokenizer, keep_prompts, kept_prompts
 from moesaic.data.prompts import PromptFormat
 from pico import pico_tokenizer
@@ -45,7 +46,7 @@ def test_kept_prompts_are_the_tokenizer_s(name, pieces, tmp_path):
     kept, own = kept_and_own(name, tmp_path / name)
     text = "".join(pieces)
     assert kept.facts == own.facts
-    assert (kept.stop_ids, kept.file_end_ids) == (own.stop_ids, own.file_end_ids)
+    assert (kept.stop_ids, file_end_ids(kept)) == (own.stop_ids, file_end_ids(own))
     for made in ("prompt_ids", "completion_ids"):
         assert getattr(kept, made)(text, "java") == getattr(own, made)(text, "java")
     assert kept.prompt_text(text, "cpp") == own.prompt_text(text, "cpp")
@@ -62,8 +63,8 @@ def test_fill_in_prompts_are_kept(tmp_path):
     own = PromptFormat(AutoTokenizer.from_pretrained(tmp_path))
     keep_prompts(tmp_path, own)
     kept = kept_prompts(tmp_path)
-    assert own.fill_in_ids("def f(", "return 1") is not None
-    assert kept.fill_in_ids("def f(", "return 1") == own.fill_in_ids("def f(", "return 1")
+    assert fill_in_ids(own, "def f(", "return 1") is not None
+    assert fill_in_ids(kept, "def f(", "return 1") == fill_in_ids(own, "def f(", "return 1")
 
 
 def test_a_file_that_changed_makes_them_anew(tmp_path):

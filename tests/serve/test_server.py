@@ -14,6 +14,8 @@ import openai
 import pytest
 from running import NAME, running, until
 
+from moesaic.data.fill_in import file_end_ids, fill_in_ids
+from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
 from moesaic.model.decode.generate import generate
 from moesaic.model.moe import force_base
@@ -316,12 +318,10 @@ def test_suffix_uses_the_tokens_of_the_tokenizer():
         {"additional_special_tokens": ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"]}
     )
     first, middle, last = tokenizer.convert_tokens_to_ids(["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"])
-    from moesaic.data.prompts import PromptFormat
-
     prompts = PromptFormat(tokenizer)
-    ids = prompts.fill_in_ids("a<|fim_suffix|>", "b")
+    ids = fill_in_ids(prompts, "a<|fim_suffix|>", "b")
     assert (ids[0], ids[-1]) == (first, last)
     assert ids.count(middle) == 1, "the name in the text of a user is text"
     assert prompts.text_of(ids) == "<|fim_prefix|>a<|fim_suffix|><|fim_suffix|>b<|fim_middle|>"
-    assert {first, middle, last} <= set(prompts.file_end_ids)
-    assert PromptFormat(pico_tokenizer()).fill_in_ids("a", "b") is None
+    assert {first, middle, last} <= set(file_end_ids(prompts))
+    assert fill_in_ids(PromptFormat(pico_tokenizer()), "a", "b") is None

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from moesaic.data.prompts import PromptFormat
     from moesaic.model.backbone import Base, DType
     from moesaic.model.lora import LoraExpert
 
@@ -196,54 +195,17 @@ def load_moe(
     folder = read_model_folder(path)
     if not isinstance(base, Base):
         source = find_base(folder, base)
-        base = load_base(source, _dtype_of(folder, dtype), device, folder.base.get("quantize", "none"))
-    return _composed(folder, base, factor_dtype), base.tokenizer, folder
+        base = load_base(source, dtype_of(folder, dtype), device, folder.base.get("quantize", "none"))
+    return composed(folder, base, factor_dtype), base.tokenizer, folder
 
 
-def load_moe_to_write(
-    path: Path, dtype: DType = "auto", base: str | Path | None = None
-) -> tuple[Any, PromptFormat, ModelFolder] | None:
-    """Loads a model folder on the CPU to write programs and nothing else, without transformers if that can be.
-
-    Args:
-        path: The model folder.
-        dtype: See ``load_moe``.
-        base: Where the base is now, if that is not where the folder says.
-
-    Returns:
-        Model in evaluation mode, prompts, folder; None where ``load_moe`` has to be asked: the base is not plain (see
-        ``model.plain``), quantised, or in another type than float32.
-
-    Raises:
-        ModelError: See ``load_moe``.
-        CheckpointError: See ``load_moe``.
-    """
-    from moesaic.data.kept_prompts import keep_prompts, kept_prompts
-    from moesaic.data.prompts import PromptFormat
-    from moesaic.model.backbone import load_tokenizer
-    from moesaic.model.plain import load_plain
-
-    folder = read_model_folder(path)
-    is_float = _dtype_of(folder, dtype) in ("auto", "float32") and folder.base.get("quantize", "none") == "none"
-    if not is_float:
-        return None
-    source = find_base(folder, base)
-    loaded = load_plain(source)
-    if loaded is None:
-        return None
-    prompts = kept_prompts(source.path)
-    if prompts is None:
-        prompts = PromptFormat(load_tokenizer(source))
-        keep_prompts(source.path, prompts)
-    return _composed(folder, loaded, None), prompts, folder
-
-
-def _dtype_of(folder: ModelFolder, dtype: DType) -> DType:
+def dtype_of(folder: ModelFolder, dtype: DType) -> DType:
+    """What a model is computed in: as it is asked for, or as its folder says."""
     found: DType = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
     return found
 
 
-def _composed(folder: ModelFolder, base: Base, factor_dtype: torch.dtype | None) -> Any:
+def composed(folder: ModelFolder, base: Base, factor_dtype: torch.dtype | None) -> Any:
     """Puts a folder's experts and gates on its base."""
     from moesaic.model.moe import compose, extract_router, load_router
 

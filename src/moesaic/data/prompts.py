@@ -24,7 +24,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from moesaic.data.examples import Example
@@ -46,16 +45,10 @@ _TODAY = re.compile(r"""\bstrftime_now\(\s*("[^"\\]*"|'[^'\\]*')\s*\)""")
 
 _TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
 _ANSWER_PROBE = "moesaic-answer"
-_FILL_IN_TOKENS = (  # before what comes first, before what comes last, before what is to be written
-    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
-    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder
-    ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001  # DeepSeek-Coder
-)
 _FACTS = (
-    *("_controls", "_has_template", "_system", "_before", "_after", "_num_controls", "_leading_ids", "_tail"),
+    *("_controls", "_has_template", "_system", "_before", "_after", "_num_controls", "leading_ids", "_tail"),
     *("stop_ids", "_closing_ids"),
 )
-_FILE_ENDS = ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftext|>", "<fim_pad>", "<file_sep>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +96,8 @@ class PromptFormat:
             the folder that it was loaded from may name further stop tokens.
 
     Attributes:
+        leading_ids: Tokens that every text starts with: the start of sequence, where the tokenizer puts it and no
+            template does.
         stop_ids: Tokens that end an answer: what the template writes after one, the tokenizer's end of sequence, and
             those that the base's generation config names.
 
@@ -121,7 +116,7 @@ class PromptFormat:
         self._num_controls = sum(token in self._controls for token in self._template_ids(self._before + self._after))
         # Tokenizers of the Llama family start a text with BOS; a template writes its own.
         leading = [] if self._has_template else tokenizer("")["input_ids"]
-        self._leading_ids = [token for token in leading if token == tokenizer.bos_token_id]
+        self.leading_ids = [token for token in leading if token == tokenizer.bos_token_id]
         self._tail = self._written_after_answers() if self._has_template else ""
         ends = (self._end_of_turn_id(), tokenizer.eos_token_id, *generation_stops(tokenizer))
         self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys(token for token in ends if token is not None))
@@ -152,7 +147,7 @@ class PromptFormat:
     @property
     def frame(self) -> Frame:
         """What stands around task and answer."""
-        start = self.text_of(self._leading_ids) if self._leading_ids else ""
+        start = self.text_of(self.leading_ids) if self.leading_ids else ""
         after = self._after
         if self._has_template:
             with contextlib.suppress(Exception):  # a template for prompts alone; see _shortest_system
@@ -181,7 +176,7 @@ class PromptFormat:
         ids = self._template_ids(f"{self._before}{task}{self._after}{opening}")
         if sum(token in self._controls for token in ids) != self._num_controls:  # the task names some
             ids = self._framed_ids(task, opening)
-        return self._leading_ids + ids
+        return self.leading_ids + ids
 
     def completion_ids(self, opening: str, language: str) -> list[int]:
         """Returns the prompt of a program that goes on from a given beginning, as tokens.
@@ -237,23 +232,6 @@ class PromptFormat:
         with self._lock:
             encoded = self.tokenizer(text, split_special_tokens=False)
         return list(encoded["input_ids"])
-
-    def fill_in_ids(self, before: str, after: str) -> list[int] | None:
-        """Returns a prompt that asks for what is missing between two texts; None if the tokenizer has no tokens for it.
-
-        Order and tokens are those that the base was trained with (Bavarian et al. 2022, prefix first).
-        """
-        for names in _FILL_IN_TOKENS:
-            if self.tokenizer.get_vocab().keys() >= set(names):
-                first, middle, last = self.tokenizer.convert_tokens_to_ids(list(names))
-                return [*self._leading_ids, first, *self._ids(before), middle, *self._ids(after), last]
-        return None
-
-    @property
-    def file_end_ids(self) -> tuple[int, ...]:
-        """Tokens after which a filled-in text is over, because another text or file begins."""
-        found = self.tokenizer.get_vocab()
-        return tuple(found[name] for name in (*chain(*_FILL_IN_TOKENS), *_FILE_ENDS) if name in found)
 
     def extract_code(self, completion: str, language: str | None = None) -> str:
         """Returns the source in what a model wrote after the prompt; see :func:`moesaic.data.fences.extract_code`."""
@@ -322,7 +300,7 @@ class PromptFormat:
         """Tokenises what the template wrote: names of special tokens become those."""
         return self._encode(text, split=False)
 
-    def _ids(self, text: str) -> list[int]:
+    def text_ids(self, text: str) -> list[int]:
         """Tokenises text of users and programs: names of special tokens are split like any other word."""
         ids = self._encode(text, split=True)
         if self._control_pattern is None or self._controls.keys().isdisjoint(ids):
@@ -348,7 +326,7 @@ class PromptFormat:
         """Tokenises a prompt whose task names special tokens: the template's are found in the template's text alone."""
         # Behind a special token SentencePiece puts a space before the text, or not: as for a task that names none.
         whole = self._template_ids(f"{self._before}x{self._after}{opening}")
-        follow = self._ids if self._joined_ids("x", opening, self._ids) == whole else self._continuation_ids
+        follow = self.text_ids if self._joined_ids("x", opening, self.text_ids) == whole else self._continuation_ids
         return self._joined_ids(task, opening, follow)
 
     def _joined_ids(self, task: str, opening: str, follow: Callable[[str], list[int]]) -> list[int]:
@@ -360,7 +338,7 @@ class PromptFormat:
                 text += part
                 continue
             if text:
-                ids += follow(text) if ids else self._ids(text)
+                ids += follow(text) if ids else self.text_ids(text)
             ids += self._template_ids(part)
             text = ""
         return ids
@@ -379,11 +357,11 @@ class PromptFormat:
         """Tokenises the rest of a program behind its beginning as in the whole, where a token ends there."""
         whole, begun_ids = self.code_ids(code), self.code_ids(begun)
         is_boundary = whole[: len(begun_ids)] == begun_ids
-        return whole[len(begun_ids) :] if is_boundary else self._ids(code.removeprefix(begun))
+        return whole[len(begun_ids) :] if is_boundary else self.text_ids(code.removeprefix(begun))
 
     def _continuation_ids(self, text: str) -> list[int]:
         """Tokenises text that follows a line break: at the start, SentencePiece would put a space before it."""
-        return self._anchored_ids(text, self._ids)
+        return self._anchored_ids(text, self.text_ids)
 
     def _anchored_ids(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
         anchor = encode("\n")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from moesaic.data.fill_in import file_end_ids, fill_in_ids
 from moesaic.data.prompts import PromptFormat
 from moesaic.languages import LANGUAGES, Language, find_among, find_language, get_language, rows_of
 from moesaic.serve.protocol import CompletionRequest, Message
@@ -95,10 +96,10 @@ def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary
         if request.suffix is not None:
             if not isinstance(prompt, str):
                 raise UnfitError("suffix goes with a prompt of text, not with token ids", "suffix")
-            ids = prompts.fill_in_ids(prompt, request.suffix)
+            ids = fill_in_ids(prompts, prompt, request.suffix)
             if ids is None:
                 raise UnfitError("this model's tokenizer has no tokens to fill in with: leave suffix out", "suffix")
-            stop_ids = frozenset(prompts.file_end_ids)
+            stop_ids = frozenset(file_end_ids(prompts))
         elif isinstance(prompt, str):
             ids = prompts.raw_ids(prompt)
         else:
