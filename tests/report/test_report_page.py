@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from synthetic_workspace import LANGUAGES, build_results, build_workspace
 
 from moesaic.errors import CheckpointError
-from moesaic.report import render_report, write_report
+from moesaic.report import language_table, paired_line, ratio_line, render_report, terminal_table, write_report
 from moesaic.report.page import duration
 
 HOSTILE = "</code></pre><script>alert(1)</script><img src=http://attacker.example/x onerror=alert(2)>\"'`{{ 7 * 7 }}"
@@ -318,6 +320,48 @@ def test_bare_results_of_one_language_without_anything_else(tmp_path):
     assert "0.700" in page.text
     assert page.all("h1")
     assert [attrs for attrs in page.all("td") if attrs.get("class") == "best"] == []
+
+
+def test_a_run_of_domains_says_what_its_domains_have(tmp_path):
+    domains = ("sql-postgresql", "text-terraform")
+    results = build_results(domains)
+    del results["data"]["extra"]
+    results["skipped"] = []
+    for metric in ("codebleu", "parse_share"):  # as of programs that no grammar reads
+        for system in results["systems"].values():
+            system.pop(metric, None)
+        for rows in results["paired"].values():
+            del rows[metric]
+    plain = dict.fromkeys(("n", "empty", "label_echo", "own_task_overlap", "shuffled_task_overlap"), 0.0)
+    results["guards"] = {system: dict.fromkeys(domains, plain) for system in results["guards"]}
+    for splits in results["data"]["languages"].values():
+        for split in splits:
+            splits[split] = splits[split] | {key: None for key in splits[split] if key.startswith("parse_share")}
+    folder = tmp_path / "run"
+    page = Page(render_report(build_workspace(folder, domains, results=results)))
+    assert "language" not in page.text.partition("The resolved recipe")[0].lower()
+    assert "Domains SQL (postgresql), terraform" in page.text
+    assert "mean over 2 domains" in page.text
+    assert "pars" not in page.text.partition("What was read")[2].partition("Sample programs")[0]
+    tiles = page.text.partition("Domains")[0]
+    assert "MoE BLEU base 0." in tiles
+    assert "Loss of ability was not measured: no benchmark has programs of domains." in page.text
+    lines = (ratio_line(results), paired_line(results))
+    assert "(mean over 2 domains, n = 400)" in lines[0]
+    assert "BLEU +" in lines[1]
+    drawn = StringIO()
+    for table in (terminal_table(results), language_table(results)):
+        Console(file=drawn, width=200).print(table)
+    assert "anguage" not in drawn.getvalue()
+
+
+def test_a_run_of_a_language_and_a_domain_has_two_languages(tmp_path):
+    results = build_results(("python", "sql-sqlite"))
+    del results["systems"]["moe"]["codebleu"]["sql-sqlite"]
+    page = Page(render_report(build_workspace(tmp_path / "run", ("python", "sql-sqlite"), results=results)))
+    assert "mean over 2 languages" in page.text
+    assert "1 of 2 languages" in page.text
+    assert "the recipe names no benchmark" in page.text
 
 
 def test_values_that_are_no_numbers_are_dashes(tmp_path):

@@ -89,11 +89,12 @@ def kept_line(results: Mapping[str, Any]) -> str:
     if parts:
         return f"MoE against its base, {'; '.join(parts)}"
     named = as_mapping(as_mapping(as_mapping(results.get("recipe")).get("predict")).get("benchmarks"))
-    reason = (
-        f"{', '.join(map(str, named))} was not judged (evaluate.allow_code_execution, predict.limit)"
-        if named
-        else "the recipe names no benchmark (predict.benchmarks)"
-    )
+    if Summary(results).part == "domain":
+        reason = "no benchmark has programs of domains"
+    elif named:
+        reason = f"{', '.join(map(str, named))} was not judged (evaluate.allow_code_execution, predict.limit)"
+    else:
+        reason = "the recipe names no benchmark (predict.benchmarks)"
     return f"Loss of ability was not measured: {reason}"
 
 

@@ -92,6 +92,7 @@ def render_report(workspace: Path) -> str:
         skipped=[str(reason) for reason in as_list(results.get("skipped"))],
         systems=tables.systems_grid(summary),
         few=few_line(results),
+        part=summary.part,
         kept=kept_grid(results),
         kept_line=kept_line(results),
         minus=tables.minus_grid(summary),
@@ -101,15 +102,15 @@ def render_report(workspace: Path) -> str:
         cross=tables.cross_grid(summary),
         curves=_curves(workspace, summary),
         heat_maps=_heat_maps(routing),
-        own_expert=tables.own_expert_grid(routing),
+        own_expert=tables.own_expert_grid(routing, summary.part),
         entropy=_entropy(routing),
         dead=_dead(routing),
         has_routing=bool(routing),
         guards=tables.guards_grids(as_mapping(results.get("guards")), summary),
-        data=tables.data_grid(data, summary.languages),
+        data=tables.data_grid(data, summary.languages, summary.part),
         answers=answers_grid(results),
         data_source=str(data.get("source") or ""),
-        samples=choose_samples(workspace, summary.languages, summary.metrics),
+        samples=choose_samples(workspace, summary),
         recipe=yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True) if recipe else "",
         versions=[(str(key), str(value)) for key, value in as_mapping(results.get("versions")).items()],
         seconds=[(name, duration(value)) for name, value in seconds.items()],
@@ -149,7 +150,7 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
                 )
     for metric in summary.metrics:
         score, base = summary.mean("moe", metric.key), summary.mean("base", metric.key)
-        if metric.key in ("codebleu", "pass@1") and score.value is not None:
+        if (metric == summary.likeness or metric.key == "pass@1") and score.value is not None:
             against = f"base {metric.format(base.value)}" if base.value is not None else f"n = {score.n:,}"
             tiles.append((metric.format(score.value), f"MoE {metric.title}", _joined(against, few_note(score))))
     return tiles[:4]
@@ -164,7 +165,7 @@ def _facts(
 ) -> list[tuple[str, str]]:
     hardware = as_mapping(results.get("hardware"))
     base, predict = as_mapping(recipe.get("base")), as_mapping(recipe.get("predict"))
-    facts = [("Languages", ", ".join(language_title(name) for name in summary.languages))]
+    facts = [(summary.parts.capitalize(), ", ".join(language_title(name) for name in summary.languages))]
     if base.get("model"):
         facts.append(("Base model", str(base["model"])))
     count = max((summary.mean(system, "loss").n for system in summary.rows), default=0)
@@ -205,7 +206,7 @@ def _bars(summary: Summary) -> list[tuple[str, str, Markup]]:
                 groups.append((language_title(language), bars))
         if groups:
             better = "lower is better" if metric.lower_is_better else "higher is better"
-            svg = Markup(bar_chart(f"{metric.title} by language", metric, groups))  # noqa: S704 - charts escape
+            svg = Markup(bar_chart(f"{metric.title} by {summary.part}", metric, groups))  # noqa: S704 - charts escape
             charts.append((metric.title, f"{metric.unit}, {better}", svg))
     return charts
 

@@ -6,13 +6,12 @@ The choice is made by a digest of the task's id, so it is the same in every run 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moesaic.files import parse_json, read_text, text_digest
-from moesaic.report.summary import EXPERT_PREFIX, Metric, as_number, language_title, system_title
+from moesaic.report.summary import EXPERT_PREFIX, Summary, as_number, language_title, system_title
 
 _LONGEST = 6000
 
@@ -49,12 +48,10 @@ class Sample:
     programs: list[Program]
 
 
-def choose_samples(
-    workspace: Path, languages: Sequence[str], metrics: Sequence[Metric], count: int = 12
-) -> list[Sample]:
+def choose_samples(workspace: Path, summary: Summary, count: int = 12) -> list[Sample]:
     """Returns about ``count`` tasks, the same number in every language; none when there are no predictions."""
-    tables = {language: _tables(workspace, language) for language in languages}
-    present = [language for language in languages if tables[language]]
+    tables = {language: _tables(workspace, language) for language in summary.languages}
+    present = [language for language in summary.languages if tables[language]]
     if not present:
         return []
     each = max(1, -(-count // len(present)))
@@ -67,7 +64,7 @@ def choose_samples(
         for key in sorted(common, key=lambda key: text_digest(f"{language}/{key}"))[:each]:
             programs = [Program("Reference", *_cut(str(first[key].get("reference", "")), []))]
             for system, rows in systems.items():
-                notes = _notes(rows[key], scores[system].get(key, {}), metrics)
+                notes = _notes(rows[key], scores[system].get(key, {}), summary)
                 programs.append(Program(system_title(system), *_cut(str(rows[key].get("prediction", "")), notes)))
             samples.append(Sample(language_title(language), key, str(first[key].get("text", "")), programs))
     return samples
@@ -95,15 +92,15 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _notes(row: dict[str, Any], scores: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
+def _notes(row: dict[str, Any], scores: dict[str, Any], summary: Summary) -> list[str]:
     notes = []
-    for metric in metrics:
+    for metric in summary.metrics:
         value = as_number(scores.get(metric.key))
         if value is None:
             continue
         if metric.percent:
             notes.append(f"{metric.title}: {'yes' if value else 'no'}")
-        elif metric.key == "codebleu":
+        elif metric == summary.likeness:
             notes.append(f"{metric.title} {metric.format(value)}")
     if row.get("stopped") is False:
         notes.append("cut off at the longest length")

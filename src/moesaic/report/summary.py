@@ -146,6 +146,7 @@ class Summary:
         languages: Languages of the run, in the recipe's order.
         metrics: Metrics that at least one system has.
         rows: Systems of the table: ``base``, ``experts``, ``moe``, then baselines.
+        part: What the run's parts are called: ``domain`` if all of them are domains, else ``language``.
 
     Raises:
         CheckpointError: There is no table of systems in it.
@@ -163,6 +164,19 @@ class Summary:
         in_order = sorted(found, key=lambda key: places.get(key.partition(" ")[0], len(places)))
         self.metrics = [metric_of(key) for key in in_order]
         self.rows = list(self._rows())
+        rows = [find_language(name) for name in self.languages]
+        self.part = "domain" if rows and all(row is not None and row.domain_of for row in rows) else "language"
+
+    @property
+    def parts(self) -> str:
+        """The plural of ``part``."""
+        return f"{self.part}s"
+
+    @property
+    def likeness(self) -> Metric | None:
+        """The metric that says best how near programs come to references: CodeBLEU, or BLEU where it is not defined."""
+        by_key = {metric.key: metric for metric in self.metrics}
+        return next((by_key[key] for key in ("codebleu", "bleu") if key in by_key), None)
 
     @property
     def experts(self) -> list[str]:
@@ -277,7 +291,8 @@ def loss_ratios(summary: Summary) -> Ratios | None:
 
 def ratio_line(results: Mapping[str, Any]) -> str:
     """Says in one sentence where the MoE's loss stands between the base's and its experts'; empty without a MoE."""
-    ratios = loss_ratios(Summary(results))
+    summary = Summary(results)
+    ratios = loss_ratios(summary)
     if ratios is None or ratios.moe.value is None:
         return ""
     parts = [
@@ -287,7 +302,7 @@ def ratio_line(results: Mapping[str, Any]) -> str:
     ]
     compared = f" is {' and '.join(parts)}" if parts else ""
     count = len(ratios.languages)
-    over = f"mean over {count} languages" if count > 1 else language_title(ratios.languages[0])
+    over = f"mean over {count} {summary.parts}" if count > 1 else language_title(ratios.languages[0])
     return f"MoE loss {ratios.moe.value:.3f}{compared} ({over}, n = {ratios.moe.n:,})"
 
 
@@ -295,8 +310,8 @@ def paired_line(results: Mapping[str, Any]) -> str:
     """Says in one line how far the MoE is from its own experts, program by program; empty where that is not known."""
     summary = Summary(results)
     parts = []
-    for key, name in (("loss", "loss"), ("codebleu", "CodeBLEU")):
-        metric, score = metric_of(key), summary.minus("experts", key)
+    for metric in filter(None, (metric_of("loss"), summary.likeness)):
+        score, name = summary.minus("experts", metric.key), "loss" if metric.key == "loss" else metric.title
         if score.value is not None:
             parts.append(f"{name} {metric.format_change(score.value)} {change_interval(metric, score)}".strip())
     return f"MoE minus its own experts: {', '.join(parts)}" if parts else ""

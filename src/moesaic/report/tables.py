@@ -71,12 +71,13 @@ def systems_grid(summary: Summary) -> Grid:
         for metric in summary.metrics:
             score = summary.mean(system, metric.key)
             partial = score.value is not None and score.num_languages < len(summary.languages)
-            extra = f"{score.num_languages} of {len(summary.languages)} languages, " if partial else ""
+            extra = f"{score.num_languages} of {len(summary.languages)} {summary.parts}, " if partial else ""
             cells.append(_score_cell(metric, score, system in best[metric.key], extra))
         rows.append((system_title(system), cells))
     caption = (
-        "Every system, mean over languages; below each value its 95% interval and n. The best of a column is marked "
-        f"where it rests on {SMALLEST_N} problems or more; whether it is better for certain, the differences say."
+        f"Every system, mean over {summary.parts}; below each value its 95% interval and n. The best of a column is "
+        f"marked where it rests on {SMALLEST_N} problems or more; whether it is better for certain, the differences "
+        "say."
     )
     return Grid(caption, _titles(summary.metrics), rows, "System")
 
@@ -92,7 +93,7 @@ def languages_grid(summary: Summary) -> Grid:
             scores = [(metric, summary.score(system, metric.key, language)) for metric in summary.metrics]
             cells = [_score_cell(metric, score, system in best[metric.key]) for metric, score in scores]
             rows.append((system_title(system), cells))
-    caption = "Every system on every language; below each value its 95% interval and n."
+    caption = f"Every system on every {summary.part}; below each value its 95% interval and n."
     return Grid(caption, _titles(summary.metrics), rows, "System", groups)
 
 
@@ -111,8 +112,8 @@ def minus_grid(summary: Summary) -> Grid | None:
                 (system_title(system), [difference_cell(metric, score, f"n {score.n:,}") for metric, score in scores])
             )
     caption = (
-        "MoE minus each other system, on the programs that both have, mean over languages; below each difference its "
-        f"95% interval and n. {VERDICTS}"
+        f"MoE minus each other system, on the programs that both have, mean over {summary.parts}; below each "
+        f"difference its 95% interval and n. {VERDICTS}"
     )
     units = [", points" if metric.percent else "" for metric in shown]
     columns = [title + unit for title, unit in zip(_titles(shown), units, strict=True)]
@@ -143,8 +144,8 @@ def cross_grid(summary: Summary) -> Grid | None:
     return Grid(caption, [language_title(name) for name in summary.languages], rows, "System")
 
 
-def own_expert_grid(routing: Mapping[str, Any]) -> Grid | None:
-    """How often a language's own expert is chosen; None without routing."""
+def own_expert_grid(routing: Mapping[str, Any], part: str = "language") -> Grid | None:
+    """How often a language's, or domain's, own expert is chosen; None without routing."""
     columns = {
         "top1": "First choice",
         "chosen": "Among the chosen",
@@ -160,8 +161,8 @@ def own_expert_grid(routing: Mapping[str, Any]) -> Grid | None:
             cells.append(Cell(text))
         rows.append((language_title(str(language)), cells))
     caption = (
-        "Share of code tokens, mean over layers. Enrichment is the expert's weight on its own language over its weight "
-        "on the others: 1 would mean that the gates do not tell languages apart."
+        f"Share of code tokens, mean over layers. Enrichment is the expert's weight on its own {part} over its weight "
+        f"on the others: 1 would mean that the gates do not tell {part}s apart."
     )
     return Grid(caption, list(columns.values()), rows, "Own expert of") if rows else None
 
@@ -196,12 +197,17 @@ def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Gri
             leaves = table[system].get(language, {})
             every.append((system_title(system), [Cell(_share_or_count(key, leaves.get(key))) for key in keys]))
     columns = [words(key) for key in keys]
-    caption = "Shares of the generated programs, mean over languages."
-    return Grid(caption, columns, means, "System"), Grid("The same, by language.", columns, every, "System", groups)
+    caption = f"Shares of the generated programs, mean over {summary.parts}."
+    return Grid(caption, columns, means, "System"), Grid(
+        f"The same, by {summary.part}.", columns, every, "System", groups
+    )
 
 
-def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> Grid | None:
-    """What was read, kept and left out of every split and further source; a reason that never applied has no row."""
+def data_grid(report: Mapping[str, Any], languages: Sequence[str], part: str = "language") -> Grid | None:
+    """What was read, kept and left out of every split and further source.
+
+    A reason that never applied has no row, and neither has a share that is not defined for any language.
+    """
     table = as_mapping(report.get("languages"))
     names = [language for language in languages if as_mapping(table.get(language))]
     rows: list[tuple[str, list[Cell]]] = []
@@ -220,8 +226,10 @@ def data_grid(report: Mapping[str, Any], languages: Sequence[str]) -> Grid | Non
             if any(item.get(reason) for item in left_out):
                 rows.append(_data_row(f"left out: {reason}", [item.get(reason, 0) for item in left_out]))
         keys = [key for key in dict.fromkeys(k for item in reports for k in item) if key not in ("read", "kept")]
-        rows += [_data_row(key, [item.get(key) for item in reports]) for key in keys if key != "left_out"]
-    caption = "Examples per split and language; shares are shares of programs that parse."
+        facts = {key: [item.get(key) for item in reports] for key in keys if key != "left_out"}
+        rows += [_data_row(key, values) for key, values in facts.items() if any(value is not None for value in values)]
+    shares = "; shares are shares of programs that parse" if any("share" in title for title, _ in rows) else ""
+    caption = f"Examples per split and {part}{shares}."
     return Grid(caption, [language_title(name) for name in names], rows, "Split", groups) if rows else None
 
 

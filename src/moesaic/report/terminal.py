@@ -20,9 +20,11 @@ def terminal_table(results: Mapping[str, Any]) -> Table:
     summary = Summary(results)
     count = len(summary.languages)
     scores = {system: [summary.mean(system, metric.key) for metric in summary.metrics] for system in summary.rows}
-    over = language_title(summary.languages[0]) if count == 1 else f"mean over {count} languages"
+    over = language_title(summary.languages[0]) if count == 1 else f"mean over {count} {summary.parts}"
     measured = {metric.key: summary.num_measured(metric) for metric in summary.metrics}
-    notes = [f", {measured[m.key]} of {count} languages" if measured[m.key] < count else "" for m in summary.metrics]
+    notes = [
+        f", {measured[m.key]} of {count} {summary.parts}" if measured[m.key] < count else "" for m in summary.metrics
+    ]
     table = _table(f"Systems, {over}", summary.metrics, [*scores.values()], notes=notes)
     best = {metric.key: summary.best(metric) for metric in summary.metrics}
     for system, row in scores.items():
@@ -31,7 +33,7 @@ def terminal_table(results: Mapping[str, Any]) -> Table:
             for metric, score in zip(summary.metrics, row, strict=True)
             if score.value is not None and score.num_languages < measured[metric.key]
         ]
-        name = system_title(system) + (f" ({min(fewer)} of {count} languages)" if fewer else "")
+        name = system_title(system) + (f" ({min(fewer)} of {count} {summary.parts})" if fewer else "")
         table.add_row(Text(name), *_cells(summary, row, system, best))
     return table
 
@@ -48,7 +50,9 @@ def language_table(results: Mapping[str, Any]) -> Table:
         for language in summary.languages
         for system in summary.rows
     }
-    table = _table("Per language, with 95% intervals", summary.metrics, [*scores.values()], "Language")
+    table = _table(
+        f"Per {summary.part}, with 95% intervals", summary.metrics, [*scores.values()], summary.part.capitalize()
+    )
     for language in summary.languages:
         best = {metric.key: summary.best(metric, language) for metric in summary.metrics}
         for position, system in enumerate(summary.rows):
