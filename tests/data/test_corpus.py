@@ -113,7 +113,7 @@ def test_splits_have_their_shares() -> None:
 def test_the_documentation_counts_the_tasks() -> None:
     text = " ".join((Path(__file__).parents[2] / "docs" / "corpus.md").read_text().split())
     counts = Counter(task.split for task in TASKS)
-    assert text.startswith(f"# The embedded corpus {len(TASKS)} small programming tasks")
+    assert f"The embedded corpus consists of {len(TASKS)} small programming tasks" in text
     assert (
         f"of the {len(TASKS)} tasks, {counts['train']} are for training, {counts['validation']} for validation and "
         f"{counts['test']} for testing"
