@@ -149,13 +149,13 @@ def tables() -> str:
         "### Training\n\n"
         + _table(
             ("base, languages", "experts, GPU h", "joint, GPU h", "dollars", "joint, GB", "joint on NF4, GB",
-             "GB a step over the wire", "ms a step, NVLink / 100 Gbit/s"),
+             "GB per step over the network", "ms per step, NVLink / 100 Gbit/s"),
             training,
         )
         + "\n### Storing and serving\n\n"
         + _table(
-            ("base, languages", "experts, GB", "in memory, GB", "as Mixtral, GB", "tokens/s a GPU",
-             f"GPUs for {REQUESTS_S:,} requests/s", "dollars an hour"),
+            ("base, languages", "experts, GB", "in memory, GB", "as Mixtral, GB", "tokens/s per GPU",
+             f"GPUs for {REQUESTS_S:,} requests/s", "dollars per hour"),
             serving,
         )
     )  # fmt: skip
