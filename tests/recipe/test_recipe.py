@@ -88,7 +88,7 @@ def test_keys_that_do_not_fit_each_other_are_listed_beside_what_is_wrong_by_itse
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("gate.joint_epochs=0", "gate.shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs"),
+        ("gate.joint_epochs=0", "gate.shared_rank: it is trained only in joint training; set shared_rank: 0"),
         ("base.quantize=nf4", "gate.shared_rank is 8, but base.quantize is nf4: a delta cannot be folded into 4-bit"),
     ],
 )
@@ -123,7 +123,7 @@ def test_only_one_way_of_recomputing_at_a_time(write):
     selective = "gate.selective_checkpointing=true"
     assert load_recipe(write(), [selective]).gate.selective_checkpointing
     (found,) = problems(write(), selective, "gate.gradient_checkpointing=true")
-    assert found.startswith("gate.selective_checkpointing: gradient_checkpointing does more already; set one of them")
+    assert found.startswith("gate.selective_checkpointing: gradient_checkpointing already includes it; set one of them")
 
 
 def test_required_keys_of_the_wrong_kind_are_named_once(write):
@@ -283,7 +283,7 @@ def test_yaml_that_stands_for_more_than_it_says_is_refused_at_once(tmp_path, pla
     ("text", "said"),
     [
         ("base: &a {model: x, more: *a}\n", "the anchor holds an alias of itself"),
-        ("base: {model: x}\ndata: {source: corpus}\nseed: 1\nseed: 2\n", "line 1: the key 'seed' is there twice"),
+        ("base: {model: x}\ndata: {source: corpus}\nseed: 1\nseed: 2\n", "line 1: the key 'seed' occurs twice"),
         ("base: {model: x}\ndata: {source: corpus, max_tokens: 7, max_tokens: 8}\n", "line 2: the key 'max_tokens'"),
         ("#" * 200_000, "200,000 characters, at most 131,072 are read"),
     ],

@@ -1,9 +1,8 @@
-"""The recipe: one frozen, typed tree that says everything about a run.
+"""The recipe: one frozen, typed tree that describes a run completely.
 
-A recipe is a YAML file; ``key.subkey=value`` on the command line replaces single values. The schema is closed: an
-unknown key is refused with the nearest known one, and one error lists every problem. Nothing here touches the disk
-beyond the YAML file, the network or a device. The text under each field is its documentation: ``docs/recipe.md`` is
-made from it.
+A recipe is a YAML file; ``key.subkey=value`` on the command line replaces single values. An unknown key is refused, and
+the nearest known one is suggested; one error lists every problem. Apart from reading the YAML file, checking a recipe
+touches neither the disk nor the network nor a device. ``docs/recipe.md`` is made from the text under each field.
 """
 
 from __future__ import annotations
@@ -77,35 +76,35 @@ class Recipe(Section):
     """A whole run."""
 
     name: str = ""
-    """Folder name below the runs folder; the file's name by default."""
+    """Name of the workspace's folder in ``output``. The default is the name of the recipe file."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     output: str = "runs"
-    """Folder that holds the workspaces; or ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` (docs/clusters.md)."""
+    """Folder for the workspaces, or ``s3://BUCKET/PREFIX`` or ``gs://BUCKET/PREFIX`` (docs/clusters.md)."""
     base: BaseRecipe
     """The base model."""
     data: DataRecipe
     """The data."""
     keep: KeepRecipe = KeepRecipe()
-    """What is done with ``data.keep``; without it, nothing."""
+    """How ``data.keep`` is used; no effect without it."""
     experts: ExpertsRecipe = ExpertsRecipe()
     """The experts."""
     gate: GateRecipe = GateRecipe()
-    """The gating network."""
+    """The gates."""
     grow: GrowRecipe = GrowRecipe()
-    """A finished model to start from; without it, nothing."""
+    """A finished model to which languages are added."""
     reward: RewardRecipe = RewardRecipe()
-    """Training on the model's own programs; left out by default."""
+    """Training on the model's own programs; off by default."""
     predict: PredictRecipe = PredictRecipe()
-    """What runs the models."""
+    """How the models are run for the results."""
     evaluate: EvaluateRecipe = EvaluateRecipe()
-    """What judges their output."""
+    """How the outputs are judged."""
     compare: tuple[Baseline, ...] = ()
-    """Baselines that join the table, each made in a stage of its own; see docs/baselines.md."""
+    """Baselines to compare with. Each is made in a separate stage and listed in the table; see docs/baselines.md."""
     processes: ProcessesRecipe = ProcessesRecipe()
-    """What several processes do otherwise."""
+    """Options for runs in several processes."""
     trackers: tuple[str, ...] = ()
-    """Experiment trackers known to accelerate (``tensorboard``, ``wandb``, ...)."""
+    """Experiment trackers that accelerate supports (``tensorboard``, ``wandb``, ...)."""
 
     @field_validator("name")
     @classmethod
@@ -134,8 +133,8 @@ class Recipe(Section):
     def _something_to_keep(self) -> Self:
         if self.experts.keep and self.experts.self_training:
             raise ValueError(
-                "experts.keep: true trains on the base's answers beside the data's programs, experts.self_training: "
-                "true on those that pass alone: set one of them to false"
+                "experts.keep: true trains on the base's answers in addition to the data's programs, and "
+                "experts.self_training: true only on answers that pass their tests: set one of them to false"
             )
         needs = ["experts.keep: true"] if self.experts.keep else []
         needs += ["experts.self_training: true"] if self.experts.self_training else []
@@ -160,7 +159,7 @@ class Recipe(Section):
             )
         if not self.trains_gates and "moe_gates" in self.compare:
             raise ValueError(
-                "compare: moe_gates is the model before the joint stage, which growing leaves out: take it out of "
+                "compare: moe_gates is the model before joint training, which growing leaves out: remove it from "
                 "compare or set grow.train_gates: true"
             )
         return self

@@ -1,4 +1,4 @@
-"""What the keys of a recipe are, in words: ``docs/recipe.md`` is made from it."""
+"""Describes the keys of a recipe in words; ``docs/recipe.md`` is made from it."""
 
 from __future__ import annotations
 

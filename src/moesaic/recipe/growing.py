@@ -1,4 +1,4 @@
-"""The section of a recipe for a finished model that is given further languages."""
+"""The section ``grow`` of a recipe, which adds languages to a finished model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from moesaic.recipe.sections import Section, known_languages
 
 
 class GrowRecipe(Section):
-    """A finished model that is given further languages, while its other experts and gates keep their bytes."""
+    """Adding languages to a finished model, while its other experts and gates stay the same byte for byte."""
 
     model: Path | None = None
-    """A run's folder or a model folder to start from; none: experts and gates are made from the base. See
-    docs/growing.md."""
+    """Folder of a run, or a model folder, to which languages are added. Null: experts and gates are made from the base.
+    See docs/growing.md."""
     languages: tuple[str, ...] = ()
-    """The languages of ``data.languages`` whose experts are trained: new ones, or ones that the model has and that are
-    to be replaced."""
+    """The languages of ``data.languages`` whose experts are trained: new languages, or languages whose experts are to
+    be replaced."""
     train_gates: bool = False
-    """Train all gates, and with ``gate.joint_epochs`` all experts, afterwards, as the section ``gate`` says. False: the
-    rows of the other experts stay as they are."""
+    """Afterwards train all gates, and with ``gate.joint_epochs`` all experts, as the section ``gate`` says. False: the
+    rows of the other experts do not change."""
 
     @field_validator("languages")
     @classmethod
@@ -31,8 +31,10 @@ class GrowRecipe(Section):
     @model_validator(mode="after")
     def _model_and_languages(self) -> Self:
         if self.model is not None and not self.languages:
-            raise ValueError("languages: name the languages of data.languages that the model is given")
+            raise ValueError("languages: name the languages of data.languages that are added to the model")
         if self.model is None and (self.languages or self.train_gates):
             key = "languages" if self.languages else "train_gates"
-            raise ValueError(f"{key}: without grow.model nothing grows; give it a run's folder or a model folder")
+            raise ValueError(
+                f"{key}: has no effect without grow.model; set grow.model to the folder of a run or a model folder"
+            )
         return self

@@ -1,4 +1,4 @@
-"""Every problem of a tree of keys at once, in words for the person who wrote it.
+"""Finds all problems of a recipe at once and describes them for the person who wrote it.
 
 Pydantic compares keys with each other (``gate.top_k`` with ``data.languages``) only where each is sound by itself. So
 what is wrong by itself is taken out of the tree, and the rest is looked at again.

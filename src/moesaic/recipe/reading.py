@@ -1,4 +1,4 @@
-"""YAML that stays as small as it looks: bounds that are checked on the parsed nodes, before anything is built of them.
+"""Reads YAML with limits that are checked on the parsed nodes before any values are made of them.
 
 An alias costs a few bytes and stands for all that its anchor holds, other aliases included: ten lines can stand for
 billions of values. So values are counted as often as they are named.
@@ -53,7 +53,7 @@ def _count(node: yaml.Node, known: dict[int, int | None]) -> int:
     if isinstance(node, yaml.MappingNode):
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"line {node.start_mark.line + 1}: the key {twice[0]!r:.60} is there twice in one section")
+            raise ValueError(f"line {node.start_mark.line + 1}: the key {twice[0]!r:.60} occurs twice in one section")
         children = [child for pair in node.value for child in pair]
     elif isinstance(node, yaml.SequenceNode):
         children = node.value

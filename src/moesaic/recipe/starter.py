@@ -1,4 +1,4 @@
-"""A first recipe for one's own base and data: every key that matters at the start, with what it is for.
+"""Writes a first recipe for a base and data, with every key that matters at the start and its purpose.
 
 What is chosen here depends on the machine alone: rows and batches on whether there is a GPU, the base's number format
 on whether its weights leave room for training. Everything else is moesaic's default.
@@ -23,7 +23,7 @@ _TIGHT: Final = 0.25
 
 _PLAIN: Final = (
     "evaluate:",
-    "  metrics: [bleu, exact_match] # what needs no grammar; the loss is always there (docs/domains.md)",
+    "  metrics: [bleu, exact_match] # metrics that need no grammar; the loss is always measured",
 )
 
 
@@ -80,27 +80,27 @@ def starter_recipe(start: Start, path: str) -> str:
         "# Every key and its default: docs/recipe.md. Any can be replaced on the command line: experts.rank=8",
         "base:",
         _line("model", _text(start.base), f"the language model that all experts share{size}"),
-        *([_line("quantize", "nf4", "4-bit weights: in bfloat16 they leave no room for training")] * start.quantize),
+        *([_line("quantize", "nf4", "4-bit weights: bfloat16 would leave no room for training")] * start.quantize),
         "data:",
-        _line("source", _text(start.data), "text-to-code pairs; docs/data.md lists what is read"),
-        _line("languages", f"[{names}]", "an expert each"),
+        _line("source", _text(start.data), "tasks and programs; docs/data.md lists what can be read"),
+        _line("languages", f"[{names}]", "one expert is trained for each"),
         _line("max_tokens", 1024, "longest example, prompt and program; longer ones are left out"),
         _line("# train_limit", 2000, "at most this many training examples per language: the first thing to lower"),
         "experts:",
         _line("rank", 16, "size of an expert; 8 to 64 are usual"),
         _line("epochs", 3 if gpu else 1, "passes over a language's examples; the best validated state is kept"),
-        _line("learning_rate", "2.0e-4", "peak of AdamW's rate"),
-        _line("row_tokens", row_tokens, "tokens of a training step; memory grows with it"),
-        *([_line("compile", "true", "about half a minute once, then faster steps")] * gpu),
+        _line("learning_rate", "2.0e-4", "peak learning rate of AdamW"),
+        _line("row_tokens", row_tokens, "tokens per training step; memory grows with it"),
+        *([_line("compile", "true", "takes about half a minute once, and makes steps faster")] * gpu),
         "gate:",
         _line("kind", "top_k", "or softmax, noisy_top_k"),
         _line("top_k", min(2, len(start.languages)), "experts per token"),
         _line("joint_epochs", 1.0 if gpu else 0.5, "passes in which gates and experts are trained together"),
         _line("row_tokens", row_tokens, "as above"),
         *([_line("compile", "true", "as above")] * gpu),
-        *([_line("selective_checkpointing", "true", "less memory, a few per cent slower")] * start.is_tight),
+        *([_line("selective_checkpointing", "true", "needs less memory and is a few percent slower")] * start.is_tight),
         "predict:",
-        _line("limit", 200 if gpu else 10, "programs per language and system; null: all, which can be most of a run"),
+        _line("limit", 200 if gpu else 10, "programs per language and system; null: all, which can take very long"),
         _line("max_new_tokens", 512 if gpu else 256, "longest program"),
         *(_PLAIN if any(syntax_of(name) is None for name in start.languages) else ()),
         "# compare: [dense_lora]        # one LoRA on all languages, as large as all experts: is the MoE worth it?",
