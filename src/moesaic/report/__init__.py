@@ -1,4 +1,4 @@
-"""The report of a run: tables for the terminal and one self-contained page, made from the files of a workspace.
+"""The report of a run: tables for the terminal and a self-contained page, made from a workspace.
 
 Nothing here loads a model or imports torch: every figure is read from ``results.json`` and the files beside it.
 """

@@ -1,4 +1,4 @@
-"""Charts as SVG text: bars with whiskers, curves, heat maps.
+"""Draws charts as SVG text: bars with whiskers, curves, heat maps.
 
 Each function is pure, takes plain numbers and returns one ``<svg>`` element. Colours come from classes that the page's
 style sheet defines (so a chart follows light and dark), text is escaped here, and every chart carries a title and a

@@ -1,4 +1,4 @@
-"""Where there are too few problems to tell a difference from chance, and how the report says so."""
+"""Finds results that rest on too few problems to tell a difference from chance, and says so."""
 
 from __future__ import annotations
 

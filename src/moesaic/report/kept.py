@@ -1,4 +1,4 @@
-"""Gain and loss against the base, side by side: how much closer the programs come, and what is no longer solved.
+"""Shows gain and loss against the base: how similar programs became, and what is no longer solved.
 
 A metric that compares programs with references rises when a model learns how the references are written; whether it can
 still do what its base could do is another question, which a benchmark with tests answers.

@@ -1,4 +1,4 @@
-"""The report page: one self-contained HTML file that works offline, in light and dark, on a phone and on paper.
+"""Makes the report page: one self-contained HTML file for screens (light and dark), phones and paper.
 
 There is no script and nothing is fetched: a content security policy forbids both, and allows the one style sheet by its
 digest. Programs and task texts are hostile input (a model wrote them), so the template escapes everything and the only

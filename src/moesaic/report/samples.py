@@ -1,4 +1,4 @@
-"""A dozen test tasks with what every system wrote, side by side.
+"""Shows a dozen test tasks with the programs of all systems side by side.
 
 The choice is made by a digest of the task's id, so it is the same in every run and nobody picks the pretty ones.
 """

@@ -1,4 +1,4 @@
-"""Figures of ``results.json`` in the form that tables and charts show: rows of systems, means over languages.
+"""Prepares ``results.json`` for tables and charts: rows of systems, means over languages.
 
 The row ``experts`` is each language's own expert, the oracle choice that a Mixture-of-Experts is measured against.
 A mean is taken over the languages of the run; a system that lacks some says how many it has and is never named best.

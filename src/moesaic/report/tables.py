@@ -1,4 +1,4 @@
-"""Tables of the page as plain rows of text, so that the template only lays them out."""
+"""Makes the tables of the page as plain rows of text, which the template only lays out."""
 
 from __future__ import annotations
 

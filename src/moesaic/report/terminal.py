@@ -1,4 +1,4 @@
-"""Tables of ``results.json`` for the terminal."""
+"""Prints the tables of ``results.json`` in the terminal."""
 
 from __future__ import annotations
 
