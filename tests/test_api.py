@@ -271,7 +271,7 @@ def test_a_run_is_found_by_its_last_finished_stage(made, tmp_path, stages):
 
 def test_a_run_without_a_model_says_how_far_it_has_to_come(tmp_path):
     (tmp_path / "run" / "experts" / "python").mkdir(parents=True)
-    with pytest.raises(ModelError, match=r"is no model folder: it holds no moesaic\.json.*stage compose"):
+    with pytest.raises(ModelError, match=r"is not a model folder: it holds no moesaic\.json.*stage compose"):
         moesaic.load(tmp_path / "run")
     with pytest.raises(ModelError, match="does not exist"):
         moesaic.load(tmp_path / "nothing")
@@ -429,7 +429,7 @@ def test_saving_replaces_a_model_and_nothing_else(made, tmp_path, model):
     (tmp_path / "work" / "thesis.txt").write_text("years")
     (tmp_path / "file").write_text("x")
     for name in ("work", "file"):
-        with pytest.raises(ModelError, match="is in the way and no model folder"):
+        with pytest.raises(ModelError, match="exists and is not a model folder"):
             model.save_pretrained(tmp_path / name)
     assert (tmp_path / "work" / "thesis.txt").read_text() == "years"
 

@@ -120,7 +120,7 @@ def test_require_space(tmp_path, monkeypatch):
     require_space(tmp_path / "not" / "there", 1, "the export")
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**30))
-    with pytest.raises(SpaceError, match=r"the export needs 2\.0 GiB .* free are 1\.0 GiB"):
+    with pytest.raises(SpaceError, match=r"the export needs 2\.0 GiB .* but only 1\.0 GiB are free"):
         require_space(tmp_path / "not" / "there", 2**31, "the export")
 
 
@@ -133,12 +133,12 @@ def test_what_is_written_is_read(value):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{"a": NaN}', "NaN is no JSON"),
-        ("[-Infinity]", "-Infinity is no JSON"),
+        ('{"a": NaN}', "NaN is not JSON"),
+        ("[-Infinity]", "-Infinity is not JSON"),
         ("[1e999]", "beyond the range of floats"),
         ("[" + "9" * 301 + "]", "has 301 digits, at most 300 are read"),
         ("9" * 100_000, "has 100,000 digits"),
-        ('{"a": 1, "b": {"c": 2, "c": 3}}', "the key 'c' is there twice"),
+        ('{"a": 1, "b": {"c": 2, "c": 3}}', "the key 'c' occurs twice"),
         ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "nested deeper than 100"),
         ('{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100"),
         ("[" * 1_000_000, "nested deeper than 100"),

@@ -253,7 +253,7 @@ def test_a_killed_run_is_named_and_its_workspace_taken_over(tmp_path, capfd):
     end(other)
     with Workspace(tmp_path).lock():
         assert f"process {other.pid} on" in (said := capfd.readouterr().err)
-        assert "did not come to its end" in said
+        assert "did not end normally" in said
         with pytest.raises(BusyError), Workspace(tmp_path).lock():
             pass
     with Workspace(tmp_path).lock():

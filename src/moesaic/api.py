@@ -1,4 +1,4 @@
-"""The Python interface: load a model, write programs with it, keep it, publish it.
+"""The Python interface: loads a model, writes programs with it, saves it and uploads it.
 
 import moesaic
 model = moesaic.Model.from_pretrained("runs/quickstart")

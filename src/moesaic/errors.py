@@ -1,4 +1,4 @@
-"""Every exception that moesaic raises on purpose.
+"""Defines every exception that moesaic raises on purpose.
 
     MoesaicError                 the root: catch this to catch them all
     ├── RecipeError              a recipe file or override is wrong; lists every problem

@@ -1,8 +1,8 @@
-"""Files: one reader that trusts nothing, one writer that leaves the old file or the whole new one, never a part.
+"""Reads files without trusting them, and writes files so that a reader finds either the old or the whole new one.
 
 Whatever comes from outside is read through ``read_json``, ``read_json_lines`` or ``read_text``. They take regular files
 only, bound the size of files and lines, the number of lines and the depth of nesting, and refuse JSON that other
-readers would take in several ways: a key that is there twice, NaN, a number that no float holds. Every failure is one
+readers would take in several ways: a key that occurs twice, NaN, a number that no float holds. Every failure is one
 line of text.
 """
 
@@ -111,7 +111,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in found if names.count(name) > 1)!r:.60} is there twice")
+        raise ValueError(f"the key {next(name for name in found if names.count(name) > 1)!r:.60} occurs twice")
     return found
 
 
@@ -129,7 +129,7 @@ def _int(text: str) -> int:
 
 
 def _constant(text: str) -> float:
-    raise ValueError(f"{text} is no JSON: write null")
+    raise ValueError(f"{text} is not JSON: write null")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant)
@@ -147,7 +147,7 @@ def read_json(path: Path) -> Any:
         raise CheckpointError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as JSON ({_reason(error)}); bring it back, or make it again"
+            f"{path} cannot be read as JSON ({_reason(error)}); restore it, or make it again"
         ) from error
 
 
@@ -159,7 +159,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, found {_kind(value)}; bring it back, or make it again")
+        raise CheckpointError(f"{path} must hold a JSON object, found {_kind(value)}; restore it, or make it again")
     return value
 
 
@@ -357,6 +357,6 @@ def require_space(folder: Path, needed_bytes: int, purpose: str) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed_bytes:
         raise SpaceError(
-            f"{purpose} needs {needed_bytes / 2**30:.1f} GiB in {existing}, free are {free / 2**30:.1f} GiB: "
+            f"{purpose} needs {needed_bytes / 2**30:.1f} GiB in {existing}, but only {free / 2**30:.1f} GiB are free: "
             "free some space or choose another folder"
         )

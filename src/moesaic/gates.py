@@ -1,4 +1,4 @@
-"""The kinds of gates: one row each, with what recipes, model folders, decoding and exports have to know of it.
+"""The kinds of gates, one row each, with what recipes, model folders, decoding and exports need to know.
 
     softmax       every expert, weights softmax(x W^T)
     top_k         the k largest logits, softmax over them alone (as Mixtral's softmax over all, renormalised)

@@ -1,4 +1,4 @@
-"""The programming languages, one row each; everything language-specific that is a plain fact is here.
+"""The programming languages, one row each, with all plain facts about them.
 
 A language is complete when it has all of these; ``tests/test_languages.py`` goes over the list and fails for a
 language that was added by half:

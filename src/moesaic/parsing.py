@@ -1,4 +1,4 @@
-"""Concrete syntax trees of every language of ``languages.LANGUAGES``, from the tree-sitter grammars.
+"""Parses programs to concrete syntax trees, with a tree-sitter grammar for each language.
 
 Source text goes in as ``str`` and comes back as a tree over its UTF-8 bytes: every position of a node is a byte
 offset, so slice ``encode(source)``, never the ``str``. Nothing here recurses; a program nested 20,000 deep is a

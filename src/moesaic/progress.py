@@ -1,4 +1,4 @@
-"""Progress for people (stderr) and for programs (JSON Lines).
+"""Shows progress for people (stderr) and for programs (JSON Lines).
 
 On a terminal a bar with count, rate and time left; elsewhere (a log file, CI) the same facts as a line every ten
 seconds. stdout is left to results. Only this module and ``cli`` print.

@@ -1,4 +1,4 @@
-"""The processes of one run: which one this is, and what goes from one to another.
+"""The processes of one run: which one this is, and how data is sent between them.
 
     torchrun --nproc-per-node 2 -m moesaic run RECIPE
 

@@ -1,4 +1,4 @@
-"""Estimates with their uncertainty: a score of moesaic is a value, its n and an interval, never a bare number."""
+"""Estimates with their uncertainty: every score is a value with its n and an interval."""
 
 from __future__ import annotations
 

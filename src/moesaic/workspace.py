@@ -1,4 +1,4 @@
-"""Workspaces: a folder per stage, each published by rename with a manifest, or not there at all.
+"""Workspaces: one folder per stage, which appears by rename with a manifest when it is complete.
 
     runs/<recipe>/
         experts/.python.partial/     being made; kept after a kill, so that the stage can resume
@@ -247,7 +247,7 @@ def _locked(path: Path) -> TextIO:
             continue
         if (owner := _read_owner(path)) is not None:
             far = "" if owner["host"] == platform.node() else ", if it no longer runs there"
-            say(f"note: {owner_title(owner)} did not come to its end; taking over{far}")
+            say(f"note: {owner_title(owner)} did not end normally; taking over{far}")
         file.truncate(0)
         file.write(json.dumps(owner_facts()))
         file.flush()

@@ -118,12 +118,12 @@ def test_what_cannot_run_is_named(project):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["there.yaml", "--base", "base", "--data", "pairs"], r"there\.yaml is there already: name another file, or"),
+        (["there.yaml", "--base", "base", "--data", "pairs"], r"there\.yaml exists already: choose another file, or"),
         (["my.txt", "--base", "base", "--data", "pairs"], r"my\.txt: not a \.yaml file"),
-        (["no/my.yaml", "--base", "base", "--data", "pairs"], "in a folder that is there"),
-        (["--data", "pairs"], "--base is needed where nobody can be asked"),
-        (["--base", "base"], "--data is needed"),
-        (["--base", "base", "--data", "hub:a/b"], "--language is needed"),
+        (["no/my.yaml", "--base", "base", "--data", "pairs"], "in an existing folder"),
+        (["--data", "pairs"], "--base is required, because stdin is not a terminal"),
+        (["--base", "base"], "--data is required"),
+        (["--base", "base", "--data", "hub:a/b"], "--language is required"),
         (["--base", "base", "--data", "nowhere"], "does not exist: give 'corpus'"),
         (["--base", "./nowhere", "--data", "pairs"], r"--base: base '\./nowhere' does not exist"),
         (["--base", "base", "--data", "pairs", "--language", "pyhton"], "did you mean python"),

@@ -93,7 +93,7 @@ def test_ten_thousand_connections_leave_it_answering(tmp_path):
     [
         (["--host", "203.0.113.9"], "cannot be bound"),
         (["--host", "nowhere.invalid"], "cannot be bound"),
-        (["--api-key-file", "empty"], "has no key"),
+        (["--api-key-file", "empty"], "contains no key"),
         (["--api-key-file", "missing"], "missing"),
         (["--dtype", "int3"], "dtype is 'int3': allowed: auto, float32"),
     ],
@@ -132,7 +132,7 @@ def test_int8_is_not_vllm_s(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     result = CliRunner().invoke(app, ["serve", "no-such-model", "--engine", "vllm", "--dtype", "int8"])
     assert isinstance(result.exception, ModelError)
-    assert "--dtype int8 is the built-in engine's" in str(result.exception)
+    assert "--dtype int8 is only for the built-in engine" in str(result.exception)
 
 
 def test_what_vllm_is_started_with(tmp_path, monkeypatch):

@@ -85,7 +85,7 @@ def test_a_long_program_is_one_cell(tmp_path):
     ("name", "content", "says"),
     [
         ("a.csv", b"text,code\na,b,c\n", r"a\.csv:2: more cells than the 2 columns"),
-        ("a.csv", b"text,text\na,b\n", r"a\.csv: the column 'text' is there twice"),
+        ("a.csv", b"text,text\na,b\n", r"a\.csv: the column 'text' occurs twice"),
         ("a.csv", b"text;code\na;b\n", r"a\.csv: the columns are separated by ';', but commas are needed"),
         ("a.csv", b'text,code\n"a"b,c\n', r"a\.csv:2: not CSV that can be read"),
         ("a.csv", b"text,code\n\xff,c\n", r"a\.csv: not UTF-8"),
@@ -114,7 +114,7 @@ def test_a_table_is_found_in_whichever_format(tmp_path):
     (tmp_path / "python.csv").touch()
     assert find_table(tmp_path, "python") == tmp_path / "python.csv"
     (tmp_path / "python.parquet").touch()
-    with pytest.raises(DataError, match=r"python\.csv and .*python\.parquet are both there"):
+    with pytest.raises(DataError, match=r"python\.csv and .*python\.parquet both exist"):
         find_table(tmp_path, "python")
 
 

@@ -101,7 +101,7 @@ def test_bleu(predictions):
         ('{"prediction": "a", "reference": "b", "id": ["x"]}', r":2: id is \['x'\]: a string or an integer"),
         ('{"prediction": "a", "reference": "b", "id": true}', ":2: id is True"),
         ('{"prediction": "a", "reference": "b", "id": 1e999}', ":2: not JSON that can be read: the number 1e999"),
-        ('{"prediction": "a", "prediction": "b", "reference": "b"}', "the key 'prediction' is there twice"),
+        ('{"prediction": "a", "prediction": "b", "reference": "b"}', "the key 'prediction' occurs twice"),
         (json.dumps({"prediction": "a" * 300_000, "reference": "b"}), ":2: a program of 300,000 characters"),
         (json.dumps({"prediction": "a", "reference": ["b", "a" * 300_000]}), "at most 262,144 are scored"),
         ("[" * 100_000, ":2: not JSON that can be read"),

@@ -116,7 +116,7 @@ def test_a_tool_linked_into_a_shared_folder_does_not_open_it(tmp_path: Path, mon
         judges.find_toolchain.cache_clear()
         shared.unlink()
         own.rename(shared)
-        with pytest.raises(ToolchainError, match=r"straight into .*\.local"):
+        with pytest.raises(ToolchainError, match=r"directly into .*\.local"):
             judges.find_toolchain("javascript")
     finally:
         judges.find_toolchain.cache_clear()

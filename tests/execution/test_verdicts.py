@@ -552,7 +552,7 @@ def test_a_test_that_goes_on_where_the_program_stops_is_not_swallowed(box: Sandb
     )
     assert (result.status, result.detail) == (
         Status.COMPILE_ERROR,
-        "a comment or a string of the program takes up its test",
+        "an open comment or string of the program swallows its test",
     )
     with pytest.raises(SwallowedTestError):
         harness.separated(Program("javascript", "const text = `", "x } `;\nconsole.assert(false)"))

@@ -42,7 +42,7 @@ WRONG = [
     (b"GGML" + bytes(40), "does not begin with GGUF"),
     (header(version=1), "version 1 is not known"),
     (header(pair(b"a", 77, b""), pairs=1), "type 77"),
-    (header(pair(b"a", 0, b"x"), pair(b"a", 0, b"x"), pairs=2) + bytes(30), "'a' is there twice"),
+    (header(pair(b"a", 0, b"x"), pair(b"a", 0, b"x"), pairs=2) + bytes(30), "'a' occurs twice"),
     (header(pair(b"a", 9, struct.pack("<IQ", 9, 1) * 6), pairs=1) + bytes(99), "nested too deeply"),
     (header(pair(b"general.alignment", 4, struct.pack("<I", 0)), pairs=1) + bytes(30), "general.alignment is 0"),
     (header(tensor(b"t", (2**20, 2**24)), tensors=1), "tensors need"),
@@ -50,7 +50,7 @@ WRONG = [
     (header(tensor(b"t", (1,) * 9), tensors=1), "9 dimensions"),
     (header(tensor(b"t", (33,), kind=2), tensors=1) + bytes(99), "they go by 32"),
     (header(tensor(b"t", (1,), kind=9999), tensors=1) + bytes(99), "9999"),
-    (header(tensor(b"t", (1,)), tensor(b"t", (1,)), tensors=2) + bytes(99), "'t' is there twice"),
+    (header(tensor(b"t", (1,)), tensor(b"t", (1,)), tensors=2) + bytes(99), "'t' occurs twice"),
     (header(tensor(b"t" * 2**17, (1,)), tensors=1) + bytes(99), "a name has"),
 ]
 

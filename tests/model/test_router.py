@@ -149,7 +149,7 @@ def test_refuses():
         Router(8, 4, "argmax")
     with pytest.raises(ModelError, match="top_k is 0, but there are 4 experts: allowed: 1 to 4"):
         Router(8, 4, "top_k", 0)
-    with pytest.raises(ModelError, match="softmax router uses all 4 experts, but top_k is 2"):
+    with pytest.raises(ModelError, match="softmax gate uses all 4 experts, but top_k is 2"):
         Router(8, 4, "softmax", 2)
 
 

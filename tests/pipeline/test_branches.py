@@ -154,6 +154,6 @@ def test_what_a_machine_lacks_is_named(tmp_path, monkeypatch):
     assert [text.partition(" ")[0] for text in lacking[:4]] == ["the", "the", "base.model:", "base.quantize:"]
     assert "in which the command was started, is not there" in lacking[0]
     assert "give output a folder that all machines share, or s3:// or gs://" in lacking[1]
-    assert "where the command was given it is {'python': '0.1'}" in "".join(lacking[4:])
+    assert "on the machine of the command it is {'python': '0.1'}" in "".join(lacking[4:])
     assert "java" not in "".join(lacking[4:])  # the command's machine lacks it, too
     assert found["python"] == platform.python_version()

@@ -47,5 +47,5 @@ def test_the_same_machine_reproduces_a_run_and_a_difference_is_named(finished, t
 def test_what_is_no_finished_run_is_named(finished, tmp_path):
     with pytest.raises(CheckpointError, match="holds no finished run"):
         recipe_of(tmp_path, tmp_path / "out")
-    with pytest.raises(CheckpointError, match=r"--out: .* is where the run is"):
+    with pytest.raises(CheckpointError, match=r"--out: .* contains the run"):
         recipe_of(finished / "runs" / "toy", finished / "runs")

@@ -111,7 +111,7 @@ def test_humaneval_is_refused_by_name_wherever_it_would_be_trained_on(tmp_path, 
         "data.keep": lambda: read_prompts(f"mbxp:{folder}", ("python",)),
         "data.extra": lambda: read_extras(DataRecipe(source="corpus", extra=(f"mbxp:{folder}",))),
     }.items():
-        with pytest.raises(DataError, match=rf"{key}: .* holds HumanEval \('{name}'\), which is for testing alone"):
+        with pytest.raises(DataError, match=rf"{key}: .* holds HumanEval \('{name}'\), which is for testing only"):
             read()
 
 
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_a_source_is_said_by_its_key(tmp_path):
             tasks_in(source)
     path = tmp_path / "silent.jsonl"
     path.write_text(json.dumps({"id": "a", "language": "python", "test": "assert x"}) + "\n")
-    with pytest.raises(DataError, match="'a' in python says nothing of its task: give it a 'text'"):
+    with pytest.raises(DataError, match="'a' in python does not describe its task: give it a 'text'"):
         tasks_in(path)
     path.write_text(
         json.dumps({"id": "a", "language": "python", "text": "t", "prompt": "p", "test": "assert x"}) + "\n"

@@ -47,9 +47,9 @@ def test_a_run_killed_on_one_machine_is_finished_on_another(tmp_path, machine, c
     run = Run(load_recipe(recipe, options))
     run()  # the lock is that of a process of this machine which is gone: it is taken over at once
     said = capsys.readouterr().err
-    assert "did not come to its end; taking s3://runs/killed/toy over" in said
+    assert "did not end normally; taking s3://runs/killed/toy over" in said
     assert "data: fetched from s3://runs/killed/toy" in said
-    assert "experts/python: going on from what" in said
+    assert "experts/python: continuing from the snapshot" in said
     assert "resuming after step" in said
     kept = objects("killed/toy")
     assert not [key for key in kept if key.startswith((".", "lock"))]
@@ -75,7 +75,7 @@ def test_a_run_killed_on_one_machine_is_finished_on_another(tmp_path, machine, c
 def test_a_place_that_cannot_be_used_is_one_message(tmp_path, machine, monkeypatch, capsys):
     for output, says in (
         ("s3://nowhere/x", "there is no bucket 'nowhere'"),
-        ("s3:/runs", "is no place that runs can be kept in"),
+        ("s3:/runs", "is not a place for runs"),
     ):
         monkeypatch.setattr(sys, "argv", ["moesaic", "data", str(write_recipe(tmp_path)), f"output={output}"])
         with pytest.raises(SystemExit) as ended:

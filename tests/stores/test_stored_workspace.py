@@ -229,7 +229,7 @@ def test_another_machine_goes_on_from_the_last_snapshot(machine, url, capsys):
     leave_partial(StoredWorkspace(url), "1\n")
     machine("second")
     leave_partial(StoredWorkspace(url), "2\n")
-    assert "data: going on from what" in capsys.readouterr().err
+    assert "data: continuing from the snapshot" in capsys.readouterr().err
     machine("first")  # what is here is older than what the other one made of it
     assert leave_partial(StoredWorkspace(url), "3\n") == "1\n2\n"
     machine("third")
@@ -347,7 +347,7 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over(machine, url, quick, capsy
     with StoredWorkspace(url).lock():
         pass
     said = capsys.readouterr().err
-    assert "did not come to its end; taking" in said
+    assert "did not end normally; taking" in said
     assert ("waiting up to" in said) == waits
 
 

@@ -133,7 +133,7 @@ def test_plug_in_mixtral_and_multi_lora(tmp_path, environment):
 def test_further_adapters_are_refused(tmp_path, environment):
     folder = make(tmp_path, "llama")
     export_vllm(folder.path, tmp_path / "out")
-    with pytest.raises(AssertionError, match="a model of routed experts takes no further adapters"):
+    with pytest.raises(AssertionError, match="a model of routed experts does not support further adapters"):
         ask(environment, tmp_path, {"folder": str(tmp_path / "out"), "adapters": [str(folder.expert_path("java"))] * 2})
 
 

@@ -1,1 +1,1 @@
-"""Reading and writing models: native folders, Mixtral checkpoints, GGUF."""
+"""Reads and writes models: model folders, Mixtral checkpoints, GGUF files."""

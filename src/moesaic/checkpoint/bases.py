@@ -1,4 +1,4 @@
-"""The base of a model folder: where it is now, and that it is the one that the experts were trained on.
+"""Finds the base of a model folder and checks that it is the one on which the experts were trained.
 
 The folder names its base. A relative path there means the folder that the run was started in, so it is also looked for
 above the model folder, and so is the end of an absolute path: a project that is moved as a whole still works. A model

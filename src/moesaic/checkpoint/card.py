@@ -1,4 +1,4 @@
-"""The model card: what a model folder is made of and what it scores, for people who find it."""
+"""Writes the model card, which tells people what a model folder is made of and how it scores."""
 
 from __future__ import annotations
 

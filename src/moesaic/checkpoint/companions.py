@@ -1,4 +1,4 @@
-"""The files beside the weights of an exported checkpoint: configuration, tokenizer, generation settings, card, licence.
+"""Writes the files beside exported weights: configuration, tokenizer, generation settings, card, licence.
 
 Everything is written so that transformers 4 and 5 both read it. Version 5 saves tokenizers under class names that
 version 4 does not know; those are replaced by the name that both know.

@@ -1,4 +1,4 @@
-"""What ``moesaic.json`` says of a model folder, and the proof that its files are those that were written.
+"""Reads and checks ``moesaic.json``, which describes a model folder and lists its files with their digests.
 
 The description lists every file with its size and SHA-256, and has a digest of its own, so that one changed bit in any
 of them is noticed before a model is made of them. The weights of a base of the folder's own, which can be many

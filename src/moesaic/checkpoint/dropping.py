@@ -1,4 +1,4 @@
-"""Takes experts out of a model folder: what stays keeps its bytes."""
+"""Removes experts from a model folder without changing the files of the others."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def drop_experts(path: Path, out: Path, names: Sequence[str]) -> ModelFolder:
         if name not in had:
             raise ModelError(f"{folder.path} has no expert {name!r}: {suggest(name, had)}")
     if not set(had) - set(names):
-        raise ModelError(f"{folder.path} has no experts but {', '.join(had)}: at least one must be left")
+        raise ModelError(f"{folder.path} has only the experts {', '.join(had)}: at least one must be left")
     if out.resolve() == folder.path.resolve():
-        raise ModelError(f"{out} is the model that experts are taken out of: name another folder")
+        raise ModelError(f"{out} is the model from which experts are removed: choose another folder")
     if out.exists() and not (out / DESCRIPTION).is_file() and (out.is_file() or any(out.iterdir())):
-        raise ModelError(f"{out} is in the way and no model folder: name another, or remove it")
+        raise ModelError(f"{out} exists and is not a model folder: choose another name, or remove it")
     experts = [expert for expert in folder.read_experts() if expert.name not in names]
     rows = [folder.names.index(expert.name) for expert in experts]
     top_k = experts_per_token(folder.kind, min(folder.top_k, len(experts)), len(experts))

@@ -1,4 +1,4 @@
-"""Which published Mixture-of-Experts architecture fits which base: tensor names and configuration.
+"""Says which published Mixture-of-Experts architecture fits which base: tensor names and configuration.
 
     base              checkpoint      exact because
     llama, mistral    mixtral         same attention; softmax over the top-k logits = softmax over all, renormalised

@@ -1,4 +1,4 @@
-"""What is in a model folder, from headers and gates alone: sizes, ranks, how well the gates can tell experts apart.
+"""Describes a model folder from headers and gates alone: sizes, ranks, how well gates tell experts apart.
 
 E experts, D model, K top-k.
 """

@@ -54,7 +54,7 @@ def open_model(
     place = chosen_device(device)
     is_int8 = wanted == "int8"
     if is_int8 and place.type != "cpu":
-        raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: take bfloat16 there")
+        raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: use bfloat16 there")
     computed: DType = "float32" if is_int8 else wanted
     found = _fetched(path, revision)
     loaded = _load_to_write(found, computed, base) if to_write and place.type == "cpu" else None

@@ -1,4 +1,4 @@
-"""A model folder: what moesaic keeps of a Mixture-of-Experts, a few percent of its base in size.
+"""Reads and writes a model folder: the parts of a Mixture-of-Experts that moesaic trained, without the base.
 
     MODEL/
         moesaic.json             format version, base and its digest, experts, router kind, top_k, the files
@@ -154,7 +154,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     if not (path / DESCRIPTION).is_file():
         what = "does not exist" if not path.exists() else f"holds no {DESCRIPTION}"
         raise ModelError(
-            f"{path} is no model folder: it {what}. Give the folder of a run that has come to its stage compose, or a "
+            f"{path} is not a model folder: it {what}. Give the folder of a run whose stage compose is finished, or a "
             "model folder made by 'moesaic import'"
         )
     return read_description(path)

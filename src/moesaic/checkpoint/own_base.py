@@ -1,4 +1,4 @@
-"""Writes a base whose weights were changed as a checkpoint of its own, for moesaic and for other programs."""
+"""Writes a base whose weights were changed as a separate checkpoint, for moesaic and for other programs."""
 
 from __future__ import annotations
 

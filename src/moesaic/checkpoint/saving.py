@@ -1,4 +1,4 @@
-"""Writes a loaded model back to a folder: what did not change since it was loaded keeps its bytes."""
+"""Writes a loaded model back to a folder and keeps the bytes of everything that did not change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
     from moesaic.model.moe import extract_experts, extract_router
 
     if path.exists() and not (path / DESCRIPTION).is_file() and (path.is_file() or any(path.iterdir())):
-        raise ModelError(f"{path} is in the way and no model folder: name another, or remove it")
+        raise ModelError(f"{path} exists and is not a model folder: choose another name, or remove it")
     router, gates = extract_router(model), folder.read_router()
     stored = {expert.name: expert for expert in folder.read_experts()}
     experts = [_changed(expert, stored[expert.name]) for expert in extract_experts(model)]

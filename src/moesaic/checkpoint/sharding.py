@@ -1,4 +1,4 @@
-"""Writing sharded safetensors checkpoints in bounded memory, resumable by shard.
+"""Writes sharded safetensors checkpoints in bounded memory; a stopped writer continues at the next shard.
 
 Shapes and types of everything that will be written are known before the first byte, so a shard's header goes first and
 the data is streamed behind it: unchanged tensors by the kernel (``copy_file_range``), computed ones a few megabytes of

@@ -1,4 +1,4 @@
-"""Reading safetensors checkpoints piece by piece, in bounded memory; ``sharding`` writes them.
+"""Reads safetensors checkpoints piece by piece, in bounded memory; ``sharding`` writes them.
 
 A safetensors file is an 8-byte length, a JSON header (name -> dtype, shape, byte range) and the tensors' bytes, one
 after another. Only headers are held; tensors are read whole, by rows, or copied into another file by the kernel. What
@@ -105,7 +105,7 @@ def read_header(file: Path) -> tuple[dict[str, tuple[int, TensorSpec]], dict[str
             prefix = stream.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
             if length > min(size - 8, _MAX_HEADER_BYTES):
-                raise CheckpointError(f"{file} is no whole safetensors file: download or write it again")
+                raise CheckpointError(f"{file} is not a complete safetensors file: download or write it again")
             header = parse_json(stream.read(length))
             metadata = header.pop("__metadata__", None) or {} if isinstance(header, dict) else {}
             entries = _HEADER.validate_python(header)

@@ -1,4 +1,4 @@
-"""The command line: ``moesaic``.
+"""The command line, ``moesaic``.
 
 One file per group of commands; each adds its own to the app by ``register``. Nothing here imports torch before a
 command runs, so that ``moesaic --help`` answers at once. Results go to stdout, progress to stderr; a user's mistake

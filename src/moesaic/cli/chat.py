@@ -1,4 +1,4 @@
-"""The command ``chat``: tasks in a terminal, answered as they are written, coloured by expert."""
+"""The command ``chat``: answers tasks in a terminal while they are written, coloured by expert."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ class _Chat:
 
         self.console = Console(highlight=False, soft_wrap=True)
         self.console.print(legend_of(self.experts))
-        say("/help lists what can be said besides tasks")
+        say("/help lists the commands")
         while True:
             try:
                 line = self._ask()
             except (EOFError, KeyboardInterrupt):
                 return
             except ValueError as error:
-                raise DataError(f"stdin is no UTF-8 text ({error})") from error
+                raise DataError(f"stdin is not UTF-8 text ({error})") from error
             if line.startswith("/"):
                 if not self._obey(line):
                     return

@@ -1,4 +1,4 @@
-"""Colours of experts in a terminal."""
+"""Chooses the colours of experts in a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that take models out and bring them in: ``export``, ``import``, ``inspect``, ``push``."""
+"""The commands that export, import, inspect and upload models: ``export``, ``import``, ``inspect``, ``push``."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _export(
     base: Base = None,
 ) -> None:
     if with_base and format_ is not ExportFormat.peft:
-        raise ModelError(f"--with-base goes with --format peft: the base is part of a {format_.value} export anyway")
+        raise ModelError(f"--with-base is only for --format peft: a {format_.value} export always contains the base")
     given = {
         "--dtype": dtype is not OutputDtype.auto,
         "--quantize": quantize is not GgufType.f16,
@@ -172,7 +172,7 @@ def _refuse_unused(options: list[str], format_: ExportFormat) -> None:
     for option in options:
         if format_ not in _FORMATS_OF[option]:
             formats = " or ".join(name.value for name in _FORMATS_OF[option])
-            raise ModelError(f"{option} goes with --format {formats}: leave it out for --format {format_.value}")
+            raise ModelError(f"{option} is only for --format {formats}: leave it out for --format {format_.value}")
 
 
 def _export_vllm(

@@ -1,4 +1,4 @@
-"""``moesaic execute``: run programs against a benchmark's tests, in a sandbox."""
+"""The command ``execute``: runs programs against a benchmark's tests in a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``generate``: a task in, source out as it is written; or many tasks from a file."""
+"""The command ``generate``: prints the program for a task while it is written, or answers a file of tasks."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _check_output(output: Path | None, trace: bool, batch: Path | None) -> None:
     if output is None:
         return
     if output.is_dir() or not output.parent.is_dir():
-        raise DataError(f"--output {output}: not a file in a folder that is there; name another")
+        raise DataError(f"--output {output}: not a file in an existing folder; choose another")
     if batch is not None and output.exists() and output.samefile(batch):
         raise DataError(f"--output {output}: would replace the tasks; choose another")
 

@@ -1,4 +1,4 @@
-"""Commands that change which experts a finished model has: ``grow`` and ``drop``."""
+"""The commands that add experts to a finished model and remove them: ``grow`` and ``drop``."""
 
 from __future__ import annotations
 

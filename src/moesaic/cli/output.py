@@ -1,4 +1,4 @@
-"""What commands share: how much they show, and how they end when they are asked to."""
+"""What all commands share: how much they print, and how they end when they are interrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``score``: a file of predictions in, scores with their guards out."""
+"""The command ``score``: computes the scores of a file of predictions, with their guards."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _opened(path: Path | None, predictions: Path) -> Iterator[TextIO | None]:
         yield None
         return
     if path.exists() and not path.is_file():
-        raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
+        raise DataError(f"--rows {path}: not a file to which rows can be written; choose another")
     if path.exists() and predictions.exists() and path.samefile(predictions):
         raise DataError(f"--rows {path}: would replace the predictions; choose another")
     try:

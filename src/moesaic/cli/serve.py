@@ -1,4 +1,4 @@
-"""The command ``serve``: a model behind an HTTP server that speaks OpenAI's protocol."""
+"""The command ``serve``: starts an HTTP server for a model that speaks OpenAI's protocol."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def _serve(
 
     check_dtype(dtype)
     if engine is EngineName.vllm and dtype == "int8":
-        raise ModelError("--dtype int8 is the built-in engine's: with --engine vllm take auto, float32 or bfloat16")
+        raise ModelError(
+            "--dtype int8 is only for the built-in engine: with --engine vllm use auto, float32 or bfloat16"
+        )
     from moesaic.serve.connections import bind, run
     from moesaic.serve.guard import Keys, Policy, is_loopback
 
@@ -95,7 +97,7 @@ def _serve(
         policy = Policy(host, allowed, keys, max_body, debug=bool(os.environ.get("MOESAIC_DEBUG")))
         _set_up_logs(policy.debug)
         if keys is None and not is_loopback(host):
-            say(f"note: whoever reaches {host} can use the model; --api-key-file limits it to those with a key")
+            say(f"note: anyone who can reach {host} can use the model; --api-key-file limits it to clients with a key")
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{socket.getsockname()[1]}"
         say(f"serving {service.name} ({', '.join(service.experts)}) at {address}, for OpenAI's clients at {address}/v1")
@@ -104,7 +106,7 @@ def _serve(
             service.draining = True
 
         run(create_app(service, policy, drain), [socket], end, drain)
-    say("all that was accepted is answered" if service.engine.num_active == 0 else "stopped")
+    say("all accepted requests are answered" if service.engine.num_active == 0 else "stopped")
 
 
 @dataclass(frozen=True)

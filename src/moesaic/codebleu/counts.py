@@ -1,4 +1,4 @@
-"""What is counted for a pair, and the score it gives: the terms both protocols share."""
+"""Defines the counts for a pair of programs and the score computed from them, for both protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the grammars call the constructs that move values between variables: one row of symbols per language.
+"""Lists, for each language, what its grammar calls the constructs that move values between variables.
 
 To add a language, add a row; ``dataflow_values`` and ``dataflow_rules`` say what the constructs do, for all languages.
 """

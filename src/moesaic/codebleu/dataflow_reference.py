@@ -1,4 +1,4 @@
-"""Data flow as codebleu 0.7.0 sees it, oddities included, for scores that are compared with published ones.
+"""Data flow as codebleu 0.7.0 computes it, errors included, for comparison with published scores.
 
 The packaged extractors are recursive functions from a node and the reaching definitions to a list of items and new
 definitions. Here the same function is a stack of tasks; loops, which it evaluates twice per nesting level, are

@@ -1,4 +1,4 @@
-"""What the extractors of codebleu 0.7.0 look for in each grammar: the tables behind ``dataflow_reference``."""
+"""Tables for ``dataflow_reference``: what the extractors of codebleu 0.7.0 look for in each grammar."""
 
 from __future__ import annotations
 

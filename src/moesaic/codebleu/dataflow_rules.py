@@ -1,4 +1,4 @@
-"""Control flow, functions and scopes: what the constructs of a language do, once for all languages.
+"""Defines control flow, functions and scopes: what the constructs of a language do, for all languages.
 
 Visiting is a loop over a stack of tasks, so nesting depth does not matter.
 """

@@ -1,4 +1,4 @@
-"""Reads and writes: which variables an expression uses and a target defines, in any language."""
+"""Finds the variables that an expression uses and those that a target defines, in any language."""
 
 from __future__ import annotations
 

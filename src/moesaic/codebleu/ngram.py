@@ -1,4 +1,4 @@
-"""BLEU over code tokens, plain and with keywords weighted (Ren et al. 2020, section 3.1; Papineni et al. 2002).
+"""BLEU over code tokens, plain and with weighted keywords (Ren et al. 2020, section 3.1; Papineni et al. 2002).
 
 Counts are kept apart from the score, so that a corpus score can pool the counts of its pairs, as BLEU is defined.
 """

@@ -1,4 +1,4 @@
-"""CodeBLEU as a reward: programs judged as they are written, in processes that stay for all of a training."""
+"""CodeBLEU as a reward: scores programs as they are written, in processes that run during a whole training."""
 
 from __future__ import annotations
 

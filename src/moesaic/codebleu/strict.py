@@ -1,4 +1,4 @@
-"""The ``strict`` protocol: the definition of Ren et al. 2020 done right (docs/codebleu.md lists the differences).
+"""The ``strict`` protocol: the definition of Ren et al. 2020 (docs/codebleu.md lists the differences).
 
 Everything is counted as a multiset and clipped; several references compete, the best one counts; what the reference
 does not have is weighted out instead of counting as nothing or as everything.

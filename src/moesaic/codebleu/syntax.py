@@ -1,4 +1,4 @@
-"""Subtrees of a program as a multiset, and how many of them another program has (Ren et al. 2020, section 3.2).
+"""Counts the subtrees of a program, and how many of them another program has (Ren et al. 2020, section 3.2).
 
 Two subtrees are the same when their S-expressions are: named nodes, their fields and their order; the text of names,
 numbers and operators does not count. Writing the S-expressions out costs quadratic time in the nesting depth, so each

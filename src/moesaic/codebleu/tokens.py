@@ -1,4 +1,4 @@
-"""The lexer's tokens of a program, taken from the leaves of its syntax tree.
+"""Takes the lexer's tokens of a program from the leaves of its syntax tree.
 
 Comments are dropped, a string is one token, white space does not matter. Which tokens are keywords is the grammar's
 word: it leaves keywords without a name, and gives some (``true``, ``this``, ``int``) a kind of their own.

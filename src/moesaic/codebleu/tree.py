@@ -1,4 +1,4 @@
-"""A syntax tree as flat arrays in pre-order: what every component of CodeBLEU walks, without recursion or node objects.
+"""A syntax tree as flat arrays in pre-order, which all components of CodeBLEU walk without recursion.
 
 The children of node ``i`` are ``i + 1``, then ``end[i + 1]``, and so on up to ``end[i]``; its tokens are one slice of
 the token list. A tree nested 20,000 deep takes as many list entries and no stack.

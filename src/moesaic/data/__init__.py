@@ -1,1 +1,1 @@
-"""Text-to-code data: read, turn into source, prompt, pack."""
+"""Text-to-code data: reads it, restores source code, makes prompts, packs rows."""

@@ -1,4 +1,4 @@
-"""The prompt as templates of other programs: whoever sends an export a plain user message asks what training asked.
+"""Writes the prompt as a chat template, so that other programs ask an export as it was asked in training.
 
 What ``PromptFormat`` writes around a task is a constant of the tokenizer, so the templates are that text and a choice
 of the language. They do what the server does with a conversation (``serve.prompting``): all that was said is one task,

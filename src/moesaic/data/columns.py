@@ -1,4 +1,4 @@
-"""What the columns of a row mean: the task, the program, and which language it is in.
+"""Finds the columns of a table that hold the task, the program, and its language.
 
 ``text`` and ``code`` are moesaic's own names. ``data.fields`` gives others, and without it the usual forms of public
 data sets are known by their names: conversations, and the pairs of ``PAIRS``.

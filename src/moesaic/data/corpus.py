@@ -1,4 +1,4 @@
-"""The embedded corpus: small programming tasks, each solved in seven languages and tested by input and output.
+"""The embedded corpus: small programming tasks, solved in seven languages and tested by input and output.
 
 It is package data, one folder a task under ``corpus_tasks/``: ``task.json`` (split, text, tests) and a program per
 language under the file name that its compiler expects. The tasks are those of a programming course, written for this

@@ -1,4 +1,4 @@
-"""Finds programs that nobody can repair, so that they are neither trained on nor scored against.
+"""Finds programs that cannot be repaired, so that they are neither trained on nor scored against.
 
 Three things happened to XLCoST's programs that ``detokenize`` cannot undo:
 

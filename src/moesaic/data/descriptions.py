@@ -1,4 +1,4 @@
-"""Turns XLCoST's tokenised descriptions into text that people would type.
+"""Turns XLCoST's tokenised descriptions into ordinary text.
 
 A description is ``title | comment ; comment ; ...``, tokenised: "Landau 's function", "sub - array", "arr [ i ]". The
 comments come from one language's program and often name it ("Python3 program to find ..."), which is wrong when the

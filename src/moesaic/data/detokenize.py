@@ -1,4 +1,4 @@
-"""Turns the token streams of XLCoST (Zhu et al. 2022, arXiv:2206.08474) into source that people would write.
+"""Turns the token streams of XLCoST (Zhu et al. 2022, arXiv:2206.08474) into ordinary source code.
 
 A program of XLCoST is one line of tokens with single spaces between them:
 

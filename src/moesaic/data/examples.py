@@ -1,4 +1,4 @@
-"""One text-to-code pair, and the JSON Lines files that hold them.
+"""Defines a pair of a task and its program, and reads and writes such pairs as JSON Lines.
 
 A prepared data folder has one file per language and split, ``<language>/{train,validation,test}.jsonl``; every line is
 an :class:`Example`. Everything that reads pairs, from training to the report, reads them through :func:`read_examples`.

@@ -1,4 +1,4 @@
-"""Further sources of training examples, beside the one that ``data.source`` names.
+"""Reads further sources of training examples, in addition to ``data.source``.
 
     mbxp:PATH                    MBXP's gold solutions: completions of a given signature (``mbxp``)
     a folder of JSON Lines       <language>/train.jsonl or <language>.jsonl, as for ``data.source``

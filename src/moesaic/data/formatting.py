@@ -1,4 +1,4 @@
-"""Formats source: ruff for Python, clang-format for the C family, a small line breaker for the rest.
+"""Formats source code: ruff for Python, clang-format for the C family, a small line breaker for the rest.
 
 A formatter that refuses one program must not lose the others: that program keeps the layout it came with, and so does
 one that the formatter changed in anything but its layout (``same_program``). Starting a formatter costs about ten times

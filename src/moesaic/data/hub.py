@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, read from their files: found by listing, never by running a script.
+"""Reads data sets of the Hugging Face hub from their files, found by listing, without running any script.
 
 ``codeparrot/xlcost-text-to-code`` has a loader script that its configurations come from, which the ``datasets`` library
 refuses since version 4. The files that the script would read are there all the same. In this order:

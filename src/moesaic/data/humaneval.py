@@ -1,4 +1,4 @@
-"""HumanEval is for testing alone: what is trained on, or asked for in training, must not be it."""
+"""Refuses HumanEval as training data, because it is for testing only."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def refuse_humaneval(key: str, source: str, names: Iterable[str]) -> None:
     name = next(filter(_NAMES.search, names), None)
     if name is not None:
         raise DataError(
-            f"{key}: {source!r} holds HumanEval ({name!r}), which is for testing alone: a score on what was trained on "
-            "says nothing; name other tasks, or rename these if they are others"
+            f"{key}: {source!r} holds HumanEval ({name!r}), which is for testing only, because a score on "
+            "training data says nothing: name other tasks, or rename these if they are different"
         )

@@ -1,4 +1,4 @@
-"""Repeats inside a split and leaks between splits.
+"""Finds repeated examples within a split and examples that leak between splits.
 
 Test programs must be new to a model that was trained, in whatever language it saw the problem. So an example goes
 

@@ -1,4 +1,4 @@
-"""MBXP's gold solutions as training examples: a given signature with its doc comment, and what completes it.
+"""Makes training examples of MBXP's gold solutions: a signature with its doc comment, and its completion.
 
 MBXP (Athiwaratkun et al. 2023, arXiv:2210.14868) poses about a thousand small tasks in several languages, the same task
 under the same number in each. Its own split goes by that number, in every language alike, so that nothing of a held-out

@@ -1,4 +1,4 @@
-"""Where the given beginning of a program ends once the program is formatted.
+"""Finds where the given beginning of a program ends after the program was formatted.
 
 A program that continues a given beginning is formatted as a whole, since a formatter cannot read half a definition.
 Formatting moves white space and breaks comments anew, but keeps the syntax tokens: so the beginning ends after as many

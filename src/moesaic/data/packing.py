@@ -1,4 +1,4 @@
-"""Packing: several documents in one row, no padding, and nothing that crosses from one document into the next.
+"""Packs several documents into one row without padding, and keeps each from seeing the others.
 
     row (T tokens)   | document 0        | document 1  | document 2            |
     position_ids     | 0 1 2 3 4 5 6 7 8 | 0 1 2 3 4 5 | 0 1 2 3 4 5 6 7 8 9 10|

@@ -1,4 +1,4 @@
-"""The data stage: sources -> restored, checked and split examples, and a report of what happened to them.
+"""The stage ``data``: reads sources, restores, checks and splits examples, and reports what was left out.
 
     read -> restore, format -> damaged? -> repeated? leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
 

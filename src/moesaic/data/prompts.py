@@ -1,4 +1,4 @@
-"""Prompts: the only place where a task becomes a prompt, the same in training, evaluation and serving.
+"""Makes the prompt of a task; the only place that does so, for training, evaluation and serving.
 
     <user turn of the base's chat template>   Write a Java program.
                                               <blank line> <the task>
@@ -279,7 +279,7 @@ class PromptFormat:
         rendered = self._render([*self._system, {"role": "user", "content": _TASK_PROBE}])
         before, found, after = rendered.partition(_TASK_PROBE)
         if not found or _TASK_PROBE in after:
-            raise _template_error("does not write the text of the user's turn once and as it is given")
+            raise _template_error("does not write the text of the user's turn exactly once and unchanged")
         return before, after or "\n\n"  # a template for the user's turn alone
 
     def _written_after_answers(self) -> str:

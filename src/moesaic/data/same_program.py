@@ -1,4 +1,4 @@
-"""Whether a formatter left a program what it was.
+"""Checks whether a formatter left a program unchanged apart from its layout.
 
 A formatter may move white space and comments and nothing else. clang-format joins a `return` with the next line of
 JavaScript that does without semicolons, and what comes out parses and prints something else. So its result is compared

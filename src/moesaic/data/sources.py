@@ -1,4 +1,4 @@
-"""Where text-to-code pairs come from.
+"""Reads pairs of tasks and programs from the source that a recipe names.
 
     corpus                          the embedded corpus
     hub:codeparrot/xlcost-text-to-code   a data set of the Hugging Face hub (extra ``hub``)

@@ -1,4 +1,4 @@
-"""The tokens of a tokenizer that steer a model and are no text: what opens and ends turns, and what ends an answer."""
+"""Finds a tokenizer's special tokens: those that open and end turns, and those that end an answer."""
 
 from __future__ import annotations
 

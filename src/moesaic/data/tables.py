@@ -1,4 +1,4 @@
-"""Files of rows, whichever their format: JSON Lines, a JSON list, CSV, Parquet.
+"""Reads files of rows in any supported format: JSON Lines, a JSON list, CSV, Parquet.
 
     .jsonl, .jsonl.gz   one JSON object per line
     .json               a list of objects, or one object per line
@@ -62,9 +62,7 @@ def find_table(folder: Path, name: str) -> Path | None:
     """
     found = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
     if len(found) > 1:
-        raise DataError(
-            f"{' and '.join(map(str, found))} are both there, and only one would be read: remove the others"
-        )
+        raise DataError(f"{' and '.join(map(str, found))} both exist, and only one would be read: remove the others")
     return found[0] if found else None
 
 
@@ -109,7 +107,7 @@ def _read_csv(path: Path, shown: str) -> Iterator[Row]:
             reader = csv.DictReader(file, strict=True)
             names = reader.fieldnames or []
             if twice := [name for name in names if names.count(name) > 1]:
-                raise DataError(f"{shown}: the column {twice[0]!r} is there twice: give each column a name of its own")
+                raise DataError(f"{shown}: the column {twice[0]!r} occurs twice: give each column a different name")
             if len(names) == 1 and (other := next((mark for mark in ";\t|" if mark in names[0]), None)):
                 raise DataError(f"{shown}: the columns are separated by {other!r}, but commas are needed: {names[0]!r}")
             for row in reader:

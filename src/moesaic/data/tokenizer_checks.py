@@ -1,4 +1,4 @@
-"""Whether a base's tokenizer can be used at all, told without the base's weights."""
+"""Checks whether a base's tokenizer can be used, without loading the base's weights."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Measuring: loss, CodeBLEU, execution, routing. Does not import train."""
+"""Measures models: loss, CodeBLEU, execution, routing. Does not import ``train``."""

@@ -1,4 +1,4 @@
-"""Benchmarks inside a run: prompts for a model, where its answer ends, and pass@1 of what it wrote.
+"""Runs benchmarks inside a run: makes prompts, cuts answers at their end, computes pass@1.
 
 A problem's prompt is code to be continued. The answer is opened with it, so that what follows continues it, and is cut
 where the definition that the prompt began ends (``execution.completions``), since a model that goes on with a main

@@ -1,4 +1,4 @@
-"""What a score cannot see by itself: how many predictions are empty, no code, in the wrong language, or blind.
+"""Computes guards: how many predictions are empty, not code, in the wrong language, or ignore their prompt.
 
 The reference study's MoE scored 0.25 with the bare word "Python" for a program and with programs that had nothing to
 do with their task. These shares stand beside every score, so that such a number gives itself away.

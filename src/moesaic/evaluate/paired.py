@@ -1,4 +1,4 @@
-"""The MoE minus every other system, program by program: what says whether it is as good as its experts.
+"""Compares the MoE with every other system, program by program.
 
 Two systems judged on the same programs differ by less than their intervals suggest, because a hard program is hard for
 both. So programs are paired before anything is averaged, and problems are resampled with all their programs

@@ -1,4 +1,4 @@
-"""Where tokens go: load, entropy and specialisation, per language and layer.
+"""Measures where tokens are routed: load, entropy and specialisation, per language and layer.
 
 Measured on the code tokens of real programs read with teacher forcing, so it is a statement about the language, not
 about one system's own output. Everything is a share or a mean over tokens; nothing here changes the model.

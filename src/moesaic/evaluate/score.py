@@ -1,4 +1,4 @@
-"""Scores a file of predictions: per language and over all, every number with n, interval and guards."""
+"""Scores a file of predictions, per language and in total, each value with its n, interval and guards."""
 
 from __future__ import annotations
 
@@ -172,7 +172,9 @@ def score_file(
         raise DataError(f"unknown protocol {protocol!r}: allowed are {' and '.join(PROTOCOLS)}")
     as_it_stands = metric == "codebleu" and protocol == "reference"
     if detokenize and as_it_stands:
-        raise DataError("--detokenize with --protocol reference: that protocol scores texts as they stand; drop one")
+        raise DataError(
+            "--detokenize with --protocol reference: this protocol scores texts as they are; leave out one of the two"
+        )
     rows = read_rows(path, language)
     if not as_it_stands:
         rows = [_cleaned(row) for row in rows]

@@ -1,4 +1,4 @@
-"""From predictions to the table: every metric of every system on every language, with n and interval.
+"""Computes the table of results: every metric of every system on every language, with n and interval.
 
 A metric is a function from prediction rows to one value per row. A new one has its name in ``recipe.MetricName``, its
 function in ``METRICS`` and its title in ``report.summary``; a test compares the three. Loss comes from the losses that

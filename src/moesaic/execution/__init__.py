@@ -1,1 +1,1 @@
-"""Running programs: sandbox, toolchains, harnesses, verdicts. Knows nothing of models."""
+"""Runs programs: sandbox, toolchains, launchers, verdicts. Does not depend on models."""

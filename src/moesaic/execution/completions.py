@@ -1,4 +1,4 @@
-"""Where a model's answer to a problem ends, and the program that it makes."""
+"""Finds where a model's answer to a problem ends, and makes a program of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lean form of ``bits/stdc++.h``, which compiles in half the time where a program needs no more.
+"""Makes a smaller ``bits/stdc++.h``, which compiles in half the time, for programs that need no more.
 
 Every program that includes the header pays for all of it, even precompiled: reading it, and instantiating what threads,
 futures, regular expressions and files use. The lean form leaves such headers out. Which programs it is enough for is

@@ -1,4 +1,4 @@
-"""Puts a C or C++ program and its test together so that the program cannot change what the test means.
+"""Joins a C or C++ program and its test so that the program cannot change what the test means.
 
 A test uses the program's types, templates and overloads, so both are one translation unit; but the program is a file of
 its own that is included, so that no comment, string, conditional or line that it leaves open reaches the test. Between

@@ -1,4 +1,4 @@
-"""Lays out a Go program and its test as files of one package, so that neither changes what the other means.
+"""Writes a Go program and its test as files of one package, so that neither changes what the other means.
 
 The test is a file of its own with the imports that it uses; an import of the program's that only the test needs is kept
 with ``_``. A name that both declare, or that the test uses as Go's own (``panic``, ``true``, ``json``), is renamed in

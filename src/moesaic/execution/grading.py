@@ -1,4 +1,4 @@
-"""Grades programs against problems, in parallel and resumably.
+"""Grades programs against problems, in parallel; a stopped grading continues where it stopped.
 
 Languages are graded one after the other, so that each has a time of its own; within a language ``workers`` threads keep
 as many sandboxes busy. Each finished program is one line of the rows file, and a later call takes a line over when
@@ -325,7 +325,8 @@ def _completion_tasks(
         if absent:
             raise DataError(
                 f"{len(absent)} of {len(problems[language])} problems in {language} have no completion, the first is "
-                f"{absent[0]!r}: a score without them would flatter; give an empty completion where there is none"
+                f"{absent[0]!r}: a score without them would be too high; give an empty completion where the model gave "
+                "none"
             )
     return {language: tasks[language] for language in problems if language in tasks}
 

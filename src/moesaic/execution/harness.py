@@ -1,4 +1,4 @@
-"""What is put around a program so that "passed" means "its test ran to its end and nothing in it failed".
+"""Wraps a program so that "passed" means that its test ran to its end and nothing in it failed.
 
 A program and its test share a process, because tests use whatever the program defines. So that the program cannot pass
 without its test:
@@ -101,7 +101,7 @@ def separated(program: Program) -> Program:
     start = len(encode(program.source))
     for node in walk(parse(joined, program.language)):
         if _TEXT.search(node.type) and node.start_byte < start < node.end_byte:
-            raise SwallowedTestError("a comment or a string of the program takes up its test")
+            raise SwallowedTestError("an open comment or string of the program swallows its test")
     return Program(program.language, joined, "\n", program.defined)
 
 

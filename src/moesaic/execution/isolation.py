@@ -1,4 +1,4 @@
-"""Two ways to wall a command off from the machine: bubblewrap, and the plainly weaker rlimit mode.
+"""Isolates a command from the machine in one of two ways: bubblewrap, or the much weaker rlimit mode.
 
 Both turn a command into a :class:`~moesaic.execution.supervise.Launch`. What each of them stops is listed in
 ``moesaic.execution.sandbox``.

@@ -1,4 +1,4 @@
-"""A compiler server for Java: one JVM per worker compiles all its programs.
+"""Runs compiler servers for Java, so that one JVM per worker compiles all of its programs.
 
 javac spends about a second and a half of CPU time on starting up and a twentieth of that on a small program. The
 server (``harnesses/CompileServer.java``) runs in the sandbox as the programs do, compiles without loading anything it

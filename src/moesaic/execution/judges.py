@@ -1,4 +1,4 @@
-"""How each language's programs are judged: one row a language.
+"""Defines how the programs of each language are judged, one row per language.
 
 To add a language, add a row here and a launcher in ``harnesses/<language>``. A language of ``languages.py`` without a
 row, and a test in a language whose row cannot run it, are refused: nothing passes because something is missing.

@@ -1,4 +1,4 @@
-"""pass@k: the chance that at least one of k programs, drawn from a problem's n samples, passes.
+"""pass@k: the probability that at least one of k programs, drawn from the n samples of a problem, passes.
 
 The unbiased estimator of Chen et al. 2021 (arXiv:2107.03374, section 2.1, equation 1), in the product form that never
 builds a large binomial. Fewer samples than k say nothing about k, so n < k raises instead of returning 1.

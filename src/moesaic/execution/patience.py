@@ -1,4 +1,4 @@
-"""Patience with this machine's own tools: a busy machine answers late, and that is no verdict on anything.
+"""Waits for tools on a busy machine, whose late answers must not become verdicts on programs.
 
 Compilers are asked for their version, and once for what all programs share, before a program is judged. None of that is
 foreign code, so it may take long, and is tried again; a tool that still does not answer is named, with the machine's

@@ -1,4 +1,4 @@
-"""Benchmarks as problems: what a program is put together from, and what it must do.
+"""Reads benchmarks as problems: how a program is assembled, and what it must do.
 
 A problem is judged in one of two ways: by assertions in its own language, which run after the program, or by cases of
 standard input and expected output. Readers turn HumanEval-X, MBXP, the embedded corpus and moesaic's own JSON Lines

@@ -1,4 +1,4 @@
-"""Tests as a reward: programs run as they are written, in a sandbox that stays for all of a training."""
+"""Tests as a reward: runs programs as they are written, in a sandbox that stays open during a training."""
 
 from __future__ import annotations
 

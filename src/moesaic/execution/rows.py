@@ -1,4 +1,4 @@
-"""The rows file: one JSON line per verdict, appended as programs finish, so that a stopped run can go on."""
+"""The rows file: one JSON line per verdict, appended as programs finish, so that a stopped run can continue."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
         return {}
     with _errors_of(path):
         if path.exists() and not path.is_file():
-            raise DataError(f"--rows {path}: not a file that rows can be kept in; choose another")
+            raise DataError(f"--rows {path}: not a file to which rows can be written; choose another")
         with path.open("a+b") as file:  # before anything runs, so that a file that cannot be written to costs nothing
             file.seek(0)
             content = file.read()

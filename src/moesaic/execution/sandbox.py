@@ -1,4 +1,4 @@
-"""Runs programs written by a model: compiled once, run many times, walled off from the machine.
+"""Runs programs that a model wrote, isolated from the machine: compiled once, run many times.
 
 Two modes. ``bubblewrap``, the default, stops
 
@@ -168,7 +168,7 @@ class Sandbox:
         toolchain, judge = find_toolchain(program.language), find_judge(program.language)
         if program.test and toolchain.run_test is None:
             raise ToolchainError(
-                f"{toolchain.language}: nothing shows that a test ran to its end; compare outputs instead"
+                f"{toolchain.language}: no launcher shows that a test ran to its end; use tests with input and output"
             )
         folder = Path(tempfile.mkdtemp(prefix="program-", dir=self._folder))
         folder.chmod(0o755)

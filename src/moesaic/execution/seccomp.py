@@ -1,4 +1,4 @@
-"""A seccomp filter for untrusted programs: system calls that no benchmark program needs fail with EPERM.
+"""Makes a seccomp filter, which refuses (EPERM) the system calls that no benchmark program needs.
 
 The filter is a classic BPF program over ``struct seccomp_data`` (``linux/seccomp.h``), written here as bytes, so that
 no library is needed; bubblewrap loads it just before the program starts. It is a deny list, the second wall behind the

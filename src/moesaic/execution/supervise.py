@@ -1,4 +1,4 @@
-"""Runs one command under a wall clock, a memory watchdog and an output cap, and leaves no process behind.
+"""Runs one command with limits on time, memory and output, and leaves no process behind.
 
 Kernel limits (``prlimit``) hold each process; what they cannot hold is watched from outside: the time on the wall, the
 resident memory of all descendants together (64 processes of 1 GiB each would pass any limit per process, and the

@@ -1,4 +1,4 @@
-"""Finds each language's compiler and run-time, and knows the commands that use them.
+"""Finds the compiler and run-time of each language, and the commands that use them.
 
 The interpreters run isolated from the machine's packages, so that a program passes or fails everywhere alike. The JVM
 and Node.js reserve far more address space than they use; their heaps are bounded by flags and their resident memory by
@@ -256,7 +256,7 @@ def _folders(program: Path) -> tuple[Path, ...]:
     shared = sorted(prefixes & _shared_prefixes())
     if shared:
         raise ToolchainError(
-            f"{program} is installed straight into {shared[0]}, and programs must not see what else is there; "
+            f"{program} is installed directly into {shared[0]}, whose other contents programs must not see; "
             "install it into a folder of its own or below /usr"
         )
     return tuple(sorted(p for p in prefixes if not p.is_relative_to("/usr") and p != Path("/")))

@@ -1,4 +1,4 @@
-"""What a run's end means: status and reason, from exit code, pipes and limits."""
+"""Derives the verdict on a run and its reason from exit code, pipes and limits."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The factored Mixture-of-Experts and what runs it. Needs torch."""
+"""The factored Mixture-of-Experts, and what runs it. Needs torch."""

@@ -1,4 +1,4 @@
-"""What a PEFT ``adapter_config.json`` says, and whether the adapter is the plain low-rank delta that an expert is.
+"""Reads a PEFT ``adapter_config.json`` and checks that the adapter is a plain low-rank delta.
 
 An expert is ``W + scale B A`` on the base's own weights. Whatever else PEFT can put into an adapter makes it another
 function, so every key that ``LoraConfig`` has is in one of three tables: read, without effect on a stored adapter, or

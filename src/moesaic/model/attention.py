@@ -1,4 +1,4 @@
-"""Attention over packed rows: many documents in one row, none sees another, and no mask of T x T entries is needed.
+"""Attention over packed rows: no document sees another, and no mask with T x T entries is needed.
 
     with packed_attention(model):
         model(input_ids_1T, position_ids=position_ids_1T, cu_seqlens=cu_seqlens_D1, max_seqlen=n, use_cache=False)
@@ -95,7 +95,9 @@ def attend_packed(
         )
     unknown = [name for name, value in others.items() if value is not None and name not in _WITHOUT_EFFECT]
     if unknown:
-        raise ModelError(f"the base's attention has {', '.join(unknown)}, which packed attention does not: use another")
+        raise ModelError(
+            f"the base's attention has {', '.join(unknown)}, which packed attention does not support: use another base"
+        )
     window = sliding_window if sliding_window is not None and sliding_window < max_seqlen else None
     if query_1HTA.device.type == "cpu":
         return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None

@@ -1,4 +1,4 @@
-"""The base model: loading it, and the MLP blocks that can carry routed experts.
+"""Loads the base model and finds the MLP blocks that can carry routed experts.
 
 Routed experts need a gated SiLU MLP without biases (``gate_proj``, ``up_proj``, ``down_proj``); see ``families``.
 Where a base's files come from is the matter of ``base_files``.
@@ -57,8 +57,8 @@ class Base:
             same = False
         if not same:
             raise ModelError(
-                f"base.model: the files in {self.path} were changed after the model was loaded from them: leave them "
-                "alone while a run is under way, and run again"
+                f"base.model: the files in {self.path} were changed after the model was loaded from them: do not "
+                "change them during a run, and run again"
             )
 
 

@@ -1,4 +1,4 @@
-"""Losses on the gates: pure functions of a ``Routing`` and a token mask.
+"""Losses on the gates, as pure functions of a ``Routing`` and a token mask.
 
 Each takes the routing of one block and returns a scalar; the caller multiplies by its coefficient and averages over
 blocks. Tokens outside the mask (padding, prompts) take no part.

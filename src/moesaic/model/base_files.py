@@ -1,4 +1,4 @@
-"""A base model's files: found, downloaded or converted, checked, and their digest. No weights are loaded for use here.
+"""Finds, downloads, converts and checks the files of a base model, and computes their digest.
 
     a folder                     a Hugging Face checkpoint in safetensors
     a .gguf file                 dequantised once into such a folder in the cache

@@ -1,4 +1,4 @@
-"""Compiled training steps: the decoder layers as fused kernels, launched as one CUDA graph.
+"""Compiled training steps: decoder layers as fused kernels, launched as one CUDA graph.
 
     decoder = CompiledDecoder(model, row_tokens)
     hidden_TD = decoder(batch)

@@ -1,4 +1,4 @@
-"""The families of base models: one row each, with how its decoder layer differs from Llama's.
+"""The families of base models, one row each, with the differences of their decoder layers from Llama's.
 
 Decoding writes the layers' equations down once more (``decode.step``), and packed attention stands in for the model's
 own. Both are right only for what the rows say, so a model is compared with its row: a setting or a module that the row
@@ -99,7 +99,8 @@ def check_modules(model: Any) -> None:
             odd = sorted({name for name, _ in module.named_children()} ^ expected)
             if odd:
                 raise ModelError(
-                    f"{what} of this {kind} does not have the known modules ({', '.join(odd)} more or missing): use "
+                    f"{what} of this {kind} does not have the expected modules (additional or missing: "
+                    f"{', '.join(odd)}): use "
                     "another base, or a release of transformers that moesaic was tested with"
                 )
 

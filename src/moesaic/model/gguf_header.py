@@ -1,4 +1,4 @@
-"""The header of a .gguf file, checked against the file's size before any other reader takes its word for it.
+"""Checks the header of a .gguf file against the size of the file, before any other reader relies on it.
 
 Readers of GGUF believe the counts and lengths that a header states: a list of 2**60 numbers in a file of a kilobyte
 keeps them busy, and filling memory, for ever. Here every length is compared with what is left of the file. Format:
@@ -73,7 +73,7 @@ class _Reader:
         for _ in range(num_values):
             key = self._name()
             if key in found.values:
-                raise ValueError(f"the key {key!r:.80} is there twice")
+                raise ValueError(f"the key {key!r:.80} occurs twice")
             found.values[key] = self._value(self._number("I"))
         ends = [self._tensor(found) for _ in range(num_tensors)]
         alignment = found.values.get("general.alignment", 32)
@@ -91,7 +91,7 @@ class _Reader:
 
         name, num_dimensions = self._name(), self._number("I")
         if name in found.shapes:
-            raise ValueError(f"the tensor {name!r:.80} is there twice")
+            raise ValueError(f"the tensor {name!r:.80} occurs twice")
         if not 0 < num_dimensions <= _MOST_DIMENSIONS:
             raise ValueError(f"the tensor {name!r:.80} has {num_dimensions:,} dimensions")
         shape = tuple(self._number("Q") for _ in range(num_dimensions))

@@ -1,4 +1,4 @@
-"""Weight-only int8: linear layers whose weights are read as bytes, for decoding on a CPU.
+"""Weight-only int8 for decoding on a CPU: linear layers whose weights are read as bytes.
 
 A decoding step on a CPU waits for the weights: float32 is four bytes a weight, int8 one. Each output channel has a
 scale, the same for positive and negative values, and is rounded to nearest:

@@ -1,4 +1,4 @@
-"""The language-model loss on packed rows, without ever holding all logits.
+"""Computes the language-model loss on packed rows without holding all logits at once.
 
 T labelled tokens, D model, V vocabulary.
 

@@ -1,4 +1,4 @@
-"""A composed model: a base whose decoder layers carry routed experts, and what can be done with one.
+"""Composes a base and experts into one model, and reads or changes its experts and gates.
 
 ``compose`` puts a ``FactoredMoE`` in the place of each layer's MLP and ``decompose`` takes it out again, both in place.
 In between, experts and gates can be read and replaced, the model can run as one of its experts or as its base, and the

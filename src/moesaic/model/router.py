@@ -1,4 +1,4 @@
-"""The gate: which experts a token goes to, and with what weights.
+"""The gate: chooses the experts of each token and their weights.
 
 A ``Router`` is pure: it keeps no counters and no losses. Everything that anyone wants to know about a forward pass is
 in the ``Routing`` it returns; balance losses, statistics and traces are functions of that and of a token mask.
@@ -72,7 +72,7 @@ class Router(nn.Module):
         self.top_k = experts_per_token(kind, top_k, num_experts)
         if top_k not in (None, self.top_k):
             raise ModelError(
-                f"a {kind} router uses all {num_experts} experts, but top_k is {top_k}: drop top_k or use kind top_k"
+                f"a {kind} gate uses all {num_experts} experts, but top_k is {top_k}: drop top_k or use kind top_k"
             )
         self.weight_ED = nn.Parameter(torch.zeros(num_experts, hidden))
         noise = nn.Parameter(torch.zeros(num_experts, hidden)) if GATES[kind].is_noisy else None

@@ -1,4 +1,4 @@
-"""A base whose layers are spread over the processes of a run (FSDP2), for bases that do not fit one GPU.
+"""Spreads the layers of a base that does not fit one GPU over the processes of a run (FSDP2).
 
     shard_base(model, device)      once, right after the base was loaded
 

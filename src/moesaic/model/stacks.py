@@ -1,4 +1,4 @@
-"""Linear layers with the same input as one product, for decoding on a GPU.
+"""Computes linear layers with the same input as one product, for decoding on a GPU.
 
 A decoding step reads every weight once and multiplies few rows with it, so that a product takes about as long as its
 weight takes to read, plus the start of a kernel or two. Query, key and value are one product here, and so are gate, up

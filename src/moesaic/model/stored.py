@@ -1,4 +1,4 @@
-"""What a checkpoint folder stores, checked before anything is loaded: plain weights of a known architecture.
+"""Checks what a checkpoint folder stores before it is loaded: plain weights of a known architecture.
 
 Names, shapes and types in the files' headers must be those that the configuration calls for, no more and no less. So
 sizes from a stranger's ``config.json`` are backed by as many bytes before memory is taken for them, a tensor that would
@@ -106,7 +106,9 @@ def weight_files(folder: Path) -> list[Path]:
         raise CheckpointError(f"{folder / INDEX} has no weight_map: copy the checkpoint again")
     names = list(weights.values())
     if odd := [n for n in names if not isinstance(n, str) or not re.fullmatch(r"[\w][\w.=+ -]*\.safetensors", n)]:
-        raise CheckpointError(f"{folder / INDEX}: {odd[0]!r:.80} is no name of a file beside it: copy the folder again")
+        raise CheckpointError(
+            f"{folder / INDEX}: {odd[0]!r:.80} is not the name of a file in the same folder: copy the folder again"
+        )
     return [folder / name for name in sorted(set(names))]
 
 

@@ -1,1 +1,1 @@
-"""A run: its stages in order, what they share, and what a run will do."""
+"""A run: its stages in order, what they share, and the plan of what it will do."""

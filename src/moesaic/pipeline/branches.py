@@ -1,4 +1,4 @@
-"""A run across machines: every expert is a branch that trains as a Ray task of its own, on its own GPU.
+"""A run across machines, in which every expert trains as a separate Ray task on its own GPU.
 
     moesaic run RECIPE --ray ADDRESS
 

@@ -1,4 +1,4 @@
-"""What a recipe costs on this machine: seconds per token and memory, measured once on the base itself.
+"""Measures what a recipe costs on this machine: seconds per token and memory, once per base.
 
 Every kind of work is done on two short rows of made-up tokens, by the functions that do it in a run. Time is that of
 the longer row; memory grows by the same amount with every token of a row, so two rows tell what a row of the recipe's
@@ -134,8 +134,8 @@ def costs_of(session: Session) -> Costs:
     session.drop_base()
     if not torch.cuda.is_available() and (load := os.getloadavg()[0]) > 1.5 * (os.cpu_count() or 1):
         say(
-            f"note: other programs keep this machine busy (load {load:.0f} on {os.cpu_count()} cores), so that all "
-            "takes longer than it would; it is measured again next time"
+            f"note: other programs keep this machine busy (load {load:.0f} on {os.cpu_count()} cores), so the "
+            "measured times are too long; they are measured again next time"
         )
         return costs
     with contextlib.suppress(OSError):  # a cache that may not be written to is no reason to fail

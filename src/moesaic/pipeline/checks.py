@@ -1,4 +1,4 @@
-"""What a look at base and data finds before a run: everything that can be known without weights or training.
+"""Checks base and data before a run, as far as that is possible without weights or training.
 
 Of the base the configuration and the tokenizer are read; of a hub model nothing else is downloaded. Of the data the
 head of every file is read, or all of it.
@@ -111,8 +111,7 @@ def _own_problems(source: str, language: str, splits: Mapping[str, Sequence[Exam
             name, count = max(repeated.items(), key=lambda item: item[1])
             more = f" and {len(repeated) - 1:,} other ids more than once" if len(repeated) > 1 else ""
             problems.append(
-                f"{where}: the id {name!r:.60} is there {count:,} times{more}: give each problem an id of its own, or "
-                "none"
+                f"{where}: the id {name!r:.60} occurs {count:,} times{more}: give each problem a different id, or none"
             )
         has_grammar = syntax_of(language) is not None
         broken = [example.id for example in examples if has_grammar and not parses(example.code, language)]

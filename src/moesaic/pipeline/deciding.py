@@ -1,4 +1,4 @@
-"""Opens what scores a training's own programs, where the recipe wants them to decide which state is kept."""
+"""Prepares the scoring of programs that decide which training state is kept, if the recipe asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that grows a finished model (``grow.model``): whether the recipe fits it, and the stage that makes it."""
+"""Runs that grow a finished model (``grow.model``): checks the recipe and makes the grown model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def growth_problems(recipe: Recipe, folder: ModelFolder) -> list[str]:
     if folder.path.resolve().is_relative_to(recipe.workspace.resolve()):
         problems.append(
             f"name: the model in {folder.path} lies in this run's own folder, {recipe.workspace}, where it would be "
-            f"written over: give the run another name (name={recipe.name}-{'-'.join(recipe.grow.languages)})"
+            f"overwritten: give the run another name (name={recipe.name}-{'-'.join(recipe.grow.languages)})"
         )
     had = [expert.name for expert in folder.adapters]
     wanted = [*had, *(name for name in recipe.data.languages if name not in had)]

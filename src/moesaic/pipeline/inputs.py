@@ -1,4 +1,4 @@
-"""What each stage is made from, in one place: recipe keys, files by their content, finished stages, tools.
+"""Lists what each stage depends on: recipe keys, contents of files, finished stages, tools.
 
 A stage is skipped when its folder was made from exactly the same things, and a killed one resumes when they are still
 the same. So a thing that can change a result must be named here, and a key that changes none must not: it may be set

@@ -1,4 +1,4 @@
-"""The programs of benchmarks in chunks, for machines that run them side by side.
+"""Splits the programs of benchmarks into chunks that several machines judge at the same time.
 
 A chunk is judged where it is sent; its verdicts come back and are appended to the rows file that ``evaluate`` takes
 verdicts over from, so that nothing else of it knows. Every machine was asked for the same tools before.

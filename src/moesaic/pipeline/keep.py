@@ -1,4 +1,4 @@
-"""The stage keep: the base answers the prompts of ``data.keep``, and what is worth keeping is written down.
+"""The stage ``keep``: the base answers the prompts of ``data.keep``, and the usable answers are stored.
 
     prompts -> answers of the base -> cut where the definition ends -> parse? (pass their tests?)
       -> <language>/{train,validation}.jsonl

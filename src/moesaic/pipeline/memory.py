@@ -1,4 +1,4 @@
-"""What to change when the memory of a GPU, or of the machine, is full: the keys that decide how much a stage needs."""
+"""Says what to change when the memory of a GPU or of the machine is full: the keys that decide its use."""
 
 from __future__ import annotations
 

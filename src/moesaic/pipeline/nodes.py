@@ -1,4 +1,4 @@
-"""Whether every machine of a cluster can do what may be sent to it, asked before anything is sent.
+"""Asks every machine of a cluster whether it can run what it may be sent, before anything is sent.
 
 A task goes to whichever machine has room. So all of those that could get one are asked for what a run needs beyond the
 packages of the command's own machine: the folder, the workspace, the base, extras, compilers and the sandbox.
@@ -68,13 +68,14 @@ def check_nodes(recipe: Recipe, folder: Path, needs_tools: bool) -> None:
                     problems.append(f"{name}: moesaic {there.get('moesaic')}, here it is {here.get('moesaic')}")
                 other = [f"{part} {there.get(part)}" for part in _NOTED if there.get(part) != here.get(part)]
                 if other:
-                    say(f"note: {name} has {', '.join(other)}, other than here: bytes may differ")
+                    say(f"note: {name} has {', '.join(other)}, unlike this machine: the bytes of results may differ")
     finally:
         mark.unlink(missing_ok=True)
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise ToolchainError(
-            f"--ray: machines of the cluster lack what tasks on them need; add it, or take them out of it:\n{lines}"
+            f"--ray: machines of the cluster lack what their tasks need; install it, or remove the machines from "
+            f"the cluster:\n{lines}"
         )
 
 
@@ -128,7 +129,7 @@ def _missing_tools(recipe: Recipe, tools: Mapping[str, Any]) -> list[str]:
             lacking.append(f"{name}: {str(here).removeprefix(MISSING)}")
         else:
             lacking.append(
-                f"{name}: {here}, where the command was given it is {there}: programs may be judged otherwise"
+                f"{name}: {here}, on the machine of the command it is {there}: programs may be judged differently"
             )
     if recipe.reward.runs_tests:
         from moesaic.pipeline.tasks import check_tasks

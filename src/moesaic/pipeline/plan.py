@@ -1,4 +1,4 @@
-"""What a run will do, before it does it: stages, sizes, steps, the token budget, and what they cost on this machine."""
+"""Shows what a run will do: stages, sizes, steps, token budget, and their cost on this machine."""
 
 from __future__ import annotations
 

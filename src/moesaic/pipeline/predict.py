@@ -1,4 +1,4 @@
-"""The predict stage: losses on the test split and generated programs, one file per system and language.
+"""The stage ``predict``: losses on the test split and generated programs, by system and language.
 
 Files appear by rename, so a killed stage goes on with the first file that is missing. Several processes share rows and
 prompts; the first one, which writes, says what is missing.

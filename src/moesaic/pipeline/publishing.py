@@ -1,4 +1,4 @@
-"""The stage report: what a finished run shows, and its model with its card."""
+"""The stage ``report``: writes the results, the report page, and the model with its card."""
 
 from __future__ import annotations
 

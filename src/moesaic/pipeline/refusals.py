@@ -1,4 +1,4 @@
-"""What would end a run late, looked at before it begins."""
+"""Refuses a run before it begins if something would certainly end it later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a finished run again, from the recipe that it kept, and says what came out otherwise.
+"""Repeats a finished run with the recipe that it stored, and reports which results differ.
 
 Compared are, stage by stage, what it was made from and the digests of what it left, and then every number of
 ``results.json``. Files that hold times are not compared, nor is the report, which is made of the numbers.
@@ -82,7 +82,7 @@ def recipe_of(run: Path, output: Path) -> Recipe:
         raise CheckpointError(f"{run} holds no finished run: recipe.yaml or results.json is missing (RUN)")
     recipe = load_recipe(run / "recipe.yaml", [f"output={output}"])
     if recipe.workspace.resolve() == run.resolve():
-        raise CheckpointError(f"--out: {output} is where the run is that is to be reproduced: name another folder")
+        raise CheckpointError(f"--out: {output} contains the run that is reproduced: choose another folder")
     return recipe
 
 

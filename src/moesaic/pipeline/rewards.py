@@ -1,4 +1,4 @@
-"""The stages ``reward`` and ``expert_rewards``: what a recipe rewards programs for, and what is trained on that.
+"""The stages ``reward`` and ``expert_rewards``: training on rewards, as the recipe describes it.
 
 What judges programs, processes and a sandbox, is opened for a training and closed after it.
 """

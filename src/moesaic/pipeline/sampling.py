@@ -1,4 +1,4 @@
-"""Programs written by all processes of a run: each takes its share of the prompts, and everybody gets all answers."""
+"""Generates programs in all processes of a run: each takes a share of the prompts and gets all answers."""
 
 from __future__ import annotations
 

@@ -213,9 +213,9 @@ class Session:
         report = read_json(self.workspace.path("keep") / "report.json")["languages"].get(language, {})
         if not report.get("verified"):
             raise DataError(
-                f"experts.self_training: the base's answers in {language} were not run against tests, so nobody knows "
-                "which are right: give data.keep a source with tests (mbxp:PATH), set evaluate.allow_code_execution: "
-                f"true, and run moesaic keep RECIPE where the tools of {language} are"
+                f"experts.self_training: the base's answers in {language} were not run against tests, so it is not "
+                "known which are correct: give data.keep a source with tests (mbxp:PATH), set "
+                f"evaluate.allow_code_execution: true, and run moesaic keep RECIPE where the tools of {language} are"
             )
         if not all(splits):
             raise DataError(
@@ -284,7 +284,7 @@ class Session:
         for other in stages_read(self.recipe, name):
             self.workspace.verify(other)
         if changed := self.changed_inputs(name, inputs):
-            say(f"{name}: made again, since there is another value of: {', '.join(changed)}")
+            say(f"{name}: made again, because these have changed: {', '.join(changed)}")
         with memory_errors(self.recipe, name), self.workspace.stage(name, digest, seed=self.recipe.seed) as stage:
             stage.notes["inputs"] = inputs
             if self.ranks.count > 1:

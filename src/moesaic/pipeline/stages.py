@@ -1,4 +1,4 @@
-"""The stages of a run, in order; the table of contents in code.
+"""The stages of a run, in order. Start reading here.
 
     data -> keep -> experts -> expert_rewards -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 

@@ -1,4 +1,4 @@
-"""Tasks with tests, as ``data.tasks`` names them: which programs are sampled for, and which decide.
+"""Tasks with tests, as ``data.tasks`` names them: those to train on, and those that decide.
 
     mbxp:PATH            MBXP's training tasks; its validation tasks decide, its test tasks are never touched
     mathqa:PATH          MathQA's, in MBXP's format: functions without arguments; all for training
@@ -48,7 +48,7 @@ def read_tasks(options: DataRecipe, languages: Sequence[str]) -> tuple[Problems,
         left out.
 
     Raises:
-        DataError: A source is missing or malformed, is HumanEval, holds a problem that says nothing of its task, or
+        DataError: A source is missing or malformed, is HumanEval, holds a problem that does not describe its task, or
             there is nothing to train on or to decide by.
     """
     sources, training, deciding = options.tasks, Problems(), Problems()
@@ -134,7 +134,8 @@ def _check(source: str, problems: Sequence[Problem]) -> None:
     for problem in problems:
         if not problem.text.strip() and not problem.prompt.strip():
             raise DataError(
-                f"{_KEY}: {source!r}: problem {problem.id!r} in {problem.language} says nothing of its task: give it a "
+                f"{_KEY}: {source!r}: problem {problem.id!r} in {problem.language} does not describe its task: give it "
+                "a "
                 "'text' (the task in words) or a 'prompt' (code to go on from)"
             )
 

@@ -1,4 +1,4 @@
-"""The accelerator of a run, and which experiment trackers it can report to."""
+"""Makes the accelerator of a run, with the experiment trackers that it reports to."""
 
 from __future__ import annotations
 

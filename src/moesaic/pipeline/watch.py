@@ -1,4 +1,4 @@
-"""Whether the other processes of a run are still there, and which one is not.
+"""Notices when another process of a run is lost, and says which one.
 
 Each process holds a lock on a file of its own in the workspace. The operating system lets go of it when the process
 ends, however that happens, and on whatever machine; one that ends in an orderly way says so in the file before. A

@@ -1,4 +1,4 @@
-"""Tokens become answers: text that never ends within a character, stop strings, counts, and what a trace says.
+"""Turns tokens into answers: text in whole characters, stop strings, counts and traces.
 
     Engine thread -> call_soon_threadsafe -> queue of the request -> Choice: text, finish reason
 

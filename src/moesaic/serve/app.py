@@ -1,4 +1,4 @@
-"""The HTTP server: OpenAI's completions on top of the engine, the page, and what operations people ask for.
+"""The HTTP server: OpenAI's completions on top of the engine, the web page, and endpoints for operations.
 
 The event loop never waits for the model: it submits, and is called back with tokens. Tokenising, which can take long
 for a long text, happens on a thread.

@@ -1,4 +1,4 @@
-"""Connections that cost little: slow ones are closed, and idle ones make room for new ones.
+"""Limits connections: closes slow ones, and closes idle ones to make room for new ones.
 
 uvicorn waits for ever for the header of a request, so that a client which sends a byte a minute keeps a connection
 (Slowloris). Here a header has to be there within some seconds. Of many connections that ask nothing, the oldest are

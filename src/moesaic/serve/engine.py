@@ -1,4 +1,4 @@
-"""Continuous batching for a server: one thread owns the model, requests join and leave the running batch.
+"""Continuous batching: one thread owns the model, and requests join and leave the running batch.
 
     submit -> queue -> [admitted: prompt runs, slot filled] -> a token a step -> finished, cancelled or cut
 

@@ -1,4 +1,4 @@
-"""What every request passes before and behind the app: who may ask, how much and for how long, and what is said of it.
+"""Checks every request before and after the app: access, limits on size, rate and time, and the log.
 
 Errors have OpenAI's shape, and name neither paths nor prompts; a traceback is logged only when it was asked for.
 """
@@ -61,10 +61,10 @@ class Keys:
         try:
             lines = [line.strip() for line in read_text(path).splitlines()]
         except ValueError as error:
-            raise DataError(f"{path}: no file of keys ({error})") from error
+            raise DataError(f"{path}: cannot be read as a file of keys ({error})") from error
         keys = [line for line in lines if line and not line.startswith("#")]
         if not keys:
-            raise DataError(f"{path} has no key: write one a line")
+            raise DataError(f"{path} contains no key: write one key per line")
         for number, line in enumerate(lines, 1):
             if not line.startswith("#") and not (line.isascii() and line.isprintable() and " " not in line):
                 raise DataError(f"{path}, line {number}: a key is made of visible ASCII characters without spaces")

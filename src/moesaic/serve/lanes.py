@@ -1,4 +1,4 @@
-"""The two ways in which an engine's requests run its model: as the Mixture-of-Experts, and as the base beneath it.
+"""The two ways in which requests run the model: as the Mixture-of-Experts, or as the base alone.
 
 A decoding step runs all its rows in one way, so each way has slots of its own, and the engine steps one after the
 other. They share the model: the base costs a second cache, made when somebody first asks for it.

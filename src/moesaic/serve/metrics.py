@@ -1,4 +1,4 @@
-"""What ``/metrics`` shows: the engine's counters, times, and how the experts share the work."""
+"""Makes the page ``/metrics``: counters and times of the engine, and the load of the experts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests become token ids: a conversation is asked as the model was trained to be asked, a raw prompt stays raw."""
+"""Turns requests into token ids: a conversation into the training prompt, a raw prompt as it is."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary
         text = prompt if isinstance(prompt, str) else ""
         if request.suffix is not None:
             if not isinstance(prompt, str):
-                raise UnfitError("suffix goes with a prompt of text, not with token ids", "suffix")
+                raise UnfitError("suffix needs a prompt of text, not token ids", "suffix")
             ids = fill_in_ids(prompts, prompt, request.suffix)
             if ids is None:
-                raise UnfitError("this model's tokenizer has no tokens to fill in with: leave suffix out", "suffix")
+                raise UnfitError("this model's tokenizer has no fill-in-the-middle tokens: leave suffix out", "suffix")
             stop_ids = frozenset(file_end_ids(prompts))
         elif isinstance(prompt, str):
             ids = prompts.raw_ids(prompt)

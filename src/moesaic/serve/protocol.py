@@ -1,4 +1,4 @@
-"""What goes over the wire: OpenAI's requests for completions, with what this server adds and does not do.
+"""OpenAI's requests for completions, with what this server adds and what it does not support.
 
 A field that would change the answer and is not honoured is allowed only with the value that changes nothing: whoever
 asks for more is told so, by the field's name, instead of getting something else than they asked for.
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 def _well_formed(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("half of a surrogate pair is no character")
+        raise ValueError("half of a surrogate pair is not a character")
     return text
 
 

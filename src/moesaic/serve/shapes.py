@@ -1,4 +1,4 @@
-"""OpenAI's shapes of answers: whole ones, and the chunks of a stream."""
+"""Makes answers in OpenAI's form: whole ones, and the chunks of a stream."""
 
 from __future__ import annotations
 

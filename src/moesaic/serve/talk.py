@@ -1,4 +1,4 @@
-"""One request on its way: its choices, all of them or none, and who is waiting for them."""
+"""Runs one request: starts all of its choices or none, and passes their tokens to the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vLLM behind the server: the same queue, tickets and end as ``serve.engine``, the tokens from vLLM.
+"""Runs vLLM behind the server, with the same interface as ``serve.engine``.
 
     submit -> queue -> [one of num_slots is free: vLLM has it] -> tokens -> finished, cancelled or lost
 

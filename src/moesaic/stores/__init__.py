@@ -1,1 +1,1 @@
-"""Workspaces in an object store, ``output: s3://...`` or ``gs://...``, with a folder on each machine to work in."""
+"""Workspaces in an object store, ``output: s3://...`` or ``gs://...``, with a local folder on each machine."""

@@ -1,4 +1,4 @@
-"""The lock of a workspace in an object store: an object that says who it is, written again every few seconds.
+"""The lock of a workspace in an object store: an object that its owner rewrites every few seconds.
 
 No store knows whether the process that wrote an object is still there. So its owner writes it again and again, and who
 finds one of another machine watches whether it changes. Clocks are not compared.
@@ -94,7 +94,7 @@ class StoreLock:
             elif self._changes(found, owner):
                 continue
             title = "a run of another machine" if owner is None else owner_title(owner)
-            say(f"note: {title} did not come to its end; taking {self._store.url} over")
+            say(f"note: {title} did not end normally; taking {self._store.url} over")
             self._store.write(KEY, self._text())
             time.sleep(SETTLE_SECONDS)
             now = self._store.read(KEY)
@@ -113,8 +113,8 @@ class StoreLock:
         """
         title = "another machine" if owner is None else owner_title(owner)
         say(
-            f"note: {title} has a lock on {self._store.url}: waiting up to {STALE_SECONDS:.0f} s for a sign that it is "
-            "still there"
+            f"note: {title} has a lock on {self._store.url}: waiting up to {STALE_SECONDS:.0f} s for a sign that "
+            "it is still running"
         )
         deadline = time.monotonic() + STALE_SECONDS
         while time.monotonic() < deadline:

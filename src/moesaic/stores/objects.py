@@ -1,4 +1,4 @@
-"""Object stores: ``s3://`` through s3fs, ``gs://`` through gcsfs, and what goes wrong there in words.
+"""Accesses object stores (``s3://`` by s3fs, ``gs://`` by gcsfs) and explains their errors in words.
 
 An object appears whole or not at all, and a write replaces it at once; that is all that is asked of a store, and that
 an object can be made only where none is.
@@ -61,7 +61,7 @@ def parse_url(text: str) -> StoreUrl | None:
     found = _URL.fullmatch(text)
     if found is None or {".", ".."} & set(found[3].split("/")):
         raise ValueError(
-            f"{text!r} is no place that runs can be kept in: give a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX "
+            f"{text!r} is not a place for runs: give a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX "
             "(letters, digits and -_.=+@: between the slashes)"
         )
     return StoreUrl(found[1], found[2], found[3].strip("/"))

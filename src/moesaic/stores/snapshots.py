@@ -1,4 +1,4 @@
-"""Snapshots of a stage that is being made: uploaded while it works, so that another machine can go on.
+"""Uploads snapshots of a stage while it runs, so that another machine can continue it.
 
     .partial/experts/python/<SHA-256>       a file of the stage, named by its bytes
     .partial/experts/python/snapshot.json   which files there are, written when all of them are there
@@ -80,13 +80,13 @@ class Snapshots:
         try:
             self._download(listing, fetched)
         except CheckpointError as error:
-            say(f"note: {error}; {self._name} does without it")
+            say(f"note: {error}; {self._name} continues without it")
             shutil.rmtree(fetched, ignore_errors=True)
             return False
         shutil.rmtree(self.folder, ignore_errors=True)
         fetched.rename(self.folder)
         self._note.write_text(listing["id"])
-        say(f"{self._name}: going on from what {listing['host']} had uploaded at {listing['taken']}")
+        say(f"{self._name}: continuing from the snapshot that {listing['host']} uploaded at {listing['taken']}")
         return True
 
     def collect(self, folder: Path) -> None:
@@ -166,7 +166,7 @@ class Snapshots:
         for name, digest in listing["files"].items():
             target = folder / name
             if not self._store.download(f"{self._area}/{digest}", target) or file_digest(target) != digest:
-                raise CheckpointError(f"the snapshot of {self._name} in {self._store.url} is not whole: {name}")
+                raise CheckpointError(f"the snapshot of {self._name} in {self._store.url} is incomplete: {name}")
 
     def _watch(self, over: threading.Event) -> None:
         failed = False

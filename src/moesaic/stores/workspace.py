@@ -1,4 +1,4 @@
-"""A workspace in an object store: a folder of this machine in which the work is done, and its copy in the store.
+"""A workspace in an object store: a local folder in which the work is done, and its copy in the store.
 
     s3://bucket/prefix/<recipe>/
         experts/python/...            a finished stage, its files under their names; manifest.json is written last

@@ -1,4 +1,4 @@
-"""Arrow: experts routed in every projection by their own deltas, without any training (Ostapenko et al. 2024, 4.2).
+"""Arrow: routes every projection by the experts' own deltas, without training (Ostapenko et al. 2024, 4.2).
 
 An expert's prototype in a projection is the direction that its delta stretches most, the first right singular vector
 v_e of B_e A_e. A token x goes to the k experts with the greatest |v_e . x|, weighted by a softmax over these scores.

@@ -1,4 +1,4 @@
-"""Baselines that join the table: what else can be made of the same experts, or of the same data.
+"""Makes the baselines of the table: other models made of the same experts or the same data.
 
     linear, ties, dare_ties   the experts merged into one adapter                    ``merges``
     dense_lora                one adapter on all languages, no fewer parameters and tokens than the Mixture-of-Experts

@@ -1,4 +1,4 @@
-"""Steps and tokens of every stretch of training: what a plan shows and what a fair competitor may spend."""
+"""Counts the steps and tokens of every training, for the plan and for fair baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Less memory in training: activations that the backward pass computes a second time instead of keeping them."""
+"""Saves memory in training: recomputes activations in the backward pass instead of storing them."""
 
 from __future__ import annotations
 

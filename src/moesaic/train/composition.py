@@ -1,4 +1,4 @@
-"""Experts side by side under gates that were not trained by back-propagation, saved as a model folder."""
+"""Joins experts under gates that were not trained by back-propagation, and saves the model folder."""
 
 from __future__ import annotations
 

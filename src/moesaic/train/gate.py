@@ -1,4 +1,4 @@
-"""Trains the gating network: gates alone first, then gates and experts together.
+"""Trains the gates: first the gates alone, then gates and experts together.
 
 The second stretch is the last stage of Branch-Train-MiX (Sukhbaatar et al. 2024, section 3): it turns a merge into
 something better than its parts. Both start from a validated state and keep the best one, so that neither can hurt.

@@ -1,4 +1,4 @@
-"""Initial gates without back-propagation.
+"""Computes initial gates without back-propagation.
 
     ridge     W = (G + lambda I)^-1 C, closed form: one linear classifier per layer from router inputs to languages
     prompts   mean router input of a language's prompts minus that of the others' (mergekit's ``hidden``)

@@ -1,4 +1,4 @@
-"""Gives a finished Mixture-of-Experts a further expert; the others, and their rows of the gates, keep their bytes.
+"""Adds an expert to a finished Mixture-of-Experts without changing the others or their rows of the gates.
 
 Only the new expert's row of each gate is fitted (``growth_rows``). Where there are answers of the base in the new
 language, there are two fits, which differ in whose these are, and the one is taken that has the lower loss on

@@ -1,4 +1,4 @@
-"""What growing a model came to, for people and for ``growth.json``."""
+"""The results of growing a model, for people and for ``growth.json``."""
 
 from __future__ import annotations
 

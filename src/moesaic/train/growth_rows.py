@@ -1,4 +1,4 @@
-"""A row for one more expert in every gate: ridge regression in closed form, the other rows as they are.
+"""Fits a new row of every gate for one more expert by ridge regression; the other rows stay the same.
 
 Let z be the logits of the experts that are there already, and k the experts per token:
 

@@ -1,4 +1,4 @@
-"""PEFT adapters inside the loaded base: put in for a while, taken out again or folded into its weights."""
+"""Inserts PEFT adapters into the loaded base, removes them, or folds them into its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs are rewarded for: likeness to a reference (CodeBLEU), or passing a task's tests.
+"""Judges programs for rewards: by likeness to a reference (CodeBLEU), or by a task's tests.
 
 A reward says what is paid for, not what is meant. CodeBLEU is likeness: a model can get better at it and no better at
 programming. Tests are what they look at: a program that returns the expected values of the examples in its prompt

@@ -1,4 +1,4 @@
-"""The one training loop: experts, gates, joint training, dense baselines and rewards all run here.
+"""The one training loop, which runs experts, gates, joint training, dense baselines and rewards.
 
     take a step -> log -> sometimes validate -> sometimes checkpoint
 

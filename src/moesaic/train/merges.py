@@ -1,4 +1,4 @@
-"""Experts merged into one adapter: what is tried before anyone trains a gate.
+"""Merges experts into one adapter: baselines that need no gates.
 
     linear      mean of the deltas, exact                                    model soups (Wortsman et al. 2022)
     ties        keep the largest entries, elect a sign, mean of those that agree      Yadav et al. 2023, section 3

@@ -1,4 +1,4 @@
-"""What a training is for: programs of the languages to be learnt, and answers of the base to be kept.
+"""The objective of a training: programs of the languages, and answers of the base to keep.
 
     loss  =  (sum of -log p(program tokens)  +  weight * sum over tokens of answers) / number of tokens
 

@@ -1,4 +1,4 @@
-"""Rows in pieces: what a step does when the memory of the GPU is full.
+"""Runs a row in pieces when the memory of the GPU is full.
 
 A row is a few documents, and none sees another. So a row may as well be run in several pieces, one after the other: the
 sum of their losses is the row's, and the most that is in memory at a time is that of a piece. Losses on routing, which

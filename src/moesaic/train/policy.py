@@ -1,4 +1,4 @@
-"""The loss of a row of programs that a model wrote itself, each with a weight, and of answers that are to be kept.
+"""The loss of rows of sampled programs, each with a weight, and of answers to keep.
 
 A document's loss is its weight times its negative log likelihood: with an advantage for the weight its gradient is that
 of REINFORCE. For programs that were sampled by an earlier state of the model (``reward.overlap``) the likelihood under

@@ -1,4 +1,4 @@
-"""Checkpoints to resume a training run from, bit for bit.
+"""Checkpoints from which a training run resumes bit for bit.
 
 A checkpoint is one safetensors file: trainable tensors, the best ones so far, both moments of AdamW and the states of
 the random generators; step, data cursor and history go as JSON into its header. One file, written beside the old one

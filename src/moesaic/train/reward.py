@@ -1,4 +1,4 @@
-"""Trains experts and gates on whole programs: the model writes some, and the better ones become likelier.
+"""Trains experts and gates on programs that the model writes: better ones become more likely.
 
     draw tasks -> sample programs -> judge them -> advantages -> a few optimiser steps
 

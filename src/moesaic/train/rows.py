@@ -1,4 +1,4 @@
-"""Steps on packed rows, and the loss of a row.
+"""Training steps on packed rows, and the loss of a row.
 
     rows -> loss -> backward, over the rows of a step; then the optimiser
 
@@ -261,7 +261,7 @@ class PackedSteps:
         if (count := accelerator.num_processes) > 1 and options.accumulation % count:
             say(
                 f"note: accumulation is {options.accumulation}: {count} processes share the rows of a step evenly if "
-                f"it is a multiple of {count} (which is another training)"
+                f"it is a multiple of {count} (this changes the training)"
             )
         self._upcoming: list[PreparedRow] = []
         self._origins: dict[int, list[int]] = {}  # of the last two steps: examples

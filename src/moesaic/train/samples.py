@@ -1,4 +1,4 @@
-"""What a round of training on rewards is made of: tasks, sampled programs, their rewards and what these weigh.
+"""Tasks, sampled programs, rewards and advantages of one round of training on rewards.
 
 An advantage says how much better a program is than the others of its task, which are the baseline: leave-one-out
 REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1). It needs no second model and no value head. A

@@ -1,4 +1,4 @@
-"""What decides which state of a training is kept: its validation loss, or the programs that it writes.
+"""Decides which training state is kept: by its validation loss, or by the programs that it writes.
 
 The two part ways. Likelihood asks for each token of a reference program after the tokens before it; a program that is
 written is asked for as a whole, after tokens of the model's own. So a further pass over little data can make the loss

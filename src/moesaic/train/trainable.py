@@ -1,4 +1,4 @@
-"""What is trained in a model, by name: gates, experts, adapters."""
+"""Finds the trainable parameters of a model by name: gates, experts, adapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tasks a round is made of: each once before any comes twice, but those that teach nothing less often.
+"""Chooses the tasks of a round: all equally often, except that tasks which teach nothing come less often.
 
 A task whose programs are all worth the same moves nothing: it is solved by all of them, or by none. Each time running
 that this happens, it sits out one turn more, at most ``MOST_TURNS``. So no task is given up, since a policy that gets

@@ -1,4 +1,4 @@
-"""Programs judged by several processes: each judges a share, with its machine's processors, and all get everything."""
+"""Judges programs in several processes: each judges a share, and all get every result."""
 
 from __future__ import annotations
 

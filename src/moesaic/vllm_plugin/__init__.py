@@ -1,4 +1,4 @@
-"""moesaic inside vLLM: ``vllm serve FOLDER`` on what ``moesaic export --format vllm`` writes.
+"""The plug-in for vLLM: ``vllm serve FOLDER`` serves what ``moesaic export --format vllm`` writes.
 
 vLLM finds ``register`` through the entry point ``vllm.general_plugins`` and calls it in each of its processes. Nothing
 else of moesaic is imported there, and none of vLLM's models before a folder of ours is opened.

@@ -1,4 +1,4 @@
-"""The factored block under tensor parallelism: base projections and factors split by hidden unit, one all-reduce.
+"""The factored block under tensor parallelism: split by hidden unit, with one all-reduce.
 
 With hidden units split over ranks, each rank has its columns of the base's gate and up projection, of B of both, and of
 A of down, and its part of the base's down projection:

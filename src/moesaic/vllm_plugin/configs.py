@@ -1,4 +1,4 @@
-"""Configurations of exports for vLLM: the base's, under a model type that no other program takes for the base."""
+"""Configurations of exports for vLLM: that of the base, with a model type that only the plug-in knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an export for vLLM looks like: names of architectures, settings and tensors. Needs neither torch nor vLLM.
+"""The layout of an export for vLLM: names of architectures, settings and tensors. Needs neither torch nor vLLM.
 
     config.json                   the base's, with model_type and architectures of MODEL_TYPES and ARCHITECTURES, and
                                   the settings of the routed blocks under "moesaic"

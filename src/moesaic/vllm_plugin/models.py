@@ -1,4 +1,4 @@
-"""vLLM's models with routed blocks in place of their MLPs; only vLLM imports this module.
+"""vLLM's models with routed blocks instead of their MLPs; only vLLM imports this module.
 
 Attention, caches, embedding, norms and the linear layers, quantised or not, are vLLM's own. A model is made as vLLM
 makes the base, and each layer's MLP is then wrapped, so that its projections keep their names and their shards.
@@ -30,7 +30,7 @@ class _Routed:
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         if vllm_config.lora_config is not None:  # the base classes say that they can: the block's projections cannot
-            raise ModelError("--enable-lora: a model of routed experts takes no further adapters; leave it out")
+            raise ModelError("--enable-lora: a model of routed experts does not support further adapters; leave it out")
         super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]
         model: Any = self
         config = vllm_config.model_config.hf_config

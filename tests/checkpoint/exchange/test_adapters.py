@@ -116,19 +116,19 @@ def test_with_base_is_for_adapters(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
     done = CliRunner().invoke(app, ["export", str(folder.path), str(tmp_path / "out"), "--with-base"])
     assert isinstance(done.exception, ModelError)
-    assert "--with-base goes with --format peft" in str(done.exception)
+    assert "--with-base is only for --format peft" in str(done.exception)
     assert read_model_folder(folder.path).path == folder.path
 
 
 @pytest.mark.parametrize(
     ("format_", "options", "said"),
     [
-        ("peft", ["--merge-onto", "original"], "--merge-onto goes with --format mixtral or gguf or vllm"),
-        ("peft", ["--attention", "average"], "--attention goes with"),
-        ("mixtral", ["--quantize", "q8_0"], "--quantize goes with --format gguf: leave it out for --format mixtral"),
-        ("gguf", ["--dtype", "bfloat16"], "--dtype goes with --format mixtral or vllm"),
-        ("gguf", ["--shard-size", "7"], "--shard-size goes with"),
-        ("vllm", ["--verify"], "--verify goes with --format mixtral"),
+        ("peft", ["--merge-onto", "original"], "--merge-onto is only for --format mixtral or gguf or vllm"),
+        ("peft", ["--attention", "average"], "--attention is only for"),
+        ("mixtral", ["--quantize", "q8_0"], "--quantize is only for --format gguf: leave it out for --format mixtral"),
+        ("gguf", ["--dtype", "bfloat16"], "--dtype is only for --format mixtral or vllm"),
+        ("gguf", ["--shard-size", "7"], "--shard-size is only for"),
+        ("vllm", ["--verify"], "--verify is only for --format mixtral"),
     ],
 )
 def test_an_option_of_another_format_is_refused(tmp_path, format_, options, said):

@@ -178,7 +178,7 @@ def test_llama3_factors_are_those_of_transformers(tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base"))
-    with pytest.raises(ModelError, match="intermediate_size 48 is no multiple of 32"):
+    with pytest.raises(ModelError, match="intermediate_size 48 is not a multiple of 32"):
         export_gguf(folder.path, tmp_path / "out.gguf")
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="file is a file"):

@@ -102,7 +102,7 @@ def test_import_of_an_export_finds_the_base_where_it_is_now(tmp_path: Path, base
 
 
 def test_foreign_folder_is_no_export(tmp_path: Path, base: Path) -> None:
-    with pytest.raises(ModelError, match="no export of moesaic"):
+    with pytest.raises(ModelError, match="not an export of moesaic"):
         import_export(base, tmp_path / "back")
 
 

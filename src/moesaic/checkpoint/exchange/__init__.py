@@ -1,1 +1,1 @@
-"""Imports from and exports to other programs' formats."""
+"""Imports models from and exports models to the formats of other programs."""

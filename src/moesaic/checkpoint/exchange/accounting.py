@@ -1,4 +1,4 @@
-"""Accounts for everything in a fine-tuned checkpoint: what is not carried over is the same as the base's, or refused.
+"""Checks that everything in a fine-tuned checkpoint is carried over, equal to the base, or refused.
 
 A routed MLP carries the change of the MLP's weights. Settings and all other weights come from the base, so a fine-tune
 has to agree with it there. Weights stored in another type agree if they are equal after rounding to either type.
@@ -107,7 +107,8 @@ def check_moe(path: Path, base: Mapping[str, Any], top_k: int) -> int:
     target = FORMATS[base["model_type"]]
     if target.model_type != config["model_type"]:
         raise ModelError(
-            f"{path} ({config['model_type']}) is no MoE of the base ({base['model_type']}, which becomes "
+            f"{path} ({config['model_type']}) is not a Mixture-of-Experts of the base ({base['model_type']}, which "
+            "becomes "
             f"{target.model_type}): give its own base (--base)"
         )
     inner = config.get("moe_intermediate_size") or config["intermediate_size"]
@@ -115,7 +116,7 @@ def check_moe(path: Path, base: Mapping[str, Any], top_k: int) -> int:
     count, chosen = config.get("num_local_experts") or config.get("num_experts"), config.get("num_experts_per_tok")
     if type(count) is not int or type(chosen) is not int or not 0 < chosen <= count <= 2**16:
         raise ModelError(
-            f"{path}: {count!r:.40} experts, {chosen!r:.40} per token: no MoE has that; correct config.json"
+            f"{path}: {count!r:.40} experts, {chosen!r:.40} per token: this is not possible; correct config.json"
         )
     wanted = moe_config(base, count, min(top_k, count), "float32")
     free = {"shared_expert_intermediate_size", "intermediate_size", "moe_intermediate_size"}  # compared apart

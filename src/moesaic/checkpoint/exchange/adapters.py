@@ -1,4 +1,4 @@
-"""Exports the experts alone: PEFT adapters as they are, for vLLM's multi-LoRA and everything else that reads them.
+"""Exports only the experts, as PEFT adapters, for vLLM's multi-LoRA and other programs that read them.
 
     OUT/<expert>/              the adapter; its configuration names the base
     OUT/base/                  the base as it was in training, if it is the model's own or asked for
@@ -98,7 +98,8 @@ def export_peft(model: Path, out: Path, *, with_base: bool = False, base: str | 
     notes = []
     if not with_base and source.revision is None:
         notes.append(
-            f"the base {folder.base_title} is {source.path}, which is nowhere else; --with-base writes it beside the "
+            f"the base {folder.base_title} is {source.path}, which exists only on this machine; --with-base writes it "
+            "beside the "
             "adapters"
         )
     return AdapterExport(out, launch, tuple(notes))

@@ -1,4 +1,4 @@
-"""What makes an export answer a chat as the model was trained to: template, stop tokens, and how to ask.
+"""Writes the files with which an export answers a chat as in training: template, stop tokens, examples.
 
 chat_template.jinja        the prompt of training (``data.chat_template``)
 generation_config.json     every stop token, and greedy decoding, which is what ``moesaic generate`` does

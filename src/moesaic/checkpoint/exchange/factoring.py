@@ -1,4 +1,4 @@
-"""Turns fully fine-tuned checkpoints into LoRA experts: truncated SVD of what the fine-tune changed.
+"""Turns fully fine-tuned checkpoints into LoRA experts, by truncated SVD of the changes to the weights.
 
     W_e - W = U S V^T    ->    B = U_r sqrt(S_r),  A = sqrt(S_r) V_r^T
 
@@ -107,7 +107,10 @@ def import_factored(
         factored = [_factor(name, reader, weights, error, max_rank, attention) for name, weights in experts.items()]
         idle = [loss.expert for _, loss in factored if not loss.mlp_change]
         if idle and set(idle) <= set(models):  # in a MoE of others, one may be the base itself
-            raise ModelError(f"expert {idle[0]} does nothing: its MLP is the base's. Take a fine-tune, or leave it out")
+            raise ModelError(
+                f"expert {idle[0]} does nothing, because its MLP equals the base's: give a fine-tuned model, or leave "
+                "it out"
+            )
         taken = [expert for expert, _ in factored]
         if idle and idle[-1] == taken[-1].name:  # the base itself, as an export of an anchor has it
             taken[-1] = anchor_expert()

@@ -1,4 +1,4 @@
-"""Gates for experts that others made: from a model folder, from any checkpoint that names them so, or zeros."""
+"""Reads gates for imported experts from a model folder or a checkpoint, or makes gates that are zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports a model folder as one GGUF file for llama.cpp: its Mixtral (architecture ``llama``) or ``qwen3moe``.
+"""Exports a model folder as one GGUF file for llama.cpp, as Mixtral (architecture ``llama``) or ``qwen3moe``.
 
 The experts of a projection are one tensor ``blk.<i>.ffn_gate_exps`` [E, F, D]; norms and gates stay in float32.
 llama.cpp rotates interleaved pairs where transformers rotates halves, so the rows of Llama's query and key weights
@@ -138,10 +138,16 @@ def export_gguf(
     notes = []
     window = merge.config.get("sliding_window")
     if _ARCHITECTURES[merge.config["model_type"]] == "llama" and window:
-        notes.append(f"llama.cpp's Mixtral attends to everything; this base to {window} tokens: longer inputs differ")
+        notes.append(
+            f"llama.cpp's Mixtral attends to all tokens, this base only to the last {window}: results differ for "
+            "longer "
+            "inputs"
+        )
     if len(chat.prompts.stop_ids) > len(END_TOKENS):
         left = [chat.prompts.text_of([token]) for token in chat.prompts.stop_ids[len(END_TOKENS) :]]
-        notes.append(f"GGUF has names for three tokens that end an answer; give {', '.join(left)} as stop strings, too")
+        notes.append(
+            f"a GGUF file can name three tokens that end an answer; give {', '.join(left)} as stop strings, too"
+        )
     path = out if is_file else file
     return GgufReport(path, path.stat().st_size, time.monotonic() - started, tuple(notes))
 
@@ -156,7 +162,7 @@ def _reasons(config: dict[str, Any]) -> list[str]:
         reasons.append(f"rotary type {rope!r} is not written here; export --format mixtral and convert it")
     for key in ("hidden_size", "intermediate_size"):
         if config[key] % _BLOCK_VALUES:
-            reasons.append(f"{key} {config[key]} is no multiple of {_BLOCK_VALUES}, which GGUF's kernels need")
+            reasons.append(f"{key} {config[key]} is not a multiple of {_BLOCK_VALUES}, which GGUF's kernels need")
     return reasons
 
 

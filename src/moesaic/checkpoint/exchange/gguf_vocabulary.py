@@ -1,4 +1,4 @@
-"""A Hugging Face tokenizer in GGUF's terms: tokens, types, merges or scores, and the name of the pre-tokenizer.
+"""Writes a Hugging Face tokenizer in GGUF's form: tokens, types, merges or scores, pre-tokenizer.
 
 llama.cpp knows pre-tokenizers by name only, so the one in ``tokenizer.json`` has to be recognised; an unknown one is
 refused, for a wrong name would tokenise silently differently. Two kinds of vocabulary are written:

@@ -1,4 +1,4 @@
-"""Brings in what others made: PEFT adapters, exports of ours, fine-tuned checkpoints.
+"""Imports PEFT adapters, exports made by moesaic, and fine-tuned checkpoints.
 
     adapters of one base        -> model folder     the adapters' bytes are kept
     an export of ours           -> model folder     the folder inside it, after its weights were compared with the files
@@ -202,7 +202,7 @@ def import_export(export: Path, out: Path, base: str | None = None) -> ModelFold
     _refuse_existing(out)
     if not is_export(export):
         raise ModelError(
-            f"{export} is no export of moesaic: it has no {NATIVE}/{OPTIONS}. Its experts can be factored: "
+            f"{export} is not an export of moesaic: it has no {NATIVE}/{OPTIONS}. Its experts can be factored: "
             "'moesaic import --checkpoint ... --base ...'"
         )
     folder = read_model_folder(export / NATIVE)

@@ -1,4 +1,4 @@
-"""The work of merging experts into full weights, tensor by tensor, for whatever format writes them.
+"""Merges experts into full weights, tensor by tensor, for every format that stores full weights.
 
     expert e of a block:    W_e = W + scale_e B_e A_e         in float32, rounded once to the output type
 

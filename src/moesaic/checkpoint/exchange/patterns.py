@@ -1,4 +1,4 @@
-"""Adapters with a rank and a scale for each module, as the plain adapters that they are equal to.
+"""Rewrites adapters whose modules have different ranks and scales as equal adapters with one of each.
 
 PEFT's ``rank_pattern`` and ``alpha_pattern`` give modules a rank and an alpha of their own. An expert has one of each:
 

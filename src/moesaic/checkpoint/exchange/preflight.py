@@ -1,4 +1,4 @@
-"""Everything that can be known to fail before an export starts, each with a remedy, all at once.
+"""Finds every reason why an export would fail before it starts, each with a remedy, and reports all at once.
 
 Only headers and configurations are read here.
 """
@@ -139,7 +139,9 @@ def preflight(
         problems.append(f"{base} lacks {len(missing)} MLP weights (first: {missing[0]}): copy or download it again")
     kind = rotary(config)[1]["rope_type"]
     if kind not in _KNOWN_ROTARY:
-        problems.append(f"rotary type {kind!r} is not among {', '.join(_KNOWN_ROTARY)}: readers would not know it")
+        problems.append(
+            f"rotary type {kind!r} is not among {', '.join(_KNOWN_ROTARY)}: other programs would not know it"
+        )
     problems += _vocabulary_problems(base, reader, config)
     for adapter in adapters:
         problems += adapter_problems(adapter, reader)

@@ -1,4 +1,4 @@
-"""Uploads a model folder or an export to the Hugging Face hub, and brings a model folder back.
+"""Uploads a model folder or an export to the Hugging Face hub, and downloads a model folder.
 
 Only whole folders go up: a model folder is checked first, and an export must have its configuration and every shard its
 index names. Hidden files and partial results stay here. The token is huggingface_hub's own business

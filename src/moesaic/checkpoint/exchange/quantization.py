@@ -1,4 +1,4 @@
-"""What a 4-bit base does to the weights, and whether a model that should be 4-bit is.
+"""Computes what a 4-bit base does to the weights, and checks whether a model really is 4-bit.
 
 QLoRA trains experts against NF4 weights (Dettmers et al. 2023, section 3). The function that was trained is therefore
 W_nf4 + scale B A, where W_nf4 is what bitsandbytes gives back after quantising W: blocks of 64 values, their greatest

@@ -1,4 +1,4 @@
-"""Recomputes blocks of an export with transformers and PEFT alone, from the files that the export was made from.
+"""Recomputes blocks of an export with transformers and PEFT alone, from the files that it was made from.
 
 ``verify_export`` finds what the disk or memory changed: it recomputes with the code that wrote. This finds what that
 code itself takes for something else: transformers loads a decoder layer of the base, PEFT puts each adapter on it, and

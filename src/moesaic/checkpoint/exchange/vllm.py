@@ -1,4 +1,4 @@
-"""Exports a model folder for vLLM, as it is: the base's weights once, every expert's factors, and the gates.
+"""Exports a model folder for vLLM in factored form: the base's weights once, each expert's factors, the gates.
 
 Where no weight of the base changes, its files are linked, or copied where the file system cannot link, so that an
 export takes a few percent of the base's space. A base that was 4-bit in training, or whose attention gets the mean of

@@ -1,4 +1,4 @@
-"""The step of one row as a library, compiled on this machine by its own C++ compiler, once.
+"""Compiles the step of one row to a library, once, with this machine's C++ compiler.
 
 Wheels of this package hold no compiled code, and PyTorch has no product that reads bfloat16 weights at the speed of
 the memory and sums in float32 (docs/decisions/0023-one-row-compiled-where-it-runs.md). The library lies in the cache

@@ -1,4 +1,4 @@
-"""Decoding steps on a CPU: products of a few dozen rows, with weights that are packed once and not in every product.
+"""Decoding steps on a CPU for a few dozen rows, with weights that are packed once, not in every product.
 
 A step multiplies every weight with as many rows as there are texts. MKL first packs a weight into an order of its own,
 which for few rows takes longer than the product itself. Here that is done once a generation, by the operators that

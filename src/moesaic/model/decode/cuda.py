@@ -1,4 +1,4 @@
-"""Decoding steps replayed as CUDA graphs: one launch a step instead of a thousand.
+"""Decoding steps replayed as CUDA graphs, with one launch per step instead of a thousand.
 
 A graph has fixed shapes, so rows and cache columns are rounded up to buckets, and one graph is captured for each pair
 of buckets when it is first needed. Rows that are not active are computed and ignored; columns beyond a

@@ -1,4 +1,4 @@
-"""Batched decoding, one sequence a slot of the cache (``slots``).
+"""Batched decoding, with one sequence per slot of the cache (``slots``).
 
 A finished row's slot is taken by the last active row (one row is copied, the batch gets smaller) and free slots by new
 prompts, which run packed in one row. So nothing is computed for padding or for finished rows. Sampling takes one

@@ -1,4 +1,4 @@
-"""One text on a CPU in compiled code: ``single``'s step of one row as one call of ``one_row.cpp``.
+"""Decodes one text on a CPU in compiled code: the step of ``single`` as one call of ``one_row.cpp``.
 
 Weights are kept in bfloat16 beside the model's own float32 where no bit is lost by that, which is where the checkpoint
 was bfloat16. A step then reads half of the bytes and computes the same sums in float32, in another order. Weights in

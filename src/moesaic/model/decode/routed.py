@@ -1,4 +1,4 @@
-"""A routed block in decoding on a GPU, with kernels of its own (``routed_kernels``).
+"""The routed block when decoding on a GPU, with kernels of its own (``routed_kernels``).
 
 It computes what ``FactoredMoE.forward`` computes, and adds the residuals. Between the products with the base's weights,
 which cuBLAS does, there are one kernel for a token and two for several, where the block's own forward pass has ten:

@@ -1,4 +1,4 @@
-"""The routed block's own GPU kernels, in Triton: what lies between its products with the base's weights.
+"""GPU kernels of the routed block, in Triton, for everything except products with the base's weights.
 
 For a few tokens the masks, the low-rank products and the additions of ``FactoredMoE`` are some ten kernels, each of
 which takes longer to start than to run. Here they are two. ``routed_hidden`` chooses the experts, and does for a tile

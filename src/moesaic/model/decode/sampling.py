@@ -1,4 +1,4 @@
-"""Choosing a token from logits.
+"""Chooses a token from logits.
 
 A token is drawn by inverting the cumulative distribution in two levels: first the block of the vocabulary, from the
 blocks' sums, then the token in it. With V = 151,936 and hundreds of rows, a running sum over the whole vocabulary in

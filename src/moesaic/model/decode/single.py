@@ -1,4 +1,4 @@
-"""One text on a CPU: a decoding step of one row with as few operators as there can be.
+"""Decodes one text on a CPU, with as few operators per step as possible.
 
 With one row the products only read weights, and half of the time of ``slots``' step goes into starting the operators
 between them. Here the position and the chosen experts are plain numbers, so that nothing is masked, gathered or padded:

@@ -1,4 +1,4 @@
-"""One new token a row through a decoder layer, against a cache of slots.
+"""Runs one new token per row through a decoder layer, with a cache of slots.
 
 A prompt's tokens are rows, too: all that differs is the attention between the two functions (``slots``).
 

@@ -1,4 +1,4 @@
-"""One text, token by token, while it is being made: the same tokens that ``generate`` gives for it."""
+"""Yields the tokens of one text while they are generated; they are the same as those of ``generate``."""
 
 from __future__ import annotations
 
