@@ -124,6 +124,25 @@ def test_a_finished_run_is_not_measured(run, monkeypatch, capsys):
     assert "takes about" not in capsys.readouterr().out
 
 
+def test_stages_are_named_in_full_on_a_narrow_terminal(run, monkeypatch, capsys):
+    names = ("experts/sql-postgresql", "baselines/dense_lora_keep: same budget")
+    stretches = [Stretch(name, 39, 3_909, 12, 11_727) for name in names]
+    monkeypatch.setattr(plan, "make_plan", lambda _: Plan(stretches, {"predict: humaneval-x": (36, 5_760)}, {}))
+    monkeypatch.setattr(plan, "_costs", lambda _: COSTS)
+    monkeypatch.setenv("COLUMNS", "80")
+    print_plan(run)
+    said = capsys.readouterr().out
+    for word in ("experts/sql-postgresql", "baselines/dense_lora_keep:", "humaneval-x", "11,727", "3,909"):
+        assert f" {word} " in said
+
+
+@pytest.mark.parametrize(("threads", "said"), [(1, "a CPU with 1 thread"), (2, "a CPU with 2 threads")])
+def test_a_cpu_is_named_by_its_threads(threads, said, monkeypatch):
+    monkeypatch.setattr(calibration.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(calibration.torch, "get_num_threads", lambda: threads)
+    assert calibration.machine() == said
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.2, "1 s"), (59, "59 s"), (61, "1 min"), (5000, "83 min"), (6000, "1.7 h"), (50_000, "14 h"), (1e6, "12 days")],

@@ -104,7 +104,8 @@ def machine() -> str:
     """Returns what costs are measured on, in words."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name(0))
-    return f"a CPU with {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"a CPU with {count} thread{'s' if count > 1 else ''}"
 
 
 def machine_memory() -> int:

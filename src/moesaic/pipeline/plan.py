@@ -176,8 +176,11 @@ def print_plan(run: Run) -> None:
     )
     seconds = plan.seconds(costs) if costs is not None else {}
     table = Table(title=f"{run.recipe.name}: {run.recipe.workspace}", title_justify="left")
+    words = [word for name in (*(each.name for each in plan.stretches), *plan.programs) for word in name.split()]
+    longest = max(map(len, words), default=0)  # a stage is never cut within a word: nothing else says which it is
     for column in ("stage", "examples", "tokens", "steps", "tokens processed", *(["time"] if costs else [])):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+        is_name = column == "stage"
+        table.add_column(column, justify="left" if is_name else "right", min_width=longest if is_name else None)
     for stretch in plan.stretches:
         steps = "" if stretch.steps is None else f"{stretch.steps:,}"
         cells = (f"{stretch.examples:,}", f"{stretch.tokens:,}", steps, f"{int(stretch.processed):,}")
