@@ -162,18 +162,34 @@ def test_the_number_of_threads_changes_no_bit(small):
     assert logits[0].equal(logits[2])
 
 
-def test_it_is_what_generates_and_whoever_records_routes_is_told(small, monkeypatch):
+def test_it_is_what_generates(small, monkeypatch):
     model, calls = pico_routed(), []
     run = NativeStep.__call__
     monkeypatch.setattr(NativeStep, "__call__", lambda self: (calls.append(1), run(self))[1])
     alone = [list(stream_ids(model, prompt, NEW_TOKENS, ())) for prompt in PROMPTS]
     assert len(calls) == len(PROMPTS) * (NEW_TOKENS - 1)  # the first token comes from the prompt
     assert [found.ids for found in generate(model, PROMPTS, NEW_TOKENS, (), batch_size=2)] == alone
-    calls.clear()
-    with torch.inference_mode(), record_routing(model) as routing:
-        SingleStep(admitted(model))(1, len(PROMPTS[2]) + 1)
-    assert len(routing) == 2
-    assert not calls
+
+
+@pytest.mark.parametrize("kind", [kind for kind, gate in GATES.items() if gate.is_mixtral])
+def test_whoever_records_routes_is_told(kind, small, monkeypatch):
+    model = pico_routed(anchor=True, kind=kind, top_k=4 if GATES[kind].mixes_all else 2)
+    routes, calls = [], []
+    run = NativeStep.__call__
+    monkeypatch.setattr(NativeStep, "__call__", lambda self: (calls.append(1), run(self))[1])
+    with torch.inference_mode():
+        for make in (lambda batch: batch.step, SingleStep):
+            batch = admitted(model)
+            step = make(batch)
+            for count in range(1, 4):
+                with record_routing(model) as routing:
+                    step(1, len(PROMPTS[2]) + count)
+                routes.append([each for layer in routing.values() for each in (layer.experts_TK, layer.weights_TK)])
+    assert len(calls) == 3
+    assert len(routes[0]) == 2 * len(model.model.layers)
+    for plain, compiled in zip(routes[:3], routes[3:], strict=True):
+        for one, other in zip(plain, compiled, strict=True):
+            torch.testing.assert_close(other, one, atol=1e-4, rtol=1e-4)
 
 
 def test_weights_are_kept_until_they_change(small):

@@ -4,7 +4,10 @@ Weights are kept in bfloat16 beside the model's own float32 where no bit is lost
 was bfloat16. A step then reads half of the bytes and computes the same sums in float32, in another order. Weights in
 int8 are read as they are, and their rows are not rounded to bfloat16, as they are for torch's product.
 
-Shapes: D model, E experts with factors, R rank, F hidden, A head size, V vocabulary.
+Where somebody records routes, the compiled code hands out what it gave to each layer's block, and the routers are asked
+again with it, which is a small part of a step.
+
+Shapes: L layers, D model, E experts with factors, R rank, F hidden, A head size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ class _Model(Structure):
 
 
 class NativeStep:
-    """A step of one row; what it does not do (``can``) is left to another.
+    """A step of one row.
 
     Args:
         batch: A batch for which ``fits``; its rows have been admitted. The weights of its model must not change.
@@ -79,7 +82,7 @@ class NativeStep:
 
     def __init__(self, batch: SlotBatch, code: ctypes.CDLL) -> None:
         self._batch, self._run = batch, code.moesaic_step
-        self._run.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64]
+        self._run.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int64, c_int64, *(3 * [c_void_p]), c_int64]
         self._run.restype = None
         self._kept: list[Tensor] = []  # whatever the structures point to
         decoder, first = batch.decoder, batch.decoder.layers[0]
@@ -106,10 +109,7 @@ class NativeStep:
             head=self._matrix(batch.head),
         )
         self._logits_1V = torch.empty(1, batch.head.out_features)
-
-    def can(self) -> bool:
-        """Whether this step can be made here: nobody records routes, which the compiled code tells no one."""
-        return not any(block.router._forward_hooks or block._forward_hooks for block in self._blocks)
+        self._inputs_LD = torch.empty(len(layers), decoder.norm.weight.numel())
 
     def __call__(self) -> None:
         """Feeds the first row's token and puts the next one in its place."""
@@ -118,6 +118,7 @@ class NativeStep:
         hidden_1D = batch.decoder.embed_tokens(batch.ids_B[:1])
         cos_11A, sin_11A = batch.decoder.rotary_emb(hidden_1D, batch.positions_B[:1, None])
         forced = self._blocks[0].forced if self._blocks else None
+        listens = forced is None and any(block.router._forward_hooks for block in self._blocks)
         self._run(
             ctypes.byref(self._model),
             cos_11A.data_ptr(),
@@ -126,8 +127,12 @@ class NativeStep:
             _ROUTED if forced is None else forced,
             hidden_1D.data_ptr(),
             self._logits_1V.data_ptr(),
+            self._inputs_LD.data_ptr() if listens else None,
             torch.get_num_threads(),
         )
+        if listens:
+            for block, x_1D in zip(self._blocks, self._inputs_LD[:, None].unbind(), strict=True):
+                block.router(x_1D)
         batch.positions_B[0] = min(position + 1, batch.capacity - 1)
         batch.choose(self._logits_1V, slice(0, 1))
 

@@ -320,8 +320,9 @@ void run_mlp(const Model &model, const Layer &layer, Buffers &shared, Worker &wo
 //   forced    -2: routed; -1: as the base; otherwise the number of an expert
 //   hidden    the token's embedding, (D); is overwritten
 //   logits    (vocabulary)
+//   inputs    what each layer's block is given, (layers, D), for whoever wants to know its routes; null: nobody does
 extern "C" void moesaic_step(const Model *model, const float *cos, const float *sin, int64_t position, int64_t forced,
-                             float *hidden, float *logits, int64_t threads) {
+                             float *hidden, float *logits, float *inputs, int64_t threads) {
     Buffers shared(*model);
     const int64_t D = model->hidden, widest = std::max({D, 2 * model->inner, model->heads * model->head_size});
 #pragma omp parallel num_threads(threads)
@@ -340,6 +341,7 @@ extern "C" void moesaic_step(const Model *model, const float *cos, const float *
             worker.multiply(layer.output, shared.mixed.data(), hidden, true);
 #pragma omp barrier
             normed(layer.mlp_norm, hidden, x, D);
+            if (inputs && worker.index == 0) std::copy(x, x + D, inputs + l * D);
             run_mlp(*model, layer, shared, worker, x, hidden, forced);
         }
         normed(model->norm, hidden, x, D);

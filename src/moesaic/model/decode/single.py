@@ -55,7 +55,7 @@ class SingleStep:
             return
         if self._code is not None and self._native is None:  # not before: the cache is made for the first prompt
             self._native = NativeStep(batch, self._code)
-        if self._native is not None and self._native.can():
+        if self._native is not None:
             self._native()
             return
         position = int(batch.positions_B[0])
