@@ -82,6 +82,43 @@ def test_greedy_and_sampled_requests_share_a_batch(model):
     engine.close()
 
 
+def test_equal_prompts_are_run_once(model, monkeypatch):
+    prompts = [PROMPTS[2], PROMPTS[0], PROMPTS[2], PROMPTS[3], PROMPTS[0], PROMPTS[2]]
+    asked = [{"temperature": 1.1, "seed": seed, "max_new_tokens": 8 + seed} for seed in range(len(prompts))]
+    alone = [
+        generate(model, [prompt], stop_ids=[], **options)[0] for prompt, options in zip(prompts, asked, strict=True)
+    ]
+    traced = generate(model, [PROMPTS[2]], stop_ids=[], trace=True, **asked[2])[0].trace
+    lengths = []
+    prefill = RowBatch._prefill
+    monkeypatch.setattr(
+        RowBatch, "_prefill", lambda self, ids_T, *rest: (lengths.append(len(ids_T)), prefill(self, ids_T, *rest))[1]
+    )
+    engine = Engine(model, [], num_slots=8)
+    with engine._changed:  # so that all of them are there when it looks
+        listeners = [
+            submit(engine, prompt, trace=number == 2, **options)
+            for number, (prompt, options) in enumerate(zip(prompts, asked, strict=True))
+        ]
+    for expected, listener in zip(alone, listeners, strict=True):
+        assert listener.wait() == expected.ids
+        assert [token.logprob for token in listener.tokens] == pytest.approx(expected.logprobs, abs=1e-4)
+    assert lengths == [sum(len(prompt) for prompt in PROMPTS[:4]) - len(PROMPTS[1])]
+    for token, expected in zip(listeners[2].tokens, traced, strict=True):
+        assert token.route[0] == expected.experts_LK
+    engine.close()
+
+
+def test_requests_start_in_the_order_in_which_they_came(model):
+    engine = Engine(model, [], num_slots=2, queue_size=64)
+    listeners = [submit(engine, prompt, max_new_tokens=30 - number) for number, prompt in enumerate(4 * PROMPTS)]
+    for listener in listeners:
+        listener.wait()
+    started = [listener.ticket.started for listener in listeners]
+    assert started == sorted(started)
+    engine.close()
+
+
 def test_a_row_that_keeps_everything_loses_nothing_beside_one_that_does_not(model):
     batch = RowBatch(model, 2, 32, False)
     asked = [Sampling(temperature=1.0, top_p=1.0), Sampling(temperature=1.0, top_p=0.5)]

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -12,13 +13,14 @@ import urllib.request
 
 import openai
 import pytest
-from running import NAME, running, until
+import torch
+from running import EXPERTS, NAME, running, until
 
 from moesaic.data.fill_in import file_end_ids, fill_in_ids
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
 from moesaic.model.decode.generate import generate
-from moesaic.model.moe import force_base
+from moesaic.model.moe import force_base, record_routing
 from moesaic.serve.guard import Keys, Policy
 from moesaic.serve.lanes import Lane
 from pico import pico_tokenizer
@@ -71,6 +73,34 @@ def test_health_and_metrics(server):
         assert name in text
     weights = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("moesaic_expert_weight_total")]
     assert sum(weights) == pytest.approx(4 * 2, rel=1e-2)  # tokens and layers
+
+
+def load_of_prompts(server):
+    text = call(server, "/metrics")[2].decode()
+    rows = re.findall(r'moesaic_expert_prompt_weight_total\{expert="(\w+)",layers="(\w+)"\} (\S+)', text)
+    return {(expert, layers): float(weight) for expert, layers, weight in rows}
+
+
+def test_the_load_of_experts_is_there_though_nobody_asks_for_traces(server):
+    before = load_of_prompts(server)
+    _, _, answer = call(server, "/v1/chat/completions", CHAT)
+    num_tokens = json.loads(answer)["usage"]["prompt_tokens"]
+    after = load_of_prompts(server)
+    new = {key: weight - before.get(key, 0.0) for key, weight in after.items()}
+    assert set(new) == {(expert, layers) for expert in EXPERTS for layers in ("first", "middle", "last")}
+    for layers, share in (("first", 1), ("middle", 1), ("last", 0)):  # of two layers
+        assert sum(new[expert, layers] for expert in EXPERTS) == pytest.approx(share * num_tokens, rel=1e-3)
+    with record_routing(server.model) as routing, torch.inference_mode():
+        server.model(torch.tensor([server.service.prompts.prompt_ids("Sort a list", "python")]))
+    for number, expert in enumerate(EXPERTS):
+        expected = float((routing[1].weights_TK * (routing[1].experts_TK == number)).sum())
+        assert new[expert, "middle"] == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_a_base_s_prompts_load_no_expert(server):
+    before = load_of_prompts(server)
+    assert call(server, "/v1/chat/completions", {**CHAT, "base": True})[0] == 200
+    assert load_of_prompts(server) == before
 
 
 @pytest.mark.parametrize(

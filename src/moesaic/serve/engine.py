@@ -12,7 +12,7 @@ others'. Where there is no memory for these slots, such requests fail and everyb
 
 Listeners are called on the engine's thread and must not block.
 
-Shapes: L layers, K top-k.
+Shapes: L layers, K top-k, E experts.
 """
 
 from __future__ import annotations
@@ -135,6 +135,7 @@ class Statistics:
         ended: Requests by reason, ever.
         steps: Decoding steps, ever; None where they are another program's.
         busy_seconds: Time in prompts and steps; None likewise.
+        prompt_load_LE: Gate weights of prompts' tokens by layer and expert, ever; None where nothing is routed here.
     """
 
     tokens: int = 0
@@ -142,6 +143,7 @@ class Statistics:
     steps: int | None = 0
     busy_seconds: float | None = 0.0
     ended: dict[str, int] = field(default_factory=dict)
+    prompt_load_LE: list[list[float]] | None = None
 
 
 class Engine:
@@ -314,6 +316,8 @@ class Engine:
             self.statistics.prompt_tokens += sum(len(ticket.prompt) for ticket in tickets)
             first = len(lane.active) - len(tickets)
             answers = lane.admit(len(tickets))
+            if lane.load_LE is not None:
+                self.statistics.prompt_load_LE = lane.load_LE.tolist()
             now = time.monotonic()
             for ticket in tickets:
                 ticket.started = now
@@ -330,7 +334,8 @@ class Engine:
         free = self.num_slots - self.num_active
         with self._changed:
             for ticket in tuple(self._waiting):
-                length = len(ticket.prompt)
+                is_known = any(ticket.prompt == other.prompt for other in new)  # run once: ``lanes.RowBatch``
+                length = 0 if is_known else len(ticket.prompt)
                 if not free or (new and num_tokens + length > PREFILL_TOKENS):
                     break
                 if ticket.sampling.as_base:

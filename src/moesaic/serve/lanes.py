@@ -3,13 +3,13 @@
 A decoding step runs all its rows in one way, so each way has slots of its own, and the engine steps one after the
 other. They share the model: the base costs a second cache, made when somebody first asks for it.
 
-Shapes: B slots, D model, V vocabulary.
+Shapes: B slots, D model, V vocabulary, L layers, E experts, T tokens, K top-k, S = T K.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.moe import force_base, is_composed, record_routing
 
 if TYPE_CHECKING:
+    from moesaic.model.router import Routing
     from moesaic.serve.engine import Route, Ticket
 
 New = tuple[list[int], list[float], "list[Route] | None"]
@@ -40,11 +41,14 @@ class Lane:
 
     Attributes:
         active: The requests; each one's place is its slot.
+        load_LE: Gate weights of all prompts' tokens so far, by layer and expert; None where nothing is routed.
     """
 
     def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool, as_base: bool = False) -> None:
         self.active: list[Ticket] = []
         self._model, self._as_base = model, as_base
+        self._is_routed = is_composed(model) and not as_base
+        self.load_LE: Tensor | None = None
         with self._way():
             self._batch = RowBatch(model, num_slots, capacity, compile)
             self._fast = fastest_step(self._batch)
@@ -53,15 +57,18 @@ class Lane:
         """Runs the prompts of the last active requests, which are new, and gives their first tokens."""
         slots = range(len(self.active) - num_new, len(self.active))
         self._batch.set_rows(self.active)
-        with self._way(), self._recording() as routing:
+        with self._way(), self._recording(self._is_routed) as routing:
             ends = self._batch.admit(slots, [ticket.prompt for ticket in self.active[slots.start :]])
+        if routing is not None:
+            new_LE = load_of(routing)
+            self.load_LE = new_LE if self.load_LE is None else self.load_LE + new_LE
         return self._new(slots, routing, ends)
 
     def step(self) -> New:
         """Gives every active request its next token."""
         self._batch.set_rows(self.active)
         longest = max(len(ticket.prompt) + ticket.num_tokens for ticket in self.active)
-        with self._way(), self._recording() as routing:
+        with self._way(), self._recording(self._is_routed and self._has_traces()) as routing:
             # Recording keeps what passes through Python, which a captured graph does not.
             is_captured = routing is not None and self._batch.device.type == "cuda"
             (self._batch.step if is_captured else self._fast)(len(self.active), longest)
@@ -79,12 +86,23 @@ class Lane:
     def _way(self) -> AbstractContextManager[None]:
         return force_base(self._model) if self._as_base else nullcontext()
 
-    def _recording(self) -> AbstractContextManager[Any]:
-        wanted = not self._as_base and any(ticket.sampling.trace for ticket in self.active)
-        return record_routing(self._model) if wanted and is_composed(self._model) else nullcontext(None)
+    def _has_traces(self) -> bool:
+        return any(ticket.sampling.trace for ticket in self.active)
+
+    def _recording(self, wanted: bool) -> AbstractContextManager[Any]:
+        return record_routing(self._model) if wanted else nullcontext(None)
 
     def _new(self, slots: range, routing: Any, positions: Sequence[int]) -> New:
-        return *self._batch.tokens(slots), None if routing is None else routes_of(routing, positions)
+        routes = None if routing is None or not self._has_traces() else routes_of(routing, positions)
+        return *self._batch.tokens(slots), routes
+
+
+def load_of(routing: Mapping[int, Routing]) -> Tensor:
+    """Gate weights of the tokens of a pass, by layer and expert, ``(L, E)``."""
+    experts_LS = torch.stack([route.experts_TK.flatten() for route in routing.values()])
+    weights_LS = torch.stack([route.weights_TK.flatten() for route in routing.values()])
+    num_experts = next(iter(routing.values())).probs_TE.shape[1]
+    return weights_LS.new_zeros(len(routing), num_experts).scatter_add_(1, experts_LS, weights_LS).cpu()
 
 
 class RowBatch(SlotBatch):
@@ -100,6 +118,16 @@ class RowBatch(SlotBatch):
         self.top_p_B = torch.ones(num_slots, device=self.device)
         self.kind = "greedy"
         self._choose_rows = torch.compile(sample_rows) if self._compiles else sample_rows
+
+    def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
+        """As the batch's own; prompts that are equal, as those of a request's choices, are run once and copied."""
+        known = {prompt: number for number, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        last_ND, places = self._fill(range(slots.start, slots.start + len(known)), list(known))
+        numbers = [known[tuple(prompt)] for prompt in prompts]
+        for place in reversed(range(len(prompts))):  # a prompt's number is never above its place: none is lost
+            self.move(slots.start + numbers[place], slots.start + place, len(prompts[place]))
+        self.sample_rows(last_ND[numbers], slice(slots.start, slots.stop))
+        return [places[number] for number in numbers]
 
     def set_rows(self, tickets: Sequence[Ticket]) -> None:
         """Sets temperature, ``top_p`` and the next random number of the first rows."""

@@ -26,7 +26,7 @@ class Metrics:
     def __init__(self, engine: AnyEngine, experts: Sequence[str]) -> None:
         self._experts = experts
         self._registry = CollectorRegistry()
-        self._registry.register(_EngineCollector(engine))
+        self._registry.register(_EngineCollector(engine, experts))
         self.first_token = Histogram(
             "moesaic_time_to_first_token_seconds", "From the request to its first token.",
             buckets=_SECONDS, registry=self._registry,
@@ -52,7 +52,7 @@ class Metrics:
         num_layers = len(route[0])
         sums: dict[tuple[int, str], float] = {}
         for layer, (experts, weights) in enumerate(zip(*route, strict=True)):
-            group = _GROUPS[min(2, 3 * layer // num_layers)]
+            group = _group(layer, num_layers)
             for expert, weight in zip(experts, weights, strict=True):
                 sums[int(expert), group] = sums.get((int(expert), group), 0.0) + float(weight)
         for (expert, group), weight in sums.items():
@@ -66,8 +66,8 @@ class Metrics:
 class _EngineCollector(Collector):
     """Reads the engine's counters when it is asked."""
 
-    def __init__(self, engine: AnyEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AnyEngine, experts: Sequence[str]) -> None:
+        self._engine, self._experts = engine, experts
 
     def collect(self) -> Iterator[Metric]:
         engine, statistics = self._engine, self._engine.statistics
@@ -84,3 +84,23 @@ class _EngineCollector(Collector):
         for reason, count in dict(statistics.ended).items():
             ended.add_metric((reason,), count)
         yield ended
+        if statistics.prompt_load_LE is not None:
+            yield self._prompt_load(statistics.prompt_load_LE)
+
+    def _prompt_load(self, load_LE: Sequence[Sequence[float]]) -> Metric:
+        sums = {(expert, group): 0.0 for expert in self._experts for group in _GROUPS}
+        for layer, load_E in enumerate(load_LE):
+            for expert, weight in zip(self._experts, load_E, strict=True):
+                sums[expert, _group(layer, len(load_LE))] += weight
+        family = CounterMetricFamily(
+            "moesaic_expert_prompt_weight",
+            "Gate weights of prompts' tokens by expert and third of the layers, each layer counting 1.",
+            labels=("expert", "layers"),
+        )
+        for labels, weight in sums.items():
+            family.add_metric(labels, weight)
+        return family
+
+
+def _group(layer: int, num_layers: int) -> str:
+    return _GROUPS[min(2, 3 * layer // num_layers)]

@@ -88,10 +88,15 @@ class SlotBatch:
         Returns:
             Place of each prompt's last token in the row.
         """
+        last_ND, places = self._fill(slots, prompts)
+        self.sample_rows(last_ND, slice(slots.start, slots.stop))
+        return places
+
+    def _fill(self, slots: range, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, list[int]]:
+        """Runs prompts and fills the slots; the normed state of each prompt's last token, and its place in the row."""
         lengths = [len(prompt) for prompt in prompts]
         ends_N = torch.tensor(lengths).cumsum(0)
-        rows = slice(slots.start, slots.stop)
-        self.positions_B[rows] = torch.tensor(lengths, device=self.device)
+        self.positions_B[slots.start : slots.stop] = torch.tensor(lengths, device=self.device)
         hidden_TD = self._prefill(
             torch.tensor([token for prompt in prompts for token in prompt], device=self.device),
             torch.arange(slots.start, slots.stop).repeat_interleave(torch.tensor(lengths)).to(self.device),
@@ -100,8 +105,7 @@ class SlotBatch:
             max(lengths),
         )
         last_N = ends_N - 1
-        self.sample_rows(hidden_TD[last_N.to(self.device)], rows)
-        return last_N.tolist()
+        return hidden_TD[last_N.to(self.device)], last_N.tolist()
 
     def _prefill(
         self, ids_T: Tensor, slots_T: Tensor, positions_T: Tensor, cu_seqlens: Tensor, max_seqlen: int
