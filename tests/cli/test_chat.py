@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import moesaic
-from moesaic.cli import app
+from moesaic.cli import app, colours
 from moesaic.errors import DataError, ModelError
 from pico import pico_base
 from test_api import make
@@ -62,6 +62,25 @@ def test_trace_says_how_the_experts_shared_the_work(chat):
     (line,) = re.findall(r"6 tokens: python (\d+) %, java (\d+) %, cpp (\d+) %", " ".join(result.stderr.split()))
     assert sum(map(int, line)) == pytest.approx(100, abs=2)
     assert result.stderr.count("(cut at") == 2
+
+
+def test_tokens_have_the_colours_of_their_experts(made, chat, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    given, colour = [], colours.coloured
+    monkeypatch.setattr(
+        "moesaic.cli.chat.coloured", lambda text, *route: (given.append((text, route)), colour(text, *route))[1]
+    )
+    result = chat("Sort a list\n", "--max-new-tokens", "12")
+    trace = made.model.generate("Sort a list", language="python", max_new_tokens=12, trace=True).trace
+    assert [experts_LK for _, (experts_LK, _, _) in given] == [token.experts_LK for token in trace]
+    for number, name in enumerate(made.model.experts):
+        assert f"\x1b[3{(6, 3, 5)[number]}m{name} " in result.stdout  # the legend, in cyan, yellow and magenta
+    for text, route in given:
+        if text.isprintable() and text.strip():
+            code = {"cyan": 36, "yellow": 33, "magenta": 35}[str(colour(text, *route).style)]
+            assert f"\x1b[{code}m{text}\x1b[0m" in result.stdout
 
 
 def test_mistakes_do_not_end_it(chat):

@@ -40,11 +40,11 @@ class PicoBackend:
 
 def pico_service(context=2048, slots=4, queue=64, tokenizer=None, layers=2, like_vllm=False, **options):
     """What is served: a composed pico model whose answers come byte by byte."""
-    model = pico_llama(max_position_embeddings=context, num_hidden_layers=layers)
+    tokenizer = tokenizer or pico_tokenizer()
+    model = pico_llama(max_position_embeddings=context, num_hidden_layers=layers, vocab_size=len(tokenizer))
     compose(model, random_experts(model, EXPERTS), "top_k", 2)
     random_gates(model)
     own = copy.deepcopy(model)  # the engine changes its model while it has it
-    tokenizer = tokenizer or pico_tokenizer()
     prompts = PromptFormat(tokenizer)
     if like_vllm:
         engine = VllmEngine(lambda: PicoBackend(model), prompts.stop_ids, slots, context, queue)

@@ -7,6 +7,7 @@ import pytest
 from running import EXPERTS, NAME, running
 
 from moesaic.model.decode.generate import generate
+from pico import pico_tokenizer
 
 TASK = "Print the sum of two numbers"
 
@@ -186,10 +187,55 @@ def test_prompts_that_do_not_fit_are_refused(client):
         client.completions.create(model=NAME, prompt="a", suffix="b")
 
 
-def test_many_clients_are_all_answered(client):
-    def ask(number):
-        return chat(client, f"Task {number}", max_tokens=10, temperature=1.0, seed=number).choices[0].message.content
+def test_suffix_fills_in_what_is_missing(monkeypatch):
+    tokenizer = pico_tokenizer()
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]})
+    with running(tokenizer=tokenizer) as server:
+        prompts = server.service.prompts
+        ids = prompts.fill_in_ids("def f(", "return 1")
+        expected = alone(server, ids, 12)
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
 
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(ask, range(32)))
-    assert together == [ask(number) for number in range(32)]
+            def fill_in():
+                answer = client.completions.create(model=NAME, prompt="def f(", suffix="return 1", max_tokens=12)
+                return answer.choices[0].text, answer.choices[0].finish_reason, answer.usage
+
+            text, _, usage = fill_in()
+            assert text == prompts.decode(expected.ids)
+            assert usage.prompt_tokens == len(ids) == len("def f(" + "return 1") + 3
+            end = expected.ids[5]  # as a token that ends a file does
+            monkeypatch.setattr(type(prompts), "file_end_ids", property(lambda _: (end,)))
+            text, reason, _ = fill_in()
+            assert text == prompts.decode(expected.ids[: expected.ids.index(end)])
+            assert reason == "stop"
+
+
+def test_choices_of_a_chat_have_seeds_of_their_own(server, client):
+    answer = chat(client, n=3, temperature=1.2, seed=9, max_tokens=8)
+    prompt = server.service.prompts.prompt_ids(TASK, "python")
+    for number, choice in enumerate(answer.choices):
+        expected = alone(server, prompt, 8, temperature=1.2, seed=9 + number)
+        assert choice.index == number
+        assert choice.message.content.startswith("```python\n" + server.service.prompts.decode(expected.ids))
+    assert answer.usage.prompt_tokens == len(prompt)
+
+
+@pytest.fixture(scope="module")
+def answers(client):
+    """What 32 tasks are answered when one is asked after the other."""
+    return [ask(client, number) for number in range(32)]
+
+
+def ask(client, number):
+    """Streams a task; its text, and whether the last chunk says why it ended."""
+    chunks = list(chat(client, f"Task {number}", max_tokens=10, temperature=1.0, seed=number, stream=True))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    return text, chunks[-1].choices[0].finish_reason in ("stop", "length")
+
+
+@pytest.mark.parametrize("clients", [1, 8, 32])
+def test_no_request_of_many_clients_is_lost(client, answers, clients):
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        together = list(pool.map(lambda number: ask(client, number), range(max(4, clients))))
+    assert together == answers[: len(together)]
+    assert all(is_whole for _, is_whole in together)
