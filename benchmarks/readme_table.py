@@ -93,8 +93,8 @@ def coder_rows(coder: Mapping[str, Results], *, whole: bool) -> list[list[str]]:
         once("MoE of the four experts", "plain"),
     ]
     if whole:
-        rows.append(once("MoE of the four experts and the base, its answers not trained on", "anchor_only"))
-        rows.append(trained("the next MoE, before experts and gates were trained together", "moe_gates"))
+        rows.append(once("MoE of the four experts and the base, not trained on the base's answers", "anchor_only"))
+        rows.append(trained("the MoE of the next row, before experts and gates were trained together", "moe_gates"))
     rows.append(trained("**MoE of the four experts and the base, trained to keep its answers**", "moe"))
     rows.append(once("**..., then rewarded for CodeBLEU**", "reward"))
     if whole:
@@ -155,41 +155,45 @@ def coder_page(coder: Mapping[str, Results]) -> str:
         [
             *table(CODER_HEAD, coder_rows(coder, whole=True)),
             "",
-            "Qwen2.5-Coder-0.5B-Instruct (its 4-bit GGUF, dequantised) on XLCoST's test programs "
-            f"({counts}) and HumanEval-X (164 problems a language), by {link('recipes/qwen-coder-0.5b-xlcost.yaml')}, "
-            f"{seeds['date']}, two {seeds['hardware']['gpu'].removeprefix('NVIDIA ')}s, greedy. CodeBLEU is strict. "
-            "Mean ± standard deviation of three trainings (seeds 0 to 2); rows of one training are seed 0's, on its "
-            f"experts. Everything that was measured: {figures(CODER['seeds'], 'the three seeds')}, "
+            "The base is Qwen2.5-Coder-0.5B-Instruct (its 4-bit GGUF, dequantised). Programs are greedy, on XLCoST's "
+            f"test programs ({counts}) and on HumanEval-X (164 problems per language). The recipe is "
+            f"{link('recipes/qwen-coder-0.5b-xlcost.yaml')}, run on {seeds['date']} on two "
+            f"{seeds['hardware']['gpu'].removeprefix('NVIDIA ')}s. CodeBLEU is strict. Figures are the mean ± standard "
+            "deviation of three trainings (seeds 0 to 2). Rows of one training are from seed 0, on its experts. "
+            f"Everything that was measured: {figures(CODER['seeds'], 'the three seeds')}, "
             f"{figures(CODER['first'], 'seed 0')}, {figures(CODER['plain'], 'without the base')}, "
             f"{figures(CODER['anchor_only'], 'without its answers')}, {figures(CODER['reward'], 'rewarded')}, "
             f"{figures(CODER['both'], 'rewarded for tests, too')}.",
             "",
-            "**What is lost.** Fine-tuning on XLCoST alone teaches how its programs are written and takes away a "
-            "third of what the base can do with a given signature; one LoRA loses most (the MoE minus it: "
-            f"{signed(plain[SOLVED]['mean'], 3)}). The base as one more expert changes nothing by itself: what counts "
-            "is that the gates are trained on its answers, too, and so learn when to ask it. Trained on the same "
-            "answers, one LoRA gets back four fifths of what was lost, and the MoE all of it (minus that LoRA: "
-            f"{signed(rival[SOLVED]['mean'], 3)}; minus the base: {signed(differences['base'][SOLVED]['mean'], 3)}). "
-            f"Against the base, of 164 problems a language, seed 0's MoE has: {changes}.",
+            "**What is lost.** Fine-tuning on XLCoST alone teaches how its programs are written. It takes away a "
+            "third of what the base can do with a given signature. One LoRA loses most: the MoE minus this LoRA is "
+            f"{signed(plain[SOLVED]['mean'], 3)}. Adding the base as one more expert changes nothing by itself. What "
+            "matters is that the gates are also trained on the base's answers, and so learn when to choose it. "
+            "Trained on the same answers, one LoRA gets back four fifths of what was lost, and the MoE all of it: the "
+            f"MoE minus that LoRA is {signed(rival[SOLVED]['mean'], 3)}, and minus the base "
+            f"{signed(differences['base'][SOLVED]['mean'], 3)}. Compared with the base, on 164 problems per language, "
+            f"the MoE of seed 0 has: {changes}.",
             "",
-            f"**What is won.** CodeBLEU is level with one LoRA ({signed(rival['codebleu']['mean'], 3)} with the "
-            f"answers, {signed(plain['codebleu']['mean'], 3)} without them), and so is the loss ({losses}; nats a "
-            f"token, the MoE's minus the LoRA's with the answers {signed(rival['loss']['mean'], 4)}). Against each "
-            f"language's own expert it is {signed(differences['experts']['codebleu']['mean'], 3)}. Intervals are of "
-            "95%, over problems and trainings.",
+            "**What is gained.** CodeBLEU equals that of one LoRA within the interval "
+            f"({signed(rival['codebleu']['mean'], 3)} with the answers, {signed(plain['codebleu']['mean'], 3)} without "
+            f"them). So does the loss: {losses} (nats per token; the MoE minus the LoRA with the answers is "
+            f"{signed(rival['loss']['mean'], 4)}). The MoE minus each language's own expert is "
+            f"{signed(differences['experts']['codebleu']['mean'], 3)} in CodeBLEU. Intervals are 95% intervals over "
+            "problems and trainings.",
             "",
-            "**Rewards.** Ten rounds for the CodeBLEU of the model's own programs add "
-            f"{signed(gain['codebleu']['mean'], 3)}, at {signed(gain['loss']['mean'], 3)} of loss and "
-            f"{signed(gain[SOLVED]['mean'], 3)} of what is solved; the LoRA had no such stage. Eight rounds for "
-            f"CodeBLEU and for MBXP's tests, of which the fourth was kept, add {signed(both['codebleu']['mean'], 3)} "
-            f"and {signed(both[SOLVED]['mean'], 3)}: nothing is won by running programs in so few rounds. One "
-            "training each.",
+            "**Rewards.** Each of these was trained once. Ten rounds with the CodeBLEU of the model's own programs as "
+            f"the reward change CodeBLEU by {signed(gain['codebleu']['mean'], 3)}, the loss by "
+            f"{signed(gain['loss']['mean'], 3)} and the share of problems solved by {signed(gain[SOLVED]['mean'], 3)}; "
+            "the LoRA had no such stage. Eight rounds with CodeBLEU and MBXP's tests as the reward, of which the state "
+            f"after the fourth was kept, change CodeBLEU by {signed(both['codebleu']['mean'], 3)} and the share of "
+            f"problems solved by {signed(both[SOLVED]['mean'], 3)}: running programs brings nothing in so few rounds.",
             "",
-            f"**The study that this project follows.** On the {theirs['mean']['n']} programs that both have, its "
-            f"experts of 7 billion parameters reach {theirs['mean']['value']:.3f} and seed 0's MoE "
-            f"{ours['codebleu']['mean']['value']:.3f}, {signed(ours['difference']['mean'], 3)}: {by_language}. With "
-            "what follows the study's programs cut off they reach "
-            f"{study['study experts, trimmed']['codebleu']['mean']['value']:.3f}. With the reward the MoE reaches "
+            "**The study that this project follows.** Both have "
+            f"{theirs['mean']['n']} programs in common. On these, the study's experts of 7 billion parameters reach "
+            f"{theirs['mean']['value']:.3f} and the MoE of seed 0 reaches {ours['codebleu']['mean']['value']:.3f}, a "
+            f"difference of {signed(ours['difference']['mean'], 3)} ({by_language}). If the text that follows the "
+            "program in the study's outputs is cut off, its experts reach "
+            f"{study['study experts, trimmed']['codebleu']['mean']['value']:.3f}. With the reward, the MoE reaches "
             f"{rewarded['run moe']['codebleu']['mean']['value']:.3f} ({figures(CODER['study'], 'figures')}, "
             f"{figures(CODER['reward_study'], 'with the reward')}).",
         ]
@@ -232,29 +236,31 @@ def small_page(small: Mapping[str, Results]) -> str:
         [
             *table(["system", "loss", "CodeBLEU", *TITLES.values(), "parses"], small_rows(small)),
             "",
-            f"SmolLM2-135M-Instruct on XLCoST's test programs ({counts}) by {recipes[0]}, {main['date']}, "
-            f"one {gpus[0]}; the experts of the second row are those of {recipes[1]}, {branches['date']}; the last row "
-            f"is {recipes[2]}, {reward['date']}, one {gpus[1]}. Loss in nats per code token; CodeBLEU strict, greedy, "
-            "mean of the languages first, then each with its 95% bootstrap interval. One training each. Everything "
-            f"that was measured: {figures(SMALL['main'], 'the MoE')}, {figures(SMALL['reward'], 'the last row')}.",
+            f"The base is SmolLM2-135M-Instruct, measured on XLCoST's test programs ({counts}). The recipe is "
+            f"{recipes[0]}, run on {main['date']} on one {gpus[0]}. The experts of the second row are those of "
+            f"{recipes[1]}, {branches['date']}. The last row is {recipes[2]}, {reward['date']}, one {gpus[1]}. Losses "
+            "are in nats per code token. CodeBLEU is strict, of greedy programs: first the mean of the languages, then "
+            "each language with its 95% bootstrap interval. Each system was trained once. Everything measured: "
+            f"{figures(SMALL['main'], 'the MoE')}, {figures(SMALL['reward'], 'the last row')}.",
             "",
-            f"**One LoRA on all languages.** Trained three more times (seeds 0 to 2, {seeds['date']}, "
-            f"{figures(SMALL['seeds'], 'figures')}), the MoE minus that LoRA is {signed(rival['loss']['mean'], 4)} in "
-            f"loss on all test programs ({apart}) and {signed(rival['codebleu']['mean'], 3)} in CodeBLEU on the first "
-            "200 of each language, with intervals over problems and trainings. XLCoST poses the same problems in "
-            "every language, and sharing is most of what there is to win there ([what each part is "
-            "worth](ablations.md)).",
+            f"**One LoRA on all languages.** The MoE and this LoRA were trained three more times (seeds 0 to 2, "
+            f"{seeds['date']}, {figures(SMALL['seeds'], 'figures')}). The MoE minus the LoRA is "
+            f"{signed(rival['loss']['mean'], 4)} in loss on all test programs ({apart} by seed) and "
+            f"{signed(rival['codebleu']['mean'], 3)} in CodeBLEU on the first 200 programs of each language, with "
+            "intervals over problems and trainings. XLCoST poses the same problems in every language, so most of the "
+            "gain comes from what the languages share ([what each part is worth](ablations.md)).",
             "",
-            "**The reward.** It is the CodeBLEU of programs that the model writes itself, so it buys likeness to "
-            f"references, programs that end and programs that parse: CodeBLEU {signed(gain['codebleu']['mean'], 3)} "
-            f"over the same MoE before it, at {signed(gain['loss']['mean'], 3)} of loss "
-            "([decision 11](decisions/0011-a-reward-for-whole-programs.md)).",
+            "**The reward** is the CodeBLEU of programs that the model writes itself. It therefore makes programs more "
+            "similar to their references, and more of them end and parse. Compared with the same MoE before the "
+            f"reward, CodeBLEU changes by {signed(gain['codebleu']['mean'], 3)} and the loss by "
+            f"{signed(gain['loss']['mean'], 3)} ([decision 11](decisions/0011-a-reward-for-whole-programs.md)).",
             "",
-            f"**The study that this project follows.** On the {theirs['n']} programs that both have, its experts of 7 "
-            f"billion parameters reach {theirs['value']:.3f}; the MoE reaches {ours['codebleu']['mean']['value']:.3f}, "
-            f"a difference of {signed(ours['difference']['mean'], 3)}, and with the reward "
-            f"{rewarded['codebleu']['mean']['value']:.3f}, {signed(rewarded['difference']['mean'], 3)} "
-            f"({figures(SMALL['study'], 'figures')}, {figures(SMALL['reward_study'], 'with the reward')}).",
+            f"**The study that this project follows.** Both have {theirs['n']} programs in common. On these, the "
+            f"study's experts of 7 billion parameters reach {theirs['value']:.3f} and the MoE reaches "
+            f"{ours['codebleu']['mean']['value']:.3f}, a difference of {signed(ours['difference']['mean'], 3)}. With "
+            f"the reward, the MoE reaches {rewarded['codebleu']['mean']['value']:.3f}, "
+            f"{signed(rewarded['difference']['mean'], 3)} ({figures(SMALL['study'], 'figures')}, "
+            f"{figures(SMALL['reward_study'], 'with the reward')}).",
         ]
     )
 
