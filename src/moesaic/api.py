@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote.
+    """The program that a model wrote for one task.
 
     Attributes:
         code: The program, formatted.
-        completion: The model's text as it came.
-        stopped: It ended by itself, not at ``max_new_tokens``.
-        num_tokens: Generated tokens.
-        trace: Per token: probability and experts; only when asked for.
+        completion: The text of the model, unchanged.
+        stopped: Whether the program ended by itself, and not at ``max_new_tokens``.
+        num_tokens: Number of generated tokens.
+        trace: Probability and experts of each token; None unless it was requested.
     """
 
     code: str
@@ -46,11 +46,11 @@ class Answer:
 
 
 class Stream:
-    """A program on its way, an iterator of its pieces; made by :meth:`Model.stream`.
+    """Yields the pieces of a program while it is written; returned by :meth:`Model.stream`.
 
     Attributes:
-        num_tokens: Tokens so far.
-        stopped: Whether the program ended by itself, not at ``max_new_tokens``; None while it has not ended.
+        num_tokens: Number of tokens so far.
+        stopped: Whether the program ended by itself, and not at ``max_new_tokens``; None until it has ended.
     """
 
     def __init__(self, tokens: Generator[int, None, None], limit: int) -> None:
@@ -68,7 +68,7 @@ class Stream:
         return next(self._pieces)
 
     def close(self) -> None:
-        """Ends it early, so that the model may be used for something else."""
+        """Ends the program early, so that the model can be used for something else."""
         self._pieces.close()
         self._tokens.close()
 
@@ -80,13 +80,13 @@ class Stream:
 
 
 class Model:
-    """A Mixture-of-Experts, ready to write programs; made by :meth:`from_pretrained`.
+    """A Mixture-of-Experts that writes programs; load one with :meth:`from_pretrained`.
 
     Attributes:
         model: The composed model, a causal language model of transformers; see :meth:`to_write` for the exception.
         tokenizer: The base's tokenizer.
-        prompts: How tasks become its prompts.
-        folder: The model folder that it was loaded from.
+        prompts: Turns tasks into prompts.
+        folder: The model folder from which it was loaded.
     """
 
     def __init__(self, model: Any, prompts: PromptFormat, folder: ModelFolder) -> None:
@@ -108,18 +108,19 @@ class Model:
         """Loads a model.
 
         Args:
-            path: A model folder, the folder of a run (of one that is not finished: the model of its last stage), or
-                ``owner/name`` on the Hugging Face hub.
-            device: A GPU when there is one, by default.
-            dtype: Type of the weights, ``float32`` or ``bfloat16``; ``auto`` is what the model was trained in. On a CPU
-                also ``int8``: the base's weights rounded to a byte each (``model.int8``), which is faster and smaller,
-                and another model: its loss is about half a percent higher, and most of its programs differ somewhere.
+            path: A model folder, the folder of a run, or ``owner/name`` on the Hugging Face hub. If a run is not
+                finished, the model of its last stage is loaded.
+            device: Device of the model. The default is a GPU if there is one.
+            dtype: Type of the weights, ``float32`` or ``bfloat16``; ``auto`` is the type in which it was trained. On a
+                CPU, ``int8`` rounds the base's weights to one byte each (``model.int8``). This is faster and
+                smaller, but a different model: its loss is about half a percent higher, and most of its programs
+                differ at some point.
             revision: Commit, branch or tag on the hub.
-            base: Where the base is now, if not where the model says: a folder, a ``.gguf`` file, ``pypi:<package>`` or
-                a hub id. It must be the base that the experts were trained on.
+            base: Place of the base, if it is not where the model says: a folder, a ``.gguf`` file, ``pypi:<package>``
+                or a hub id. It must be the base on which the experts were trained.
 
         Raises:
-            ModelError: No model there, or made on another base; or there is no such device or type.
+            ModelError: There is no model at ``path``, it was made on another base, or the device or type is unknown.
             CheckpointError: A file is corrupt.
         """
         from moesaic.checkpoint.loading import open_model
@@ -136,13 +137,13 @@ class Model:
         revision: str | None = None,
         base: str | Path | None = None,
     ) -> Model:
-        """Loads a model that will write programs and nothing else; on a CPU it is there in half of the time.
+        """Loads a model only for writing programs; on a CPU this takes half of the time.
 
-        It writes the same programs as one made by :meth:`from_pretrained`. On a CPU, and if the base is in float32 and
-        of a plain form, :attr:`model` is then only the modules that writing needs, which can be neither called nor
-        trained. Everything else is as usual.
+        The model writes the same programs as one loaded by :meth:`from_pretrained`. On a CPU, and if the base is in
+        float32 and of a plain form, :attr:`model` contains only the modules that writing needs, which can be neither
+        called nor trained. There are no other differences.
 
-        Args and errors: as :meth:`from_pretrained`.
+        Arguments and exceptions are those of :meth:`from_pretrained`.
         """
         from moesaic.checkpoint.loading import open_model
 
@@ -150,7 +151,7 @@ class Model:
 
     @property
     def experts(self) -> tuple[str, ...]:
-        """Names of the experts, in the order of the gates' rows."""
+        """Names of the experts, in the order of the rows of the gates."""
         return self.folder.names
 
     @property
@@ -160,7 +161,7 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """Device of the model."""
         place: torch.device = self.model.device
         return place
 
@@ -217,21 +218,21 @@ class Model:
         """Writes one program, or one for each of several tasks.
 
         Args:
-            text: The task, in words, or several.
-            language: Name or alias of the programming language; for several tasks one for all, or one for each.
-            max_new_tokens: Longest program, in tokens.
-            temperature: 0: greedy.
-            top_p: Nucleus sampling (Holtzman et al. 2020); used when temperature is above 0.
-            seed: Seed of sampling; the programs of several tasks do not depend on each other.
-            trace: Record experts and probability of each token.
+            text: The task in words, or a list of tasks.
+            language: Name or alias of the programming language. For a list of tasks: one for all, or one for each.
+            max_new_tokens: Largest number of tokens of a program.
+            temperature: Temperature of sampling; 0 is greedy.
+            top_p: Threshold of nucleus sampling (Holtzman et al. 2020); used if ``temperature`` is above 0.
+            seed: Seed of sampling. Results do not depend on which other tasks are in the list.
+            trace: Whether to record the experts and the probability of each token.
             on_token: Called with the number of new tokens, for a progress bar.
-            batch_size: Most tasks at a time.
+            batch_size: Largest number of tasks that are decoded at the same time.
 
         Returns:
-            An answer, or for several tasks a list of them.
+            An answer, or a list of answers for a list of tasks.
 
         Raises:
-            DataError: Unknown language, an empty task, or not as many languages as tasks.
+            DataError: A language is unknown, a task is empty, or the numbers of languages and tasks differ.
             ModelError: A prompt does not fit the context, or a setting of sampling is out of range.
         """
         from moesaic.model.decode.generate import generate
@@ -273,14 +274,14 @@ class Model:
     ) -> Stream:
         """Writes one program and yields it piece by piece.
 
-        The pieces are the same program that :meth:`generate` writes, as the model wrote it: a formatter needs the
-        whole. Joined they are that program. Where a model writes words first and then opens a code block, the words
-        come first, too. The model must not be used for anything else before the iterator is exhausted or closed.
+        Joined, the pieces are the same program that :meth:`generate` writes, but not formatted, because a formatter
+        needs the whole program. If the model writes text before it opens a code block, the text is yielded, too. Do not
+        use the model for anything else before the iterator is exhausted or closed.
 
-        Args: as :meth:`generate`.
+        Arguments are those of :meth:`generate`.
 
         Raises:
-            DataError: Unknown language, or an empty task.
+            DataError: The language is unknown, or the task is empty.
             ModelError: The prompt does not fit the context, or a setting of sampling is out of range.
         """
         from moesaic.model.backbone import context_length
@@ -295,19 +296,19 @@ class Model:
         return stream
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Writes the model as it is in memory to a model folder, which appears whole or not at all.
+        """Writes the model as it is in memory to a model folder. The folder appears complete or not at all.
 
-        Experts and gates that did not change since they were loaded keep their files byte for byte. The base is not
-        written, unless the model was loaded from a folder that holds its own.
+        Experts and gates that have not changed since they were loaded keep their files byte for byte. The base is not
+        written, unless the model was loaded from a folder with its own base.
 
         Args:
-            folder: The folder to make; an earlier model there is replaced.
+            folder: The folder to write. A model that is already there is replaced.
 
         Returns:
             The folder.
 
         Raises:
-            ModelError: Something other than a model is in the way.
+            ModelError: The folder exists and is not a model folder.
             SpaceError: The disk is full; nothing is changed.
         """
         from moesaic.checkpoint.saving import save_loaded
@@ -319,14 +320,14 @@ class Model:
 
         Args:
             repository: ``owner/name``.
-            private: Make a new repository private; an existing one stays as it is.
+            private: Whether a new repository is private. An existing repository does not change.
             message: Commit message.
 
         Returns:
-            Where it is now.
+            URL of the uploaded model.
 
         Raises:
-            ModelError: The hub refused.
+            ModelError: The hub refused the upload.
         """
         from moesaic.checkpoint.exchange.publishing import push
 

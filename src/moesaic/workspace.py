@@ -4,13 +4,13 @@
         experts/.python.partial/     being made; kept after a kill, so that the stage can resume
         experts/python/              finished: all its files and manifest.json
 
-A stage counts as finished when its manifest is there and carries the digest of what went into it (recipe sections,
-input manifests). The manifest is written last and the folder renamed after that, so a kill at any moment leaves either
-the old result, or the new one, or a partial folder that nothing takes for finished. A kill between the manifest and the
-rename loses nothing: the next look at the stage publishes what is whole.
+A stage counts as finished if its manifest exists and has the digest of the stage's inputs (recipe sections, manifests
+of other stages). The manifest is written last, and the folder is renamed after that. A kill at any moment therefore
+leaves the old result, the new one, or a partial folder that does not count as finished. A kill between the manifest and
+the rename loses nothing, because the next access to the stage publishes the complete folder.
 
-One run at a time works in a workspace: it holds a lock (``flock``, which ends with the process that holds it) on a file
-that says who it is. Looking needs no lock.
+Only one run at a time works in a workspace. It holds a lock (``flock``, which ends with the process that holds it) on a
+file that says who it is. Reading needs no lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loading a model for whoever asks: found or downloaded, on its base, in the type that is wanted, with its prompts.
+"""Loads a model for use: finds or downloads it, and returns it with its prompts, on a device and in a type.
 
 ``open_model`` is what ``api.Model`` is made from. A process that only writes programs need not wait for transformers:
 see ``docs/decisions/0024-writing-without-transformers.md``.

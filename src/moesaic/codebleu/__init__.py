@@ -1,7 +1,7 @@
 """CodeBLEU (Ren et al. 2020, arXiv:2009.10297), implemented anew with current tree-sitter grammars.
 
-Two protocols: ``strict`` is the definition done right; ``reference`` gives the numbers of the package codebleu 0.7.0,
-for comparison with published ones. docs/codebleu.md shows what each component sees and how the two differ.
+There are two protocols. ``strict`` follows the definition of the paper. ``reference`` gives the numbers of the package
+codebleu 0.7.0, for comparison with published ones. docs/codebleu.md shows what each component sees and how they differ.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CodeBleuResult:
     def means(self) -> dict[str, Estimate]:
         """Mean over the pairs of every component, with its 95% bootstrap interval.
 
-        A component that a reference does not define is left out of the mean: its ``n`` says how many remained.
+        Pairs whose reference does not define a component are left out of its mean; ``n`` is the number of the others.
         """
         columns = {
             name: [value for pair in self.rows if (value := pair.to_dict()[name]) is not None] for name in COMPONENTS
@@ -83,20 +83,20 @@ def codebleu(
 
     Args:
         predictions: Source texts.
-        references: For each prediction one reference, or several of which the best one counts (in the ``reference``
-            protocol they add up, as in the package).
-        language: Name or alias of the language of all of them.
+        references: One reference per prediction, or several, of which the best one counts (in the ``reference``
+            protocol they are added up, as in the package).
+        language: Name or alias of the language of all programs.
         protocol: ``strict`` or ``reference``.
-        workers: Processes to spread the pairs over. They are spawned: a script must then guard its main part.
+        workers: Number of processes. They are spawned, so a script must guard its main part.
         seed: Seed of the bootstrap interval.
-        executor: Processes that are there already, in place of ``workers``.
+        executor: An executor to use instead of ``workers``.
 
     Returns:
         Score of every pair, their means and the corpus score.
 
     Raises:
-        DataError: No pairs, lengths that differ, a pair without references or with something else than texts, an
-            unknown language or protocol, a language that no grammar reads or that the ``reference`` protocol lacks.
+        DataError: There are no pairs, the lengths differ, a pair has no reference or contains something other than
+            texts, the language or protocol is unknown, or the protocol does not support the language.
 
     Example:
         >>> codebleu(["x = 1"], ["x = 1"], "python").codebleu
@@ -161,7 +161,7 @@ def _compare_chunk(task: tuple[list[str], list[list[str]], str, str]) -> list[Ma
 
 
 class CodeBLEU:
-    """The metric as an object that collects batches, in the manner of torchmetrics and evaluate.
+    """The metric as an object that collects batches, as in torchmetrics and evaluate.
 
     Args:
         language: Name or alias of the language.
@@ -184,7 +184,7 @@ class CodeBLEU:
         """Adds a batch of pairs.
 
         Raises:
-            DataError: The two differ in length, or hold something else than texts.
+            DataError: The lengths differ, or an entry is not a text.
         """
         _check_pairs(predictions, references)
         self._predictions.extend(predictions)

@@ -1,4 +1,4 @@
-"""Prompts that ask for what is missing between two texts, for bases that were trained to fill in.
+"""Makes prompts for the text between two texts, for bases that were trained to fill in the middle.
 
 Order and tokens are those of the base's training (Bavarian et al. 2022, "Efficient Training of Language Models to Fill
 in the Middle", section 3: prefix, suffix, middle).

@@ -1,10 +1,10 @@
-"""A base's prompts in the cache, so that a process that only writes need not import transformers for its tokenizer.
+"""Caches the prompts of a base, so that a process that only writes does not import transformers for its tokenizer.
 
     $MOESAIC_CACHE/prompts/<key>.json     the tokenizer as the ``tokenizers`` library reads it, and what
                                           ``PromptFormat`` found out about it
 
-The key says of which files it was made, with which libraries and by which code: whatever changes, it is made anew. It
-is what transformers' own tokenizer was, so that both give the same tokens.
+The key depends on the files, the libraries and the code that it was made with; if any of them changes, it is made anew.
+The cached tokenizer is the one that transformers uses, so that both give the same tokens.
 """
 
 from __future__ import annotations

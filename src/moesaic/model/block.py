@@ -5,13 +5,13 @@ Expert e is the base MLP (gate G, up U, down D) with low-rank deltas. For a toke
     h_e = silu(G x + B_g^e A_g^e x) * (U x + B_u^e A_u^e x)
     y   = D (sum_e w_e h_e) + sum_e w_e B_d^e A_d^e h_e          because D is linear
 
-which is a Mixtral block whose expert e has the weights W + B A (docs/exactness.md), but G, U and D are stored, read and
-multiplied once for all experts, quantised or not. Routing is a mask over the concatenated ranks of all experts,
-``((x A^T) * mask) B``: dense small matrix products, no sorting, no gathering, no host synchronisation. The cost of that
-choice: low-rank products are done for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
+This equals a Mixtral block whose expert e has the weights W + B A (docs/exactness.md), but G, U and D are stored, read
+and multiplied once for all experts, quantised or not. Routing is a mask over the concatenated ranks of all experts,
+``((x A^T) * mask) B``. It needs only small dense matrix products, and no sorting, gathering or host synchronisation. In
+return, low-rank products are computed for all E experts in each of the K slots, about 3 K E R / (3 D) of the base MLP.
 
-The last expert may be the anchor, the base without any delta. It has a row in the router and nothing else: a slot that
-goes to it has all ranks masked, so that it costs no parameter and no product.
+The last expert may be the anchor, which is the base without any delta. It has a row in the gate and nothing else. In a
+slot that is routed to it, all ranks are masked, so it costs no parameters and no products.
 
 Shapes: T tokens, D model, F hidden, E experts, K top-k, S = T K slots, R greatest rank, N = E R, P = 2 (gate and up
 projection). In factors and what is multiplied with them, E does not count the anchor.
@@ -37,7 +37,7 @@ BASE = -1
 
 
 class FactoredMoE(nn.Module):
-    """A routed MLP: the base's projections, every expert's low-rank factors, and a router.
+    """A routed MLP: the base's projections, the low-rank factors of every expert, and a gate.
 
     The factors are stacked over experts and padded with zeros to the greatest rank; the padding has zero gradients and
     stays zero in training. Factors in another type than the tokens' (float32 masters under a bfloat16 model) are cast
@@ -47,7 +47,7 @@ class FactoredMoE(nn.Module):
         mlp: The base block; its ``gate_proj``, ``up_proj`` and ``down_proj`` are kept as they are (plain or quantised).
         path: Path of ``mlp`` in the model.
         experts: The experts in order, an anchor last; modules of this block without a delta get a zero one.
-        router: A router over as many experts.
+        router: A gate for the same number of experts.
         dtype: Type of the factors.
         device: Where the factors go.
     """

@@ -1,4 +1,4 @@
-"""A base for writing texts on a CPU, without transformers, whose import takes as long as a hundred tokens.
+"""A base that writes texts on a CPU without transformers, whose import takes as long as a hundred tokens.
 
 Decoding takes a model's modules and writes the equations down itself (``decode.step``), so a model that only writes
 need be no more than those modules, with the names and attributes that transformers gives them, filled from the

@@ -1,9 +1,9 @@
 """The gate: chooses the experts of each token and their weights.
 
-A ``Router`` is pure: it keeps no counters and no losses. Everything that anyone wants to know about a forward pass is
-in the ``Routing`` it returns; balance losses, statistics and traces are functions of that and of a token mask.
+A ``Router`` has no side effects: it keeps no counters and no losses. The ``Routing`` that it returns describes a
+forward pass completely; balance losses, statistics and traces are functions of it and of a token mask.
 
-``moesaic.gates`` lists the kinds; here each has its rule.
+``moesaic.gates`` lists the kinds of gates; this module has the rule of each kind.
 
 Source: Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1 and appendix A (arXiv:1701.06538);
 Jiang et al. 2024, "Mixtral of Experts", section 2.1 (arXiv:2401.04088).
@@ -25,7 +25,7 @@ from moesaic.gates import GATES, GateKind, experts_per_token
 
 
 class Routing(NamedTuple):
-    """What a router decided for each token.
+    """The experts and weights that a gate chose for each token.
 
     Attributes:
         weights_TK: Gate weights of the chosen experts, summing to 1 over K; float32 or wider.

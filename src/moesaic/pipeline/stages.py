@@ -2,11 +2,10 @@
 
     data -> keep -> experts -> expert_rewards -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
-A stage is a function of the recipe and of finished stages. It is skipped when its folder was made from exactly the same
-things (``inputs`` says which these are), and resumes when it was killed. ``keep``, ``expert_rewards``, ``reward`` and
-``baselines`` make nothing unless the recipe asks for it. ``predict`` is all that needs the models at test time,
-``evaluate`` all that needs compilers and grammars: a run can be trained and sampled on a GPU machine and judged on
-another.
+A stage is a function of the recipe and of finished stages. It is skipped if its folder was made from exactly the same
+inputs (``inputs`` lists them), and it resumes if it was killed. ``keep``, ``expert_rewards``, ``reward`` and
+``baselines`` make nothing unless the recipe asks for it. At test time, only ``predict`` needs the models and only
+``evaluate`` needs compilers and grammars, so a run can be trained and sampled on a GPU machine and judged on another.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ _FINISHED = "finished"
 
 
 class Run(Session):
-    """One recipe being run: a method a stage.
+    """Runs one recipe; each stage is a method.
 
     Args:
         recipe: The recipe.
-        only: Restrict the experts stage to these languages; the others are taken as they are.
+        only: Train only the experts of these languages; the others are used as they are.
     """
 
     def __init__(self, recipe: Recipe, only: tuple[str, ...] = ()) -> None:

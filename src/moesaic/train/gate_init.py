@@ -1,14 +1,14 @@
 """Computes initial gates without back-propagation.
 
-    ridge     W = (G + lambda I)^-1 C, closed form: one linear classifier per layer from router inputs to languages
-    prompts   mean router input of a language's prompts minus that of the others' (mergekit's ``hidden``)
+    ridge     W = (G + lambda I)^-1 C in closed form: one linear classifier per layer, from gate inputs to languages
+    prompts   mean gate input for the prompts of a language minus that for the others' (mergekit's ``hidden``)
     zero      equal logits
 
-The router inputs of a language are captured while that language's own expert runs, at the MLP itself: these are the
-vectors the router sees when it routes rightly. (Fitted on the base's activations the gates recognise the language less
-well once experts run below them.) Every token of a document counts and no padding exists in packed rows; each language
-has the same weight whatever its number of tokens. The anchor is fitted like a language of its own, on the programs that
-the base is kept for; without any, its logits start at zero.
+The gate inputs of a language are captured at the MLP while that language's own expert runs, because these are the
+vectors that the gate gets when it routes correctly. (Gates that are fitted to the base's activations recognise the
+language less well once experts run in the layers below.) Every token of a document counts, and packed rows have no
+padding. Each language has the same weight, whatever its number of tokens. The anchor is fitted like a language, on the
+answers of the base that are to be kept; without any, its logits start at zero.
 
 T tokens, D model, E experts, L layers.
 """

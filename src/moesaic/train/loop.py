@@ -2,13 +2,13 @@
 
     take a step -> log -> sometimes validate -> sometimes checkpoint
 
-What a step is and what decides between states is said by the caller's ``Steps``: ``rows`` trains on rows of data,
-``reward`` on programs that the model writes itself. The rate, the optimiser, the choice of the state that is kept,
-early stopping, checkpoints, logs and trackers are the same for all.
+The caller's ``Steps`` defines what a step is and how states are compared: ``rows`` trains on rows of data, ``reward``
+on programs that the model writes itself. Learning rate, optimiser, the choice of the state that is kept, early
+stopping, checkpoints, logs and trackers are the same for all.
 
-The loop keeps the state with the lowest validation loss, the untrained one included, so training never hurts.
-Everything that decides the next step (parameters, moments, random state, place in the data) is in the checkpoint: a run
-that is killed and started again ends with the same bits on a CPU.
+The loop keeps the state with the lowest validation loss. The untrained state is a candidate, too, so training never
+makes the validation loss worse. A checkpoint contains everything that determines the next step (parameters, moments,
+random state, place in the data). On a CPU, a run that is killed and started again ends with the same bits.
 """
 
 from __future__ import annotations

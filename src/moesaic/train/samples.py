@@ -1,8 +1,8 @@
 """Tasks, sampled programs, rewards and advantages of one round of training on rewards.
 
-An advantage says how much better a program is than the others of its task, which are the baseline: leave-one-out
-REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1). It needs no second model and no value head. A
-task whose programs are all worth the same has none: its programs are left out.
+An advantage says how much better a program is than the others of its task, which serve as the baseline. This is
+leave-one-out REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1), which needs no second model and no
+value head. If all programs of a task get the same reward, there is no advantage, and its programs are left out.
 
 Shapes: P tasks of the round, S samples a task.
 """

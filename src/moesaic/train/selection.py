@@ -1,9 +1,9 @@
 """Decides which training state is kept: by its validation loss, or by the programs that it writes.
 
-The two part ways. Likelihood asks for each token of a reference program after the tokens before it; a program that is
-written is asked for as a whole, after tokens of the model's own. So a further pass over little data can make the loss
-worse and the programs better: more of them end, and more of them parse. Which of the two counts depends on what the
-model is for, and on what else holds it: with ``data.keep`` it cannot move far from the base.
+The two can disagree. The likelihood measures each token of a reference program after the correct tokens before it; a
+generated program consists of the model's own tokens. Another pass over little data can therefore make the loss worse
+and the programs better: more of them end, and more of them parse. Which measure to use depends on the purpose of the
+model, and on what else constrains it: with ``data.keep`` it cannot move far from the base.
 """
 
 from __future__ import annotations

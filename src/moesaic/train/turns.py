@@ -1,9 +1,9 @@
 """Chooses the tasks of a round: all equally often, except that tasks which teach nothing come less often.
 
-A task whose programs are all worth the same moves nothing: it is solved by all of them, or by none. Each time running
-that this happens, it sits out one turn more, at most ``MOST_TURNS``. So no task is given up, since a policy that gets
-better may come to solve what it could not, and most of the sampling goes where there is something to learn (the idea
-of the dynamic sampling of DAPO, Yu et al. 2025, arXiv:2503.14476, section 3.2, without sampling what is thrown away).
+If all programs of a task get the same reward, because all of them solve it or none does, the task teaches nothing. Each
+time in a row that this happens, the task sits out one more turn, up to ``MOST_TURNS``. No task is given up, because a
+better policy may solve it later, and most samples are spent on tasks that teach something. This is the idea of dynamic
+sampling in DAPO (Yu et al. 2025, arXiv:2503.14476, section 3.2), without sampling programs that are then discarded.
 """
 
 from __future__ import annotations
