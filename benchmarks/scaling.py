@@ -9,6 +9,7 @@ in the order they run:
     gate-eager          gates and experts together at the latter's shape
     mistral-ddp         expert training at Mistral-7B's shape, the base whole in every process
     mistral-fsdp        the same with the base's layers spread over the processes (processes.shard)
+    mistral-fsdp-long   the same with rows of 16,384 tokens instead of 4,096
     sample              programs of a Mixture-of-Experts at Qwen2.5-Coder-0.5B's shape
     gate                as gate-eager, compiled, CUDA graphs
     smollm2-eager, coder-eager      as smollm2 and coder, not compiled
@@ -37,7 +38,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = (
-    "smollm2", "coder", "gate-eager", "mistral-ddp", "mistral-fsdp", "sample", "gate", "smollm2-eager", "coder-eager",
+    "smollm2", "coder", "gate-eager", "mistral-ddp", "mistral-fsdp", "mistral-fsdp-long", "sample", "gate",
+    "smollm2-eager", "coder-eager",
 )  # fmt: skip
 STALL = 75.0
 """Seconds without a result after which processes are taken for stuck."""

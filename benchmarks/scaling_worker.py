@@ -93,7 +93,7 @@ class Worker:
         self.device = self.accelerator.device
         self.out, self.deadline = options.lines, options.deadline
         self.window, self.repeats, self.pico = options.window, options.repeats, options.pico
-        self.one_large: list[float] = []  # repeats of one process at Mistral's shape, once measured
+        self.one_large: dict[int, list[float]] = {}  # repeats of one process at Mistral's shape, by length of rows
 
     def write(self, kind: str, **facts: Any) -> None:
         """Adds a line to the file that ``scaling.py`` reads."""
@@ -232,11 +232,15 @@ def train_gates(worker: Worker, config: Any, compile_: bool) -> dict[str, Any]:
     return row | {"trained": training.num_trained, "first_step_seconds": round(first, 1), "row_tokens": row_tokens}
 
 
-def train_large(worker: Worker, config: Any, sharded: bool) -> dict[str, Any]:
-    """One LoRA expert of rank 16, rows of 4 x 1,024 tokens, eager; FSDP2 against one GPU that holds the whole base."""
+def train_large(worker: Worker, config: Any, sharded: bool, length: int = 4) -> dict[str, Any]:
+    """One LoRA expert of rank 16, rows of so many times 1,024 tokens, eager; FSDP2 against one GPU that holds the base.
+
+    Layers are put together once a row, so that the longer rows are, the less of the time it takes.
+    """
     config = worker.config(config)
-    row_tokens = 512 if worker.pico else 4096
-    documents = packed(config, [row_tokens // 4] * (4 * 2 * worker.ranks.count), row_tokens)
+    document = 128 if worker.pico else 1024
+    row_tokens = length * document
+    documents = packed(config, [document] * (length * 2 * worker.ranks.count), row_tokens)
     model = random_model(config, worker.device, worker_dtype(worker))
     options = Optimisation(row_tokens=row_tokens)
     with adapted(model), packed_attention(model):
@@ -244,12 +248,12 @@ def train_large(worker: Worker, config: Any, sharded: bool) -> dict[str, Any]:
             training = Training(worker, model, documents, options)
             training.warm_up()
             row = worker.compare(training.tokens_per_second)
-            worker.one_large = row["repeats_1"]
+            worker.one_large[row_tokens] = row["repeats_1"]
             return row | {"row_tokens": row_tokens, "peak_memory_gb": memory(worker)}
-        if not worker.one_large:
+        if row_tokens not in worker.one_large:
             training = Training(worker, model, documents, options)
             training.warm_up((False,))
-            worker.one_large = [training.tokens_per_second(False) for _ in range(worker.repeats)]
+            worker.one_large[row_tokens] = [training.tokens_per_second(False) for _ in range(worker.repeats)]
             del training
     model.requires_grad_(False)
     shard_base(model, worker.device)
@@ -258,7 +262,7 @@ def train_large(worker: Worker, config: Any, sharded: bool) -> dict[str, Any]:
         training = Training(worker, model, documents, options)
         training.warm_up((True,))
         together = [training.tokens_per_second(True) for _ in range(worker.repeats)]
-        row = speeds(worker.ranks.count, worker.one_large, together)
+        row = speeds(worker.ranks.count, worker.one_large[row_tokens], together)
         return row | {"row_tokens": row_tokens, "peak_memory_gb": memory(worker)}
 
 
@@ -322,6 +326,7 @@ MEASUREMENTS: dict[str, Callable[[Worker], dict[str, Any]]] = {
     "gate-eager": lambda worker: train_gates(worker, CODER, False),
     "mistral-ddp": lambda worker: train_large(worker, LARGE, False),
     "mistral-fsdp": lambda worker: train_large(worker, LARGE, True),
+    "mistral-fsdp-long": lambda worker: train_large(worker, LARGE, True, 16),
     "sample": lambda worker: sample(worker, CODER),
     "gate": lambda worker: train_gates(worker, CODER, True),
     "smollm2-eager": lambda worker: train_expert(worker, SMALL, False),
