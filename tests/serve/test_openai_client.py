@@ -6,6 +6,7 @@ import openai
 import pytest
 from running import EXPERTS, NAME, running
 
+from moesaic.data.fill_in import fill_in_ids
 from moesaic.model.decode.generate import generate
 from pico import pico_tokenizer
 
@@ -192,7 +193,7 @@ def test_suffix_fills_in_what_is_missing(monkeypatch):
     tokenizer.add_special_tokens({"extra_special_tokens": ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]})
     with running(tokenizer=tokenizer) as server:
         prompts = server.service.prompts
-        ids = prompts.fill_in_ids("def f(", "return 1")
+        ids = fill_in_ids(prompts, "def f(", "return 1")
         expected = alone(server, ids, 12)
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
 
@@ -204,7 +205,7 @@ def test_suffix_fills_in_what_is_missing(monkeypatch):
             assert text == prompts.decode(expected.ids)
             assert usage.prompt_tokens == len(ids) == len("def f(" + "return 1") + 3
             end = expected.ids[5]  # as a token that ends a file does
-            monkeypatch.setattr(type(prompts), "file_end_ids", property(lambda _: (end,)))
+            monkeypatch.setattr("moesaic.serve.prompting.file_end_ids", lambda _: (end,))
             text, reason, _ = fill_in()
             assert text == prompts.decode(expected.ids[: expected.ids.index(end)])
             assert reason == "stop"
