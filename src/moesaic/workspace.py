@@ -90,7 +90,7 @@ class Workspace:
         return bool(weights) and not any((self.path(name) / file).exists() for file in weights)
 
     def is_done(self, name: str, digest: str) -> bool:
-        """True when the stage was finished from exactly these inputs and its files are there in full.
+        """Whether the stage was finished from exactly these inputs and its files are complete.
 
         One that was killed between its manifest and the rename is published.
         """
@@ -281,7 +281,7 @@ def owner_title(owner: dict[str, Any]) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Says whether a process of this machine is there."""
+    """Returns whether a process of this machine exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -347,7 +347,7 @@ def _made_from(folder: Path, digest: str) -> bool:
 
 
 def put_in_place(partial: Path, final: Path) -> None:
-    """Renames a whole folder to its final name; what was there goes."""
+    """Renames a complete folder to its final name and removes what was there."""
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():

@@ -280,7 +280,7 @@ def _own_digest(description: Mapping[str, Any]) -> str:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses names that are none of a folder, or that are there twice.
+    """Refuses names that are not valid folder names, or that occur twice.
 
     Raises:
         ModelError: Names the first of them.

@@ -27,7 +27,7 @@ _CARD_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What ``moesaic inspect`` shows.
+    """The facts that ``moesaic inspect`` shows.
 
     Attributes:
         path: The folder.

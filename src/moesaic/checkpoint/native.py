@@ -70,7 +70,7 @@ def save_model_folder(
     reuse: Mapping[str, Path] | None = None,
     own_base: Base | Path | None = None,
 ) -> ModelFolder:
-    """Writes a model folder; it appears under its name whole or not at all, replacing an earlier one.
+    """Writes a model folder, which appears complete or not at all and replaces an earlier one.
 
     Args:
         path: The folder.

@@ -35,7 +35,7 @@ def count_shared(first: Mapping[tuple[str, ...], int], second: Mapping[tuple[str
 
 @dataclass(frozen=True, slots=True)
 class BleuCounts:
-    """What BLEU needs to know of a pair, or of a corpus.
+    """The counts that BLEU needs, for a pair or for a corpus.
 
     Attributes:
         matches: Matched (weighted) n-grams per order.

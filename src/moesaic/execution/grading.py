@@ -141,7 +141,7 @@ def processors() -> int:
 
 
 def grade(problem: Problem, source: str, sandbox: Sandbox) -> ExecutionResult:
-    """Judges one program, made by ``problem.complete`` or ``problem.wrap``; cases stop at the first that fails."""
+    """Judges one program, made by ``problem.complete`` or ``problem.wrap``; stops at the first case that fails."""
     with sandbox.build(Program(problem.language, source, problem.test, problem.defined)) as build:
         if not problem.cases:
             return sandbox.execute(build)

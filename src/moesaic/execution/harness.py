@@ -49,7 +49,7 @@ _JAVA_MAIN = re.compile(r"\bclass\s+Main\b")
 
 
 class SwallowedTestError(Exception):
-    """A program takes up the test that it is joined with."""
+    """A program swallows the test that it is joined with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is put into a program's folder.
+    """The files in a program's folder.
 
     Attributes:
         files: Name -> text; what is compiled or run is the language's ``source_file``.

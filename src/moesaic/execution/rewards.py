@@ -19,7 +19,7 @@ __all__ = ["ProgramRuns", "Verdict", "VerdictCount"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What running a program came to.
+    """The result of running a program.
 
     Attributes:
         status: How it ended.

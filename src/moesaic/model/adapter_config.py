@@ -94,7 +94,7 @@ READ: Final = frozenset(_Config.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """What an adapter configuration says of the factors beside it.
+    """The settings in an adapter configuration that apply to the factors beside it.
 
     Attributes:
         rank: Rank of every delta.
@@ -111,7 +111,7 @@ class AdapterSettings:
     layers: frozenset[int] | None
 
     def covers(self, path: str) -> bool:
-        """True if PEFT would put a delta on the linear module of this path, and False if it would not.
+        """Whether PEFT would put a delta on the linear module of this path.
 
         A regular expression is not evaluated, since one from a stranger could take for ever: it covers everything.
         """

@@ -138,7 +138,7 @@ def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None 
 
 @contextmanager
 def packed_attention(model: Any) -> Iterator[None]:
-    """Every forward pass of the model inside the context is one packed row."""
+    """Treats every forward pass of the model inside the context as one packed row."""
     from transformers import AttentionInterface  # here, because decoding uses this module without transformers
 
     AttentionInterface.register(IMPLEMENTATION, attend_packed)

@@ -46,7 +46,7 @@ class Base:
     stamp: tuple[tuple[str, int, int, int], ...] | None = None
 
     def check_unchanged(self) -> None:
-        """Makes sure that the files are those that the model was loaded from: on a CPU its weights lie in them.
+        """Checks that the files have not changed since the model was loaded; on a CPU, weights are mapped from them.
 
         Raises:
             ModelError: They were changed, replaced or removed.
@@ -146,7 +146,7 @@ def load_base(
 
 
 def check_finite(model: nn.Module, path: Path) -> None:
-    """Refuses weights that are no numbers; those that bitsandbytes has packed are not looked at.
+    """Refuses weights that are NaN or infinite; weights that bitsandbytes has packed are not checked.
 
     Raises:
         CheckpointError: Names the tensor.
@@ -159,7 +159,7 @@ def check_finite(model: nn.Module, path: Path) -> None:
 
 
 def load_tokenizer(source: BaseSource) -> Any:
-    """Loads a base's tokenizer alone.
+    """Loads only the tokenizer of a base.
 
     Raises:
         ModelError: There is none that can be used.
@@ -180,7 +180,7 @@ def load_tokenizer(source: BaseSource) -> Any:
 
 
 def mlp_blocks(model: Any) -> dict[str, nn.Module]:
-    """Each decoder layer's MLP by module path, in the order of the layers.
+    """Returns the MLP of each decoder layer by module path, in the order of the layers.
 
     Raises:
         ModelError: The architecture has no MLP that can be routed.
@@ -197,7 +197,7 @@ def mlp_blocks(model: Any) -> dict[str, nn.Module]:
 
 
 def context_length(model: Any) -> int:
-    """Longest sequence that the model was made for, in tokens."""
+    """Returns the longest sequence that the model supports, in tokens."""
     return int(model.config.max_position_embeddings)
 
 

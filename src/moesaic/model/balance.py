@@ -54,7 +54,7 @@ def z_loss(routing: Routing, mask_T: Tensor | None = None) -> Tensor:
 
 
 def language_loss(routing: Routing, language_ids_T: Tensor, mask_T: Tensor | None = None) -> Tensor:
-    """Cross entropy of the router's probabilities with each token's own language as the label.
+    """Cross entropy of the gate's probabilities, with the language of each token as the label.
 
     Ours: the experts are languages, so that the right expert of a training token is known.
 
@@ -68,12 +68,12 @@ def language_loss(routing: Routing, language_ids_T: Tensor, mask_T: Tensor | Non
 
 
 def gates(routing: Routing) -> Tensor:
-    """Gate weights by expert, zero for those not chosen; shape ``(T, E)``."""
+    """Returns gate weights by expert, zero for experts that were not chosen; shape ``(T, E)``."""
     return torch.zeros_like(routing.probs_TE).scatter(1, routing.experts_TK, routing.weights_TK)
 
 
 def chosen(routing: Routing) -> Tensor:
-    """1 for each expert that a token went to, otherwise 0; shape ``(T, E)``, no gradient."""
+    """Returns 1 for each expert to which a token was routed, otherwise 0; shape ``(T, E)``, no gradient."""
     return torch.zeros_like(routing.probs_TE).detach().scatter(1, routing.experts_TK, 1.0)
 
 

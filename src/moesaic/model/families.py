@@ -83,7 +83,7 @@ def check_equations(config: Mapping[str, Any], where: object) -> None:
 
 
 def check_modules(model: Any) -> None:
-    """Refuses a model whose layers hold other modules than its family's.
+    """Refuses a model whose layers have other modules than those of its family.
 
     Args:
         model: A causal language model, composed, adapted or quantised or not.

@@ -29,7 +29,7 @@ _MOST_BLOCKS: Final = 4096
 
 @dataclass
 class GgufHeader:
-    """What a header says.
+    """The content of a header.
 
     Attributes:
         values: Keys with one number or text each; of lists only the length.

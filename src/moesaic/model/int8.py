@@ -76,7 +76,7 @@ class Int8Linear(nn.Module):
 
 
 def to_int8(model: nn.Module) -> nn.Module:
-    """Replaces a model's linear layers by int8 ones, in place; experts' factors, gates and embeddings stay as they are.
+    """Replaces the linear layers of a model by int8 ones, in place; factors, gates and embeddings do not change.
 
     A head that shares its weights with the embedding gets a copy of its own, a quarter of a float32 embedding.
 

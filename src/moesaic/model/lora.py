@@ -43,7 +43,7 @@ class LowRank(NamedTuple):
 
 @dataclass(frozen=True)
 class LoraExpert:
-    """One expert; not to be changed after loading.
+    """One expert. It must not be changed after loading.
 
     Attributes:
         name: Name of the expert, usually a language.
@@ -74,7 +74,7 @@ class LoraExpert:
 
 
 def anchor_expert() -> LoraExpert:
-    """The anchor: an expert without deltas, as every expert of Branch-Adapt-Route is trained beside.
+    """Returns the anchor, an expert without deltas, as in Branch-Adapt-Route.
 
     Source: Branch-Adapt-Route, arXiv:2604.18473.
     """

@@ -153,7 +153,7 @@ def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
 
 
 def targets(batch: PackedBatch, *, code_only: bool = False) -> tuple[Tensor, Tensor]:
-    """Returns (positions_N, labels_N): where a trained token is predicted, and which; call it before moving to a GPU.
+    """Returns (positions_N, labels_N) of the trained tokens; call it before moving the row to a GPU.
 
     Args:
         batch: A packed row.
@@ -262,7 +262,7 @@ def validation_loss(
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ranks: Ranks = ALONE,
 ) -> float:
-    """The number that training decisions rest on: mean over languages of the mean loss on code tokens, in nats.
+    """Returns the loss that training decisions use: the mean over languages of the loss on code tokens, in nats.
 
     Args: as :func:`example_losses`.
     """

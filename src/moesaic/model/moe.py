@@ -83,7 +83,7 @@ def compose(
 
 
 def decompose(model: Any) -> Any:
-    """Puts the plain MLPs of the base back, in place; returns the same model."""
+    """Restores the plain MLPs of the base, in place, and returns the same model."""
     for path, block in moe_blocks(model).items():
         parent, _, attribute = path.rpartition(".")
         setattr(model.get_submodule(parent), attribute, block.base[0])
@@ -113,7 +113,7 @@ def expert_names(model: Any) -> tuple[str, ...]:
 
 
 def extract_experts(model: Any) -> list[LoraExpert]:
-    """Copies the experts of a composed model, in their parameters' type; what went in unchanged comes out unchanged."""
+    """Copies the experts of a composed model, in their parameters' type; unchanged experts are returned exactly."""
     blocks = moe_blocks(model)
     first = next(iter(blocks.values()))
     return [
@@ -152,7 +152,7 @@ def load_router(model: Any, tensors: Mapping[str, Tensor]) -> None:
 
 @contextmanager
 def force_expert(model: Any, name: str) -> Iterator[None]:
-    """Runs a composed model as exactly one of its experts; the routers are not called meanwhile.
+    """Runs a composed model as exactly one of its experts inside the context, without calling the gates.
 
     Raises:
         ModelError: There is no expert of that name.
@@ -166,7 +166,7 @@ def force_expert(model: Any, name: str) -> Iterator[None]:
 
 @contextmanager
 def force_base(model: Any) -> Iterator[None]:
-    """Runs a composed model as its base, bit for bit; the routers are not called meanwhile."""
+    """Runs a composed model as its base inside the context, bit for bit, without calling the gates."""
     with _forced(model, BASE):
         yield
 

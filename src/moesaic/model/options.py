@@ -14,7 +14,7 @@ DTYPES = ("auto", "float32", "bfloat16", "int8")
 
 
 def chosen_device(device: str | torch.device | None) -> torch.device:
-    """Returns the device that is asked for; without one the first GPU, or the processor.
+    """Returns the requested device; by default the first GPU, or the CPU if there is none.
 
     Raises:
         ModelError: There is no such device.

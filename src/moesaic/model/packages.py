@@ -37,7 +37,7 @@ _LARGEST_RATIO = 20
 
 
 class Requirement(NamedTuple):
-    """What follows ``pypi:``.
+    """A parsed ``pypi:`` specification.
 
     Attributes:
         text: As it was written.

@@ -28,7 +28,7 @@ CORPUS = "corpus"
 
 
 class Section(BaseModel):
-    """Frozen and closed: an unknown key is a mistake."""
+    """Base class of the sections: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 

@@ -29,7 +29,7 @@ _PLAIN: Final = (
 
 @dataclass(frozen=True)
 class Start:
-    """What a first recipe is made from.
+    """The facts from which a first recipe is made.
 
     Attributes:
         base: ``base.model``.
@@ -54,7 +54,7 @@ class Start:
 
     @property
     def is_tight(self) -> bool:
-        """Whether memory is bought with time."""
+        """Whether activations are recomputed to save memory."""
         size = 0.6 if self.quantize else 2 if self.gpu else 4
         return self.parameters is not None and size * self.parameters > _TIGHT * self.memory
 

@@ -54,7 +54,7 @@ def kept_grid(results: Mapping[str, Any]) -> Grid | None:
 
 
 def answers_grid(results: Mapping[str, Any]) -> Grid | None:
-    """What became of the base's answers to ``data.keep``, by language; a reason that never applied has no row."""
+    """Returns how many of the base's answers to ``data.keep`` were kept or left out, by language and reason."""
     report = as_mapping(results.get("keep"))
     languages = {str(name): as_mapping(facts) for name, facts in as_mapping(report.get("languages")).items()}
     if not languages:

@@ -24,7 +24,7 @@ _CONTEXT = 8  # tokens before an answer that its first token is read with: Sente
 
 
 class Detokenizer:
-    """Text of tokens as they come: joined, the pieces are the text of all of them.
+    """Turns tokens into text as they are generated; joined, the pieces are the text of all tokens.
 
     Args:
         prompts: Decodes.
@@ -57,7 +57,7 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Passes text on up to the first stop string, and holds back what may become one.
+    """Passes on text up to the first stop string, and holds back text that may become one.
 
     Args:
         stops: The strings; the text ends before the one that comes first.
@@ -114,7 +114,7 @@ class EngineLostError(Exception):
 
 @dataclass(slots=True)
 class Choice:
-    """One answer on its way.
+    """One answer while it is generated.
 
     Attributes:
         text: The answer so far, without the opening.

@@ -54,7 +54,7 @@ class EngineFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a request wants its tokens chosen.
+    """The sampling settings of a request.
 
     Attributes:
         max_new_tokens: Most tokens; less where the context ends before.
@@ -89,7 +89,7 @@ class Token:
 
 
 class Ticket:
-    """A request on its way through the engine.
+    """A request in the engine.
 
     Attributes:
         prompt: Its tokens.
@@ -127,7 +127,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class Statistics:
-    """What the engine counts; read by the metrics page.
+    """The counters of the engine, which the metrics page reads.
 
     Attributes:
         tokens: Generated tokens, ever.
@@ -235,7 +235,7 @@ class Engine:
         return ticket
 
     def close(self, timeout: float | None = None) -> None:
-        """Takes no more requests, ends when those that were accepted are answered.
+        """Accepts no more requests, and ends when all accepted ones are answered.
 
         Args:
             timeout: After so many seconds the rest is cancelled.

@@ -83,7 +83,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the guard lets through.
+    """The limits and names that the guard enforces.
 
     Attributes:
         host: Address that the server is bound to. On a loopback address, only requests to a local name are answered,
@@ -142,7 +142,7 @@ class _Exchange:
 
 
 class Guard:
-    """The app with what is checked before it and what is logged behind it.
+    """Wraps the app: checks requests before it and logs answers after it.
 
     Args:
         app: The app.

@@ -33,7 +33,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the model is asked.
+    """A prompt for the model.
 
     Attributes:
         ids: The prompt.

@@ -71,7 +71,7 @@ class _Request(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    """What a stream says besides its text."""
+    """Options for what a stream contains besides its text."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -19,7 +19,7 @@ from moesaic.serve.vllm_engine import AnyEngine
 
 @dataclass(slots=True)
 class Service:
-    """What is served.
+    """The model that is served, and its engine.
 
     Attributes:
         name: Name of the model in requests.
@@ -45,7 +45,7 @@ class Service:
 
 
 class Talk:
-    """The choices of one request, all under way or none.
+    """Runs the choices of one request, all of them or none.
 
     Args:
         service: What is served.

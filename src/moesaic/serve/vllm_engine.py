@@ -128,7 +128,7 @@ class VllmEngine:
         return ticket
 
     def close(self, timeout: float | None = None) -> None:
-        """Takes no more requests, ends when those that were accepted are answered.
+        """Accepts no more requests, and ends when all accepted ones are answered.
 
         Args:
             timeout: After so many seconds the rest is cancelled.

@@ -71,7 +71,7 @@ class StoreLock:
                     self._store.remove([KEY])
 
     def check(self) -> None:
-        """Makes sure that the workspace is still this run's.
+        """Checks that the workspace still belongs to this run.
 
         Raises:
             BusyError: Another run has taken it over.

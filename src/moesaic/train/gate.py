@@ -44,7 +44,7 @@ _GATES_DONE = "gates-trained"
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the two stretches came to.
+    """The results of the training of the gates and of joint training.
 
     Attributes:
         gates: The gate-only stretch.
@@ -59,7 +59,7 @@ class GateResult:
 
     @property
     def experts_changed(self) -> bool:
-        """True when the kept state has retrained experts."""
+        """Whether the experts of the kept state were trained again."""
         return self.joint.best_step > 0
 
 
@@ -75,7 +75,7 @@ def train_gate(
     kept: Kept | None = None,
     programs: Programs | None = None,
 ) -> GateResult:
-    """Trains a composed model in place; its best state is left in it, a shared delta in the base's own weights.
+    """Trains a composed model in place and leaves its best state in it; a shared delta is added to the base's weights.
 
     Args:
         accelerator: Device and precision.

@@ -45,7 +45,7 @@ def initial_gates(
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]],
 ) -> None:
-    """Sets the routers of a composed model in place.
+    """Sets the gates of a composed model in place.
 
     Args:
         model: A composed model with packed attention enabled.
@@ -68,7 +68,7 @@ def initial_gates(
 
 
 def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
-    """Ridge regression of centred one-hot targets on router inputs, classes balanced.
+    """Ridge regression of centred one-hot targets on gate inputs, with balanced classes.
 
     Args:
         gram_DD: Mean over classes of the classes' mean outer product x x^T, float64.
@@ -87,7 +87,7 @@ def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
 
 
 def calibrated_scale(logits_TE: Tensor, labels_T: Tensor) -> float:
-    """Returns the factor on the logits that gives the lowest cross entropy, classes balanced, from a fixed grid.
+    """Returns the factor on the logits with the lowest cross entropy, with balanced classes, from a fixed grid.
 
     A regression's outputs lie between 0 and 1, far too flat for a softmax; one factor per layer does not change which
     expert is first.
@@ -189,7 +189,7 @@ def router_inputs(
     autocast: Callable[[], AbstractContextManager[Any]],
     running: AbstractContextManager[Any],
 ) -> Iterator[list[Tensor]]:
-    """Yields, per packed row, the router inputs x_TD of every layer.
+    """Yields the gate inputs x_TD of every layer for each packed row.
 
     Args:
         model: A composed model with packed attention enabled.

@@ -46,7 +46,7 @@ def grow_folder(
     row_tokens: int,
     folder: Path,
 ) -> Growth:
-    """Writes a model folder that has all experts of another one, and new ones; what is not new keeps its bytes.
+    """Writes a model folder with all experts of another one and new ones; the files of the other experts do not change.
 
     Args:
         accelerator: Precision of the forward passes.

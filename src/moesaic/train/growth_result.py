@@ -11,7 +11,7 @@ Preferred = Literal["base", "expert"]
 
 @dataclass(frozen=True)
 class LanguageChange:
-    """What became of a language, on validation programs.
+    """How the loss of a language changed on validation programs.
 
     Attributes:
         programs: Validation programs that were looked at.
@@ -80,7 +80,7 @@ class NewLanguage:
 
 @dataclass(frozen=True)
 class Growth:
-    """What growing came to.
+    """The results of growing a model.
 
     Attributes:
         new: The languages whose experts are new.

@@ -45,7 +45,7 @@ _MARGINS: Final[tuple[float, ...]] = tuple(2.0 ** (exponent / 2) for exponent in
 
 @dataclass(frozen=True)
 class Gates:
-    """Experts and their gates, as they are put together.
+    """Experts and their gates.
 
     Attributes:
         experts: In the order of the rows, an anchor last.
@@ -87,7 +87,7 @@ class Gates:
 
 
 def ridge_row(gram_DD: Tensor, reference_D: Tensor, direction_D: Tensor) -> Tensor:
-    """Ridge regression of a new logit on router inputs.
+    """Ridge regression of a new logit on gate inputs.
 
     Args:
         gram_DD: Mean over languages of the languages' mean outer product x x^T, float64.

@@ -21,7 +21,7 @@ from moesaic.recipe import ATTENTION_TARGETS, MLP_TARGETS
 
 @contextmanager
 def adapted(base: Base, folder: Path) -> Iterator[Any]:
-    """The base with a PEFT adapter on it, wherever its deltas are; taken out afterwards.
+    """Adds a PEFT adapter to the base inside the context and removes it afterwards.
 
     Args:
         base: The base model; the same object, unchanged, afterwards.
@@ -47,7 +47,7 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
 def put_in(
     model: Any, rank: int, targets: Sequence[str] = (*ATTENTION_TARGETS, *MLP_TARGETS)
 ) -> dict[str, nn.Parameter]:
-    """Puts a trainable delta of scale 1 on linear layers of the decoder, zero at first; returns its factors.
+    """Adds a trainable delta of scale 1 to linear layers of the decoder, initially zero, and returns its factors.
 
     Args:
         model: A causal language model, composed or not; in a routed block the base's projections get the delta, so that
@@ -64,7 +64,7 @@ def put_in(
 
 @torch.no_grad()
 def fold_in(model: Any) -> None:
-    """Adds the deltas of all adapters to the weights under them, in float32, rounded once, and takes them out."""
+    """Adds the deltas of all adapters to the base's weights, in float32 and rounded once, and removes the adapters."""
     for module in model.modules():
         if isinstance(module, LoraLayer):
             weight = module.get_base_layer().weight
@@ -77,7 +77,7 @@ def fold_in(model: Any) -> None:
 
 
 def take_out(model: Any) -> None:
-    """Puts the plain layers back where adapters are.
+    """Removes injected adapters.
 
     PEFT's ``unload`` does it, too, but needs an injection that succeeded, and its older releases leave the adapters'
     configurations on the model, which makes the next injection skip adapters of the same names.

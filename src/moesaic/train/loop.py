@@ -39,7 +39,7 @@ BEST = "best.safetensors"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run came to.
+    """The result of a training.
 
     Attributes:
         steps: Steps taken (fewer than planned after early stopping).
@@ -55,7 +55,7 @@ class TrainingResult:
 
 
 class Update:
-    """AdamW over the trained parameters, behind a limit on their gradient's norm.
+    """AdamW on the trained parameters, with a limit on the norm of their gradient.
 
     Args:
         parameters: What is trained.
@@ -90,7 +90,7 @@ class Update:
 
 
 class Steps(Protocol):
-    """What a training does in its steps.
+    """The steps of a training: how one is taken, validated and logged.
 
     Attributes:
         unit: What people call a step.
@@ -127,12 +127,12 @@ class Steps(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where ``state_dict`` was taken."""
+        """Continues from where ``state_dict`` was taken."""
         ...
 
 
 def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:
-    """Linear warm-up, then a cosine to nearly nothing: the rate of step 1 .. total."""
+    """Returns the learning rate of step 1 .. total: linear warm-up, then a cosine decay towards zero."""
     warmup = max(1, round(total * warmup_fraction))
     if step <= warmup:
         return peak * step / warmup

@@ -144,7 +144,7 @@ def merge_tuned(
 
 
 def concatenated(experts: Sequence[LoraExpert], weight: float) -> LoraExpert:
-    """The weighted sum of the deltas, exact: factors side by side, ``cat`` of PEFT.
+    """Returns the exact weighted sum of the deltas, with the factors side by side (``cat`` of PEFT).
 
     Args:
         experts: Experts that change the same modules; ranks and scales may differ.

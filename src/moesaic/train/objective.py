@@ -48,7 +48,7 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class Kept:
-    """Answers of the base to be kept.
+    """Kept answers of the base.
 
     Attributes:
         training: Encoded answers to train on; their language is ``ANCHOR``.
@@ -80,7 +80,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Teacher:
-    """What the base says to answers that are to be kept.
+    """The base's distribution on kept answers.
 
     Attributes:
         kept: The answers.
@@ -94,7 +94,7 @@ class Teacher:
 
     @classmethod
     def listen(cls, model: Any, kept: Kept, row_tokens: int, autocast: Autocast) -> Teacher:
-        """Asks the base, where the loss needs it: with ``kl`` it runs once over all answers.
+        """Runs the base over all answers once, if the loss needs it (``kl``).
 
         Args:
             model: The base, plain or composed, before anything has changed its weights.

@@ -38,7 +38,7 @@ class PreparedRow:
 
 
 class Pieces:
-    """Cuts rows into pieces of at most so many tokens, which is no cut at all at first.
+    """Cuts rows into pieces of limited length; at first, rows are not cut.
 
     Args:
         batches: Where the rows are from.

@@ -25,7 +25,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """The position of a training run.
 
     Attributes:
         step: Finished optimiser steps.

@@ -42,7 +42,7 @@ from moesaic.train.trainable import factor_parameters
 
 @dataclass(frozen=True)
 class RewardResult:
-    """What the training came to.
+    """The result of the training.
 
     Attributes:
         rounds: Rounds of sampling and training.

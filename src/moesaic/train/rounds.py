@@ -68,7 +68,7 @@ def optimisation(options: RewardRecipe) -> Optimisation:
 
 @dataclass
 class Round:
-    """A round whose programs are written.
+    """A round whose programs have been written.
 
     Attributes:
         number: The round, from 1.
@@ -156,7 +156,7 @@ class RewardRounds:
         self.history: list[Facts] = []
 
     def close(self) -> None:
-        """Lets go of what was written ahead."""
+        """Discards programs that were written ahead."""
         self._judging.shutdown(wait=False, cancel_futures=True)
 
     def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:

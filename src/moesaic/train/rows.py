@@ -95,7 +95,7 @@ class PackedLoss(nn.Module):
         return self._compiled is not None
 
     def shrink(self, row_tokens: int) -> None:
-        """Is told that rows have at most so many tokens from now on."""
+        """Limits the length of rows from now on."""
         if self._compiled is not None:
             self._compiled.shrink(row_tokens)
 

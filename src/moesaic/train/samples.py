@@ -33,7 +33,7 @@ from moesaic.train.turns import shuffled
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a program is asked for.
+    """A task for which programs are written.
 
     Attributes:
         subject: The pair, or the problem with its tests; what a judge needs.
@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a program is worth.
+    """The reward of a program, and the facts behind it.
 
     Attributes:
         reward: From 0 to 1; what is trained for.
@@ -72,7 +72,7 @@ Judge = Callable[[Sequence[Task], Sequence[str]], list[Judgement]]
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that programs are rewarded for, with the tasks that it can be told on.
+    """A reward, with the tasks for which it is defined.
 
     Attributes:
         name: A key of logs: ``codebleu`` or ``tests``.
@@ -119,7 +119,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A program that the model wrote, and what it is worth.
+    """A program that the model wrote, with its reward.
 
     Attributes:
         task: What it was asked for.
@@ -136,7 +136,7 @@ class Sample:
 
     @property
     def reward(self) -> float:
-        """What is trained for, from 0 to 1."""
+        """The reward, from 0 to 1."""
         return self.judgement.reward
 
     def document(self, stop_id: int) -> EncodedExample:
@@ -156,7 +156,7 @@ def document(task: Task, generation: Generation, stop_id: int) -> EncodedExample
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Judged programs of some tasks, those of a task side by side."""
+    """Judged programs of several tasks, grouped by task."""
 
     programs: list[Sample]
 
@@ -224,7 +224,9 @@ def drawn(num_tasks: int, count: int, seed: int, number: int) -> list[int]:
 
 
 def advantages(rewards_PS: Tensor) -> Tensor:
-    """Each reward less the mean of the task's others, over the standard deviation of all these; 0 where it is 0.
+    """Returns each reward minus the mean of the task's others, divided by the standard deviation of all these.
+
+    If the standard deviation is 0, all advantages are 0.
 
     Args:
         rewards_PS: Rewards, at least two a task.
@@ -237,13 +239,13 @@ def advantages(rewards_PS: Tensor) -> Tensor:
 
 
 def teaching(rewards_PS: Tensor) -> Tensor:
-    """Which tasks have programs of different worth, (P,)."""
+    """Returns which tasks have programs with different rewards, (P,)."""
     return rewards_PS.max(dim=1).values - rewards_PS.min(dim=1).values > 1e-6
 
 
 @dataclass(frozen=True)
 class Documents:
-    """What a round trains on.
+    """The documents on which a round trains.
 
     Attributes:
         encoded: Programs with their prompts.
@@ -347,7 +349,7 @@ class Sampler:
                 stack_layer(layer)
 
     def follow(self) -> None:
-        """Takes over the factors and gates as they are now."""
+        """Copies the current factors and gates."""
         with torch.no_grad():
             for name, parameter in self._trained.items():
                 self._copies[name].copy_(parameter)

@@ -24,7 +24,7 @@ from moesaic.train.verdicts import judged_samples, own_judgements
 
 @dataclass(frozen=True)
 class Programs:
-    """Validation tasks, whose greedy programs say how good a state is.
+    """Validation tasks whose greedy programs measure how good a state is.
 
     Attributes:
         prompt: Prompts and stop tokens.

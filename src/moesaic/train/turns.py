@@ -16,7 +16,7 @@ MOST_TURNS: Final = 3
 
 
 class Turns:
-    """Draws tasks, in an order that depends on the seed and on what tasks have taught.
+    """Draws tasks in an order that depends on the seed and on which tasks have taught something.
 
     Args:
         num_tasks: How many there are.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FactoringLoss:
-    """What was lost when an expert was factored.
+    """The error of a factored expert.
 
     Attributes:
         expert: Its name.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, kind: GateKind) -> dict[str, Tensor]:
-    """Reads gates, or makes zero ones.
+    """Reads gates, or makes gates that are zero.
 
     Args:
         file: A model folder's ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are named

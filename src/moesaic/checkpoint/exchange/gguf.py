@@ -89,7 +89,7 @@ def export_gguf(
     attention: AttentionPolicy = "error",
     base: str | None = None,
 ) -> GgufReport:
-    """Writes a model folder as a GGUF file; it appears when it is whole.
+    """Writes a model folder as a GGUF file, which appears when it is complete.
 
     Args:
         model: The model folder.

@@ -159,7 +159,7 @@ def _other_base(name: str, folder: Path, digest: str) -> list[str]:
 
 
 def is_export(checkpoint: Path) -> bool:
-    """Tells whether a checkpoint was made by ``export_mixtral`` and carries its model folder."""
+    """Whether a checkpoint was made by ``export_mixtral`` and contains its model folder."""
     return (checkpoint / NATIVE / OPTIONS).is_file()
 
 
@@ -172,7 +172,7 @@ class _Options(BaseModel):
 
 
 def read_options(export: Path) -> dict[str, Any]:
-    """Reads the options of the merge that an export of ours was made with.
+    """Reads the options of the merge with which an export was made.
 
     Raises:
         CheckpointError: They are not there, or are none that an export can have.
@@ -187,7 +187,7 @@ def read_options(export: Path) -> dict[str, Any]:
 
 
 def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:
-    """Takes the model folder out of an export of ours; the experts are bit for bit those that were exported.
+    """Extracts the model folder from an export made by moesaic; the experts are bit for bit those that were exported.
 
     Sampled weights of the export are recomputed first: an export that was trained further no longer is its folder.
 

@@ -159,7 +159,7 @@ class Merge:
         return torch_dtype(STORED_TYPES[self.dtype])
 
     def identity(self) -> list[Any]:
-        """Returns what tells this merge from another one, for resuming."""
+        """Returns what identifies this merge, for resuming."""
         files = [*self.reader.files, *(file for adapter in self.adapters for file in adapter.reader.files)]
         options = [__version__, self.dtype, self.merge_onto, self.attention, self.folder.kind, self.folder.top_k]
         return [options, file_facts([*files, self.folder.path / ROUTER])]

@@ -45,7 +45,7 @@ _SAMPLED_TENSORS = 8
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         path: The folder.

@@ -22,7 +22,7 @@ _STATISTICS_BLOCK = 256
 
 
 def nf4_round_trip(pieces_RI: Iterable[Tensor], dtype: torch.dtype) -> Iterator[Tensor]:
-    """Quantises a matrix to NF4 with double quantisation and gives it back, piece by piece.
+    """Quantises a matrix to NF4 with double quantisation and dequantises it again, piece by piece.
 
     Only the 4-bit codes are held: an eighth of the matrix in float32. The second quantisation needs the mean over the
     whole matrix, so nothing is given back before everything was read.

@@ -43,7 +43,7 @@ _STEM: Final = "moesaic"  # never that of a base's file: a killed run is gone on
 
 @dataclass(frozen=True, slots=True)
 class VllmExport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         path: The folder.

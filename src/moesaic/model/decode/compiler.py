@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Returns the compiled step, or None where it cannot be had; compiles it at first."""
+    """Returns the compiled step, or None if it is not available; compiles it at the first call."""
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if sys.platform != "linux" or compiler is None:
         return None

@@ -34,7 +34,7 @@ _PACKED_FOR = 64
 
 @contextmanager
 def few_row_products(model: nn.Module, num_rows: int) -> Iterator[None]:
-    """Inside the context the model's plain float32 linear layers on a CPU multiply few rows faster.
+    """Makes the plain float32 linear layers of a model on a CPU multiply few rows faster inside the context.
 
     Args:
         model: A model; its weights must not change inside the context.

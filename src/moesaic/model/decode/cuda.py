@@ -70,7 +70,7 @@ class GraphedStep:
 
 
 def bucket(size: int, smallest: int, factor: int, largest: int) -> int:
-    """The next power of ``factor`` times ``smallest``, at most ``largest``."""
+    """Returns the next power of ``factor`` times ``smallest``, at most ``largest``."""
     rounded = smallest
     while rounded < size:
         rounded *= factor

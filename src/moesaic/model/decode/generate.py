@@ -31,7 +31,7 @@ PREFILL_TOKENS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class TokenTrace:
-    """One generated token and the experts that produced it, that is, at the position before it.
+    """One generated token, and the experts that produced it at the position before it.
 
     Attributes:
         token_id: The token.
@@ -50,7 +50,7 @@ class TokenTrace:
 
 @dataclass(slots=True)
 class Generation:
-    """What was generated for one prompt.
+    """The tokens that were generated for one prompt.
 
     Attributes:
         ids: The new tokens, without the stop token.
@@ -81,7 +81,7 @@ def generate(
     tokenizer: Any = None,
     streams: Sequence[int] | None = None,
 ) -> list[Generation]:
-    """Continues prompts, several at a time; each as if it were alone.
+    """Continues prompts in batches. Results do not depend on how prompts are batched.
 
     Args:
         model: A causal language model, composed or not; not in packed attention.
@@ -196,7 +196,7 @@ def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
 
 
 def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
-    """The batch's own step; on a CPU one that is short for one row, on CUDA the same one replayed as graphs."""
+    """Returns the batch's own step; on a CPU a shorter one for a single row, on CUDA one that is replayed as graphs."""
     if batch.is_sharded:
         return batch.step
     if batch.device.type != "cuda":

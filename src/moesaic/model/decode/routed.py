@@ -35,7 +35,7 @@ _MOST_ROW_SUMS = 8
 
 
 def fits(layer: Any) -> bool:
-    """Whether a layer's block can be decoded here; where not, its own forward pass does. Loads the kernels if so.
+    """Whether a layer's block can be decoded by these kernels, and loads them; other blocks use their forward pass.
 
     Not on a CPU, not in float32, not as a forced expert, not with a kind of gate that routes otherwise than Mixtral's,
     and not while someone listens to the router or the block.

@@ -18,7 +18,7 @@ _BLOCK = 512
 
 
 def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
-    """Chooses a token a row by inverting the cumulative distribution; the likeliest when the temperature is 0.
+    """Chooses a token per row by inverting the cumulative distribution, or the likeliest if the temperature is 0.
 
     Args:
         logits_BV: Logits; computed with in float32.
@@ -43,7 +43,7 @@ def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: flo
 def sample_rows(
     logits_BV: Tensor, uniforms_B: Tensor, temperature_B: Tensor, top_p_B: Tensor, kind: str
 ) -> tuple[Tensor, Tensor]:
-    """Chooses a token for each row as ``sample`` does, every row with settings of its own.
+    """Chooses a token for each row as ``sample`` does, with separate settings for each row.
 
     Args:
         logits_BV: Logits; computed with in float32.
@@ -105,7 +105,7 @@ def _first_above(cumulative_BN: Tensor, wanted_B1: Tensor) -> tuple[Tensor, Tens
 
 
 def uniform_numbers(seed: int, index: int, length: int) -> list[float]:
-    """Uniform numbers in [0, 1) for the tokens of one prompt, whatever runs beside it.
+    """Returns uniform numbers in [0, 1) for the tokens of one prompt, independent of other prompts.
 
     Args:
         seed: Seed of the whole generation.

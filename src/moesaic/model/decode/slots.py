@@ -35,7 +35,7 @@ _ALIGNMENT = 8
 
 
 class SlotBatch:
-    """The slots' tensors and what is done with them.
+    """The tensors of the slots, and the operations on them.
 
     Args:
         model: The model, in evaluation mode; on a GPU its projections are stacked (``stacks``).
