@@ -18,6 +18,7 @@ if importlib.util.find_spec("triton") is not None and shutil.which("nvidia-smi")
 import pytest
 import typer.main
 import typer.testing
+from hypothesis import HealthCheck, settings
 
 import forked
 
@@ -32,6 +33,10 @@ logging.getLogger("torch.__trace").disabled = True
 
 # Typer reads the annotations of all commands for every command line, far longer than most of the tests' take to run.
 typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
+
+# How long an example takes depends on the machine, and so does how long it takes to draw one.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 CASES_TRACED = 8
 

@@ -34,6 +34,8 @@ LIBRARIES = ("accelerate", "peft", "sacrebleu", "torch.distributed", "transforme
 TRACED = "COVERAGE_PROCESS_CONFIG"
 _AT_START = {name: value for name, value in os.environ.items() if name == TRACED}  # some tests take it away
 _LENGTH = 16  # of a number on its way
+PATIENCE = 800.0
+"""Seconds for what takes a second or two of an idle processor."""
 # What moesaic sets when it starts, before the libraries read it.
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
@@ -76,7 +78,7 @@ class Forked:
             said.seek(0)
             descriptors = [file.fileno() for file in (said, *(self._files or (log, log)), theirs)]
             socket.send_fds(_server()[0], [b"!"], descriptors)
-        self.pid = self._answer(250)  # the first one waits for the libraries
+        self.pid = self._answer(PATIENCE)  # the first one waits for the libraries
 
     def _answer(self, seconds: float | None) -> int:
         self._ends.settimeout(seconds)
@@ -128,7 +130,7 @@ class Forked:
 
 
 def run(
-    arguments: list[str], cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = 250
+    arguments: list[str], cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = PATIENCE
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end, for at most so many seconds.
 

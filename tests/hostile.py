@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from moesaic.errors import MoesaicError
 
-SECONDS = 10
+SECONDS = 60
 FEW, MANY = 40, 250 * int(os.environ.get("MOESAIC_FUZZ", "1"))
 
 _HUGE = "an integer longer than Python reads"

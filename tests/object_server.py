@@ -76,7 +76,7 @@ def _served(script: str) -> Iterator[str]:
         assert port, "the server did not start"
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.communicate(timeout=20)
+        server.communicate(timeout=60)
 
 
 @contextlib.contextmanager

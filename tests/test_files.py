@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given
@@ -167,9 +166,8 @@ def test_what_looks_odd_and_is_json():
 
 
 @readers
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, error):
-    os.mkfifo(tmp_path / "pipe")
-    began = time.monotonic()
+def test_what_is_no_regular_file_is_refused(tmp_path, read, error):
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for a writer, for ever
     with pytest.raises(error, match="is a pipe, a file is needed"):
         read(tmp_path / "pipe")
     with pytest.raises(error, match="is a folder, a file is needed"):
@@ -180,7 +178,6 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, error):
         listener.bind(str(tmp_path / "socket"))
         with pytest.raises(error):
             read(tmp_path / "socket")
-    assert time.monotonic() - began < 5
 
 
 @readers

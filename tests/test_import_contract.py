@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -21,20 +20,14 @@ def test_imports_point_only_upward():
 
 
 def test_command_line_imports_nothing_heavy():
-    result = python(f"import sys, moesaic.cli; print([name for name in {HEAVY!r} if name in sys.modules])")
+    """Its help is shown in half a second; torch alone takes several to import."""
+    heavy = f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import atexit, sys; sys.argv = ['moesaic', '--help']; atexit.register(lambda: {heavy})"
+    result = python(f"{code}; from moesaic.cli import main; main()")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "[]"
-
-
-def test_help_answers_fast():
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        result = python("import sys; sys.argv = ['moesaic', '--help']; from moesaic.cli import main; main()")
-        seconds.append(time.monotonic() - started)
-        assert result.returncode == 0, result.stderr
-    assert "recipes/quickstart.yaml" in " ".join(result.stdout.split())
-    assert min(seconds) < 3  # 0.5 s on an idle machine; importing torch alone takes longer than 3
+    said, _, imported = result.stdout.rstrip().rpartition("\n")
+    assert "recipes/quickstart.yaml" in " ".join(said.split())
+    assert imported == "[]"
 
 
 def test_foundation_and_leaves_that_only_read_files_need_no_torch():

@@ -44,7 +44,7 @@ def test_every_cell_runs(tmp_path):
             "-m",
             "pytest",
             "--nbmake",
-            "--nbmake-timeout=250",
+            "--nbmake-timeout=800",
             "-p",
             "no:cacheprovider",
             "-p",
@@ -55,7 +55,7 @@ def test_every_cell_runs(tmp_path):
         text=True,
         check=False,
         cwd=tmp_path,
-        timeout=290,
+        timeout=850,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     assert "1 passed" in done.stdout

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def call(*command, **options):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=240, **options)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=800, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -75,7 +75,7 @@ def test_the_wheel_works_away_from_the_checkout(built, finished, tmp_path):
             check=False,
             cwd=elsewhere,
             env=environment,
-            timeout=240,
+            timeout=800,
         )
         assert done.returncode in codes, done.stdout + done.stderr
         return done.stdout

@@ -21,7 +21,7 @@ def test_the_site_is_built_without_warnings_and_its_links_lead_somewhere(tmp_pat
         check=False,
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        timeout=240,
+        timeout=800,
     )
     assert done.returncode == 0, done.stderr
     pages = {path.relative_to(tmp_path).with_suffix(".md").as_posix() for path in tmp_path.rglob("*.html")}

@@ -208,7 +208,7 @@ with Workspace(Path(sys.argv[1])).lock():
     if sys.argv[2:] == ["child"]:
         if os.fork() == 0:
             os.close(1)
-            time.sleep(60)
+            time.sleep(1000)
             os._exit(0)
     print("locked", flush=True)
     sys.stdin.read()

@@ -166,7 +166,7 @@ from moesaic import cli
 def app():
     try:
         print("working", flush=True)
-        time.sleep(30)
+        time.sleep(1000)
     finally:
         print("tidied", flush=True)
 cli.app = app
@@ -185,7 +185,7 @@ def test_a_signal_ends_with_how_to_go_on(name, code):
     )
     assert process.stdout.readline() == "working\n"
     process.send_signal(getattr(signal, name))
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=800)
     assert (process.returncode, out) == (code, "tidied\n")
     assert "stopped; run the same command to go on where it stopped: moesaic run 'my recipe.yaml'" in err
     assert err.count("\n") == 1

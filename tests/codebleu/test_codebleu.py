@@ -98,7 +98,7 @@ def test_identical_program_scores_exactly_one(language):
 
 
 @pytest.mark.parametrize("language", STUDY_LANGUAGES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(program=programs)
 def test_identical_generated_program_scores_exactly_one(language, program):
     source = write(program, language)
@@ -109,7 +109,7 @@ def test_identical_generated_program_scores_exactly_one(language, program):
 
 
 @pytest.mark.parametrize("language", STUDY_LANGUAGES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(program=programs, names=st.permutations(["delta", "omega", "beta", "item9"]))
 def test_renamed_generated_program_has_the_same_data_flow(language, program, names):
     source = write(program, language)
@@ -150,7 +150,7 @@ def test_empty_prediction_scores_exactly_zero(language, empty):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=st.text(max_size=200))
 def test_any_text_is_scored_between_zero_and_one(language, text):
     for prediction, reference in ((text, PROGRAMS[language]), (PROGRAMS[language], text), (text, text)):

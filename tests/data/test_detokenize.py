@@ -332,7 +332,7 @@ def tokenise(source):
     return " ".join(words)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(STATEMENTS, min_size=1, max_size=3))
 def test_restoring_undoes_tokenising(blocks):
     source = "\n".join(line for block in blocks for line in block) + "\n"

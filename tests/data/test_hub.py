@@ -140,7 +140,7 @@ def read(hub, tmp_path, languages=("python",), revision=None, name=NAME):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=800,
     )
 
 

@@ -36,7 +36,7 @@ PROBLEMS = {"python": [TWICE, HALF, SUM]}
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=120)) as box:
         yield box
 
 

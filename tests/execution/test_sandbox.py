@@ -29,7 +29,7 @@ needs_all = needs("javac", "node", "g++", "bwrap")
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=120)) as box:
         yield box
 
 
@@ -266,8 +266,8 @@ def test_words_that_need_the_whole_header() -> None:
 @pytest.mark.parametrize(
     ("limits", "status"),
     [
-        (Limits(wall_seconds=1.0, memory_bytes=2 << 30), Status.TIMEOUT),
-        (Limits(wall_seconds=60.0, memory_bytes=100 << 20), Status.MEMORY),
+        (Limits(wall_seconds=1.0, memory_bytes=64 << 30), Status.TIMEOUT),
+        (Limits(wall_seconds=120.0, memory_bytes=100 << 20), Status.MEMORY),
     ],
 )
 def test_a_hostile_source_cannot_hang_the_compiler(

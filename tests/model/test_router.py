@@ -37,7 +37,7 @@ def test_top_k_is_mixtrals_softmax_then_renormalise(top_k):
     assert routing.load_TE is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     rows=st.lists(st.lists(st.sampled_from([-200.0, -1.0, 0.0, 0.5, 3.0, 90.0]), min_size=5, max_size=5), min_size=1),
     top_k=st.integers(1, 5),
@@ -135,7 +135,7 @@ def test_the_same_routing_with_and_without_gradients(kind):
     torch.testing.assert_close(found.weights_TK, expected.weights_TK.detach())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), top_k=st.integers(1, 4), training=st.booleans())
 def test_routing_is_a_distribution(seed, top_k, training):
     routing = router("noisy_top_k", top_k, noise=1.0).train(training)(x(20, seed=seed))

@@ -42,7 +42,7 @@ def browse(page, folder, *options):
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=800,
         check=True,
     )
     console = [line for line in result.stderr.splitlines() if "CONSOLE" in line]

@@ -5,6 +5,7 @@ import contextlib
 import copy
 import threading
 import time
+from unittest import mock
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.decode.streaming import stream_ids
@@ -13,6 +14,7 @@ from moesaic.serve.app import create_app
 from moesaic.serve.connections import bind, server_for
 from moesaic.serve.engine import Engine
 from moesaic.serve.guard import Policy
+from moesaic.serve.lanes import Lane
 from moesaic.serve.talk import Service
 from moesaic.serve.vllm_engine import VllmEngine
 from pico import pico_llama, pico_tokenizer, random_experts, random_gates
@@ -61,13 +63,31 @@ class Running:
         self.model, self.service, self.server, self.port = model, service, server, port
         self.url = f"http://127.0.0.1:{port}"
 
-    def until_idle(self, seconds=30):
+    def until_idle(self):
         """Waits until no request is in the engine."""
         engine = self.service.engine
-        until(lambda: engine.num_active == 0 and engine.num_waiting == 0, seconds)
+        until(lambda: engine.num_active == 0 and engine.num_waiting == 0)
 
 
-def until(condition, seconds=30):
+@contextlib.contextmanager
+def held(steps=0):
+    """While the block runs, engines make so many steps; then each waits until one of its requests is cancelled."""
+    step, over, made = Lane.step, threading.Event(), []
+
+    def waiting(lane):
+        made.append(lane)
+        if len(made) > steps:
+            until(lambda: over.is_set() or any(ticket.cancelled.is_set() for ticket in lane.active), 250)
+        return step(lane)
+
+    with mock.patch.object(Lane, "step", waiting):
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
@@ -87,5 +107,5 @@ def running(policy=None, drain_seconds=5, connections=None, **options):
         yield Running(model, service, server, socket.getsockname()[1])
     finally:
         server.should_exit = True
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive(), "the server did not end"

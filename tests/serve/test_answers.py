@@ -13,7 +13,7 @@ from pico import pico_tokenizer
 PROMPTS = PromptFormat(pico_tokenizer())
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.text(max_size=20), st.text(max_size=6))
 def test_pieces_are_the_text_of_all_tokens(text, before):
     text, before = text.encode("utf-8", "replace").decode(), before.encode("utf-8", "replace").decode()

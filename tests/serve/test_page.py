@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from running import EXPERTS, running, until
+from running import EXPERTS, held, running, until
 
 from moesaic.model.decode.generate import generate
 from moesaic.model.moe import force_base
 from moesaic.serve.guard import Keys, Policy
 
-_PATIENCE_MS = 30_000
+_PATIENCE_MS = 120_000
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
@@ -230,12 +230,13 @@ def test_everything_is_reached_by_keyboard(open_page):
 
 def test_stop_frees_the_slots(open_page, server):
     page = open_page()
-    write(page, tokens=1900)
-    page.locator("article pre span").nth(2).wait_for(state="attached")
-    page.get_by_role("button", name="Stop").click()
-    done(page)
+    with held(steps=5):
+        write(page, tokens=1900)
+        page.locator("article pre span").nth(2).wait_for(state="attached")
+        page.get_by_role("button", name="Stop").click()
+        done(page)
+        server.until_idle()
     assert "stopped" in page.locator(".state").first.inner_text()
-    server.until_idle(10)
     assert page.get_by_role("button", name="Write").is_enabled()
 
 

@@ -29,6 +29,13 @@ def url(request):
     return StoreUrl("s3", "runs", hashlib.sha256(request.node.name.encode()).hexdigest()[:12])
 
 
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.01)
+
+
 def make(workspace, name="data", digest="d1", text="one"):
     with workspace.stage(name, digest) as stage:
         (stage.folder / "inner").mkdir(exist_ok=True)
@@ -173,7 +180,7 @@ for call in range(1, 100):
 def test_a_kill_at_any_call_leaves_the_old_stage_the_new_one_or_none(machine, url, tmp_path):
     paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
     script = _DYING.format(paths=paths, url=url, folder=str(tmp_path))
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=250)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=800)
     assert ended.returncode == 0, ended.stderr
     told = [json.loads(line) for line in ended.stdout.splitlines()]
     statuses = told[2::3]
@@ -186,32 +193,34 @@ def test_a_kill_at_any_call_leaves_the_old_stage_the_new_one_or_none(machine, ur
 
 
 _LARGE = """
-import os, sys, threading
-from pathlib import Path
-from moesaic.stores.objects import ObjectStore, StoreUrl
+import os, signal, socket
+from moesaic.stores.objects import StoreUrl
 from moesaic.stores.workspace import StoredWorkspace
-upload = ObjectStore.upload
-def dying(self, path, key):
-    if key.endswith("large.bin"):
-        threading.Timer(0.03, os.kill, (os.getpid(), 9)).start()
-    upload(self, path, key)
-ObjectStore.upload = dying
+send, sent = socket.socket.send, 0
+def dying(self, data, *flags):
+    global sent
+    done = send(self, data, *flags)
+    sent += done
+    if sent > 2**22:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+socket.socket.send = dying
 with StoredWorkspace({url!r}).stage("data", "d1") as stage:
-    (stage.folder / "large.bin").write_bytes(bytes(range(256)) * 2**18)
+    (stage.folder / "large.bin").write_bytes(bytes(range(256)) * 2**16)
 """
 
 
 @pytest.mark.slow
 def test_a_kill_in_the_middle_of_an_object_leaves_no_part_of_it(machine, url):
     script = _LARGE.format(url=url)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=800)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert objects(url.prefix) == {}
     assert StoredWorkspace(url).is_done("data", "d1")
     machine("second")
     other = StoredWorkspace(url)
     other.verify("data")
-    assert (other.path("data") / "large.bin").stat().st_size == 2**26
+    assert (other.path("data") / "large.bin").stat().st_size == 2**24
 
 
 def leave_partial(workspace, text, digest="d1"):
@@ -267,13 +276,8 @@ def test_checkpoints_are_uploaded_while_the_stage_works(machine, url, monkeypatc
             partial.write_bytes(b"%d" % number * 10_000)
             partial.rename(stage.folder / "checkpoint.safetensors")
             digest = hashlib.sha256(b"%d" % number * 10_000).hexdigest()
-            deadline = time.monotonic() + 20
-            while digest not in (store.read(".partial/data/snapshot.json") or b"").decode():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-        time.sleep(0.2)
-        kept = store.keys(".partial/data")
-        assert len(kept) == 3  # the list, the mark and one checkpoint, not three
+            until(lambda: digest in (store.read(".partial/data/snapshot.json") or b"").decode())  # noqa: B023
+        until(lambda: len(store.keys(".partial/data")) == 3)  # the list, the mark and one checkpoint, not three
         (stage.folder / "checkpoint.safetensors").unlink()
 
 
@@ -290,7 +294,7 @@ def test_a_store_that_is_away_for_a_moment_does_not_end_the_work(machine, url, m
     with workspace.stage("data", "d1") as stage:
         monkeypatch.setattr(ObjectStore, "upload", away)
         (stage.folder / "a").write_text("a")
-        assert asked.wait(20)
+        assert asked.wait(60)
         monkeypatch.setattr(ObjectStore, "upload", upload)
     assert workspace.is_done("data", "d1")
     assert "no snapshot was uploaded; it is tried again: away" in capsys.readouterr().err
@@ -312,31 +316,18 @@ def test_the_lock_says_who_has_it_and_goes_with_the_run(machine, url, quick):
     with StoredWorkspace(url).lock():
         held = json.loads(objects(url.prefix)["lock.json"])
         assert held["pid"] == os.getpid()
-        time.sleep(0.3)
-        assert json.loads(objects(url.prefix)["lock.json"])["beat"] > held["beat"]
+        until(lambda: json.loads(objects(url.prefix)["lock.json"])["beat"] > held["beat"])
         machine("second")  # another machine, were it not for the place that the lock names
         with pytest.raises(BusyError, match=rf"another run \(process {os.getpid()} on .*\) works in s3://runs/"):
             StoredWorkspace(url).lock().__enter__()
     assert objects(url.prefix) == {}
 
 
-def test_a_live_run_of_another_machine_is_told_by_its_beat(machine, url, quick):
+def test_a_live_run_of_another_machine_is_told_by_its_beat(machine, url, monkeypatch):
     hold(url)
-    over = threading.Event()
-
-    def beat():
-        number = 0
-        while not over.wait(0.05):
-            hold(url, beat=(number := number + 1))
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        with pytest.raises(BusyError, match="process 1 on other, started today"):
-            StoredWorkspace(url).lock().__enter__()
-    finally:
-        over.set()
-        thread.join()
+    monkeypatch.setattr(lock.time, "sleep", lambda _: hold(url, beat=1))
+    with pytest.raises(BusyError, match="process 1 on other, started today"):
+        StoredWorkspace(url).lock().__enter__()
 
 
 @pytest.mark.parametrize(("place", "waits"), [("elsewhere", True), (lock._place(), False)])
@@ -355,10 +346,7 @@ def test_a_run_whose_workspace_was_taken_over_ends(machine, url, quick):
     workspace = StoredWorkspace(url)
     with workspace.lock():
         hold(url)
-        deadline = time.monotonic() + 20
-        while not workspace._lock.lost_to:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: workspace._lock.lost_to)
         with pytest.raises(BusyError, match="was taken over by process 1 on other"):
             make(workspace)
     assert "data/manifest.json" not in objects(url.prefix)

@@ -367,7 +367,7 @@ def test_processes_share_the_rows_of_a_step(tmp_path, accumulation):
             for rank in range(2 if name == "two" else 1)
         ]
         for process in processes:
-            _, errors = process.communicate(timeout=200)
+            _, errors = process.communicate(timeout=800)
             assert process.returncode == 0, errors
     expected, expected_gradients = torch.load(tmp_path / "one" / "0.pt")
     for rank in range(2):

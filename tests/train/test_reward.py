@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 from training_data import LANGUAGES
@@ -122,7 +122,6 @@ def all_end(monkeypatch):
 REWARDS = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(REWARDS)
 def test_advantages_are_those_of_a_naive_loop(rows):
     found = advantages(torch.tensor(rows, dtype=torch.double))
@@ -135,7 +134,6 @@ def test_advantages_are_those_of_a_naive_loop(rows):
     assert found.sum(dim=1).abs().max() < 1e-6
 
 
-@settings(deadline=None)
 @given(REWARDS, st.floats(-10, 10))
 def test_a_constant_on_a_tasks_rewards_changes_no_advantage(rows, constant):
     rewards = torch.tensor(rows, dtype=torch.double)

@@ -73,7 +73,7 @@ def start(folder: Path, name: str, ranks: int, mode: str, kill_after: int = 0) -
 
 
 def finish(processes: list[Forked]) -> list[tuple[int, str]]:
-    said = [process.communicate(timeout=250)[1] for process in processes]
+    said = [process.communicate(timeout=800)[1] for process in processes]
     return [(process.returncode, errors) for process, errors in zip(processes, said, strict=True)]
 
 

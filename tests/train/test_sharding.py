@@ -79,7 +79,7 @@ def run(folder: Path, count: int, *arguments: str) -> list[dict]:
         for rank in range(count)
     ]
     for process in processes:
-        _, errors = process.communicate(timeout=250)
+        _, errors = process.communicate(timeout=800)
         assert process.returncode == 0, errors
     return [json.loads((folder / f"{count}-{rank}.json").read_text()) for rank in range(count)]
 
