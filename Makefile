@@ -19,19 +19,19 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP)  ## Make the virtual environment
 
-tools:  ## Install the sandbox of programs where apt and root are at hand; else say what is left out
+tools:  ## Install the sandbox for programs if apt and root are available; otherwise say what is left out
 	@scripts/install-tools
 
 quickstart: $(STAMP) tools  ## Train, compose, gate and judge four experts on the embedded corpus (CPU, about 10 minutes)
 	$(BIN)/moesaic run recipes/quickstart.yaml
 
-grow: $(STAMP)  ## Give the quickstart's model a fifth language, Ruby (CPU, some minutes)
+grow: $(STAMP)  ## Add Ruby to the quickstart's model as a fifth language (CPU, some minutes)
 	$(BIN)/moesaic grow runs/quickstart recipes/quickstart.yaml name=quickstart-ruby 'data.languages=[python,java,javascript,cpp,ruby]'
 
 # COVERAGE=1 measures the coverage, subprocesses included, and fails below the floor of pyproject.toml.
 COVERAGE ?=
 
-test: $(STAMP)  ## Run the test suite (all that needs no network)
+test: $(STAMP)  ## Run the test suite (everything that needs no network)
 	@scripts/install-tools browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not network" $(if $(COVERAGE),--cov)
 
@@ -42,14 +42,14 @@ unit: $(STAMP)  ## Run the fast tests of single modules only (a minute and a hal
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not (slow or toolchain or network or process)' \
 	  $(UNIT) --ignore tests/data/test_corpus.py
 
-check: $(STAMP)  ## The quality gate: lint, format, types, import contract, tests
+check: $(STAMP)  ## Run the quality gate: lint, format, types, import contract, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test COVERAGE=1
 
-soak: $(STAMP)  ## Break runs in every way there is and see them end the same (half an hour; root, for small disks)
+soak: $(STAMP)  ## Interrupt runs in many ways and check that they end the same (half an hour; needs root, for small disks)
 	$(BIN)/python benchmarks/soak.py --moments 50 --out benchmarks/soak_$(shell uname -m)_$(shell date -u +%Y%m).md
 
 constraints: $(STAMP)  ## Write constraints.txt, the versions that this environment was tested with
@@ -64,7 +64,7 @@ build/audit/.ready build/sbom/.ready: | $(STAMP)
 	@touch $@
 
 # Needs an index that serves known vulnerabilities; with a mirror that does not, it fails and names what it could not audit.
-audit: build/audit/.ready  ## Compare constraints.txt with the known vulnerabilities
+audit: build/audit/.ready  ## Compare constraints.txt with known vulnerabilities
 	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 # Its own check of the file against the schema takes 30 s of a processor for 230 packages; what matters is that none is missing.
@@ -72,11 +72,11 @@ sbom: build/sbom/.ready  ## Write sbom.cdx.json, the CycloneDX list of what is i
 	build/sbom/bin/cyclonedx-py environment --no-validate --pyproject pyproject.toml --spec-version 1.6 --output-reproducible -o sbom.cdx.json $(BIN)/python
 	$(BIN)/python scripts/constraints.py --bill sbom.cdx.json
 
-fmt: $(STAMP)  ## Format and mend what can be mended
+fmt: $(STAMP)  ## Format the code and fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## Write from the code what the pages say of it, and build the site (site/index.html)
+docs: $(STAMP)  ## Write the generated pages from the code, and build the site (site/index.html)
 	$(BIN)/python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

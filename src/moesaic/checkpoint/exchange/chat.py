@@ -124,8 +124,8 @@ class Chat:
         return [
             "## Ask it",
             "",
-            "The chat template is the prompt that the model was trained with: one task in a user turn, the answer "
-            "begun with a code fence of the language.",
+            "The chat template is the prompt with which the model was trained: one task in a user turn, and an answer "
+            "that begins with a code fence of the language. This request",
             "",
             "```",
             f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(request, indent=1)}'",
@@ -137,10 +137,10 @@ class Chat:
             *prompt.split("\n"),
             "````",
             "",
-            "and the answer goes on from there: it is the program; the stop string leaves out the fence that ends it. "
-            "Without `chat_template_kwargs` the language is that of the last code fence, else the one that the words "
-            f'name ("in Java"), else {self._first.title}. System messages and earlier turns are told in '
-            "front of the task.",
+            "and the answer continues from there. It is the program; the stop string removes the fence that ends it. "
+            "Without `chat_template_kwargs`, the language is that of the last code fence, otherwise the one that the "
+            f'words name ("in Java"), and otherwise {self._first.title}. System messages and earlier turns are written '
+            "in front of the task.",
             "",
             f"Tokens that end an answer: {stops}.",
             "",
