@@ -110,10 +110,10 @@ class Measure:
         found = iter(self.judge([task for task, _ in read], texts))
         judgements = []
         for generation in generations:
-            judgement = next(found) if generation.stopped or reads_all else Judgement(0.0, False, 0.0)
-            if not generation.stopped:
-                judgement = Judgement(0.0, False, judgement.score)
-            judgements.append(judgement)
+            if generation.stopped:
+                judgements.append(next(found))
+            else:
+                judgements.append(Judgement(0.0, False, next(found).score if reads_all else 0.0))
         return judgements
 
 

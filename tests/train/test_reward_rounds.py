@@ -1,0 +1,338 @@
+"""Rounds of training on rewards, with a sampler and judges that say what a test wants: what is drawn, told, kept."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate import Accelerator
+from training_data import LANGUAGES
+
+from moesaic.data.examples import Example
+from moesaic.data.prompts import PromptFormat
+from moesaic.model.decode.generate import Generation
+from moesaic.model.moe import compose
+from moesaic.recipe import RewardRecipe
+from moesaic.train import reward
+from moesaic.train import rounds as rounds_module
+from moesaic.train.experts import seed_of
+from moesaic.train.loop import learning_rate_at
+from moesaic.train.resume import Progress
+from moesaic.train.rounds import RewardRounds, optimisation
+from moesaic.train.samples import Judgement, Measure, tasks_of, trainable_parameters
+from moesaic.train.turns import Turns
+from pico import pico_llama, pico_tokenizer, random_experts
+
+PROMPT = PromptFormat(pico_tokenizer())
+OPTIONS = RewardRecipe(
+    rounds=3, prompts=4, samples=2, steps=3, max_new_tokens=12, row_tokens=256, validation_programs=2, temperature=0.9
+)
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = pico_llama().requires_grad_(False)
+    return compose(model, random_experts(model, LANGUAGES, (4, 2)), "top_k", 2, dtype=torch.float32)
+
+
+class Scripted:
+    """A sampler that writes a number, and notes what it was asked for."""
+
+    prompt = PROMPT
+
+    def __init__(self, events=None):
+        self.asked, self.events = [], [] if events is None else events
+
+    def write(self, tasks, temperature, seed, _ranks):
+        self.asked.append(([task.subject.id for task in tasks], temperature, seed))
+        self.events.append("write")
+        return [Generation(PROMPT.code_ids(str(place)), [], place % 4 != 3) for place in range(len(tasks))], 123.6
+
+
+def tasks(name, count=6):
+    return tasks_of(
+        [
+            Example(f"{name}-{language}-{n}", language, f"task {n}", f"x = {n}\n")
+            for language in LANGUAGES
+            for n in range(count)
+        ],
+        PROMPT,
+    )
+
+
+def measure(name="codebleu", weight=1.0, reward=lambda task, text: 0.5):
+    def judge(asked, texts):
+        rewards = [reward(*pair) for pair in zip(asked, texts, strict=True)]
+        return [Judgement(value, value > 0.2, value / 2) for value in rewards]
+
+    return Measure(name, tasks(name), tasks(name, 3), judge, weight)
+
+
+def rounds_of(model, sampler, measures, teacher=None, rates=dict, **options):
+    settings = OPTIONS.model_copy(update=options)
+    programs = [task.reference for task in tasks("loss", 1)]
+    return RewardRounds(
+        Accelerator(cpu=True), model, sampler, measures, programs, LANGUAGES, settings, SEED, teacher, rates
+    )
+
+
+class Norms:
+    """An optimiser that has nothing to do, at a rate of a half; its gradients' norms are 1, 2, 3, ..."""
+
+    rate = 0.5
+
+    def __init__(self, events=None):
+        self.calls, self.events = 0, [] if events is None else events
+
+    def __call__(self):
+        self.calls += 1
+        self.events.append("update")
+        return torch.tensor(float(self.calls))
+
+
+def trained(rounds, monkeypatch, num_rows):
+    """Lets rounds have so many rows each, and returns a list of the rows of every optimiser step."""
+    steps = []
+    monkeypatch.setattr(rounds, "rows", lambda _groups, _number: list(range(num_rows)))
+    monkeypatch.setattr(rounds, "add_gradients", steps.append)
+    return steps
+
+
+@pytest.mark.parametrize(("num_rows", "steps"), [(0, 3), (1, 3), (2, 3), (3, 3), (7, 3), (8, 3), (5, 1)])
+def test_every_row_is_in_one_optimiser_step_and_steps_are_as_equal_as_it_goes(model, monkeypatch, num_rows, steps):
+    rounds, update = rounds_of(model, Scripted(), [measure()], steps=steps), Norms()
+    taken = trained(rounds, monkeypatch, num_rows)
+    facts = rounds.take(1, update, True)()
+    assert [row for step in taken for row in step] == list(range(num_rows))
+    assert len(taken) == update.calls == min(steps, num_rows)
+    sizes = [len(step) for step in taken]
+    assert not sizes or max(sizes) - min(sizes) <= 1
+    assert facts["grad_norm"] == pytest.approx(sum(range(1, len(taken) + 1)) / max(1, len(taken)))
+    rounds.close()
+
+
+def test_a_round_says_what_its_programs_are_worth(model, monkeypatch):
+    # Of 4 tasks with 2 programs each, those of the places 3 and 7 do not end and are worth nothing.
+    first = measure(weight=3.0, reward=lambda _task, text: {"0": 1.0, "1": 1.0, "2": 0.5}.get(text, 0.1))
+    second = measure("tests", reward=lambda _task, text: 0.3)
+    sampler = Scripted()
+    rounds = rounds_of(model, sampler, [first, second], rates=lambda: {"python": 2.345, "java": 1.0})
+    trained(rounds, monkeypatch, 1)
+    facts = rounds.take(1, Norms(), True)()
+    rewards = {"codebleu": (1.0 + 1.0 + 0.5 + 0.0) / 4, "tests": (0.3 * 3 + 0.0) / 4}
+    assert {name: facts[f"reward_{name}"] for name in rewards} == pytest.approx(rewards)
+    assert facts["reward"] == pytest.approx((3 * rewards["codebleu"] + rewards["tests"]) / 4)
+    assert facts["ended"] == pytest.approx(6 / 8)
+    assert facts["parses"] == pytest.approx(6 / 8)
+    assert (facts["all_solved"], facts["none_solved"]) == (1, 1)  # the first of either measure; the others differ
+    assert (facts["rate"], facts["sampled_tokens_per_second"]) == (0.5, 124)
+    assert (facts["verdicts_per_second_python"], facts["verdicts_per_second_java"]) == (2.35, 1.0)
+    assert 0 <= facts["idle"] <= 1
+    ((asked, temperature, _),) = sampler.asked
+    assert temperature == 0.9
+    assert asked[::2] == asked[1::2]  # programs of a task side by side
+    vain = [turns.state_dict()["in_vain"] for turns in rounds._turns]
+    order = [
+        [m.training[place].subject.id for place, times in own if times == 1]
+        for m, own in zip((first, second), vain, strict=True)
+    ]
+    assert order == [[asked[0]], [asked[4]]]
+    rounds.close()
+
+
+@pytest.mark.parametrize("num_measures", [1, 2, 3])
+@pytest.mark.parametrize("prompts", [1, 4, 5, 8])
+def test_measures_share_the_tasks_of_a_round_evenly_and_draw_by_themselves(model, monkeypatch, num_measures, prompts):
+    sampler, names = Scripted(), ["a", "b", "c"][:num_measures]
+    rounds = rounds_of(model, sampler, [measure(name) for name in names], prompts=prompts)
+    drawn = {name: [] for name in names}
+    for number in (1, 2):
+        round_ = rounds._begin(number)
+        counts = [len(places) for places in round_.places]
+        assert sum(counts) == prompts
+        assert max(counts) - min(counts) <= 1
+        for name, places in zip(names, round_.places, strict=True):
+            drawn[name] += places
+    asked = [own for ids, _, _ in sampler.asked for own in ids]
+    assert len(asked) == 2 * prompts * OPTIONS.samples
+    for own in rounds._measures:
+        expected = [own.training[place].subject.id for place in drawn[own.name] for _ in range(OPTIONS.samples)]
+        assert [name for name in asked if name.startswith(f"{own.name}-")] == expected
+    # What one measure's tasks are does not depend on there being others.
+    assert drawn["a"] == Turns(12, SEED).draw(len(drawn["a"]))
+    if num_measures > 1 and len(drawn["b"]) > 3:
+        assert drawn["b"] != drawn["a"][: len(drawn["b"])]
+    assert len({seed for _, _, seed in sampler.asked}) == 2
+    rounds.close()
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_overlapped_rounds_are_written_before_the_training_on_the_one_before(model, monkeypatch, overlap):
+    events = []
+    rounds = rounds_of(model, Scripted(events), [measure()], overlap=overlap)
+    trained(rounds, monkeypatch, 1)
+    groups = []
+    monkeypatch.setattr(rounds, "rows", lambda judged, _number: groups.append(judged) or [0])
+    monkeypatch.setattr(
+        rounds, "losses", lambda own, _texts: [torch.tensor([float(events.count("update"))])] * len(own)
+    )
+    for number in (1, 2, 3):
+        rounds.take(number, Norms(events), number == 3)
+    each = ["write", "update"] * 3
+    assert events == (["write", "write", "update", "write", "update", "update"] if overlap else each)
+    for (samples,), written_after in zip(groups, (0, 0, 1), strict=True):
+        olds = [sample.old_losses for sample in samples]
+        assert all((float(old) == written_after) if overlap else old is None for old in olds)
+    assert rounds.state_dict()["ahead"] is None
+    rounds.close()
+
+
+def test_programs_that_are_written_ahead_are_stored_and_judged_again(model, monkeypatch):
+    rounds = rounds_of(model, Scripted(), [measure("a"), measure("b")], overlap=True)
+    monkeypatch.setattr(rounds, "losses", lambda own, _texts: [torch.tensor([0.5, 0.25])] * len(own))
+    trained(rounds, monkeypatch, 1)
+    rounds.take(1, Norms(), False)
+    stored, ahead = rounds.state_dict(), rounds._ahead
+    again = rounds_of(model, Scripted(), [measure("a"), measure("b")], overlap=True)
+    again.load_state_dict(stored)
+    assert again.state_dict() == stored
+    other = again._ahead
+    assert (other.number, other.places, other.tokens_per_second) == (2, ahead.places, 123.6)
+    assert [[(g.ids, g.stopped) for g in group] for group in other.generations] == [
+        [(g.ids, g.stopped) for g in group] for group in ahead.generations
+    ]
+    assert [[old.tolist() for old in group] for group in other.old_losses] == [[[0.5, 0.25]] * 4] * 2
+    assert other.verdicts.result() == ahead.verdicts.result()
+    again._sampler.asked.clear()
+    again.take(2, Norms(), True)
+    assert again._sampler.asked == []  # it trains on what is there
+    for one in (rounds, again):
+        one.close()
+
+
+class Answers:
+    """A teacher whose answers lose what a test says."""
+
+    def __init__(self, losses, tolerance):
+        self._losses = iter(losses)
+        self.kept = SimpleNamespace(options=SimpleNamespace(tolerance=tolerance, weight=0.5))
+
+    def loss(self, *_):
+        return next(self._losses)
+
+
+def test_validation_is_greedy_and_tells_means_over_languages_of_each_measure(model, monkeypatch):
+    monkeypatch.setattr(rounds_module, "validation_loss", lambda *_, **__: 1.25)
+    sampler = Scripted()
+    first = measure("a", 3.0, lambda task, _text: 1.0 if task.language == "python" else 0.4)
+    second = Measure("b", tasks("b"), tasks("b", 3)[:4], measure(reward=lambda *_: 0.6).judge, 1.0, scores_unended=True)
+    rounds = rounds_of(model, sampler, [first, second])
+    decided, facts = rounds.validate(2)
+    ((asked, temperature, _),) = sampler.asked
+    names = [f"{name}-{language}-{n}" for name in ("a", "b") for language in LANGUAGES for n in range(2)]
+    assert asked == names[:-1]  # the second has one task of the second language
+    assert temperature == 0.0
+    a = (0.5 + (0.2 + 0.0) / 2) / 2  # place 3 does not end; a score is half of the reward
+    assert facts == {
+        "reward": pytest.approx((3 * a + 0.3) / 4), "reward_a": pytest.approx(a), "reward_b": pytest.approx(0.3),
+        "ended": pytest.approx(6 / 7), "parses": pytest.approx(6 / 7), "loss": 1.25,
+    }  # fmt: skip
+    assert decided == pytest.approx(1 - facts["reward"])
+    assert rounds.history == [{"round": 2, **facts}]
+    progress = Progress()
+    shown = rounds.shown({"reward": 0.25, "ended": 0.5, "idle": 0.125}, progress)
+    assert shown == {"reward": 0.25, "val": facts["reward"], "ended": "50%", "idle": "12%"}
+    rounds.close()
+
+
+def test_a_state_may_lose_as_much_as_the_tolerance_and_is_otherwise_worse_than_any(model, monkeypatch):
+    monkeypatch.setattr(rounds_module, "validation_loss", lambda *_, **__: 1.0)
+    losses = [2.0, 2.25, 2.26, 1.0]
+    rounds = rounds_of(model, Scripted(), [measure()], Answers(losses, 0.25))
+    found = [rounds.validate(number) for number in range(4)]
+    assert [facts["answers"] for _, facts in found] == losses
+    reward = found[0][1]["reward"]
+    assert [decided for decided, _ in found] == pytest.approx([1 - reward, 1 - reward, 2 - reward, 1 - reward])
+    rounds.close()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 10, 57, 400])
+def test_the_rate_is_at_its_peak_in_the_second_round_and_not_before(number):
+    options = OPTIONS.model_copy(update={"rounds": number})
+    found = optimisation(options)
+    rates = [learning_rate_at(step, number, 1.0, found.warmup_fraction) for step in range(1, number + 1)]
+    assert rates[:2] == ([1.0] if number == 1 else [0.5, 1.0])
+    assert all(rate < 1 for rate in rates[2:])
+    for key in ("learning_rate", "clip_norm", "row_tokens", "evaluations", "checkpoint_minutes", "compile"):
+        assert getattr(found, key) == getattr(options, key)
+
+
+def trained_reward(model, monkeypatch, history, best, measures=None, max_tokens=256, teacher=None, **options):
+    """What ``train_reward`` gives the training loop, and its result; the loop says that a round was best."""
+    given = {}
+
+    def train(_accelerator, rounds, parameters, settings, **others):
+        given.update(others, rounds=rounds, parameters=parameters, settings=settings, seed=torch.initial_seed())
+        if history is None:
+            raise KeyboardInterrupt
+        rounds.history.extend({"round": place, "reward": value} for place, value in enumerate(history))
+        return SimpleNamespace(steps=7, best_step=best)
+
+    monkeypatch.setattr(reward, "train", train)
+    programs = [task.reference for task in tasks("loss", 1)]
+    try:
+        result = reward.train_reward(
+            Accelerator(cpu=True), model, PROMPT, measures or [measure()], programs, LANGUAGES, OPTIONS, max_tokens,
+            SEED, "folder", teacher, **options,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        result = None
+    return given, result
+
+
+@pytest.mark.parametrize("trains_gates", [True, False])
+def test_factors_are_trained_and_gates_only_where_there_are_some_to_train(model, monkeypatch, trains_gates):
+    model.requires_grad_(True)
+    given, result = trained_reward(model, monkeypatch, [0.1, 0.5, 0.3], 1, trains_gates=trains_gates)
+    wanted = {name for name in trainable_parameters(model) if trains_gates or "router" not in name}
+    assert len(wanted) == 2 * (4 + trains_gates)
+    assert given["parameters"].keys() == wanted
+    assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == wanted
+    assert (given["total_steps"], given["learning_rate"]) == (OPTIONS.rounds, OPTIONS.learning_rate)
+    assert given["settings"] == optimisation(OPTIONS)
+    assert given["folder"] == "folder"
+    assert given["seed"] == seed_of(SEED, "reward")
+    assert (result.rounds, result.best_round, result.best_reward) == (7, 1, 0.5)
+    assert [entry["reward"] for entry in result.history] == [0.1, 0.5, 0.3]
+
+
+@pytest.mark.parametrize("history", [[0.1, 0.2], None])
+def test_what_was_written_ahead_is_let_go_of_however_the_training_ends(model, monkeypatch, history):
+    given, _ = trained_reward(model, monkeypatch, history, 0)
+    given["rounds"]._sampler = Scripted()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        given["rounds"]._begin(1)
+
+
+def test_tasks_are_drawn_if_the_longest_program_fits_behind_their_prompt(model, monkeypatch):
+    lengths = sorted(len(task.prompt_ids) for task in tasks("codebleu") + tasks("other"))
+    longest = lengths[0]
+    assert longest < lengths[-1]
+    max_tokens = longest + OPTIONS.max_new_tokens
+    given, _ = trained_reward(model, monkeypatch, [0.1], 0, [measure(), measure("other")], max_tokens)
+    for own in given["rounds"]._measures:
+        assert own.training == [task for task in tasks(own.name) if len(task.prompt_ids) <= longest]
+        assert own.validation == tasks(own.name, 3)
+    assert max(len(task.prompt_ids) for own in given["rounds"]._measures for task in own.training) == longest
+
+
+@pytest.mark.parametrize(("best", "passed_over"), [(0, 2), (1, 0), (3, 1)])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_states_that_were_better_and_lost_too_much_are_counted(model, monkeypatch, capfd, best, passed_over, keeps):
+    teacher = Answers([], 0.75) if keeps else None
+    trained_reward(model, monkeypatch, [0.1, 0.5, 0.1, 0.3], best, teacher=teacher)
+    said = capfd.readouterr().err
+    assert (f"reward: {passed_over} states with a higher reward were not taken" in said) == bool(keeps and passed_over)
+    assert ("0.75 nats" in said) == bool(keeps and passed_over)
