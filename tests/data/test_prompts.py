@@ -233,7 +233,7 @@ def test_a_template_that_needs_a_system_turn_gets_an_empty_one():
             MARKED.replace("{{ message['content'] }}", "{% for c in message['content'] %}{{ c['text'] }}{% endfor %}"),
             "once",
         ),
-        (MARKED.replace("message['content']", "message['content'] | upper"), "as it is given"),
+        (MARKED.replace("message['content']", "message['content'] | upper"), "unchanged"),
         ("{{ messages[-1]['content'] }}" * 2, "once"),
     ],
 )

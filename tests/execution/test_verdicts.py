@@ -586,12 +586,12 @@ def test_a_language_without_a_launcher_judges_outputs_only(box: Sandbox, monkeyp
     monkeypatch.setattr(judges, "JUDGES", {**judges.JUDGES, "csharp": row})
     judges.find_toolchain.cache_clear()
     try:
-        with pytest.raises(ToolchainError, match="nothing shows that a test ran to its end"):
+        with pytest.raises(ToolchainError, match="no launcher shows that a test ran to its end"):
             box.run(Program("csharp", "", "Debug.Assert(true);"))
         problem = Problem("p", "csharp", solution="", test="Debug.Assert(true);")
         (result,) = execute("own", {"csharp": [problem]}, sandbox=box)
         assert result.passed is None
-        assert "nothing shows" in result.skipped
+        assert "no launcher shows" in result.skipped
     finally:
         judges.find_toolchain.cache_clear()
 
@@ -711,5 +711,5 @@ def test_lua_is_judged_by_what_its_programs_print(box: Sandbox, program: str, st
 def test_a_lua_test_is_refused_since_nothing_would_show_that_it_ran_to_its_end(box: Sandbox) -> None:
     if shutil.which("lua5.4") is None:
         pytest.skip("not on PATH: lua5.4")
-    with pytest.raises(ToolchainError, match="lua: nothing shows that a test ran to its end"):
+    with pytest.raises(ToolchainError, match="lua: no launcher shows that a test ran to its end"):
         box.run(Program("lua", "x = 1", "assert(x == 1)"))

@@ -79,7 +79,7 @@ def test_an_empty_split_repeated_ids_and_broken_programs_are_found_at_once(tmp_p
     training.write_text("".join(json.dumps(row) + "\n" for row in rows))
     empty, repeated, broken = problems(recipe)
     assert "the test split of python is empty" in empty
-    assert f"java, train: the id {rows[1]['id']!r} is there 3 times" in repeated
+    assert f"java, train: the id {rows[1]['id']!r} occurs 3 times" in repeated
     assert f"java, train: 1 of 14 programs cannot be read as java (the first has the id {rows[5]['id']!r})" in broken
 
 
@@ -90,7 +90,7 @@ def test_the_head_is_read_unless_all_is_asked_for(tmp_path, monkeypatch):
     lines = training.read_text().splitlines()
     training.write_text("\n".join([*lines, lines[-1]]) + "\n")
     assert problems(recipe) == []
-    assert "is there 2 times" in problems(recipe, whole=True)[0]
+    assert "occurs 2 times" in problems(recipe, whole=True)[0]
     training.write_text("\n".join([*lines[:2], "{", *lines[2:]]) + "\n")
     assert "train.jsonl:3" in problems(recipe)[0]
 

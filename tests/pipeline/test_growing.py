@@ -327,7 +327,7 @@ def test_the_command_grows_drops_and_says_how(grown, tmp_path):
     assert "did you mean ruby?" in done.stderr
     done = moesaic("grow", "nowhere", "toy.yaml", *options, cwd=tmp_path)
     assert done.returncode == 2
-    assert "nowhere is no model folder" in done.stderr
+    assert "nowhere is not a model folder" in done.stderr
 
 
 @pytest.mark.slow

@@ -264,7 +264,7 @@ def test_a_snapshot_that_is_not_whole_is_not_taken_for_one(machine, url, capsys)
             store.write(key, b"")
     machine("second")
     assert leave_partial(StoredWorkspace(url), "2\n") == ""
-    assert "is not whole" in capsys.readouterr().err
+    assert "is incomplete" in capsys.readouterr().err
 
 
 def test_checkpoints_are_uploaded_while_the_stage_works(machine, url, monkeypatch):
