@@ -300,7 +300,11 @@ def test_a_metric_without_a_function_is_no_gap_in_the_table(predictions, monkeyp
             "loss_sum is None",
         ),
         ("losses/moe.jsonl", '{"id": "p1", "language": ["python"], "loss_sum": 1, "code_tokens": 3}', "language is"),
-        ("losses/moe.jsonl", '{"id": "p1", "language": "python", "loss_sum": NaN, "code_tokens": 3}', "NaN is not JSON"),
+        (
+            "losses/moe.jsonl",
+            '{"id": "p1", "language": "python", "loss_sum": NaN, "code_tokens": 3}',
+            "NaN is not JSON",
+        ),
         (
             "losses/moe.jsonl",
             '{"id": "p1", "language": "python", "loss_sum": 1.0, "code_tokens": true}',

@@ -287,7 +287,9 @@ def _find_toolchains(tasks: Mapping[str, Sequence[_Task]]) -> tuple[dict[str, To
     for language in list(found):
         if not find_judge(language).runs_tests and any(task.problem.test for task in tasks[language]):
             del found[language]
-            missing[language] = f"{language}: no launcher shows that a test ran to its end: use tests with input and output"
+            missing[language] = (
+                f"{language}: no launcher shows that a test ran to its end: use tests with input and output"
+            )
     return found, missing
 
 
