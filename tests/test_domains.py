@@ -379,4 +379,7 @@ def test_the_whole_pipeline_with_two_domains(tmp_path, capsys):
     assert "SQL (postgresql)" in (root / "report.html").read_text(encoding="utf-8")
     folder = read_model_folder(root / "model")
     assert folder.languages == DIALECTS
+    card = (root / "model" / "README.md").read_text(encoding="utf-8")
+    assert "one LoRA expert per domain" in card
+    assert "language" not in card.replace("--language", "")
     assert syntax_of(folder.languages[0]) is None

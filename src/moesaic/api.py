@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError, ModelError
-from moesaic.languages import find_language, get_language
+from moesaic.languages import find_language, get_among, get_language
 from moesaic.model.options import check_sampling
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ class Model:
 
         Args:
             text: The task in words, or a list of tasks.
-            language: Name or alias of the programming language. For a list of tasks: one for all, or one for each.
+            language: Name or alias of the programming language, or of a domain; the last part of a domain's name is
+                enough if the model has it. For a list of tasks: one for all, or one for each.
             max_new_tokens: Largest number of tokens of a program.
             temperature: Temperature of sampling; 0 is greedy.
             top_p: Threshold of nucleus sampling (Holtzman et al. 2020); used if ``temperature`` is above 0.
@@ -241,6 +242,7 @@ class Model:
         languages = [language] * len(texts) if isinstance(language, str) else list(language)
         if len(languages) != len(texts):
             raise DataError(f"there are {len(texts)} tasks, but {len(languages)} languages: give one, or one for each")
+        languages = [get_among(name, self.languages).name for name in languages]
         prompts = [self._prompt_ids(task, name) for task, name in zip(texts, languages, strict=True)]
         self._warn_without_expert(languages)
         check_sampling(max_new_tokens, temperature, top_p)
@@ -287,6 +289,7 @@ class Model:
         from moesaic.model.backbone import context_length
         from moesaic.model.decode.streaming import stream_ids
 
+        language = get_among(language, self.languages).name
         ids = self._prompt_ids(text, language)
         self._warn_without_expert([language])
         check_sampling(max_new_tokens, temperature, top_p)

@@ -231,6 +231,27 @@ def find_among(name: str, languages: Iterable[str]) -> Language | None:
     return row if row is not None and (not row.domain_of or row in by_name.values()) else None
 
 
+def part_word(names: Iterable[str]) -> str:
+    """Returns what the parts of a run or model are called: ``domain`` if all of them are domains, else ``language``."""
+    rows = [find_language(name) for name in names]
+    return "domain" if rows and all(row is not None and row.domain_of for row in rows) else "language"
+
+
+def get_among(name: str, languages: Iterable[str]) -> Language:
+    """Returns what ``find_among`` finds, or a language or domain that the model has no expert for.
+
+    Raises:
+        DataError: The name is not known; the nearest known one, domains of ``languages`` included, is suggested.
+    """
+    known = tuple(languages)
+    if row := find_among(name, known) or find_language(name):
+        return row
+    domains = [alias for row in rows_of(known) if row.domain_of for alias in (row.name, *row.aliases)]
+    if near := difflib.get_close_matches(name.strip().lower(), domains, n=1, cutoff=0.6):
+        raise DataError(f"unknown language {name!r:.80}: did you mean {near[0]}?")
+    return get_language(name)
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Returns names without repeats: languages in the order of ``LANGUAGES``, then domains by name."""
     found = set(names)

@@ -57,6 +57,23 @@ def test_tasks_are_answered_in_their_languages(made, chat):
     assert said.count("(cut at 12 tokens; --max-new-tokens allows more)") == 3
 
 
+def test_a_domain_is_known_by_its_last_part(tmp_path_factory):
+    root = tmp_path_factory.mktemp("domains")
+    base = pico_base(root / "base", max_position_embeddings=512)
+    folder = make(root / "model", base, names=("sql-postgresql", "sql-sqlite", "python"))
+    before = signal.getsignal(signal.SIGINT)
+    short = ("--max-new-tokens", "3", "--language", "sqlite")
+    try:
+        lines = "/language sqlit\n/language postgresql\nSort\n"
+        result = CliRunner().invoke(app, ["chat", str(folder), *short], input=lines)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stderr.split())
+    assert "unknown language 'sqlit': did you mean sqlite?" in said
+    assert "language: SQL (postgresql)" in said
+
+
 def test_trace_says_how_the_experts_shared_the_work(chat):
     result = chat("/trace\nSort a list\n/trace\nSort a list\n/quit\nSort a list\n", "--max-new-tokens", "6")
     (line,) = re.findall(r"6 tokens: python (\d+) %, java (\d+) %, cpp (\d+) %", " ".join(result.stderr.split()))

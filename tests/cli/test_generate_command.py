@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import moesaic
 from moesaic.cli import app
-from moesaic.errors import MoesaicError
+from moesaic.errors import DataError, MoesaicError
 from pico import pico_base
 from test_api import make
 
@@ -93,6 +93,50 @@ def test_a_batch_gives_its_rows_back(made, run, tmp_path):
     assert made_rows[0]["id"] == 7
     run("--batch", "tasks.jsonl", "--max-new-tokens", "9", "--language", "java", "-o", "made.jsonl")
     assert [json.loads(line) for line in (tmp_path / "made.jsonl").read_text().splitlines()] == made_rows
+
+
+@pytest.fixture(scope="module")
+def of_domains(tmp_path_factory):
+    root = tmp_path_factory.mktemp("domains")
+    base = pico_base(root / "base", max_position_embeddings=512)
+    folder = make(root / "model", base, names=("sql-postgresql", "sql-sqlite", "python"))
+    return SimpleNamespace(folder=folder, model=moesaic.load(folder, "cpu"))
+
+
+def test_without_a_language_it_is_the_model_s_first(made, of_domains, run):
+    short = ("--max-new-tokens", "12", "--no-stream")
+    result = CliRunner().invoke(app, ["generate", str(of_domains.folder), TASK, *short])
+    assert result.stdout == of_domains.model.generate(TASK, language="sql-postgresql", max_new_tokens=12).code
+    assert "writing in SQL (postgresql), the model's first language; --language chooses another" in " ".join(
+        result.stderr.split()
+    )
+    assert "no expert" not in result.stderr
+    assert run(TASK, *short).stdout == made.model.generate(TASK, language="python", max_new_tokens=12).code
+    assert "writing in" not in run(TASK, *short, "--language", "python").stderr
+
+
+def test_a_domain_of_the_model_is_known_by_its_last_part(of_domains, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = of_domains.model.generate(TASK, language="sql-sqlite", max_new_tokens=12).code
+    assert of_domains.model.generate(TASK, language="SQLite", max_new_tokens=12).code == expected
+    pieces = of_domains.model.stream(TASK, language="sqlite", max_new_tokens=12)
+    assert "".join(pieces).strip() == expected.strip()
+
+    def call(*arguments):
+        options = ("--max-new-tokens", "12", "--no-stream")
+        return CliRunner().invoke(app, ["generate", str(of_domains.folder), *arguments, *options])
+
+    assert call(TASK, "--language", "sqlite").stdout == expected
+    names = ["sqlite", "python", None]
+    rows = [{"text": TASK} | ({} if name is None else {"language": name}) for name in names]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made_rows = [json.loads(line) for line in call("--batch", "tasks.jsonl").stdout.splitlines()]
+    assert [row["language"] for row in made_rows] == ["sql-sqlite", "python", "sql-postgresql"]
+    assert made_rows[0]["prediction"] == expected
+    wrong = call(TASK, "--language", "sqlit")
+    assert "unknown language 'sqlit': did you mean sqlite?" in str(wrong.exception)
+    with pytest.raises(DataError, match="unknown language 'klingon': allowed: c, "):
+        of_domains.model.generate(TASK, language="klingon")
 
 
 @pytest.mark.parametrize(

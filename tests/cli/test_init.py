@@ -79,8 +79,11 @@ def test_languages_are_those_of_the_data(project, capsys):
     init("--base", "base", "--data", "pairs", "--no-cost", "--no-gpu", "--memory", 8)
     recipe = load_recipe(project / "recipe.yaml")
     assert recipe.data.languages == ("python", "java")
-    assert "Needs:  a CPU with 8 GiB" in (project / "recipe.yaml").read_text()
-    assert "next: moesaic run recipe.yaml" in capsys.readouterr().err
+    assert (project / "recipe.yaml").read_text().startswith("# An expert each for python, java, and their Mixture")
+    assert "For:    a CPU with 8 GiB" in (project / "recipe.yaml").read_text()
+    said = capsys.readouterr().err
+    assert "wrote recipe.yaml: an expert each for python, java\n" in said
+    assert "next: moesaic run recipe.yaml" in said
     rows = [{"text": "t", "code": "c", "lang": name} for name in ("Go", "rust", "C++")]
     (project / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     init("two.yaml", "--base", "base", "--data", "all.jsonl", "--no-cost")

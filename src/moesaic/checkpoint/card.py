@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from moesaic.gates import GATES
+from moesaic.languages import part_word
 
 if TYPE_CHECKING:
     from moesaic.checkpoint.description import ModelFolder
@@ -25,7 +26,7 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
         folder: The model folder.
         results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
     """
-    base = folder.base_title
+    base, part = folder.base_title, part_word(folder.languages)
     lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
     if _ON_THE_HUB.fullmatch(base):
         lines.append(f"base_model: {base}")
@@ -34,11 +35,11 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
     best = f"the best {folder.top_k} of {len(folder.experts)} experts"
     mixing = "all experts" if GATES[folder.kind].mixes_all else best
     lines += [
-        f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per language, gates of kind `{folder.kind}` that "
+        f"A factored Mixture-of-Experts on `{base}`: one LoRA expert per {part}, gates of kind `{folder.kind}` that "
         f"mix {mixing} per token.",
         "",
         *(_OWN_BASE if folder.has_own_base else ()),
-        "| expert | language | rank | scale |",
+        f"| expert | {part} | rank | scale |",
         "|---|---|---|---|",
         *(
             f"| {expert.name} | {language} | {expert.rank} | {expert.scale:g} |"

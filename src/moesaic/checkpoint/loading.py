@@ -56,7 +56,7 @@ def open_model(
     if is_int8 and place.type != "cpu":
         raise ModelError(f"dtype is 'int8', which is for a CPU, and device is {str(place)!r}: use bfloat16 there")
     computed: DType = "float32" if is_int8 else wanted
-    found = _fetched(path, revision)
+    found = fetched(path, revision)
     loaded = _load_to_write(found, computed, base) if to_write and place.type == "cpu" else None
     if loaded is None:
         model, tokenizer, folder = load_moe(found, place, computed, base)
@@ -95,7 +95,12 @@ def _load_to_write(path: Path, dtype: DType, base: str | Path | None) -> tuple[A
     return composed(folder, loaded, None), prompts, folder
 
 
-def _fetched(path: str | Path, revision: str | None) -> Path:
+def fetched(path: str | Path, revision: str | None) -> Path:
+    """Returns the folder that a path or a name on the hub stands for, downloaded if it is not here.
+
+    Raises:
+        ModelError: See ``exchange.publishing.fetch``.
+    """
     if revision is None and Path(path).exists():
         return Path(path)
     from moesaic.checkpoint.exchange.publishing import fetch

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moesaic.cli.colours import coloured, legend_of
+from moesaic.cli.naming import resolve_language
 from moesaic.errors import DataError, ModelError
-from moesaic.languages import get_language
+from moesaic.languages import get_among, get_language
 from moesaic.progress import say
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _chat(
         Path, typer.Argument(help="A model folder, a run's folder, or owner/name on the hub.", metavar="MODEL")
     ],
     language: Annotated[
-        str | None, typer.Option(help="Programming language to write in; by default the task says it.")
+        str | None, typer.Option(help="Programming language or domain to write in; by default the task says it.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest program, in tokens.")] = 512,
     temperature: Annotated[float, typer.Option(min=0.0, help="Temperature of sampling; 0 is greedy.")] = 0.0,
@@ -54,7 +55,7 @@ def _chat(
     from moesaic.model.options import check_dtype, check_sampling
     from moesaic.serve.engine import Engine, Sampling
 
-    name = None if language is None else get_language(language).name
+    name = None if language is None else resolve_language(language, model)
     check_sampling(max_new_tokens, temperature, top_p)
     check_dtype(dtype)
     loaded = Model.to_write(model, base=base, dtype=dtype)
@@ -121,7 +122,7 @@ class _Chat:
         command, _, rest = line.partition(" ")
         if command == "/language":
             try:
-                self.language = get_language(rest).name if rest.strip() else None
+                self.language = get_among(rest, self.languages).name if rest.strip() else None
             except DataError as error:
                 say(str(error))
             else:

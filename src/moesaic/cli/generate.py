@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moesaic.cli.colours import coloured, legend_of
+from moesaic.cli.naming import default_language, resolve_language
 from moesaic.errors import DataError
-from moesaic.languages import get_language
 from moesaic.progress import Bar, say
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def _generate(
         Path, typer.Argument(help="A model folder, a run's folder, or owner/name on the hub.", metavar="MODEL")
     ],
     text: Annotated[str | None, typer.Argument(help="The task, in words; - reads it from stdin.")] = None,
-    language: Annotated[str, typer.Option(help="Programming language to write in.")] = "python",
+    language: Annotated[
+        str | None, typer.Option(help="Programming language or domain to write in; by default the model's first.")
+    ] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the task from this file instead.")] = None,
     batch: Annotated[
         Path | None,
@@ -60,11 +62,14 @@ def _generate(
 ) -> None:
     from moesaic.model.options import check_dtype, check_sampling
 
-    name = get_language(language).name
+    name = None if language is None else resolve_language(language, model)
     check_sampling(max_new_tokens, temperature, top_p)
     check_dtype(dtype)
-    rows = _rows(text, file, batch, name)
+    rows = _rows(text, file, batch, model, name)
     _check_output(output, trace, batch)
+    if any(row["language"] is None for row in rows):
+        first = default_language(model)
+        rows = [{**row, "language": row["language"] or first} for row in rows]
     loaded = _load(model, base, dtype)
     settings = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
     if batch is not None:
@@ -79,8 +84,10 @@ def _generate(
         raise typer.Exit(CUT)
 
 
-def _rows(text: str | None, file: Path | None, batch: Path | None, language: str) -> list[dict[str, Any]]:
-    """Returns what is asked, each with its text and language, before the model is loaded.
+def _rows(
+    text: str | None, file: Path | None, batch: Path | None, model: Path, language: str | None
+) -> list[dict[str, Any]]:
+    """Returns what is asked, each with its text and its language, None where nobody named one; nothing is loaded yet.
 
     Raises:
         DataError: There is no task or more than one source of it, or it is empty or not UTF-8.
@@ -97,19 +104,20 @@ def _rows(text: str | None, file: Path | None, batch: Path | None, language: str
         except ValueError as error:
             raise DataError(f"{file or 'stdin'}: cannot be read as UTF-8 text ({error})") from error
         return [{"text": _checked(task, "the task"), "language": language}]
-    rows = []
+    rows, resolved = [], {None: None, language: language}
     for number, row in read_json_lines(batch):
         where = f"{batch}, line {number}"
         if not isinstance(row.get("text"), str):
             raise DataError(f"{where}: text is {row.get('text')!r}: it has to be the task, in words")
         own = row.get("language", language)
-        if not isinstance(own, str):
+        if "language" in row and not isinstance(own, str):
             raise DataError(f"{where}: language is {own!r}: it has to be the name of one")
         try:
-            own = get_language(own).name
+            if own is not None and own not in resolved:
+                resolved[own] = resolve_language(own, model)
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
-        rows.append({**row, "text": _checked(row["text"], where), "language": own})
+        rows.append({**row, "text": _checked(row["text"], where), "language": resolved[own]})
     if not rows:
         raise DataError(f"{batch} has no rows")
     return rows

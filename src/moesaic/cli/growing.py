@@ -109,5 +109,5 @@ def _drop(
     from moesaic.checkpoint.dropping import drop_experts
 
     folder = drop_experts(model, out, experts)
-    say(f"{len(folder.experts)} experts are left: {', '.join(folder.names)}")
+    say(f"experts that are left: {', '.join(folder.names)}")
     typer.echo(str(out))

@@ -72,7 +72,7 @@ def _init(
         raise RecipeError(problems, "what is to be the recipe")
     write_text(path, text)
     recipe = load_recipe(path)
-    say(f"wrote {path}: {len(start.languages)} experts ({', '.join(start.languages)})")
+    say(f"wrote {path}: an expert each for {', '.join(start.languages)}")
     for lacks in filter(None, (get_language(name).lacks for name in start.languages)):
         say(f"note: {lacks}")
     if len(start.languages) == 1:

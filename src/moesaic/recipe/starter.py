@@ -70,9 +70,9 @@ def starter_recipe(start: Start, path: str) -> str:
     size = "" if start.parameters is None else f", {_in_words(start.parameters)} parameters"
     row_tokens = 4096 if gpu else 1024
     lines = [
-        f"# {len(start.languages)} experts, {names}, and their Mixture-of-Experts; made by `moesaic init`.",
+        f"# An expert each for {names}, and their Mixture-of-Experts; made by `moesaic init`.",
         "#",
-        f"# Needs:  {'one GPU' if gpu else 'a CPU'} with {start.memory / 2**30:.0f} GiB of memory",
+        f"# For:    {'one GPU' if gpu else 'a CPU'} with {start.memory / 2**30:.0f} GiB of memory",
         f"# Check:  moesaic validate {path}",
         f"# Cost:   moesaic run {path} --dry-run",
         f"# Run:    moesaic run {path}",

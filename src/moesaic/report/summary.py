@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moesaic.errors import CheckpointError
-from moesaic.languages import find_language
+from moesaic.languages import find_language, part_word
 
 EXPERT_PREFIX = "expert:"
 MISSING = "\N{EN DASH}"
@@ -164,8 +164,7 @@ class Summary:
         in_order = sorted(found, key=lambda key: places.get(key.partition(" ")[0], len(places)))
         self.metrics = [metric_of(key) for key in in_order]
         self.rows = list(self._rows())
-        rows = [find_language(name) for name in self.languages]
-        self.part = "domain" if rows and all(row is not None and row.domain_of for row in rows) else "language"
+        self.part = part_word(self.languages)
 
     @property
     def parts(self) -> str:
