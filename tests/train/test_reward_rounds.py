@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,14 +15,15 @@ from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose
-from moesaic.recipe import RewardRecipe
+from moesaic.recipe import KeepRecipe, RewardRecipe
 from moesaic.train import reward
 from moesaic.train import rounds as rounds_module
 from moesaic.train.experts import seed_of
 from moesaic.train.loop import learning_rate_at
+from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import Progress
 from moesaic.train.rounds import RewardRounds, optimisation
-from moesaic.train.samples import Judgement, Measure, tasks_of, trainable_parameters
+from moesaic.train.samples import Judgement, Measure, Sample, tasks_of, trainable_parameters, weighted_documents
 from moesaic.train.turns import Turns
 from pico import pico_llama, pico_tokenizer, random_experts
 
@@ -336,3 +339,82 @@ def test_states_that_were_better_and_lost_too_much_are_counted(model, monkeypatc
     said = capfd.readouterr().err
     assert (f"reward: {passed_over} states with a higher reward were not taken" in said) == bool(keeps and passed_over)
     assert ("0.75 nats" in said) == bool(keeps and passed_over)
+
+
+def told_by_document(rows):
+    """Trained tokens of each document that rows hold, with all that a row says of them."""
+    found = []
+    for row in rows:
+        positions, labels, weights, temperatures, old, programs, answers, states = row.tensors_N
+        assert sorted([*programs.tolist(), *answers.tolist()]) == list(range(len(positions)))
+        assert len(states) == len(answers)
+        own, state = {}, iter(states)
+        ends = row.batch.cu_seqlens_D1[1:].tolist()
+        for place, position in enumerate(positions.tolist()):
+            document = next(index for index, end in enumerate(ends) if position < end)
+            assert row.batch.input_ids_1T[0, position + 1] == labels[place]
+            said = [labels[place].item(), round(weights[place].item(), 4), round(temperatures[place].item(), 4)]
+            said.append(str(old[place].item()) if len(old) else None)
+            said.append(next(state).tolist() if place in answers.tolist() else None)
+            own.setdefault(document, []).append(said)
+        starts = [0, *ends]
+        for document, tokens in own.items():
+            ids = row.batch.input_ids_1T[0, starts[document] : ends[document]].tolist()
+            assert ids[-len(tokens) :] == [token[0] for token in tokens]
+            found.append(str((ids, [token[1:] for token in tokens])))
+    return found
+
+
+@pytest.mark.parametrize("off_policy", [False, True])
+@pytest.mark.parametrize("loss", [None, "likelihood", "kl"])
+def test_rows_hold_each_document_once_with_what_its_loss_needs(model, off_policy, loss):
+    answers = [
+        replace(task.reference, ids=[i % 250 + 1 for i in task.reference.ids], language="base")
+        for task in tasks("answer", 2)
+    ]
+    states = [
+        torch.arange(4) + 10.0 * place + torch.arange(len(answer.ids) - answer.num_prompt_tokens)[:, None] / 8
+        for place, answer in enumerate(answers)
+    ]
+    teacher = None
+    if loss is not None:
+        teacher = Teacher(Kept(answers, answers[:1], KeepRecipe(loss=loss, weight=0.5, share=0.4)), states)
+    measures = [measure("a", 3.0), measure("b")]
+    rounds = rounds_of(model, Scripted(), measures, teacher, row_tokens=400)
+    rewards = {"a": [1.0, 0.0, 0.5, 0.5], "b": [0.2, 0.6]}  # of two and of one task; one teaches nothing
+    groups = [
+        [
+            Sample(
+                own.training[place // 2],
+                Generation([40 + place, 50 + place], [], place % 3 != 0),
+                Judgement(value, True, 0.0),
+                torch.arange(3.0 if place % 3 else 2.0) + place if off_policy else None,
+            )
+            for place, value in enumerate(rewards[own.name])
+        ]
+        for own in measures
+    ]
+    rows = rounds.rows(groups, number=2)
+    expected = []
+    for own, samples in zip(measures, groups, strict=True):
+        documents = weighted_documents(samples, OPTIONS, PROMPT.stop_ids[0], own.weight)
+        for document, weight, heat, old in zip(
+            documents.encoded, documents.weights.tolist(), documents.temperatures.tolist(), documents.old_losses,
+            strict=True,
+        ):  # fmt: skip
+            number = len(document.ids) - document.num_prompt_tokens
+            olds = [None] * number
+            if off_policy:
+                olds = [str(value) for value in old.tolist()] if old is not None else ["nan"] * number
+            expected.append(str((document.ids, [[round(weight, 4), round(heat, 4), value, None] for value in olds])))
+    found = Counter(told_by_document(rows))
+    drawn = list((found - Counter(expected)).elements())
+    assert not Counter(expected) - found
+    possible = [
+        str((answer.ids, [[0.5 * OPTIONS.samples, 1.0, "nan" if off_policy else None, value] for value in (
+            own.tolist() if loss == "kl" else [None] * len(own))]))
+        for answer, own in zip(answers, states, strict=True)
+    ]  # fmt: skip
+    assert len(set(drawn)) == len(drawn) == (0 if loss is None else 2)  # two fifths of three tasks and two answers
+    assert set(drawn) <= set(possible)
+    rounds.close()

@@ -31,7 +31,7 @@ class PolicyLoss(PackedLoss):
         kept_weight: Weight of the divergence from the base on the tokens of answers.
     """
 
-    def __init__(self, model: nn.Module, options: Optimisation, clip_ratio: float, kept_weight: float = 1.0) -> None:
+    def __init__(self, model: nn.Module, options: Optimisation, clip_ratio: float, kept_weight: float) -> None:
         super().__init__(model, options)
         self._clip_ratio, self._kept_weight = clip_ratio, kept_weight
 
