@@ -1,7 +1,7 @@
 """What untrained bases solve of the embedded corpus: greedy pass@1 on its test tasks, by language.
 
     python benchmarks/corpus_bases.py BASE [BASE ...] --allow-code-execution
-        [--languages python,java] [--tokens 256] [--dtype bfloat16] [--folder runs/corpus-bases] [--out results.json]
+        [--languages python,java] [--tokens 512] [--dtype bfloat16] [--folder runs/corpus-bases] [--out results.json]
 
 BASE is what ``base.model`` of a recipe takes. Each base is asked as a run asks the system ``base``: the task with two
 examples, in the base's own chat template, and the answer opened as a code fence. Programs are kept below ``--folder``,
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bases", nargs="+", metavar="BASE")
     parser.add_argument("--languages", default=",".join(CORPUS_LANGUAGES))
-    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--tokens", type=int, default=512)
     parser.add_argument("--dtype", choices=get_args(DType), default="auto")
     parser.add_argument("--folder", type=Path, default=Path("runs/corpus-bases"))
     parser.add_argument("--out", type=Path)

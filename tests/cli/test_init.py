@@ -9,7 +9,7 @@ import typer
 from moesaic.cli import starting
 from moesaic.errors import DataError, MoesaicError
 from moesaic.pipeline import calibration
-from moesaic.recipe import load_recipe
+from moesaic.recipe import GateRecipe, load_recipe
 from moesaic.recipe.starter import Start, num_parameters, starter_recipe
 from pico import pico_base, pico_llama
 from test_pipeline import write_pairs
@@ -81,6 +81,13 @@ def test_languages_are_those_of_the_data(project, capsys):
     assert recipe.data.languages == ("python", "java")
     assert (project / "recipe.yaml").read_text().startswith("# An expert each for python, java, and their Mixture")
     assert "For:    a CPU with 8 GiB" in (project / "recipe.yaml").read_text()
+    assert recipe.gate.gate_steps < 20, "on a CPU the gates alone would take longer than the experts"
+    init("gpu.yaml", "--base", "base", "--data", "pairs", "--no-cost", "--gpu", "--memory", 80)
+    assert load_recipe(project / "gpu.yaml").gate.gate_steps == GateRecipe().gate_steps
+    (project / "more.yaml").write_text(
+        (project / "recipe.yaml").read_text().replace("# test_fraction", "test_fraction")
+    )
+    assert load_recipe(project / "more.yaml").data.test_fraction == 0.2
     said = capsys.readouterr().err
     assert "wrote recipe.yaml: an expert each for python, java\n" in said
     assert "next: moesaic run recipe.yaml" in said

@@ -147,7 +147,9 @@ def test_the_same_source_gives_the_same_bytes(source, tmp_path):
 
 
 def test_a_split_with_nothing_left_is_refused(source, tmp_path):
-    with pytest.raises(DataError, match=r"of python: its \d examples were left out \(.*too long 4.*\); .*data\.max_tokens"):
+    with pytest.raises(
+        DataError, match=r"of python: its \d examples were left out \(.*too long 4.*\); .*data\.max_tokens"
+    ):
         prepare(options(source, max_tokens=1), tmp_path / "data", count_tokens, workers=1)
 
 

@@ -86,6 +86,11 @@ def starter_recipe(start: Start, path: str) -> str:
         _line("languages", f"[{names}]", "one expert is trained for each"),
         _line("max_tokens", 1024, "longest example, prompt and program; longer ones are left out"),
         _line("# train_limit", 2000, "at most this many training examples per language: the first thing to lower"),
+        _line(
+            "# test_fraction",
+            0.2,
+            "share for testing if the data has no splits: 30 tasks or more, to tell what is better",
+        ),
         "experts:",
         _line("rank", 16, "size of an expert; 8 to 64 are usual"),
         _line("epochs", 3 if gpu else 1, "passes over a language's examples; the best validated state is kept"),
@@ -95,6 +100,11 @@ def starter_recipe(start: Start, path: str) -> str:
         "gate:",
         _line("kind", "top_k", "or softmax, noisy_top_k"),
         _line("top_k", min(2, len(start.languages)), "experts per token"),
+        *(
+            []
+            if gpu
+            else [_line("gate_steps", 12, "on the gates alone, which start from a fit: they gain little here")]
+        ),
         _line("joint_epochs", 1.0 if gpu else 0.5, "passes in which gates and experts are trained together"),
         _line("row_tokens", row_tokens, "as above"),
         *([_line("compile", "true", "as above")] * gpu),
