@@ -15,7 +15,7 @@ from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
 from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose
-from moesaic.recipe import KeepRecipe, RewardRecipe
+from moesaic.recipe import KeepRecipe, Recipe, RewardRecipe
 from moesaic.train import reward
 from moesaic.train import rounds as rounds_module
 from moesaic.train.experts import seed_of
@@ -32,6 +32,7 @@ OPTIONS = RewardRecipe(
     rounds=3, prompts=4, samples=2, steps=3, max_new_tokens=12, row_tokens=256, validation_programs=2, temperature=0.9
 )
 SEED = 5
+ACCELERATOR = Accelerator(cpu=True)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,9 @@ def tasks(name, count=6):
     )
 
 
+PROGRAMS = [task.reference for task in tasks("loss", 1)]
+
+
 def measure(name="codebleu", weight=1.0, reward=lambda task, text: 0.5):
     def judge(asked, texts):
         rewards = [reward(*pair) for pair in zip(asked, texts, strict=True)]
@@ -75,10 +79,7 @@ def measure(name="codebleu", weight=1.0, reward=lambda task, text: 0.5):
 
 def rounds_of(model, sampler, measures, teacher=None, rates=dict, **options):
     settings = OPTIONS.model_copy(update=options)
-    programs = [task.reference for task in tasks("loss", 1)]
-    return RewardRounds(
-        Accelerator(cpu=True), model, sampler, measures, programs, LANGUAGES, settings, SEED, teacher, rates
-    )
+    return RewardRounds(ACCELERATOR, model, sampler, measures, PROGRAMS, LANGUAGES, settings, SEED, teacher, rates)
 
 
 class Norms:
@@ -273,22 +274,28 @@ def test_the_rate_is_at_its_peak_in_the_second_round_and_not_before(number):
 
 
 def trained_reward(model, monkeypatch, history, best, measures=None, max_tokens=256, teacher=None, **options):
-    """What ``train_reward`` gives the training loop, and its result; the loop says that a round was best."""
+    """What ``train_reward`` gives rounds and the training loop, and its result; the loop says that a round was best."""
     given = {}
 
-    def train(_accelerator, rounds, parameters, settings, **others):
-        given.update(others, rounds=rounds, parameters=parameters, settings=settings, seed=torch.initial_seed())
+    class Told(RewardRounds):
+        def __init__(self, *arguments):
+            given["told"] = arguments
+            super().__init__(*arguments)
+
+    def train(accelerator, rounds, parameters, settings, **others):
+        given.update(others, accelerator=accelerator, rounds=rounds, parameters=parameters, settings=settings)
+        given["seed"] = torch.initial_seed()
         if history is None:
             raise KeyboardInterrupt
         rounds.history.extend({"round": place, "reward": value} for place, value in enumerate(history))
         return SimpleNamespace(steps=7, best_step=best)
 
     monkeypatch.setattr(reward, "train", train)
-    programs = [task.reference for task in tasks("loss", 1)]
+    monkeypatch.setattr(reward, "RewardRounds", Told)
     try:
         result = reward.train_reward(
-            Accelerator(cpu=True), model, PROMPT, measures or [measure()], programs, LANGUAGES, OPTIONS, max_tokens,
-            SEED, "folder", teacher, **options,
+            ACCELERATOR, model, PROMPT, measures or [measure()], PROGRAMS, LANGUAGES, OPTIONS, max_tokens, SEED,
+            "folder", teacher, **options,
         )  # fmt: skip
     except KeyboardInterrupt:
         result = None
@@ -298,17 +305,34 @@ def trained_reward(model, monkeypatch, history, best, measures=None, max_tokens=
 @pytest.mark.parametrize("trains_gates", [True, False])
 def test_factors_are_trained_and_gates_only_where_there_are_some_to_train(model, monkeypatch, trains_gates):
     model.requires_grad_(True)
-    given, result = trained_reward(model, monkeypatch, [0.1, 0.5, 0.3], 1, trains_gates=trains_gates)
+    options = {} if trains_gates else {"trains_gates": False}
+    given, result = trained_reward(model, monkeypatch, [0.1, 0.5, 0.3], 1, **options)
     wanted = {name for name in trainable_parameters(model) if trains_gates or "router" not in name}
     assert len(wanted) == 2 * (4 + trains_gates)
     assert given["parameters"].keys() == wanted
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == wanted
-    assert (given["total_steps"], given["learning_rate"]) == (OPTIONS.rounds, OPTIONS.learning_rate)
-    assert given["settings"] == optimisation(OPTIONS)
-    assert given["folder"] == "folder"
     assert given["seed"] == seed_of(SEED, "reward")
     assert (result.rounds, result.best_round, result.best_reward) == (7, 1, 0.5)
     assert [entry["reward"] for entry in result.history] == [0.1, 0.5, 0.3]
+
+
+def test_rounds_and_loop_get_what_the_training_was_given(model, monkeypatch):
+    teacher, rates = Answers([], 0.5), dict
+    given, _ = trained_reward(model, monkeypatch, [0.1], 0, teacher=teacher, rates=rates)
+    accelerator, own, sampler, _, *others = given["told"]
+    assert accelerator is given["accelerator"] is ACCELERATOR
+    assert own is model
+    assert sampler.prompt is PROMPT
+    assert sampler._options is OPTIONS
+    for found, expected in zip(others, (PROGRAMS, LANGUAGES, OPTIONS, SEED, teacher, rates), strict=True):
+        assert found is expected
+    assert (given["total_steps"], given["learning_rate"]) == (OPTIONS.rounds, OPTIONS.learning_rate)
+    assert given["settings"] == optimisation(OPTIONS)
+    assert given["folder"] == "folder"
+    # Messages about a rate that is too high name a key of the recipe.
+    section, key = given["rate_key"].split(".")
+    assert section == given["name"]
+    assert key in Recipe.model_fields[section].annotation.model_fields
 
 
 @pytest.mark.parametrize("history", [[0.1, 0.2], None])
