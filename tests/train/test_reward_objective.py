@@ -19,6 +19,7 @@ from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation
 from moesaic.recipe import RewardRecipe
 from moesaic.train import samples as samples_module
+from moesaic.train.injection import put_in
 from moesaic.train.policy import joined, surrogate
 from moesaic.train.samples import (
     Documents,
@@ -318,6 +319,15 @@ def test_a_process_writes_its_share_and_speed_is_that_of_the_slowest(monkeypatch
     }  # fmt: skip
     _, speed = Sampler(pico_llama(num_hidden_layers=1), PROMPT, options).write(tasks[:1], 0.0, 0)
     assert speed == pytest.approx(3 / 0.25)
+
+
+def test_adapters_are_sampled_from_in_the_number_format_of_the_base():
+    model = pico_llama(num_hidden_layers=1).to(torch.bfloat16).requires_grad_(False)
+    put_in(model, 4)
+    trained = {name: parameter for name, parameter in model.named_parameters() if ".lora_" in name}
+    copies = dict(Sampler(model, PROMPT, OPTIONS).model.named_parameters())
+    assert {parameter.dtype for parameter in trained.values()} == {torch.float32}
+    assert {copies[name].dtype for name in trained} == {torch.bfloat16}
 
 
 def test_the_first_tasks_of_each_language_in_the_order_of_the_languages():
