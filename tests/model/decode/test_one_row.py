@@ -190,6 +190,11 @@ def test_whoever_records_routes_is_told(kind, small, monkeypatch):
     for plain, compiled in zip(routes[:3], routes[3:], strict=True):
         for one, other in zip(plain, compiled, strict=True):
             torch.testing.assert_close(other, one, atol=1e-4, rtol=1e-4)
+    (traced,) = generate(model, [PROMPTS[2]], 4, (), trace=True)
+    assert len(calls) == 6
+    assert [torch.tensor(token.experts_LK).tolist() for token in traced.trace[1:]] == [
+        torch.cat(layers[::2]).tolist() for layers in routes[3:]
+    ]
 
 
 def test_weights_are_kept_until_they_change(small):

@@ -130,7 +130,8 @@ def generate(
     faster: Any = nullcontext() if is_sharded(model) else few_row_products(model, num_slots)
     with torch.inference_mode(), faster, recording as routing:
         batch = SlotBatch(model, num_slots, capacity, temperature, top_p, compile and not trace)
-        step = batch.step if trace else fastest_step(batch)
+        # Recording keeps what passes through Python, which a captured graph does not.
+        step = batch.step if trace and batch.device.type == "cuda" else fastest_step(batch)
         while is_anyone_busy(model, bool(queue or active)):
             if not queue and not active:
                 idle_pass(model)
