@@ -100,6 +100,21 @@ def test_tokens_have_the_colours_of_their_experts(made, chat, monkeypatch):
             assert f"\x1b[{code}m{text}\x1b[0m" in result.stdout
 
 
+def test_a_base_that_was_moved_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    folder = make(tmp_path / "model", pico_base(tmp_path / "base", max_position_embeddings=512))
+    moved = (tmp_path / "base").rename(tmp_path / "elsewhere")
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "another"))  # which has not seen it
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        lost = CliRunner().invoke(app, ["chat", str(folder)], input="/quit\n")
+        found = CliRunner().invoke(app, ["chat", str(folder), "--base", str(moved)], input="/quit\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "name it (--base, base=)" in str(lost.exception)
+    assert found.exit_code == 0
+
+
 def test_mistakes_do_not_end_it(chat):
     result = chat("/language klingon\n/dance\n" + "x" * 5000 + "\nSort a list\n", "--max-new-tokens", "4")
     said = " ".join(result.stderr.split())

@@ -133,6 +133,26 @@ def test_int8_is_not_vllm_s(monkeypatch):
     assert "--dtype int8 is only for the built-in engine" in str(result.exception)
 
 
+@pytest.mark.parametrize("load", ["_load", "_load_vllm"])
+def test_a_base_that_was_moved_is_named(tmp_path, monkeypatch, load):
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "moesaic.serve.vllm_engine.start_vllm", lambda *_: PicoBackend(load_moe(folder, base=str(moved))[0])
+    )
+    folder = make(tmp_path / "mine", pico_base(tmp_path / "base", max_position_embeddings=256))
+    moved = (tmp_path / "base").rename(tmp_path / "elsewhere")
+    monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "another"))  # which has not seen it
+    limits = serve._Limits(1, 256, 5, None, 30.0)
+    with pytest.raises(ModelError, match=r"name it \(--base, base=\)"):
+        getattr(serve, load)(folder, None, "auto", None, limits)
+    service = getattr(serve, load)(folder, str(moved), "auto", None, limits)
+    assert service.name == "mine"
+    service.engine.close(1)
+    other = pico_base(tmp_path / "other", seed=1)
+    with pytest.raises(ModelError, match="other weights"):
+        getattr(serve, load)(folder, str(other), "auto", None, limits)
+
+
 def test_what_vllm_is_started_with(tmp_path, monkeypatch):
     """The cached export of the model, its limits, and the type that the model was trained in."""
     monkeypatch.setenv("MOESAIC_CACHE", str(tmp_path / "cache"))

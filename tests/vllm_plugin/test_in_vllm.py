@@ -9,13 +9,14 @@ import re
 import signal
 import subprocess
 import threading
-import tomllib
 import urllib.request
 from pathlib import Path
 
 import pytest
 import torch
 import transformers
+from as_installed import as_installed
+from safetensors.torch import load_file, save_file
 from test_mixtral import make_folder
 
 import moesaic
@@ -25,7 +26,8 @@ from moesaic.checkpoint.native import load_moe
 from moesaic.data.prompts import PromptFormat
 from moesaic.languages import LANGUAGES
 from moesaic.model.decode.generate import generate
-from moesaic.model.moe import force_expert
+from moesaic.model.moe import force_base, force_expert
+from moesaic.model.stored import INDEX
 from pico import pico_tokenizer
 
 PYTHON = os.environ.get("MOESAIC_VLLM_PYTHON")
@@ -47,18 +49,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """moesaic as vLLM's python sees it: this source tree, and the entry points that pyproject.toml declares."""
-    folder = tmp_path_factory.mktemp("installed")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    info = folder / f"moesaic-{moesaic.__version__}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: moesaic\nVersion: {moesaic.__version__}\n")
-    lines = []
-    for group, entries in project["entry-points"].items():
-        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     temporary = tmp_path_factory.mktemp("tmp")  # the sockets of engines that are killed stay behind
-    return os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{folder}", "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
+    path = as_installed(tmp_path_factory.mktemp("installed"))
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
 
 
 def ask(environment, folder, *jobs):
@@ -135,6 +128,83 @@ def test_further_adapters_are_refused(tmp_path, environment):
     export_vllm(folder.path, tmp_path / "out")
     with pytest.raises(AssertionError, match="a model of routed experts does not support further adapters"):
         ask(environment, tmp_path, {"folder": str(tmp_path / "out"), "adapters": [str(folder.expert_path("java"))] * 2})
+
+
+def quantise(out):
+    """Rounds the base of an export to int8, a scale a row, as llm-compressor writes it; returns the scales."""
+    stored = load_file(out / "model.safetensors")
+    (out / "model.safetensors").unlink()  # it is the base's own file
+    scales = {}
+    for name in [name for name in stored if name.endswith("_proj.weight")]:
+        scale_O1 = stored[name].abs().amax(dim=1, keepdim=True) / 127
+        scales[name.removesuffix(".weight")] = stored[f"{name}_scale"] = scale_O1
+        stored[name] = (stored[name] / scale_O1).round().to(torch.int8)
+    save_file(stored, out / "model.safetensors")
+    index = json.loads((out / INDEX).read_text())
+    index["weight_map"] |= dict.fromkeys(stored, "model.safetensors")
+    (out / INDEX).write_text(json.dumps(index))
+    config = json.loads((out / "config.json").read_text())
+    eight = {"num_bits": 8, "type": "int", "symmetric": True}
+    config["quantization_config"] = {
+        "quant_method": "compressed-tensors",
+        "format": "int-quantized",
+        "ignore": ["lm_head"],
+        "config_groups": {
+            "all": {
+                "targets": ["Linear"],
+                "weights": eight | {"strategy": "channel", "dynamic": False},
+                "input_activations": eight | {"strategy": "token", "dynamic": True},
+            }
+        },
+    }
+    (out / "config.json").write_text(json.dumps(config))
+    return scales
+
+
+def as_in_int8(layer, scale_O1):
+    """The product of int8 weights and of inputs that are rounded to int8, a scale a token."""
+    weight_OI = (layer.weight / scale_O1).round() * scale_O1
+
+    def forward(x):
+        scale = x.abs().amax(dim=-1, keepdim=True) / 127
+        return torch.nn.functional.linear((x / scale).round() * scale, weight_OI)
+
+    layer.forward = forward
+
+
+@torch.no_grad()
+def greedy(model, prompt, num_tokens):
+    """Token after token, each from the whole text: no path of decoding that knows of weights of its own."""
+    ids = list(prompt)
+    for _ in range(num_tokens):
+        ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+def test_a_base_that_vllm_has_in_int8(tmp_path, environment):
+    folder = make(tmp_path, "llama", anchor=True)
+    export_vllm(folder.path, tmp_path / "out")
+    model, _, _ = load_moe(folder.path)
+    modules = dict(model.named_modules())
+    prompts = [torch.randint(256, (9,), generator=torch.Generator().manual_seed(n)).tolist() for n in (0, 1, 2, 7, 8)]
+    exact = [greedy(model, prompt, 32) for prompt in prompts]
+    for name, scale_O1 in quantise(tmp_path / "out").items():
+        as_in_int8(modules[name], scale_O1)
+    expected = [greedy(model, prompt, 32) for prompt in prompts]
+    with force_base(model):
+        base = [greedy(model, prompt, 32) for prompt in prompts]
+    (found,) = ask(environment, tmp_path, {"folder": str(tmp_path / "out"), "prompts": prompts, "tokens": 32})
+    # An input that lies between two of its 255 values is rounded to either side, and decides for the rest of its text.
+    same = [in_common(one, other) for one, other in zip(found, expected, strict=True)]
+    assert sorted(same)[2] == 32, same
+    assert min(same) >= 8, same
+    assert all(one != other for one, other in zip(expected, exact, strict=True))
+    assert max(in_common(one, other) for one, other in zip(expected, base, strict=True)) < 8
+
+
+def in_common(one, other):
+    """How many tokens two texts have in common at their beginning."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two ranks need two cores")

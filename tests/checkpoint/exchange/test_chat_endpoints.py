@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_installed import as_installed
 from test_plain_transformers import smollm2_moe
 
 from moesaic.api import Model
 from moesaic.checkpoint.exchange.gguf import export_gguf
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
+from moesaic.checkpoint.exchange.vllm import export_vllm
 from moesaic.data.prompts import PromptFormat
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(1200)]
@@ -98,7 +100,9 @@ def test_llama_cpp(moe: Path, expected: list[tuple[str, int]], llama_cpp: Path, 
     compare([json.loads(line.removeprefix("ANSWER")) for line in lines], expected)
 
 
+@pytest.mark.parametrize("form", ["mixtral", "plug-in"])
 def test_vllm(
+    form: str,
     moe: Path,
     expected: list[tuple[str, int]],
     vllm: str,
@@ -107,7 +111,10 @@ def test_vllm(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))  # vLLM's sockets, short enough for their names
-    export_mixtral(moe, tmp_path / "smollm2", dtype="float32")
+    if form == "mixtral":
+        export_mixtral(moe, tmp_path / "smollm2", dtype="float32")
+    else:
+        export_vllm(moe, tmp_path / "smollm2")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -117,6 +124,8 @@ def test_vllm(
     command += ["--max-model-len", "512", "--max-num-seqs", "2"]
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)}
     environment.pop("PYTHONPATH", None)
+    if form == "plug-in":
+        environment["PYTHONPATH"] = as_installed(tmp_path_factory.mktemp("installed"))
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=environment)
     try:
