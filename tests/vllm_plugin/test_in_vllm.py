@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from as_installed import as_installed
 from safetensors.torch import load_file, save_file
 from test_mixtral import make_folder
 
 import moesaic
+from as_installed import as_installed
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
 from moesaic.checkpoint.exchange.vllm import export_vllm
 from moesaic.checkpoint.native import load_moe

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as_installed import as_installed
 from test_plain_transformers import smollm2_moe
 
+from as_installed import as_installed
 from moesaic.api import Model
 from moesaic.checkpoint.exchange.gguf import export_gguf
 from moesaic.checkpoint.exchange.mixtral import export_mixtral
