@@ -109,6 +109,11 @@ def test_domains_are_found_and_get_metrics_that_fit_them(project, capsys):
     assert "note: sql-sqlite: no grammar reads its programs" in capsys.readouterr().err
     init("two.yaml", "--base", "base", "--data", "corpus", "--language", "python-django", "--no-cost")
     assert "codebleu" in load_recipe(project / "two.yaml").evaluate.metrics
+    (project / "domains" / "python.jsonl").write_text(rows)
+    init("three.yaml", "--base", "base", "--data", "domains", "--no-cost")
+    mixed = load_recipe(project / "three.yaml")
+    assert mixed.data.languages == ("python", "sql-sqlite", "text-terraform")
+    assert set(mixed.evaluate.metrics) == {"parse_share", "bleu", "codebleu", "exact_match"}
 
 
 def test_it_says_what_the_recipe_costs(project, capsys, monkeypatch):

@@ -26,6 +26,11 @@ _PLAIN: Final = (
     "  metrics: [bleu, exact_match] # metrics that need no grammar; the loss is always measured",
 )
 
+_MIXED: Final = (
+    "evaluate:",
+    "  metrics: [parse_share, bleu, codebleu, exact_match] # each where it is defined (docs/domains.md)",
+)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -69,6 +74,7 @@ def starter_recipe(start: Start, path: str) -> str:
     gpu, names = start.gpu, ", ".join(start.languages)
     size = "" if start.parameters is None else f", {_in_words(start.parameters)} parameters"
     row_tokens = 4096 if gpu else 1024
+    readable = [syntax_of(name) is not None for name in start.languages]
     lines = [
         f"# An expert each for {names}, and their Mixture-of-Experts; made by `moesaic init`.",
         "#",
@@ -112,7 +118,7 @@ def starter_recipe(start: Start, path: str) -> str:
         "predict:",
         _line("limit", 200 if gpu else 10, "programs per language and system; null: all, which can take very long"),
         _line("max_new_tokens", 512 if gpu else 256, "longest program"),
-        *(_PLAIN if any(syntax_of(name) is None for name in start.languages) else ()),
+        *(_MIXED if len(set(readable)) == 2 else () if all(readable) else _PLAIN),
         "# compare: [dense_lora]        # one LoRA on all languages, as large as all experts: is the MoE worth it?",
     ]
     return "\n".join(lines) + "\n"
