@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from moesaic.errors import MoesaicError
 
 SECONDS = 60
-FEW, MANY = 40, 250 * int(os.environ.get("MOESAIC_FUZZ", "1"))
+FEW, MANY = 40, 100 * int(os.environ.get("MOESAIC_FUZZ", "1"))
 
 _HUGE = "an integer longer than Python reads"
 

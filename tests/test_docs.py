@@ -26,20 +26,31 @@ def generator():
     return module
 
 
-def check(*options):
-    return subprocess.run([sys.executable, SCRIPT, "--check", *options], capture_output=True, text=True, check=False)
+@pytest.fixture
+def script(generator, monkeypatch, capsys):
+    """Runs the script in this process; returns its exit code and what it wrote to stderr."""
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, options)])
+        try:
+            code = generator.main()
+        except SystemExit as ended:
+            code = ended.code
+        return code, capsys.readouterr().err
+
+    return run
 
 
 def test_pages_are_current():
-    result = check()
+    result = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
-def test_check_notices_a_stale_page_and_writes_nothing(tmp_path):
+def test_check_notices_a_stale_page_and_writes_nothing(script, tmp_path):
     (tmp_path / "cli.md").write_text("old\n")
-    result = check("--folder", tmp_path)
-    assert result.returncode == 1
-    assert "cli.md, recipe.md" in result.stderr
+    code, said = script("--check", "--folder", tmp_path)
+    assert code == 1
+    assert "cli.md, recipe.md" in said
     assert (tmp_path / "cli.md").read_text() == "old\n"
     assert not (tmp_path / "recipe.md").exists()
 
@@ -53,15 +64,15 @@ def test_the_map_has_every_module_and_says_what_it_is_for(generator):
     assert all(text and text[0].endswith(".") for _, *text in rows)
 
 
-def test_check_notices_a_stale_map_and_a_page_without_marks(generator, tmp_path):
+def test_check_notices_a_stale_map_and_a_page_without_marks(generator, script, tmp_path):
     page = tmp_path / "architecture.md"
     page.write_text(f"Before.\n{generator.START}old{generator.END}\nAfter.\n")
-    assert "architecture.md" in check("--folder", tmp_path).stderr
-    subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True)
+    assert "architecture.md" in script("--check", "--folder", tmp_path)[1]
+    assert script("--folder", tmp_path)[0] == 0
     assert page.read_text() == f"Before.\n{generator.START}{generator.module_map()}{generator.END}\nAfter.\n"
-    assert check("--folder", tmp_path).returncode == 0
+    assert script("--check", "--folder", tmp_path)[0] == 0
     page.write_text("No marks.\n")
-    assert "has not the marks of a map" in check("--folder", tmp_path).stderr
+    assert "has not the marks of a map" in script("--check", "--folder", tmp_path)[1]
 
 
 def test_decisions_have_a_number_each():

@@ -73,7 +73,7 @@ def fits_are_kept(monkeypatch):
 
 @pytest.mark.usefixtures("fits_are_kept")
 @pytest.mark.parametrize("language", CORPUS_LANGUAGES)
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.untraced])])
+@pytest.mark.parametrize("every", [8, pytest.param(3, marks=[pytest.mark.slow, pytest.mark.untraced])])
 def test_detector_on_the_embedded_corpus(language, every):
     sources = [task.programs[language] for task in load_tasks()[::every]]
     may_be = {language, "javascript"} if language == "typescript" else {language}  # with a type or two, it is either

@@ -103,6 +103,7 @@ def test_compiled_equals_eager_with_gradients_and_one_graph(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["dense", "composed"])
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypatch):
     executions, uncompiled = [], []
@@ -134,6 +135,7 @@ def test_recomputed_layers_are_compiled_in_the_backward_pass_too(name, monkeypat
 
 
 @pytest.mark.parametrize(("kind", "num_slots"), [("top_k", 2), ("softmax", 3)])
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_recomputed_slots_are_compiled_and_keep_less(kind, num_slots, monkeypatch):
     monkeypatch.setattr(attention, "_by_document", by_mask)

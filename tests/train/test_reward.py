@@ -398,6 +398,7 @@ def test_scores_are_strict_codebleu_in_any_number_of_processes(workers):
     assert found == [*(row.codebleu for row in expected.rows), None]
 
 
+@pytest.mark.slow
 def test_the_mean_reward_rises_and_the_best_state_is_left(tmp_path, monkeypatch):
     all_end(monkeypatch)
     model = composed()
@@ -417,6 +418,7 @@ def passing(programs):
     return [1.0 if share > 0.34 else 0.0 for share in letters(programs)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlap", [False, True])
 def test_rewards_of_nothing_or_all_are_learnt_from_too(tmp_path, monkeypatch, overlap):
     all_end(monkeypatch)
@@ -550,6 +552,7 @@ def test_training_that_makes_it_worse_leaves_the_state_of_before(tmp_path, monke
     assert all(torch.equal(value, before[name]) for name, value in state(model).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["likelihood", "kl"])
 def test_answers_that_are_kept_are_lost_less(tmp_path, monkeypatch, loss):
     all_end(monkeypatch)

@@ -27,6 +27,7 @@ def test_attention_equals_repeated_heads(groups):
     assert torch.allclose(mixed.flatten(1, 2), (weights @ repeated_value)[:, :, 0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_compiled_once_for_all_layers_rows_and_lengths():
     model = compose(pico_llama(num_hidden_layers=3), random_experts(pico_llama(num_hidden_layers=3)), "top_k", 2)
     random_gates(model)
@@ -46,6 +47,7 @@ def test_compiled_once_for_all_layers_rows_and_lengths():
     assert len(graphs) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_more_systems_than_the_compilers_own_limit_are_all_compiled():
     model = compose(pico_llama(), random_experts(pico_llama()), "top_k", 2)
