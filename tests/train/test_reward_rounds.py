@@ -47,9 +47,10 @@ class Scripted:
     prompt = PROMPT
 
     def __init__(self, events=None):
-        self.asked, self.events = [], [] if events is None else events
+        self.asked, self.ranks, self.events = [], [], [] if events is None else events
 
-    def write(self, tasks, temperature, seed, _ranks):
+    def write(self, tasks, temperature, seed, ranks):
+        self.ranks.append(ranks)
         self.asked.append(([task.subject.id for task in tasks], temperature, seed))
         self.events.append("write")
         return [Generation(PROMPT.code_ids(str(place)), [], place % 4 != 3) for place in range(len(tasks))], 123.6
@@ -111,6 +112,7 @@ def test_every_row_is_in_one_optimiser_step_and_steps_are_as_equal_as_it_goes(mo
     facts = rounds.take(1, update, True)()
     assert [row for step in taken for row in step] == list(range(num_rows))
     assert len(taken) == update.calls == min(steps, num_rows)
+    assert not any(name.startswith("reward_") for name in facts)  # there is one measure
     sizes = [len(step) for step in taken]
     assert not sizes or max(sizes) - min(sizes) <= 1
     assert facts["grad_norm"] == pytest.approx(sum(range(1, len(taken) + 1)) / max(1, len(taken)))
@@ -120,20 +122,22 @@ def test_every_row_is_in_one_optimiser_step_and_steps_are_as_equal_as_it_goes(mo
 def test_a_round_says_what_its_programs_are_worth(model, monkeypatch):
     # Of 4 tasks with 2 programs each, those of the places 3 and 7 do not end and are worth nothing.
     first = measure(weight=3.0, reward=lambda _task, text: {"0": 1.0, "1": 1.0, "2": 0.5}.get(text, 0.1))
-    second = measure("tests", reward=lambda _task, text: 0.3)
+    second = measure("tests", reward=lambda _task, text: 1.0)
     sampler = Scripted()
     rounds = rounds_of(model, sampler, [first, second], rates=lambda: {"python": 2.345, "java": 1.0})
     trained(rounds, monkeypatch, 1)
+    clock = iter([10.0, 16.0, 17.0, 20.0])  # of ten seconds it waited for one
+    monkeypatch.setattr(rounds_module, "time", SimpleNamespace(monotonic=clock.__next__))
     facts = rounds.take(1, Norms(), True)()
-    rewards = {"codebleu": (1.0 + 1.0 + 0.5 + 0.0) / 4, "tests": (0.3 * 3 + 0.0) / 4}
+    rewards = {"codebleu": (1.0 + 1.0 + 0.5 + 0.0) / 4, "tests": (1.0 * 3 + 0.0) / 4}
     assert {name: facts[f"reward_{name}"] for name in rewards} == pytest.approx(rewards)
     assert facts["reward"] == pytest.approx((3 * rewards["codebleu"] + rewards["tests"]) / 4)
     assert facts["ended"] == pytest.approx(6 / 8)
     assert facts["parses"] == pytest.approx(6 / 8)
-    assert (facts["all_solved"], facts["none_solved"]) == (1, 1)  # the first of either measure; the others differ
+    assert (facts["all_solved"], facts["none_solved"]) == (2, 0)  # the first of either measure; the others differ
     assert (facts["rate"], facts["sampled_tokens_per_second"]) == (0.5, 124)
     assert (facts["verdicts_per_second_python"], facts["verdicts_per_second_java"]) == (2.35, 1.0)
-    assert 0 <= facts["idle"] <= 1
+    assert facts["idle"] == pytest.approx(0.1)
     ((asked, temperature, _),) = sampler.asked
     assert temperature == 0.9
     assert asked[::2] == asked[1::2]  # programs of a task side by side
@@ -175,15 +179,21 @@ def test_measures_share_the_tasks_of_a_round_evenly_and_draw_by_themselves(model
 @pytest.mark.parametrize("overlap", [False, True])
 def test_overlapped_rounds_are_written_before_the_training_on_the_one_before(model, monkeypatch, overlap):
     events = []
-    rounds = rounds_of(model, Scripted(events), [measure()], overlap=overlap)
+    sampler = Scripted(events)
+    rounds = rounds_of(model, sampler, [measure()], overlap=overlap)
     trained(rounds, monkeypatch, 1)
-    groups = []
-    monkeypatch.setattr(rounds, "rows", lambda judged, _number: groups.append(judged) or [0])
+    groups, numbers = [], []
+    monkeypatch.setattr(rounds, "rows", lambda judged, number: groups.append(judged) or numbers.append(number) or [0])
     monkeypatch.setattr(
-        rounds, "losses", lambda own, _texts: [torch.tensor([float(events.count("update"))])] * len(own)
+        rounds,
+        "losses",
+        lambda own, texts: [torch.tensor([float(events.count("update"))]) for _ in zip(own, texts, strict=True)],
     )
     for number in (1, 2, 3):
         rounds.take(number, Norms(events), number == 3)
+    assert numbers == [1, 2, 3]
+    assert sampler.ranks == [rounds._ranks] * 3
+    assert [seed for *_, seed in sampler.asked] == [seed_of(SEED, f"round {number}") for number in numbers]
     each = ["write", "update"] * 3
     assert events == (["write", "write", "update", "write", "update", "update"] if overlap else each)
     for (samples,), written_after in zip(groups, (0, 0, 1), strict=True):
@@ -217,46 +227,59 @@ def test_programs_that_are_written_ahead_are_stored_and_judged_again(model, monk
 
 
 class Answers:
-    """A teacher whose answers lose what a test says."""
+    """A teacher whose answers lose what a test says, and that notes what it was asked."""
 
     def __init__(self, losses, tolerance):
-        self._losses = iter(losses)
+        self._losses, self.asked = iter(losses), []
         self.kept = SimpleNamespace(options=SimpleNamespace(tolerance=tolerance, weight=0.5))
 
-    def loss(self, *_):
+    def loss(self, *arguments):
+        self.asked.append(arguments)
         return next(self._losses)
 
 
-def test_validation_is_greedy_and_tells_means_over_languages_of_each_measure(model, monkeypatch):
-    monkeypatch.setattr(rounds_module, "validation_loss", lambda *_, **__: 1.25)
+@pytest.fixture
+def losses_asked(monkeypatch):
+    """What ``validation_loss`` was asked; it answers 1.25."""
+    asked = []
+    monkeypatch.setattr(
+        rounds_module, "validation_loss", lambda *arguments, ranks: asked.append((*arguments, ranks)) or 1.25
+    )
+    return asked
+
+
+def test_validation_is_greedy_and_tells_means_over_languages_of_each_measure(model, losses_asked):
     sampler = Scripted()
     first = measure("a", 3.0, lambda task, _text: 1.0 if task.language == "python" else 0.4)
-    second = Measure("b", tasks("b"), tasks("b", 3)[:4], measure(reward=lambda *_: 0.6).judge, 1.0, scores_unended=True)
+    second = replace(measure("b", reward=lambda *_: 0.6), scores_unended=True)
     rounds = rounds_of(model, sampler, [first, second])
     decided, facts = rounds.validate(2)
     ((asked, temperature, _),) = sampler.asked
-    names = [f"{name}-{language}-{n}" for name in ("a", "b") for language in LANGUAGES for n in range(2)]
-    assert asked == names[:-1]  # the second has one task of the second language
+    assert asked == [f"{name}-{language}-{n}" for name in ("a", "b") for language in LANGUAGES for n in range(2)]
     assert temperature == 0.0
-    a = (0.5 + (0.2 + 0.0) / 2) / 2  # place 3 does not end; a score is half of the reward
+    # A score is half of the reward. The last program of both does not end, and the second measure scores it.
+    a = (0.5 + (0.2 + 0.0) / 2) / 2
     assert facts == {
         "reward": pytest.approx((3 * a + 0.3) / 4), "reward_a": pytest.approx(a), "reward_b": pytest.approx(0.3),
-        "ended": pytest.approx(6 / 7), "parses": pytest.approx(6 / 7), "loss": 1.25,
+        "ended": pytest.approx(6 / 8), "parses": pytest.approx(6 / 8), "loss": 1.25,
     }  # fmt: skip
     assert decided == pytest.approx(1 - facts["reward"])
     assert rounds.history == [{"round": 2, **facts}]
-    progress = Progress()
-    shown = rounds.shown({"reward": 0.25, "ended": 0.5, "idle": 0.125}, progress)
+    assert losses_asked == [(model, PROGRAMS, LANGUAGES, OPTIONS.row_tokens, ACCELERATOR.autocast, rounds._ranks)]
+    assert sampler.ranks == [rounds._ranks]
+    shown = rounds.shown({"reward": 0.25, "ended": 0.5, "idle": 0.125}, Progress())
     assert shown == {"reward": 0.25, "val": facts["reward"], "ended": "50%", "idle": "12%"}
     rounds.close()
 
 
-def test_a_state_may_lose_as_much_as_the_tolerance_and_is_otherwise_worse_than_any(model, monkeypatch):
-    monkeypatch.setattr(rounds_module, "validation_loss", lambda *_, **__: 1.0)
+def test_a_state_may_lose_as_much_as_the_tolerance_and_is_otherwise_worse_than_any(model, losses_asked):
     losses = [2.0, 2.25, 2.26, 1.0]
-    rounds = rounds_of(model, Scripted(), [measure()], Answers(losses, 0.25))
+    teacher = Answers(losses, 0.25)
+    rounds = rounds_of(model, Scripted(), [measure()], teacher)
     found = [rounds.validate(number) for number in range(4)]
     assert [facts["answers"] for _, facts in found] == losses
+    assert all(facts.keys() == {"reward", "ended", "parses", "loss", "answers"} for _, facts in found)
+    assert teacher.asked == [(model, OPTIONS.row_tokens, ACCELERATOR.autocast, rounds._ranks)] * len(losses)
     reward = found[0][1]["reward"]
     assert [decided for decided, _ in found] == pytest.approx([1 - reward, 1 - reward, 2 - reward, 1 - reward])
     rounds.close()
@@ -403,7 +426,7 @@ def test_rows_hold_each_document_once_with_what_its_loss_needs(model, off_policy
     teacher = None
     if loss is not None:
         teacher = Teacher(Kept(answers, answers[:1], KeepRecipe(loss=loss, weight=0.5, share=0.4)), states)
-    measures = [measure("a", 3.0), measure("b")]
+    measures = [measure("a", 3.0), measure("b", 2.0)]
     rounds = rounds_of(model, Scripted(), measures, teacher, row_tokens=400)
     rewards = {"a": [1.0, 0.0, 0.5, 0.5], "b": [0.2, 0.6]}  # of two and of one task; one teaches nothing
     groups = [
