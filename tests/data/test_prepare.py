@@ -348,7 +348,9 @@ def test_the_message_names_the_cause_that_was_counted(tmp_path):
     folder.mkdir()
     rows = [{"id": str(number), "text": f"T {number}", "code": f"def f{number}(:"} for number in range(60)]
     (folder / "python.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(DataError, match=r"were left out \(does not parse [0-9]+\); check that the field code") as caught:
+    with pytest.raises(
+        DataError, match=r"were left out \(does not parse [0-9]+\); check that the field code"
+    ) as caught:
         prepare(options(folder, ("python",), test_fraction=0.3, validation_fraction=0.3), tmp_path / "data", workers=1)
     assert "max_tokens" not in str(caught.value)
 

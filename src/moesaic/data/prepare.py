@@ -376,8 +376,8 @@ def _nothing_left(part: _Part) -> DataError:
     why = ", ".join(f"{reason.replace('_', ' ')} {reasons[reason]:,}" for reason in LEFT_OUT if reasons[reason])
     advice = dict.fromkeys(_ADVICE[reason] for reason, _ in reasons.most_common())
     return DataError(
-        f"nothing is left of the {part.split} split of {part.language}: its {len(part.rows):,} examples were left out ({why}); "
-        f"{', or '.join((*advice, 'name another data.source'))}"
+        f"nothing is left of the {part.split} split of {part.language}: its {len(part.rows):,} examples were left out "
+        f"({why}); {', or '.join((*advice, 'name another data.source'))}"
     )
 
 
