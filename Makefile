@@ -33,7 +33,6 @@ COVERAGE ?=
 
 test: $(STAMP)  ## Run the test suite (everything that needs no network)
 	@scripts/install-tools browser
-	@$(BIN)/python -m compileall -q src  # where PYTHONDONTWRITEBYTECODE is set, each of many processes would compile it anew
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not network" $(if $(COVERAGE),--cov)
 
 # What one module computes; whole runs, servers, stores, sandboxes and the contents of the corpus are for the whole suite.

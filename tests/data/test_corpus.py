@@ -32,7 +32,7 @@ MAX_SHARED_PROMPT = 0.5
 def whats_missing(folder: Path) -> list[str]:
     """What a folder lacks to be a task, one line each; it is read without ``load_tasks``, which refuses half of one."""
     wanted = {"task.json", *(LANGUAGES[name].source_file for name in CORPUS_LANGUAGES)}
-    found = {path.name for path in folder.iterdir()}
+    found = {path.name for path in folder.iterdir()} - {"__pycache__"}  # of whoever compiles all Python files
     problems = [f"{name} is missing" for name in sorted(wanted - found)]
     problems += [f"{name} belongs to no task" for name in sorted(found - wanted)]
     if "task.json" in found:
