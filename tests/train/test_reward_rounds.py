@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +25,15 @@ from moesaic.train.loop import learning_rate_at
 from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import Progress
 from moesaic.train.rounds import RewardRounds, optimisation
-from moesaic.train.samples import Judgement, Measure, Sample, tasks_of, trainable_parameters, weighted_documents
+from moesaic.train.samples import (
+    Judgement,
+    Measure,
+    Sample,
+    drawn,
+    tasks_of,
+    trainable_parameters,
+    weighted_documents,
+)
 from moesaic.train.turns import Turns
 from pico import pico_llama, pico_tokenizer, random_experts
 
@@ -126,7 +136,7 @@ def test_a_round_says_what_its_programs_are_worth(model, monkeypatch):
     sampler = Scripted()
     rounds = rounds_of(model, sampler, [first, second], rates=lambda: {"python": 2.345, "java": 1.0})
     trained(rounds, monkeypatch, 1)
-    clock = iter([10.0, 16.0, 17.0, 20.0])  # of ten seconds it waited for one
+    clock = iter([10.0, 10.3, 10.35, 10.5])  # of half a second it waited for a tenth
     monkeypatch.setattr(rounds_module, "time", SimpleNamespace(monotonic=clock.__next__))
     facts = rounds.take(1, Norms(), True)()
     rewards = {"codebleu": (1.0 + 1.0 + 0.5 + 0.0) / 4, "tests": (1.0 * 3 + 0.0) / 4}
@@ -155,23 +165,23 @@ def test_a_round_says_what_its_programs_are_worth(model, monkeypatch):
 def test_measures_share_the_tasks_of_a_round_evenly_and_draw_by_themselves(model, monkeypatch, num_measures, prompts):
     sampler, names = Scripted(), ["a", "b", "c"][:num_measures]
     rounds = rounds_of(model, sampler, [measure(name) for name in names], prompts=prompts)
-    drawn = {name: [] for name in names}
+    found = {name: [] for name in names}
     for number in (1, 2):
         round_ = rounds._begin(number)
         counts = [len(places) for places in round_.places]
         assert sum(counts) == prompts
         assert max(counts) - min(counts) <= 1
         for name, places in zip(names, round_.places, strict=True):
-            drawn[name] += places
+            found[name] += places
     asked = [own for ids, _, _ in sampler.asked for own in ids]
     assert len(asked) == 2 * prompts * OPTIONS.samples
     for own in rounds._measures:
-        expected = [own.training[place].subject.id for place in drawn[own.name] for _ in range(OPTIONS.samples)]
+        expected = [own.training[place].subject.id for place in found[own.name] for _ in range(OPTIONS.samples)]
         assert [name for name in asked if name.startswith(f"{own.name}-")] == expected
     # What one measure's tasks are does not depend on there being others.
-    assert drawn["a"] == Turns(12, SEED).draw(len(drawn["a"]))
-    if num_measures > 1 and len(drawn["b"]) > 3:
-        assert drawn["b"] != drawn["a"][: len(drawn["b"])]
+    assert found["a"] == Turns(12, SEED).draw(len(found["a"]))
+    for name in names[1:]:
+        assert found[name] == Turns(12, seed_of(SEED, name)).draw(len(found[name]))
     assert len({seed for _, _, seed in sampler.asked}) == 2
     rounds.close()
 
@@ -214,9 +224,7 @@ def test_programs_that_are_written_ahead_are_stored_and_judged_again(model, monk
     assert again.state_dict() == stored
     other = again._ahead
     assert (other.number, other.places, other.tokens_per_second) == (2, ahead.places, 123.6)
-    assert [[(g.ids, g.stopped) for g in group] for group in other.generations] == [
-        [(g.ids, g.stopped) for g in group] for group in ahead.generations
-    ]
+    assert other.generations == ahead.generations
     assert [[old.tolist() for old in group] for group in other.old_losses] == [[[0.5, 0.25]] * 4] * 2
     assert other.verdicts.result() == ahead.verdicts.result()
     again._sampler.asked.clear()
@@ -224,6 +232,58 @@ def test_programs_that_are_written_ahead_are_stored_and_judged_again(model, monk
     assert again._sampler.asked == []  # it trains on what is there
     for one in (rounds, again):
         one.close()
+
+
+def test_a_state_of_other_measures_or_with_programs_missing_is_refused(model, monkeypatch):
+    rounds = rounds_of(model, Scripted(), [measure("a"), measure("b")], overlap=True)
+    assert rounds.state_dict()["ahead"] is None
+    monkeypatch.setattr(rounds, "losses", lambda own, _texts: [torch.tensor([0.5])] * len(own))
+    trained(rounds, monkeypatch, 1)
+    rounds.take(1, Norms(), False)
+    stored = json.dumps(rounds.state_dict())
+    for damage in (
+        lambda state: state["turns"].pop(),
+        lambda state: state["ahead"]["stopped"].pop(),
+        lambda state: state["ahead"]["stopped"][1].pop(),
+    ):
+        state = json.loads(stored)
+        damage(state)
+        with pytest.raises(ValueError, match="zip"):
+            rounds.load_state_dict(state)
+    rounds.close()
+
+
+def test_rounds_are_judged_one_at_a_time_and_closing_neither_waits_nor_judges_what_is_left(model):
+    begun, released = Event(), Event()
+
+    def reward(_task, _text):
+        begun.set()
+        assert released.wait(60)
+        return 0.5
+
+    rounds = rounds_of(model, Scripted(), [measure(reward=reward)])
+    first = rounds._begin(1).verdicts
+    assert begun.wait(60)
+    second, third = rounds._begin(2).verdicts, rounds._begin(3).verdicts
+    closing = Thread(target=rounds.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    waited = closing.is_alive()
+    released.set()
+    assert not waited
+    assert second.cancelled()
+    assert third.cancelled()
+    assert len(first.result()[0][0]) == OPTIONS.prompts * OPTIONS.samples
+
+
+@pytest.mark.parametrize(("weight", "samples", "expected"), [(0.75, 2, 1.5), (0.5, 4, 2.0)])
+def test_the_loss_weighs_an_answer_as_all_samples_of_a_task(model, monkeypatch, weight, samples, expected):
+    given = []
+    monkeypatch.setattr(rounds_module, "PolicyLoss", lambda *arguments: given.append(arguments))
+    teacher = Teacher(Kept([], [], KeepRecipe(weight=weight)))
+    rounds = rounds_of(model, Scripted(), [measure()], teacher, samples=samples, clip_ratio=0.3)
+    assert given == [(model, optimisation(rounds._options), 0.3, expected)]
+    rounds.close()
 
 
 class Answers:
@@ -416,8 +476,8 @@ def told_by_document(rows):
 @pytest.mark.parametrize("loss", [None, "likelihood", "kl"])
 def test_rows_hold_each_document_once_with_what_its_loss_needs(model, off_policy, loss):
     answers = [
-        replace(task.reference, ids=[i % 250 + 1 for i in task.reference.ids], language="base")
-        for task in tasks("answer", 2)
+        replace(task.reference, ids=[i % 250 + 1 for i in task.reference.ids], num_prompt_tokens=1, language="base")
+        for task in tasks("answer", 5)
     ]
     states = [
         torch.arange(4) + 10.0 * place + torch.arange(len(answer.ids) - answer.num_prompt_tokens)[:, None] / 8
@@ -455,13 +515,19 @@ def test_rows_hold_each_document_once_with_what_its_loss_needs(model, off_policy
                 olds = [str(value) for value in old.tolist()] if old is not None else ["nan"] * number
             expected.append(str((document.ids, [[round(weight, 4), round(heat, 4), value, None] for value in olds])))
     found = Counter(told_by_document(rows))
-    drawn = list((found - Counter(expected)).elements())
+    more = found - Counter(expected)
     assert not Counter(expected) - found
     possible = [
         str((answer.ids, [[0.5 * OPTIONS.samples, 1.0, "nan" if off_policy else None, value] for value in (
             own.tolist() if loss == "kl" else [None] * len(own))]))
         for answer, own in zip(answers, states, strict=True)
     ]  # fmt: skip
-    assert len(set(drawn)) == len(drawn) == (0 if loss is None else 2)  # two fifths of three tasks and two answers
-    assert set(drawn) <= set(possible)
+    assert len(set(possible)) == len(answers)
+    # Two fifths of three tasks and two answers.
+    places = [] if loss is None else drawn(len(answers), 2, seed_of(SEED, "answers"), 2)
+    assert more == Counter(possible[place] for place in places)
+    if loss is None:  # the same documents, in another order
+        again = told_by_document(rounds.rows(groups, number=3))
+        assert Counter(again) == found
+        assert again != told_by_document(rows)
     rounds.close()
