@@ -201,7 +201,6 @@ def is_plain(settings: Mapping[str, Any]) -> bool:
         and _theta(settings) is not None
         and (settings["model_type"] == "mistral" or not settings.get("use_sliding_window"))
         and (settings["model_type"] != "mistral" or "sliding_window" in settings)
-        and (settings["model_type"] in ("llama", "qwen2", "qwen3", "mistral"))
     )
 
 
