@@ -1,7 +1,8 @@
 """The lock of a workspace in an object store: an object that its owner rewrites every few seconds.
 
-No store knows whether the process that wrote an object is still there. So its owner writes it again and again, and who
-finds one of another machine watches whether it changes. Clocks are not compared.
+A store cannot tell whether the process that wrote an object still runs. The owner of a lock therefore rewrites it
+regularly, and a process that finds the lock of another machine watches whether it changes. The clocks of the machines
+are not compared.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ from moesaic.workspace import is_alive, owner_facts, owner_title, parse_owner
 KEY: Final = "lock.json"
 
 BEAT_SECONDS: Final = 15.0
-"""How often the owner writes its lock again."""
+"""Seconds between two writes of a lock by its owner."""
 
 STALE_SECONDS: Final = 120.0
-"""A lock that does not change for so long has nobody behind it."""
+"""Seconds without a change after which the owner of a lock is taken to be dead."""
 
 SETTLE_SECONDS: Final = 2.0
-"""Between taking a lock over and looking whether another process did so at the same time."""
+"""Seconds between taking a lock over and checking whether another process did so at the same time."""
 
 
 class StoreLock:
-    """A lock for the runs of all machines.
+    """A lock that excludes the runs of all other machines.
 
     Args:
-        store: The workspace's place.
+        store: The place of the workspace.
 
     Attributes:
-        lost_to: Whom another process has given the lock to, in words; "" as long as it is held.
+        lost_to: A description of the run that has taken the lock over; "" as long as this process has not lost it.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -56,7 +57,7 @@ class StoreLock:
 
         Raises:
             BusyError: Another run is in the workspace; the message says which.
-            StoreError: The store refuses, or cannot be reached.
+            StoreError: The store refuses access or cannot be reached.
         """
         self._acquire()
         thread = threading.Thread(target=self._beat, name="lock", daemon=True)
@@ -66,7 +67,7 @@ class StoreLock:
         finally:
             self._over.set()
             thread.join()
-            with contextlib.suppress(StoreError):  # what was lost on the way matters more
+            with contextlib.suppress(StoreError):  # an error of the block matters more than a lock that remains
                 if self._is_own(self._store.read(KEY)):
                     self._store.remove([KEY])
 
@@ -86,7 +87,7 @@ class StoreLock:
         while not self._store.create(KEY, self._text()):
             found = self._store.read(KEY)
             if found is None:
-                continue  # it has just been let go of
+                continue  # its owner has just removed it
             owner = parse_owner(found.decode("utf-8", "replace"))
             if owner is not None and owner.get("place") == self._facts["place"]:
                 if is_alive(owner["pid"]):
@@ -103,13 +104,13 @@ class StoreLock:
             raise self._busy(None if now is None else parse_owner(now.decode("utf-8", "replace")))
 
     def _changes(self, found: bytes, owner: dict[str, Any] | None) -> bool:
-        """Watches another machine's lock.
+        """Watches another machine's lock for ``STALE_SECONDS``.
 
         Returns:
-            True if it is gone; False if it does not change.
+            True if the lock was removed, False if it did not change.
 
         Raises:
-            BusyError: It does.
+            BusyError: The lock changed, so its owner still runs.
         """
         title = "another machine" if owner is None else owner_title(owner)
         say(
@@ -135,7 +136,7 @@ class StoreLock:
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
-            with contextlib.suppress(StoreError):  # a store that is away for a moment gets the next one
+            with contextlib.suppress(StoreError):  # a store that cannot be reached now may be reached by the next beat
                 now = self._store.read(KEY)
                 if now is not None and not self._is_own(now):
                     owner = parse_owner(now.decode("utf-8", "replace"))
@@ -153,7 +154,7 @@ class StoreLock:
 
 
 def _place() -> str:
-    """Where a pid of this process means the same: this start of the machine, this container."""
+    """Identifies where this process's pids are valid: this boot of the machine and this container."""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

@@ -1,7 +1,7 @@
 """Accesses object stores (``s3://`` by s3fs, ``gs://`` by gcsfs) and explains their errors in words.
 
-An object appears whole or not at all, and a write replaces it at once; that is all that is asked of a store, and that
-an object can be made only where none is.
+Only three things are required of a store: an object appears complete or not at all, a write replaces an object at once,
+and an object can be created on the condition that none exists under its key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moesaic.errors import DependencyError, MoesaicError, StoreError
 from moesaic.files import cache_folder, space_errors
 
 PACKAGES: Final = {"s3": "s3fs", "gs": "gcsfs"}
-"""Scheme of a URL -> the package that knows it."""
+"""Scheme of a URL -> the package that accesses such stores."""
 
 _URL: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])((?:/[\w.=+@:-]+)*)/?")
 
@@ -30,7 +30,7 @@ class StoreUrl:
     Attributes:
         scheme: ``s3`` or ``gs``.
         bucket: Name of the bucket.
-        prefix: What the keys begin with, without slashes at its ends; "" for all of the bucket.
+        prefix: The beginning of all keys, without slashes at its ends; "" for the whole bucket.
     """
 
     scheme: str
@@ -41,20 +41,20 @@ class StoreUrl:
         return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
     def below(self, name: str) -> StoreUrl:
-        """Returns the place of a name below this one."""
+        """Returns the place with this name below this place."""
         return StoreUrl(self.scheme, self.bucket, f"{self.prefix}/{name}".strip("/"))
 
     @property
     def working_folder(self) -> Path:
-        """The folder of this machine in which what is there is worked on."""
+        """The local folder in which this machine works on the files of this place."""
         return cache_folder() / "stores" / self.scheme / self.bucket / self.prefix
 
 
 def parse_url(text: str) -> StoreUrl | None:
-    """Returns the place in an object store that a text names; None where it names a folder.
+    """Returns the place in an object store that a text names, or None if the text names a folder.
 
     Raises:
-        ValueError: It looks like a URL, and is none of a known kind.
+        ValueError: The text looks like a URL but is not one of a known kind.
     """
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", text):
         return None
@@ -68,14 +68,14 @@ def parse_url(text: str) -> StoreUrl | None:
 
 
 class ObjectStore:
-    """The objects below one place.
+    """Reads and writes the objects below one place.
 
     Args:
-        url: The place. Credentials and endpoint are those of the machine, as for every other program.
+        url: The place. Credentials and endpoint are those configured on the machine, as for every other program.
 
     Raises:
-        DependencyError: The package for it is not installed.
-        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
+        DependencyError: The package for this kind of store is not installed.
+        StoreError: The bucket does not exist, access is refused, or the store cannot be reached.
     """
 
     def __init__(self, url: StoreUrl) -> None:
@@ -87,20 +87,20 @@ class ObjectStore:
             raise DependencyError(package, "stores", f"output: {url}") from None
         import fsspec
 
-        logging.getLogger(package).setLevel(logging.CRITICAL)  # it warns of every object that is not there
+        logging.getLogger(package).setLevel(logging.CRITICAL)  # it warns of every missing object
         with self._errors():
-            # Others write there too: nothing that was listed once may be taken for what is there now.
+            # Other machines write to the store, too, so an earlier listing may be out of date.
             self._files: Any = fsspec.filesystem(url.scheme, use_listings_cache=False)
             try:
                 self._files.ls(self._path(""), detail=False)
             except FileNotFoundError:
-                self._files.ls(url.bucket, detail=False)  # an empty place is not there either, but its bucket is
+                self._files.ls(url.bucket, detail=False)  # an empty place does not exist; its bucket has to
 
     def read(self, key: str) -> bytes | None:
-        """Returns an object's bytes; None if it is not there.
+        """Returns an object's bytes, or None if the object does not exist.
 
         Raises:
-            StoreError: The store refuses, or cannot be reached.
+            StoreError: The store refuses access or cannot be reached.
         """
         with self._errors():
             try:
@@ -109,7 +109,7 @@ class ObjectStore:
                 return None
 
     def write(self, key: str, data: bytes) -> None:
-        """Writes an object over what is there.
+        """Writes an object and replaces an existing one.
 
         Raises:
             StoreError: As for ``read``.
@@ -118,7 +118,7 @@ class ObjectStore:
             self._files.pipe_file(self._path(key), data)
 
     def create(self, key: str, data: bytes) -> bool:
-        """Writes an object unless it is there already; says whether it did.
+        """Writes an object unless it exists, and returns whether it was written.
 
         Raises:
             StoreError: As for ``read``.
@@ -129,13 +129,13 @@ class ObjectStore:
             except FileExistsError:
                 return False
             except Exception as error:
-                if getattr(error, "code", None) in (412, "412"):  # gcsfs: the condition does not hold
+                if getattr(error, "code", None) in (412, "412"):  # gcsfs: the object exists
                     return False
                 raise
         return True
 
     def upload(self, path: Path, key: str) -> None:
-        """Writes a file as an object; it appears there once it is whole.
+        """Uploads a file as an object, which appears when it is complete.
 
         Raises:
             StoreError: As for ``read``.
@@ -144,7 +144,7 @@ class ObjectStore:
             self._files.put_file(str(path), self._path(key))
 
     def download(self, key: str, path: Path) -> bool:
-        """Writes an object as a file; says whether it was there.
+        """Downloads an object into a file, and returns whether the object exists.
 
         Raises:
             SpaceError: The disk is full.
@@ -160,7 +160,7 @@ class ObjectStore:
         return True
 
     def keys(self, prefix: str) -> list[str]:
-        """Returns the keys of all objects below a prefix, which is named as a folder is.
+        """Returns the keys of all objects below a prefix, which is written like the name of a folder.
 
         Raises:
             StoreError: As for ``read``.
@@ -170,7 +170,7 @@ class ObjectStore:
             return [path[start:] for path in self._files.find(self._path(prefix)) if not path.endswith("/")]
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Removes objects; one that is not there is passed over.
+        """Removes objects and ignores those that do not exist.
 
         Raises:
             StoreError: As for ``read``.
@@ -185,7 +185,7 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turns what the libraries raise, each something else, into one message."""
+        """Turns the different exceptions of the libraries into ``StoreError`` with a message for people."""
         try:
             yield
         except MoesaicError:

@@ -1,10 +1,11 @@
 """Uploads snapshots of a stage while it runs, so that another machine can continue it.
 
-    .partial/experts/python/<SHA-256>       a file of the stage, named by its bytes
-    .partial/experts/python/snapshot.json   which files there are, written when all of them are there
+    .partial/experts/python/<SHA-256>       a file of the stage, named by the digest of its bytes
+    .partial/experts/python/snapshot.json   the list of the files, written after all of them were uploaded
 
-A snapshot is what a kill at some moment would have left here: it is taken between two looks at the folder that find the
-same. The one before stays whole until the next one is; objects that no snapshot names any more are removed after that.
+A snapshot contains exactly the files that the folder had at one moment, as if the process had been killed then. To make
+sure of that, the folder is listed before and after the files are copied, and both lists have to agree. The previous
+snapshot stays complete until the next one is; then the objects that only the previous one named are removed.
 """
 
 from __future__ import annotations
@@ -29,26 +30,26 @@ from moesaic.stores.objects import ObjectStore
 from moesaic.workspace import is_inner
 
 LOOK_SECONDS: Final = 2.0
-"""How often the folder is looked at; a file that is new or replaced, such as a checkpoint, is uploaded then."""
+"""Seconds between two checks of the folder. A file that is new or replaced, such as a checkpoint, is uploaded then."""
 
 GROWN_SECONDS: Final = 60.0
-"""How often files are uploaded that were only appended to."""
+"""Seconds between two uploads of files that were only appended to."""
 
 _LISTING: Final = "snapshot.json"
 _TRIES: Final = 5
 
 _State = dict[str, tuple[int, int, int]]
-"""File -> inode, size and time of its last change."""
+"""Name of a file -> its inode, its size in bytes, and the time of its last change in nanoseconds."""
 
 
 class Snapshots:
-    """The snapshots of one partial folder.
+    """Uploads and fetches the snapshots of one partial folder.
 
     Args:
-        store: The workspace's place.
-        name: The stage's, or of a part of it that a task makes.
+        store: The place of the workspace.
+        name: Name of the stage, or of a part of the stage that a task of its own makes.
         folder: The partial folder.
-        digest: Of what the stage is made from; snapshots of another one are of no use.
+        digest: Digest of everything that the stage depends on. Snapshots with another digest are not used.
 
     Attributes:
         folder: The partial folder.
@@ -64,13 +65,13 @@ class Snapshots:
         self._when = 0.0
 
     def fetch(self) -> bool:
-        """Puts the last snapshot into the folder, if another machine made it; says whether it did.
+        """Replaces the folder by the last snapshot if another machine made it, and returns whether it did so.
 
-        What this machine left there itself is newer than the snapshot that it made of it.
+        If this machine made the last snapshot, its own folder is at least as new, and is kept.
 
         Raises:
             SpaceError: The disk is full.
-            StoreError: The store refuses, or cannot be reached.
+            StoreError: The store refuses access or cannot be reached.
         """
         listing = self._listing()
         if listing is None or (self.folder.exists() and self._noted() == listing["id"]):
@@ -90,12 +91,12 @@ class Snapshots:
         return True
 
     def collect(self, folder: Path) -> None:
-        """Puts the files of the last snapshot into another folder, beside what is there.
+        """Adds the files of the last snapshot to another folder.
 
         Raises:
-            CheckpointError: There is none, or it is not whole.
+            CheckpointError: There is no snapshot, or it is incomplete.
             SpaceError: The disk is full.
-            StoreError: The store refuses, or cannot be reached.
+            StoreError: The store refuses access or cannot be reached.
         """
         listing = self._listing()
         if listing is None:
@@ -103,10 +104,13 @@ class Snapshots:
         self._download(listing, folder)
 
     def take(self) -> bool:
-        """Uploads the folder as it is now, unless it is there already; says whether there was anything to do.
+        """Uploads the folder as it is now.
+
+        Returns:
+            False if nothing was uploaded: the folder has not changed, or changes too fast to be copied consistently.
 
         Raises:
-            StoreError: The store refuses, or cannot be reached.
+            StoreError: The store refuses access or cannot be reached.
         """
         shadow = self.folder.with_name(f".{self.folder.name.strip('.')}.shadow")
         state = self._copy(shadow)
@@ -139,7 +143,7 @@ class Snapshots:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Takes snapshots while the block runs, and a last one when it ends with an error."""
+        """Takes snapshots while the block runs, and one more if the block ends with an error."""
         over = threading.Event()
         thread = threading.Thread(target=self._watch, args=(over,), name="snapshots", daemon=True)
         self._stored = self._listing()
@@ -156,7 +160,7 @@ class Snapshots:
             thread.join()
 
     def remove(self) -> None:
-        """Removes the snapshot: the stage is finished."""
+        """Removes the snapshot of a stage that is finished."""
         self._note.unlink(missing_ok=True)
         keys = self._store.keys(self._area)
         self._store.remove(sorted(keys, key=lambda key: not key.endswith(_LISTING)))
@@ -177,7 +181,7 @@ class Snapshots:
                 failed = not self._try(is_said=failed) and not over.wait(GROWN_SECONDS / 4)
 
     def _try(self, is_said: bool = False) -> bool:
-        """Takes a snapshot; where that fails, the work goes on."""
+        """Takes a snapshot and returns whether that worked; the stage continues if it did not."""
         try:
             self.take()
         except (MoesaicError, OSError) as error:
@@ -187,7 +191,7 @@ class Snapshots:
         return True
 
     def _look(self) -> _State:
-        """The files of the folder; those that are still being written under a name of their own are left out."""
+        """Lists the files of the folder, without those that are still being written under a temporary name."""
         found: _State = {}
         for root, _, names in os.walk(self.folder):
             for name in names:
@@ -203,7 +207,7 @@ class Snapshots:
         return dict(sorted(found.items()))
 
     def _copy(self, shadow: Path) -> _State | None:
-        """Makes a folder with all files as they are at one moment; None if there is no such moment."""
+        """Copies all files as they are at one moment; returns None if they changed during each attempt."""
         for _ in range(_TRIES):
             shutil.rmtree(shadow, ignore_errors=True)
             shadow.mkdir(parents=True)
@@ -211,7 +215,8 @@ class Snapshots:
             try:
                 for name in before:
                     (shadow / name).parent.mkdir(parents=True, exist_ok=True)
-                    # Tensors are large, and replaced as a whole; others may be appended to while they are uploaded.
+                    # Files of tensors are large and only ever replaced, so a hard link is enough. Other files may be
+                    # appended to during the upload.
                     copy = link_or_copy if name.endswith(".safetensors") else shutil.copyfile
                     copy(self.folder / name, shadow / name)
             except FileNotFoundError:
@@ -221,7 +226,7 @@ class Snapshots:
         return None
 
     def _listing(self) -> dict[str, Any] | None:
-        """The last snapshot's list, if it is of this stage made from these things."""
+        """Returns the list of the last snapshot if it is valid and has this stage's digest, else None."""
         text = self._store.read(f"{self._area}/{_LISTING}")
         if text is None:
             return None

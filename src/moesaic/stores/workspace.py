@@ -1,14 +1,14 @@
 """A workspace in an object store: a local folder in which the work is done, and its copy in the store.
 
     s3://bucket/prefix/<recipe>/
-        experts/python/...            a finished stage, its files under their names; manifest.json is written last
+        experts/python/...            a finished stage with its files; manifest.json is written last
         .partial/experts/java/...     a snapshot of a stage that is being made (``snapshots``)
-        lock.json                     who works there (``lock``)
+        lock.json                     which run works there (``lock``)
         recipe.yaml, report.html, model/..., results.json
 
-What is finished is what has a manifest in the store: a stage is uploaded before it gets its final name here, and is
-fetched when it is asked for and is missing here, or is another one here. Every file that is fetched has to have the
-SHA-256 that the manifest says.
+A stage is finished if it has a manifest in the store. A stage is uploaded before it gets its final name in the local
+folder. It is fetched when it is asked for and the local folder lacks it or has another version of it. Every fetched
+file must have the SHA-256 that the manifest states.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _MEGABYTE = 10**6
 
 
 def open_workspace(root: Path, url: StoreUrl | None) -> Workspace:
-    """Returns a workspace in a folder, or in an object store.
+    """Returns a workspace in a folder or in an object store.
 
     Args:
-        root: The folder.
-        url: The place in the store; None where there is none.
+        root: The folder; not used if ``url`` is given.
+        url: The place in an object store, or None for a workspace in a folder.
 
     Raises:
         DependencyError: The package for the store is not installed.
         RecipeError: The folder cannot be made.
-        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
+        StoreError: The bucket does not exist, access is refused, or the store cannot be reached.
     """
     return Workspace(root) if url is None else StoredWorkspace(url)
 
@@ -59,14 +59,14 @@ class StoredWorkspace(Workspace):
     """A workspace whose stages are kept in an object store.
 
     Args:
-        url: The workspace's place.
+        url: The place of the workspace.
 
     Attributes:
-        root: The folder of this machine.
+        root: The local folder of this machine.
 
     Raises:
         DependencyError: The package for the store is not installed.
-        StoreError: There is no such bucket, access is refused, or the store cannot be reached.
+        StoreError: The bucket does not exist, access is refused, or the store cannot be reached.
     """
 
     def __init__(self, url: StoreUrl) -> None:
@@ -75,28 +75,36 @@ class StoredWorkspace(Workspace):
         super().__init__(url.working_folder)
 
     def manifest(self, name: str) -> dict[str, Any] | None:
-        """Returns a finished stage's manifest, and fetches its files if they are not here; None if it is not finished.
+        """Returns a finished stage's manifest, and fetches the stage's files if this machine lacks them.
+
+        Returns:
+            The manifest, or None if the stage is not finished.
 
         Raises:
-            CheckpointError: What is in the store is not what its manifest says.
-            StoreError: The store refuses, or cannot be reached.
+            CheckpointError: The files in the store are not those that the manifest lists.
+            StoreError: The store refuses access or cannot be reached.
         """
         return super().manifest(name) if self._fetch(name) else None
 
     def recorded(self, name: str) -> dict[str, Any] | None:
-        """As ``manifest``: what is in the store is whole."""
+        """Does the same as ``manifest``, because a stage in the store is always complete."""
         return self.manifest(name)
 
     def forget(self, name: str) -> None:
-        """Makes a stage that was finished count as one that was not, on all machines."""
+        """Makes a finished stage count as unfinished, on all machines."""
         self.store.remove([f"{name}/{MANIFEST}"])
         super().forget(name)
 
     def share(self, names: Sequence[str]) -> None:
-        """Uploads files and folders that belong to no stage; the last one says that the others are there.
+        """Uploads files and folders that belong to no stage.
+
+        Args:
+            names: Their names in the workspace. The last one is removed first and uploaded last: if it is in the
+                store, so are the others.
 
         Raises:
-            StoreError: The store refuses, or cannot be reached.
+            BusyError: Another run has taken the workspace over.
+            StoreError: The store refuses access or cannot be reached.
         """
         self._check_lock()
         self.store.remove(names[-1:])
@@ -111,8 +119,8 @@ class StoredWorkspace(Workspace):
         """Keeps other runs out of the workspace, on this machine and on others, while the block runs.
 
         Raises:
-            BusyError: Another run is in it; the message says which.
-            StoreError: The store refuses, or cannot be reached.
+            BusyError: Another run is in the workspace; the message says which.
+            StoreError: The store refuses access or cannot be reached.
         """
         self._lock = StoreLock(self.store)
         try:
@@ -123,11 +131,12 @@ class StoredWorkspace(Workspace):
 
     @contextlib.contextmanager
     def stage(self, name: str, digest: str, *, seed: int | None = None, resumable: bool = True) -> Iterator[Stage]:
-        """Makes a stage, from where any machine has left it; see ``Workspace.stage``.
+        """Makes a stage and continues from where any machine has left it; see ``Workspace.stage``.
 
         Raises:
             BusyError: Another run has taken the workspace over.
-            StoreError: The store refuses, or cannot be reached; what was made stays here, and the next run uploads it.
+            StoreError: The store refuses access or cannot be reached. The files stay in the local folder, and the next
+                run uploads them.
         """
         self._check_lock()
         snapshots = Snapshots(self.store, name, partial_folder(self.path(name)), digest)
@@ -140,19 +149,19 @@ class StoredWorkspace(Workspace):
         """Returns the snapshots of a part of a stage, which a task makes in a folder of its own.
 
         Args:
-            name: The stage's.
-            part: The part's.
-            digest: Of what the stage is made from.
+            name: Name of the stage.
+            part: Name of the part.
+            digest: Digest of everything that the stage depends on.
         """
         folder = self.root / f".{name}.parts" / f"{part}.{digest[:16]}"
         return Snapshots(self.store, f"{name}.parts/{part}", folder, digest)
 
     def _publish(self, name: str) -> None:
-        """Uploads a whole partial folder and puts it in its final place."""
+        """Uploads a complete partial folder and moves it to its final place."""
         self._check_lock()
         partial, key = partial_folder(self.path(name)), f"{name}/{MANIFEST}"
         text = (partial / MANIFEST).read_bytes()
-        if self.store.read(key) != text:  # it may have been killed just after
+        if self.store.read(key) != text:  # equal if an earlier run was killed right after the upload
             self.store.remove([key])
             self._replace(partial, name, json.loads(text)["files"])
             self.store.write(key, text)
@@ -160,7 +169,7 @@ class StoredWorkspace(Workspace):
         Snapshots(self.store, name, partial, "").remove()
 
     def _replace(self, folder: Path, name: str, files: Mapping[str, int] | None = None) -> None:
-        """Uploads the files of a folder, and removes others that are below its name in the store."""
+        """Uploads the files of a folder, and removes all other objects below its name in the store."""
         if files is None:
             paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
             files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
@@ -171,7 +180,7 @@ class StoredWorkspace(Workspace):
         self.store.remove(set(self.store.keys(name)) - {f"{name}/{file}" for file in files})
 
     def _fetch(self, name: str) -> bool:
-        """Makes sure that a stage is here as it is in the store; says whether it is there."""
+        """Makes the local copy of a stage equal to the stored one, and returns whether the store has the stage."""
         key, final = f"{name}/{MANIFEST}", self.path(name)
         text = self.store.read(key)
         if text is None:
@@ -208,7 +217,7 @@ class StoredWorkspace(Workspace):
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keeps other processes of this machine from fetching at the same time."""
+        """Prevents other processes of this machine from fetching at the same time."""
         with (self.root / ".fetching").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -220,10 +229,14 @@ def _is_here(folder: Path, text: bytes) -> bool:
 
 
 def read_listed(text: bytes, where: str) -> tuple[dict[str, int], dict[str, str]]:
-    """Returns sizes and SHA-256 of the files that a manifest names.
+    """Returns the sizes in bytes and the SHA-256 digests of the files that a manifest lists.
+
+    Args:
+        text: The bytes of the manifest.
+        where: Where they are stored, for the message of an error.
 
     Raises:
-        CheckpointError: It is none.
+        CheckpointError: The text is not a manifest.
     """
     manifest: Any = None
     with contextlib.suppress(ValueError):
@@ -234,7 +247,7 @@ def read_listed(text: bytes, where: str) -> tuple[dict[str, int], dict[str, str]
 
 @contextlib.contextmanager
 def _shown(title: str, total_bytes: int) -> Iterator[Any]:
-    """A bar for what takes a while."""
+    """Shows a progress bar for a transfer of at least 100 MB."""
     if total_bytes < 100 * _MEGABYTE:
         yield lambda _: None
         return

@@ -1,7 +1,7 @@
 """The plug-in for vLLM: ``vllm serve FOLDER`` serves what ``moesaic export --format vllm`` writes.
 
-vLLM finds ``register`` through the entry point ``vllm.general_plugins`` and calls it in each of its processes. Nothing
-else of moesaic is imported there, and none of vLLM's models before a folder of ours is opened.
+vLLM finds ``register`` through the entry point ``vllm.general_plugins`` and calls it in each of its processes. It
+imports only what registering needs; the classes of the models are imported when vLLM opens such a folder.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from moesaic.vllm_plugin.layout import ARCHITECTURES
 
 
 def register() -> None:
-    """Tells transformers of our configurations and vLLM of our models; may be called more than once."""
+    """Registers the configurations with transformers and the models with vLLM; may be called more than once."""
     from transformers import AutoConfig
     from vllm import ModelRegistry
 

@@ -1,18 +1,20 @@
 """The factored block under tensor parallelism: split by hidden unit, with one all-reduce.
 
-With hidden units split over ranks, each rank has its columns of the base's gate and up projection, of B of both, and of
-A of down, and its part of the base's down projection:
+The hidden units are split over the processes, which are called ranks here. Each rank holds its share of the hidden
+units in the base's gate, up and down projection, in the factors B of the gate and up projection, and in the factor A of
+the down projection.
 
     h_e  = silu(G x + s B_g^e A_g^e x) * (U x + s B_u^e A_u^e x)          own hidden units, no exchange
     y    = sum over ranks of [ D sum_e w_e h_e + sum_e s w_e B_d^e (A_d^e h_e) ]
 
-A_d^e h_e of a rank is a part of a sum, too; B_d is linear, so it is multiplied before the sum and both terms share the
-one all-reduce that the base has. The algebra is that of ``model.block``, and so are the masks; see there. Everything
-here is dense, of fixed shapes given the number of tokens, and without host synchronisation, so that it is captured
-in CUDA graphs like the rest of a layer. This module knows nothing of vLLM.
+On each rank, A_d^e h_e is only one term of a sum over ranks. Because B_d is linear, it can be applied before the sum is
+taken, so both terms of y share the one all-reduce that the base needs anyway. The algebra and the masks are those of
+``model.block``, where they are explained. All operations are dense, their shapes depend only on the number of tokens,
+and none synchronises with the host, so the block is captured in CUDA graphs like the rest of a layer. This module does
+not depend on vLLM.
 
-Shapes: T tokens, D model, F hidden units of this rank, E experts, K top-k, R greatest rank, N = E R, P = 2 (gate and up
-projection). In factors and what is multiplied with them, E does not count the anchor.
+Shapes: T tokens, D model, F hidden units of this rank, E experts, K top-k, R greatest LoRA rank, N = E R, P = 2 (gate
+and up projection). In the factors and in products with them, E does not count the anchor.
 """
 
 from __future__ import annotations
@@ -32,14 +34,14 @@ class RoutedMLP(nn.Module):
     """A routed MLP around the base's projections.
 
     Args:
-        mlp: The base block; its ``gate_up_proj`` and ``down_proj`` are kept as they are. Both return a pair, as vLLM's
-            linear layers do, the product first, and neither may add up over ranks.
-        hidden_size: D.
-        intermediate_size: F over all ranks.
-        settings: What all routed blocks have in common.
-        rank: Number of this rank.
-        num_ranks: Number of ranks.
-        all_reduce: Adds up a tensor over ranks.
+        mlp: The MLP of the base. Its ``gate_up_proj`` and ``down_proj`` are used unchanged. As vLLM's linear layers do,
+            both return a pair whose first element is the product. Neither may sum over ranks.
+        hidden_size: D, the width of the model.
+        intermediate_size: The number of hidden units of all ranks together.
+        settings: The settings that all routed blocks share.
+        rank: The index of this process.
+        num_ranks: The number of processes.
+        all_reduce: Returns the sum of a tensor over ranks.
     """
 
     scale_E: Tensor
@@ -78,7 +80,7 @@ class RoutedMLP(nn.Module):
         """Applies the block to tokens of any leading shape, ``(..., D)``."""
         x_TD = x.reshape(-1, x.shape[-1])
         gate_TF, up_TF = self.gate_up_proj(x_TD)[0].chunk(2, dim=-1)
-        logits_TE = F.linear(x_TD.float(), self.router_ED)  # half-precision logits flip choices
+        logits_TE = F.linear(x_TD.float(), self.router_ED)  # in half precision, close logits would be ordered wrongly
         low_TPN = F.linear(x_TD, self.gate_up_A_PERD.flatten(0, 2))
         low_TPER = low_TPN.view(len(x_TD), 2, len(self.scale_E), -1)
         add = self._every_expert if self.top_k == self.num_experts else self._top_experts
@@ -89,7 +91,10 @@ class RoutedMLP(nn.Module):
     def _top_experts(
         self, low_TPER: Tensor, gate_TF: Tensor, up_TF: Tensor, logits_TE: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Slot after slot, each with one expert a token, chosen by masking the ranks of the others."""
+        """Computes one of the top-k slots after the other.
+
+        In a slot, each token has one expert. The low-rank products of all other experts are masked with zeros.
+        """
         weights_TK, chosen_TKE = top_experts(logits_TE, self.top_k)
         mask_TKE = (chosen_TKE[:, :, : len(self.scale_E)] * self.scale_E).to(gate_TF.dtype)
         gate_B_NF, up_B_NF = self.gate_up_B_PERF.flatten(1, 2).unbind()
@@ -110,7 +115,7 @@ class RoutedMLP(nn.Module):
     def _every_expert(
         self, low_TPER: Tensor, gate_TF: Tensor, up_TF: Tensor, logits_TE: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Expert after expert: with all of them chosen no rank needs a mask."""
+        """Computes one expert after the other; no mask is needed, because every token uses all experts."""
         weights_TE = logits_TE.softmax(-1).to(gate_TF.dtype)
         total_TF, low = torch.zeros_like(gate_TF), []
         for e in range(self.num_experts):
@@ -125,7 +130,7 @@ class RoutedMLP(nn.Module):
         return total_TF, torch.cat(low, dim=-1)
 
     def _load_part(self, parameter: Tensor, loaded: Tensor) -> None:
-        """Takes this rank's hidden units, which are the last axis."""
+        """Loads this rank's share of the hidden units, which are the last axis."""
         own = parameter.shape[-1]
         _load_whole(parameter, loaded.narrow(-1, self._rank * own, own))
 

@@ -1,14 +1,15 @@
 """The layout of an export for vLLM: names of architectures, settings and tensors. Needs neither torch nor vLLM.
 
-    config.json                   the base's, with model_type and architectures of MODEL_TYPES and ARCHITECTURES, and
-                                  the settings of the routed blocks under "moesaic"
-    *.safetensors                 the base's weights under their own names
+    config.json                   that of the base, with model_type and architectures of MODEL_TYPES and ARCHITECTURES,
+                                  and the settings of the routed blocks under "moesaic"
+    *.safetensors                 the base's weights under their original names
     moesaic-*.safetensors         per layer, below model.layers.<i>.mlp: the tensors of TENSORS
 
-The model type is one of our own, so that a program without the plug-in refuses the folder; under the base's type it
-would load the base and leave the experts out without a word.
+The model type is known only to the plug-in, so that a program without the plug-in refuses the folder. Under the base's
+own type, such a program would load the base and silently ignore the experts.
 
-Shapes: D model, F hidden, E experts (in factors: without the anchor), R greatest rank, P = 2 (gate and up projection).
+Shapes: D model, F hidden, E experts (in the factors without the anchor), R greatest LoRA rank, P = 2 (gate and up
+projection).
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ ARCHITECTURES: Final = {
     "qwen2": "MoesaicQwen2ForCausalLM",
     "qwen3": "MoesaicQwen3ForCausalLM",
 }
-"""Base's ``model_type`` -> class in ``vllm_plugin.models``."""
+"""``model_type`` of the base -> class in ``vllm_plugin.models``."""
 
 MODEL_TYPES: Final = {family: f"moesaic_{family}" for family in ARCHITECTURES}
-"""Base's ``model_type`` -> that of the export."""
+"""``model_type`` of the base -> ``model_type`` of the export."""
 
 SETTINGS: Final = "moesaic"
 """Key of ``config.json`` with the settings of the routed blocks."""
@@ -47,13 +48,13 @@ def tensor_name(layer: int, tensor: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RoutedSettings:
-    """What the routed blocks of a model have in common.
+    """The settings that all routed blocks of a model share.
 
     Attributes:
-        experts: Names, in the order of the gates' rows; an anchor is last.
-        scales: Factor on B A of each expert that has factors: of all, or of all but the anchor.
-        rank: Greatest rank R, to which all factors are padded.
-        top_k: Experts per token.
+        experts: Names of the experts, in the order of the gates' rows. An anchor is last.
+        scales: Factors by which the products B A are multiplied, one for each expert except an anchor.
+        rank: The greatest LoRA rank R, to which all factors are padded.
+        top_k: Number of experts per token.
     """
 
     experts: tuple[str, ...]
@@ -76,7 +77,7 @@ class RoutedSettings:
         """Reads the entry of ``config.json``.
 
         Raises:
-            ModelError: It is missing, of another layout, or its numbers do not fit each other.
+            ModelError: The entry is missing, has another layout version, or is inconsistent.
         """
         again = "export the model again (moesaic export --format vllm)"
         if not isinstance(settings, Mapping) or settings.get("layout") != LAYOUT_VERSION:

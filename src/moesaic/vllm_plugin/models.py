@@ -1,7 +1,7 @@
 """vLLM's models with routed blocks instead of their MLPs; only vLLM imports this module.
 
-Attention, caches, embedding, norms and the linear layers, quantised or not, are vLLM's own. A model is made as vLLM
-makes the base, and each layer's MLP is then wrapped, so that its projections keep their names and their shards.
+Attention, caches, embedding, norms and linear layers, quantised or not, are vLLM's own. vLLM first makes the base; then
+the MLP of each layer is wrapped, so that its projections keep their names and their shards.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from moesaic.vllm_plugin.layout import SETTINGS, RoutedSettings
 
 
 class _Routed:
-    """Puts the routed blocks in; the first base of every model here."""
+    """Replaces the MLPs of a model by routed blocks; the first base class of every model in this module."""
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
-        if vllm_config.lora_config is not None:  # the base classes say that they can: the block's projections cannot
+        if vllm_config.lora_config is not None:  # the base classes claim to support it, but the block does not
             raise ModelError("--enable-lora: a model of routed experts does not support further adapters; leave it out")
         super().__init__(vllm_config=vllm_config, prefix=prefix)  # type: ignore[call-arg]
         model: Any = self
@@ -38,7 +38,7 @@ class _Routed:
         num_ranks = get_tensor_model_parallel_world_size()
         decoder = model.model
         for layer in decoder.layers[decoder.start_layer : decoder.end_layer]:
-            layer.mlp.down_proj.reduce_results = False  # the block adds up, with the low-rank part
+            layer.mlp.down_proj.reduce_results = False  # the block sums over ranks, together with the low-rank part
             layer.mlp = RoutedMLP(
                 layer.mlp,
                 config.hidden_size,
@@ -50,7 +50,11 @@ class _Routed:
             )
 
     def load_weights(self, weights: Iterable[tuple[str, Any]]) -> set[str]:
-        """Loads as the base does, and refuses a folder without factors or gates, which vLLM may leave as they are."""
+        """Loads the weights as vLLM does for the base, and returns the names of those that were loaded.
+
+        Raises:
+            ModelError: The folder lacks factors or gates. vLLM might leave them uninitialised without an error.
+        """
         model: Any = super()
         loaded: set[str] = model.load_weights(weights)
         own = {f"{path}.{name}" for path, block in _blocks(self) for name, _ in block.named_parameters(recurse=False)}
