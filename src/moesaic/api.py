@@ -369,7 +369,7 @@ class Model:
         return Answer(code, completion, generation.stopped, len(generation.ids), generation.trace)
 
     def _pieces(self, tokens: Iterator[int], language: str) -> Generator[str, None, None]:
-        """The program in growing completions, as far as what follows cannot change it."""
+        """Yields the program piece by piece, each as soon as later tokens can no longer change it."""
         ids: list[int] = []
         given = completion = ""
         for token in tokens:
@@ -377,9 +377,9 @@ class Model:
             completion = self.prompts.decode(ids)
             code = self.prompts.extract_code(completion, language).rstrip()
             last_line = code.rpartition("\n")[2]
-            if "`" in last_line:  # perhaps the beginning of a fence
+            if "`" in last_line:  # this may be the beginning of a fence
                 code = code.removesuffix(last_line).rstrip()
-            code = code.rstrip("\N{REPLACEMENT CHARACTER}")  # a character of which some bytes are still to come
+            code = code.rstrip("\N{REPLACEMENT CHARACTER}")  # a character whose last bytes are still missing
             if len(code) > len(given) and code.startswith(given):
                 yield code[len(given) :]
                 given = code

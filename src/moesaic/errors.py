@@ -16,8 +16,8 @@
     └── DependencyError          an optional package (an extra) is not installed
 
 Each message says what is wrong, the value found, what is allowed, and which key or flag to change. The command line
-prints the message alone and exits with the class's ``exit_code``, mostly 2; exit code 1 and a traceback mean a defect
-of moesaic.
+prints only the message and exits with the ``exit_code`` of the class, which is usually 2. Exit code 1 and a traceback
+mean a defect of moesaic.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class MoesaicError(Exception):
     """Root of the exception tree; shown to a user without a traceback.
 
     Attributes:
-        exit_code: What the command line ends with.
+        exit_code: Exit code of the command line.
     """
 
     exit_code: int = 2
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Lets errors of other processes and machines arrive with their message, whatever their arguments were."""
+        """Makes an error keep its message when it is sent between processes, whatever arguments its class takes."""
         return _again, (type(self), str(self), vars(self))
 
 
@@ -51,8 +51,8 @@ class RecipeError(MoesaicError):
     """One or more problems in a recipe, all reported at once.
 
     Args:
-        problems: One line each: dotted key, value, what is allowed.
-        source: File or origin of the recipe, shown first.
+        problems: One line per problem, with the dotted key, its value, and what is allowed.
+        source: File or origin of the recipe, which begins the message.
     """
 
     def __init__(self, problems: Sequence[str], source: str = "recipe") -> None:
@@ -78,7 +78,7 @@ class ToolchainError(MoesaicError):
 
 
 class ConsentError(MoesaicError):
-    """Running model-written programs was asked for but not allowed."""
+    """Programs that a model wrote were to be run, but the user has not allowed it."""
 
 
 class SpaceError(MoesaicError):
@@ -104,12 +104,12 @@ class TrainingError(MoesaicError):
 
 
 class ProcessError(MoesaicError):
-    """Another process of the same run is gone.
+    """Another process of the same run has ended.
 
     Args:
-        message: Which one, and what became of it.
-        reason: Why it ended; None if it was killed.
-        is_said: Another process says it; the command line shows it once.
+        message: Says which process ended, and how.
+        reason: Why the process ended; None if it was killed.
+        is_said: Whether another process reports this error, so that the command line shows it only once.
     """
 
     exit_code = 5
@@ -125,7 +125,7 @@ class DependencyError(MoesaicError):
     Args:
         package: Import name of the missing package.
         extra: The extra of moesaic that installs it.
-        purpose: What it is needed for.
+        purpose: What the package is needed for, which begins the message.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:

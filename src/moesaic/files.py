@@ -1,9 +1,9 @@
 """Reads files without trusting them, and writes files so that a reader finds either the old or the whole new one.
 
-Whatever comes from outside is read through ``read_json``, ``read_json_lines`` or ``read_text``. They take regular files
-only, bound the size of files and lines, the number of lines and the depth of nesting, and refuse JSON that other
-readers would take in several ways: a key that occurs twice, NaN, a number that no float holds. Every failure is one
-line of text.
+All files from outside are read with ``read_json``, ``read_json_lines`` or ``read_text``. These functions accept only
+regular files and limit the size of files and lines, the number of lines and the depth of nesting. They refuse JSON that
+other programs might read differently: a key that occurs twice, NaN, and numbers beyond the range of floats. Every error
+has a message of one line.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from typing import Any, Final
 from moesaic.errors import CheckpointError, DataError, SpaceError
 
 LARGEST_FILE: Final = 2**26
-"""Bytes of a JSON or text document; the tokenizers with the largest vocabularies have half of it."""
+"""Largest size of a JSON or text document, in bytes. Tokenizers with the largest vocabularies have half of that."""
 
 LONGEST_LINE: Final = 2**24
-"""Bytes of a line of JSON Lines."""
+"""Largest length of a line of JSON Lines, in bytes."""
 
 MOST_LINES: Final = 10**7
-"""Lines of JSON Lines in one file."""
+"""Largest number of lines in a file of JSON Lines."""
 
 DEEPEST: Final = 100
-"""Objects and lists of JSON inside each other."""
+"""Largest depth to which JSON objects and lists may be nested."""
 
-_LONGEST_NUMBER: Final = 300  # digits: a float holds every such integer
-_UNPACKED: Final = 2**24  # bytes that a .gz may become, whatever its size ...
-_MOST_TIMES: Final = 100  # ... and how many times its size beyond that; programs become five to twenty times
-_HANDED_OVER: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # pipes of the shell; another could block for ever
+_LONGEST_NUMBER: Final = 300  # digits: every such integer is within the range of floats
+_UNPACKED: Final = 2**24  # bytes that a .gz may unpack to, whatever its size ...
+_MOST_TIMES: Final = 100  # ... or this multiple of its size, if that is more; for programs it is five to twenty
+_HANDED_OVER: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # the shell's pipes; others could block for ever
 
 
 def cache_folder() -> Path:
-    """Returns the folder for what can be made or fetched again: ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``."""
+    """Returns the folder for files that can be made or fetched again: ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``."""
     return Path(os.environ.get("MOESAIC_CACHE") or Path.home() / ".cache" / "moesaic").expanduser()
 
 
 def digest_of(value: Any) -> str:
-    """Returns the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
+    """Returns the SHA-256 of a JSON-serialisable value. It does not depend on the order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def text_digest(text: str) -> str:
-    """Returns the SHA-256 of a text; lone surrogates, which UTF-8 cannot hold, included."""
+    """Returns the SHA-256 of a text, which may contain lone surrogates."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -69,11 +69,12 @@ def parse_json(text: str | bytes) -> Any:
     """Parses JSON from outside.
 
     Args:
-        text: The document, as text or as UTF-8 with or without a byte order mark.
+        text: The document, as text or as UTF-8, with or without a byte order mark.
 
     Raises:
-        ValueError: It is not UTF-8, not JSON, nested deeper than ``DEEPEST``, or holds something that JSON leaves open:
-            a key twice in one object, NaN or Infinity, a number beyond the range of floats.
+        ValueError: The document is not UTF-8, is not JSON, or is nested deeper than ``DEEPEST``; or it contains
+            something that programs read differently: a key twice in one object, NaN or Infinity, or a number beyond the
+            range of floats.
     """
     try:
         text = _decode(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
@@ -139,7 +140,8 @@ def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-        CheckpointError: It is missing, no regular file, larger than ``LARGEST_FILE``, or not JSON (``parse_json``).
+        CheckpointError: The file is missing, is not a regular file, is larger than ``LARGEST_FILE``, or is not JSON
+            that ``parse_json`` accepts.
     """
     try:
         return parse_json(_read(path))
@@ -152,10 +154,10 @@ def read_json(path: Path) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON file that must hold an object.
+    """Reads a JSON file that must contain an object.
 
     Raises:
-        CheckpointError: As for ``read_json``, or it holds something else.
+        CheckpointError: As for ``read_json``, or the file contains another kind of value.
     """
     value = read_json(path)
     if not isinstance(value, dict):
@@ -164,7 +166,15 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def at_fault(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """Returns ``KEY is VALUE`` for a problem of a file's values, as pydantic has it; a key may itself be one."""
+    """Describes which value of a file is wrong.
+
+    Args:
+        problem: An entry of ``ValidationError.errors()`` of pydantic.
+        values: The values of the file.
+
+    Returns:
+        ``KEY is VALUE``, or ``a key is KEY`` if the key itself is wrong.
+    """
     if not problem["loc"]:
         return f"a key is {problem['input']!r:.80}"
     key = str(problem["loc"][0])
@@ -172,21 +182,24 @@ def at_fault(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Reads a UTF-8 text file, with or without a byte order mark; line ends stay as they are.
+    """Reads a UTF-8 text file, with or without a byte order mark. Line ends stay as they are.
 
     Raises:
-        OSError: It is missing, no regular file, or may not be read.
-        ValueError: It is larger than ``LARGEST_FILE`` or not UTF-8, or no file can have this name.
+        OSError: The file is missing, is not a regular file, or may not be read.
+        ValueError: The file is larger than ``LARGEST_FILE`` or not UTF-8, or the path is not a possible name of a file.
     """
     return _decode(_read(path))
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields each object of a JSON Lines file, gzipped or not, with the number of its line; blank lines are skipped.
+    """Yields the objects of a JSON Lines file, which may be gzipped. Blank lines are skipped.
+
+    Yields:
+        The number of the line, from 1, and the object.
 
     Raises:
-        DataError: The file cannot be read, a line is longer than ``LONGEST_LINE`` or not a JSON object
-            (``parse_json``), or a .gz unpacks to far more than programs do.
+        DataError: The file cannot be read or has more than ``MOST_LINES`` lines, a line is longer than ``LONGEST_LINE``
+            or is not a JSON object that ``parse_json`` accepts, or a .gz unpacks to far more than programs do.
     """
     try:
         with _open(path) as file:
@@ -232,7 +245,7 @@ def _read(path: Path) -> bytes:
 
 
 def _open(path: Path) -> BufferedReader:
-    """Opens a file to be read; never blocks on a pipe that nobody writes to, nor reads a device without end."""
+    """Opens a file for reading; refuses devices and pipes, except those of the shell, because they could block."""
     handed_over = str(path).startswith(_HANDED_OVER)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if handed_over else os.O_NONBLOCK))
     mode = os.fstat(descriptor).st_mode
@@ -254,9 +267,9 @@ def _kind(value: Any) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary name to write to, which replaces ``path`` once its bytes are on the disk.
+    """Yields the name of a temporary file to write, which replaces ``path`` when its bytes are on the disk.
 
-    If the block fails, what it wrote is removed and ``path`` stays as it was.
+    If the block fails, the temporary file is removed and ``path`` stays as it was.
 
     Raises:
         SpaceError: The disk is full.
@@ -275,7 +288,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8 and replaces the file; lone surrogates, which UTF-8 cannot hold, become question marks.
+    """Writes a text as UTF-8 and replaces an existing file. Lone surrogates become question marks.
 
     Raises:
         SpaceError: The disk is full.
@@ -285,9 +298,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file and replaces the old one.
+    """Writes a JSON file and replaces an existing one.
 
-    A number that is not finite becomes null: JSON has no other word for it, and other programs read these files.
+    Numbers that are not finite become null, because JSON cannot represent them and other programs read these files.
 
     Raises:
         SpaceError: The disk is full.
@@ -296,7 +309,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes JSON Lines and replaces the old file; its folder is made. Numbers are written as by ``write_json``.
+    """Writes JSON Lines and replaces an existing file. The folder is made if needed.
+
+    Numbers that are not finite become null, as in ``write_json``.
 
     Raises:
         SpaceError: The disk is full.
@@ -307,7 +322,7 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def dump_json(value: Any, indent: int | None = None) -> str:
-    """Returns a value as JSON that UTF-8 can hold: a lone surrogate is written as its escape, NaN as null."""
+    """Returns a value as JSON that can be encoded as UTF-8: lone surrogates become escapes, NaN and infinities null."""
     text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         text.encode()
@@ -326,9 +341,9 @@ def _finite(value: Any) -> Any:
 
 @contextlib.contextmanager
 def space_errors(path: Path) -> Iterator[None]:
-    """Turns "no space left on device" into a SpaceError that names the folder.
+    """Turns "no space left on device" into a ``SpaceError`` that names the path.
 
-    Writers in native code report the condition as text only, so the message is looked at as well.
+    Native code reports this condition only as text, so messages of exceptions are checked, too.
     """
     try:
         yield
@@ -340,15 +355,20 @@ def space_errors(path: Path) -> Iterator[None]:
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """Links a file that never changes; copies where the file system cannot."""
+    """Makes a hard link to a file that never changes, or a copy if the file system cannot link it."""
     try:
-        os.link(Path(source).resolve(), target)  # of a symbolic link, as in the hub's cache, the file itself
+        os.link(Path(source).resolve(), target)  # the hub's cache has symbolic links: link the file that they point to
     except OSError:
         shutil.copy2(source, target)
 
 
 def require_space(folder: Path, needed_bytes: int, purpose: str) -> None:
-    """Checks free space before the work starts.
+    """Checks the free space of a disk before the work starts.
+
+    Args:
+        folder: A folder on the disk, which need not exist yet.
+        needed_bytes: The bytes that will be written.
+        purpose: What they are needed for, which begins the message.
 
     Raises:
         SpaceError: Less than ``needed_bytes`` are free.

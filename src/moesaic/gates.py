@@ -1,11 +1,12 @@
 """The kinds of gates, one row each, with what recipes, model folders, decoding and exports need to know.
 
-    softmax       every expert, weights softmax(x W^T)
-    top_k         the k largest logits, softmax over them alone (as Mixtral's softmax over all, renormalised)
-    noisy_top_k   as top_k, with trainable Gaussian noise on the logits in training (Shazeer et al. 2017, section 2.1)
+    softmax       all experts, with the weights softmax(x W^T)
+    top_k         the k greatest logits, with a softmax over only these (as Mixtral's renormalised softmax over all)
+    noisy_top_k   top_k with trainable Gaussian noise on the logits in training (Shazeer et al. 2017, section 2.1)
 
-What a row does not claim is not done with that kind: decoding falls back to the block's own forward pass, and exports
-refuse it by name. How a kind routes is in ``model.router``, which has a rule for each row.
+If a row does not claim a property, features that need the property are not used with that kind: decoding falls back to
+the block's own forward pass, and exports refuse the kind by name. ``model.router`` has a rule for each row, which
+computes the routing.
 
 Source: Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1 (arXiv:1701.06538); Jiang et al. 2024,
 "Mixtral of Experts", section 2.1 (arXiv:2401.04088).
@@ -19,21 +20,21 @@ from typing import Final, Literal
 from moesaic.errors import ModelError
 
 ANCHOR: Final = "base"
-"""Name of the anchor: the expert without deltas, which computes what the base computes."""
+"""Name of the anchor, which is the expert without deltas: its output is that of the base."""
 
 GateKind = Literal["softmax", "top_k", "noisy_top_k"]
-"""The kinds that can be chosen; ``GATES`` has a row for each."""
+"""The kinds of gates that a recipe can choose; ``GATES`` has a row for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What is particular to one kind of gate.
+    """The properties of one kind of gate.
 
     Attributes:
-        tensors: Its parameters in every layer, each of shape (experts, hidden size).
-        mixes_all: Every expert gets a weight, so that ``top_k`` is the number of experts.
-        is_mixtral: Outside training it is a softmax over the k greatest logits of ``weight``. That is all that the
-            decoding kernels, a Mixtral checkpoint and llama.cpp can compute.
+        tensors: Names of its parameters in every layer, each of shape (experts, hidden size).
+        mixes_all: Whether every expert gets a weight, so that ``top_k`` is the number of experts.
+        is_mixtral: Whether the gate, outside training, is a softmax over the k greatest logits of ``weight``. The
+            decoding kernels, Mixtral checkpoints and llama.cpp can compute only this.
     """
 
     tensors: tuple[str, ...] = ("weight",)
@@ -42,7 +43,7 @@ class Gate:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether training adds noise, whose size is a parameter."""
+        """Whether noise is added to the logits in training; its size is a parameter."""
         return "noise" in self.tensors
 
 
@@ -54,15 +55,15 @@ GATES: Final[dict[GateKind, Gate]] = {
 
 
 def experts_per_token(kind: str, top_k: int | None, num_experts: int) -> int:
-    """Number of experts that a token goes to.
+    """Returns the number of experts that the gate chooses for each token.
 
     Args:
         kind: Kind of the gate.
-        top_k: What was asked for; None for all, and without effect where the kind mixes all.
+        top_k: The requested number; None for all experts. It has no effect if the kind mixes all experts.
         num_experts: Number of experts.
 
     Raises:
-        ModelError: Unknown kind, or more or fewer experts than there are.
+        ModelError: The kind is unknown, or ``top_k`` is not between 1 and ``num_experts``.
     """
     if kind not in GATES:
         raise ModelError(f"unknown kind of gate {kind!r}: allowed: {', '.join(GATES)} (gate.kind)")

@@ -1,24 +1,24 @@
 """The programming languages, one row each, with all plain facts about them.
 
-A language is complete when it has all of these; ``tests/test_languages.py`` goes over the list and fails for a
-language that was added by half:
+A language is complete if it has everything in this list. ``tests/test_languages.py`` checks the list and fails if a
+language lacks a part:
 
-    row              here; with it come fence and title of the prompt, and file names
+    row              in this module; states the fence and title that prompts use, and the names of files
     grammar          a tree-sitter package of pyproject.toml, named in the row
-    formatter        named in the row; ``data/formatting.py`` knows the kinds, ``layout`` needs nothing
-    token streams    a layout rule in ``data/detokenize.py``, if its tokens need one
+    formatter        named in the row; ``data/formatting.py`` has the kinds, of which ``layout`` needs no other program
+    token streams    a layout rule in ``data/detokenize.py``, if the language's token streams need one
     keywords         ``codebleu/reference.py``; the strict protocol takes them from the grammar
-    data flow        ``codebleu/dataflow_languages.py`` and, as the package has it, ``dataflow_reference_rules.py``
-    guards           signs of the language in ``evaluate/guards.py``
-    running          a row in ``execution/judges.py`` with its tools and how a test shows that it ran to its end
+    data flow        ``codebleu/dataflow_languages.py``; for the reference protocol ``dataflow_reference_rules.py``
+    guards           patterns by which texts in the language are recognised, in ``evaluate/guards.py``
+    running          a row in ``execution/judges.py`` with its tools, and how a test proves that it ran to its end
 
-The four of the reference study come first; C, C# and PHP are XLCoST's others. ``docs/add-a-language.md`` shows how Ruby
-was added.
+The four languages of the reference study come first; C, C# and PHP are the others of XLCoST. ``docs/add-a-language.md``
+shows how Ruby was added.
 
-A domain is a part of a language that a user has data for: ``python-django``, ``sql-postgresql``. Its name says all that
-is known of it, so its row is made from the name wherever one is needed, and no list of domains has to travel with
-recipes, models and worker processes. Before the dash stands a language, or one of ``PLAIN``, whose programs no grammar
-reads here; ``docs/domains.md`` says what a domain has and what it lacks.
+A domain is a part of a language for which a user has data, such as ``python-django`` or ``sql-postgresql``. The name
+states everything that is known about a domain, so its row is made from the name wherever it is needed, and recipes,
+models and worker processes do not have to carry lists of domains. The part before the dash is a language or a row of
+``PLAIN``, for which there is no grammar. ``docs/domains.md`` explains what domains can and cannot do.
 """
 
 from __future__ import annotations
@@ -37,17 +37,19 @@ class Language:
     """Facts about one programming language, or one domain.
 
     Attributes:
-        name: Key used in recipes, folders and files.
-        title: How people write it.
+        name: Name used in recipes, folders and files.
+        title: Name for people.
         extension: File extension without the dot.
         aliases: Other spellings accepted from users and found in data sets.
         fence: Info string of a Markdown code fence.
         grammar: Import name of the tree-sitter grammar package and the function that returns the language; None for
             ``PLAIN`` and its domains.
-        source_file: File name a program is stored under to be compiled or run.
-        formatter: ``ruff``, ``clang-format``, ``layout`` (built-in line breaker), or None: programs keep their layout.
-        xlcost_name: Folder and file prefix in the upstream XLCoST_data release; None where it lacks the language.
-        hub_config: Configuration name in the hub data set ``codeparrot/xlcost-text-to-code``; None likewise.
+        source_file: Name of the file in which a program is stored to be compiled or run.
+        formatter: ``ruff``, ``clang-format``, ``layout`` (built-in line breaker), or None if programs keep their
+            layout.
+        xlcost_name: Folder and file prefix in the upstream XLCoST_data release; None if the release lacks the language.
+        hub_config: Name of the configuration in the hub data set ``codeparrot/xlcost-text-to-code``; None if the data
+            set lacks the language.
         domain_of: Name of the row that a domain is part of; None for a language.
     """
 
@@ -65,12 +67,12 @@ class Language:
 
     @property
     def syntax(self) -> str | None:
-        """Name of the language whose grammar, formatter and metrics read its programs; None if none does."""
+        """Name of the language whose grammar, formatter and metrics apply to its programs; None if there is none."""
         return None if self.grammar is None else self.domain_of or self.name
 
     @property
     def lacks(self) -> str:
-        """What a domain does not have, in a sentence for people; "" for a language."""
+        """A sentence for people about what a domain lacks; "" for a language."""
         if self.grammar is None:
             return (
                 f"{self.name}: no grammar reads its programs here, so they are not checked for errors; they are judged "
@@ -136,10 +138,10 @@ _ROWS = (
 )  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}
-"""Every known language by name."""
+"""All languages by name."""
 
 STUDY_LANGUAGES: tuple[str, ...] = ("python", "java", "javascript", "cpp")
-"""The languages of the reference study, in the order its tables use."""
+"""The languages of the reference study, in the order of its tables."""
 
 PLAIN: dict[str, Language] = {
     row.name: row
@@ -152,7 +154,7 @@ PLAIN: dict[str, Language] = {
         ),
     )
 }
-"""What domains may be part of besides languages: no grammar reads their programs."""
+"""What domains can be part of besides languages; there is no grammar for their programs."""
 
 _DOMAIN = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _LONGEST_DOMAIN = 40
@@ -165,10 +167,13 @@ _BY_ALIAS = {
 
 
 def get_language(name: str) -> Language:
-    """Returns the row for a name or alias, upper or lower case; of a domain, ``LANGUAGE-NAME``, one made for it.
+    """Returns the row of a language or domain.
+
+    Args:
+        name: Name or alias of a language, or the name ``LANGUAGE-NAME`` of a domain, in upper or lower case.
 
     Raises:
-        DataError: The name is not known; the nearest known one is suggested.
+        DataError: The name is not known. The message suggests the nearest known name.
     """
     row = find_language(name)
     if row is None:
@@ -187,7 +192,7 @@ def get_language(name: str) -> Language:
 
 @lru_cache(maxsize=1024)
 def find_language(name: str) -> Language | None:
-    """Returns what ``get_language`` does, or None for a name that is not known."""
+    """Returns the row that ``get_language`` returns, or None if the name is not known."""
     name = name.strip().lower()
     if row := _BY_ALIAS.get(name):
         return row
@@ -195,7 +200,7 @@ def find_language(name: str) -> Language | None:
     part_of = _BY_ALIAS.get(start) or PLAIN.get(start)
     if not dash or part_of is None or len(domain) > _LONGEST_DOMAIN or not _DOMAIN.fullmatch(domain):
         return None
-    is_text = part_of.name == "text"  # says nothing of its programs, so the domain's own name does
+    is_text = part_of.name == "text"  # "text" does not describe the programs, so title and fence are the domain's name
     return replace(
         part_of,
         name=f"{part_of.name}-{domain}",
@@ -209,7 +214,7 @@ def find_language(name: str) -> Language | None:
 
 
 def syntax_of(name: str) -> str | None:
-    """Returns the language whose grammar, formatter and metrics read programs of a language or domain; None: none does.
+    """Returns the language whose grammar, formatter and metrics apply to a language or domain; None if there is none.
 
     Raises:
         DataError: The name is not known.
@@ -218,13 +223,22 @@ def syntax_of(name: str) -> str | None:
 
 
 def rows_of(languages: Iterable[str]) -> list[Language]:
-    """Returns what a model with these languages can be asked for: every language, and its own domains."""
+    """Returns what a model with these experts can be asked for: all languages, and the domains of its experts.
+
+    Args:
+        languages: Names of the languages and domains of the model's experts.
+    """
     rows = [row for name in languages if (row := find_language(name)) is not None and row.domain_of]
     return [*LANGUAGES.values(), *rows]
 
 
 def find_among(name: str, languages: Iterable[str]) -> Language | None:
-    """Returns the row of a language, or of a domain of ``languages``, which may be named by what is behind its dash."""
+    """Returns the row of a language, or of a domain among ``languages``; None if the name is neither.
+
+    Args:
+        name: Name or alias of a language, or name of a domain, for which the part behind the dash is enough.
+        languages: Names of the languages and domains of a model's experts.
+    """
     name = name.strip().lower()
     by_name = {alias: row for row in rows_of(languages) for alias in (row.aliases if row.domain_of else ())}
     row = find_language(name) or by_name.get(name)
@@ -232,16 +246,21 @@ def find_among(name: str, languages: Iterable[str]) -> Language | None:
 
 
 def part_word(names: Iterable[str]) -> str:
-    """Returns what the parts of a run or model are called: ``domain`` if all of them are domains, else ``language``."""
+    """Returns the word for the parts of a run or model: ``domain`` if all of them are domains, else ``language``."""
     rows = [find_language(name) for name in names]
     return "domain" if rows and all(row is not None and row.domain_of for row in rows) else "language"
 
 
 def get_among(name: str, languages: Iterable[str]) -> Language:
-    """Returns what ``find_among`` finds, or a language or domain that the model has no expert for.
+    """Returns the row that ``find_among`` finds, or else that of any known language or domain.
+
+    Args:
+        name: As for ``find_among``.
+        languages: Names of the languages and domains of a model's experts.
 
     Raises:
-        DataError: The name is not known; the nearest known one, domains of ``languages`` included, is suggested.
+        DataError: The name is not known. The message suggests the nearest known name, which may be a domain among
+            ``languages``.
     """
     known = tuple(languages)
     if row := find_among(name, known) or find_language(name):
@@ -253,13 +272,13 @@ def get_among(name: str, languages: Iterable[str]) -> Language:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Returns names without repeats: languages in the order of ``LANGUAGES``, then domains by name."""
+    """Returns the names without repeats: first languages in the order of ``LANGUAGES``, then domains by name."""
     found = set(names)
     return [*(name for name in LANGUAGES if name in found), *sorted(found - LANGUAGES.keys())]
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Returns "did you mean ...?" with the nearest allowed names, or the list of all of them."""
+    """Returns "did you mean ...?" with the nearest allowed names, or a list of all allowed names if none is near."""
     names = sorted(allowed)
     near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else f"allowed: {', '.join(names)}"

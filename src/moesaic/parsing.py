@@ -1,8 +1,8 @@
 """Parses programs to concrete syntax trees, with a tree-sitter grammar for each language.
 
-Source text goes in as ``str`` and comes back as a tree over its UTF-8 bytes: every position of a node is a byte
-offset, so slice ``encode(source)``, never the ``str``. Nothing here recurses; a program nested 20,000 deep is a
-program like any other.
+A source text is given as ``str``, and its tree refers to the UTF-8 bytes of the text. Every position of a node is a
+byte offset, so slice ``encode(source)`` and never the ``str``. No function here is recursive, so a program may be
+nested 20,000 levels deep.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def encode(source: str) -> bytes:
 
 
 def clean_source(source: str) -> str:
-    """Returns a text as data, scores and execution see it.
+    """Returns a text in the normal form that data, scores and execution use.
 
-    A byte order mark at the start goes, every line ends with a line feed, and what UTF-8 cannot hold (lone surrogates,
-    which JSON can write as escapes) becomes U+FFFD.
+    A byte order mark at the start is removed, every line ends with a line feed, and lone surrogates become U+FFFD: JSON
+    can write them as escapes, but UTF-8 cannot hold them.
     """
     source = source.removeprefix("\ufeff")
     if "\r" in source:
@@ -42,7 +42,7 @@ def clean_source(source: str) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Says whether UTF-8 can hold a text: it has no lone surrogates."""
+    """Returns whether a text has no lone surrogates, so that it can be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -60,13 +60,16 @@ def _load(package: str, function: str) -> tree_sitter.Language:
 
 
 def grammar(language: str | Language, source: str = "") -> tree_sitter.Language:
-    """Returns the tree-sitter grammar that reads a source text of a language.
+    """Returns the tree-sitter grammar that parses a source text of a language.
 
-    PHP has two: a page (text with ``<?php ... ?>`` islands) and bare PHP, which data sets prefer. A text without an
-    opening tag is read as the latter.
+    PHP has two grammars: one for pages (text with ``<?php ... ?>`` in it), and one for bare PHP, which is more frequent
+    in data sets. A source without an opening tag is parsed as bare PHP.
+
+    Raises:
+        DataError: The language is not known, or it has no grammar.
     """
     row = _row(language)
-    assert row.grammar is not None  # it is a language's
+    assert row.grammar is not None  # every language has one
     package, function = row.grammar
     if row.name == "php" and "<?" not in source:
         function = "language_php_only"
@@ -74,7 +77,7 @@ def grammar(language: str | Language, source: str = "") -> tree_sitter.Language:
 
 
 def _row(language: str | Language) -> Language:
-    """The row of the language that reads programs of a language or domain."""
+    """Returns the language whose grammar parses the programs of a language or domain."""
     row = language if isinstance(language, Language) else get_language(language)
     if row.syntax is None:
         raise DataError(f"no grammar reads {row.name}: parse it elsewhere, or name a language ({', '.join(LANGUAGES)})")
@@ -82,38 +85,43 @@ def _row(language: str | Language) -> Language:
 
 
 def parse(source: str, language: str | Language, *, verbatim: bool = False) -> Tree:
-    """Parses a source text, however broken: what the grammar cannot read becomes ERROR and MISSING nodes.
+    """Parses any source text; where the grammar cannot parse it, the tree has ERROR and MISSING nodes.
 
     Args:
-        source: Any text, lone surrogates included.
-        language: A row, name or alias of ``languages.LANGUAGES``, or a domain of one.
-        verbatim: Leave the grammars' own slips alone. Without it, C and C++ are given the line's end that their
-            grammars miss after blanks that trail a preprocessor directive, and at the end of a text; PHP may lack its
+        source: Any text, which may contain lone surrogates.
+        language: A row, name or alias of ``languages.LANGUAGES``, or a domain of a language.
+        verbatim: Whether to parse the text exactly as it is. By default, two weaknesses of grammars are worked around.
+            The grammars of C and C++ miss the end of a preprocessor directive with trailing blanks, or at the end of
+            the text; so the blanks are moved behind the line end, and a last line end is added. PHP may lack its
             opening tag.
 
     Returns:
-        The tree over the bytes ``encode(source)``.
+        The tree, whose positions refer to the bytes ``encode(source)``.
 
     Raises:
-        DataError: The language is not known, or no grammar reads it.
+        DataError: The language is not known, or it has no grammar.
     """
     row = _row(language)
     data = encode(source)
     if not verbatim and row.name in ("c", "cpp") and b"#" in data:
-        data = _DIRECTIVE.sub(rb"\1\3\2", data)  # no byte outside the blanks moves
+        data = _DIRECTIVE.sub(rb"\1\3\2", data)  # only the blanks and the line end change places
         if _LAST_DIRECTIVE.search(data.rstrip(b" \t")):
             data = data.rstrip(b" \t") + b"\n"
-    # A Parser is not safe to share between threads and costs some microseconds; the grammar is what is cached.
+    # A Parser must not be shared between threads, and making one takes some microseconds; only the grammar is cached.
     return Parser(grammar(row, "<?" if verbatim else source)).parse(data)
 
 
 def parses(source: str, language: str | Language) -> bool:
-    """Says whether a text is a program of the grammar: not blank, and no ERROR or MISSING node anywhere."""
+    """Returns whether a text is a valid program: it is not blank, and its tree has no ERROR or MISSING node.
+
+    Raises:
+        DataError: The language is not known, or it has no grammar.
+    """
     return bool(source.strip()) and not parse(source, language).root_node.has_error
 
 
 def walk(tree: Tree | Node) -> Iterator[Node]:
-    """Yields a node or tree in pre-order (parents first, children from left to right), without recursion."""
+    """Yields the nodes of a tree in pre-order (parents first, children from left to right), without recursion."""
     cursor = tree.walk()
     while True:
         node = cursor.node
@@ -127,7 +135,7 @@ def walk(tree: Tree | Node) -> Iterator[Node]:
 
 
 def grammar_versions() -> dict[str, str]:
-    """Returns package -> version of the tree-sitter core and of every grammar, as recorded beside scores."""
+    """Returns the versions of tree-sitter and of all grammars by package; they are stored with the scores."""
     from importlib.metadata import version
 
     grammars = {row.grammar[0].replace("_", "-") for row in LANGUAGES.values() if row.grammar is not None}

@@ -1,7 +1,7 @@
 """Shows progress for people (stderr) and for programs (JSON Lines).
 
-On a terminal a bar with count, rate and time left; elsewhere (a log file, CI) the same facts as a line every ten
-seconds. stdout is left to results. Only this module and ``cli`` print.
+A terminal shows a bar with count, rate and remaining time. Elsewhere (a log file, CI), the same facts are printed as a
+line every ten seconds. stdout is reserved for results. Only this module and ``cli`` print.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from moesaic.files import dump_json, parse_json, read_text, write_json_lines
 ItemT = TypeVar("ItemT")
 
 console = Console(stderr=True, highlight=False)
-"""The one console for messages to people."""
+"""The console for all messages to people."""
 
 _LINE_SECONDS = 10.0
 
 
 class _Output:
-    """Where messages go besides, or instead of, the console.
+    """Whether messages are shown on the console, and the log file that they are also written to.
 
     Attributes:
-        quiet: Progress and notes are not shown on the console.
-        log: File that gets every line, with its time.
+        quiet: Whether progress and notes are hidden from the console.
+        log: The log file, which gets every line with its time; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ _output = _Output()
 
 
 def be_quiet() -> None:
-    """Shows errors and results only, from now on; a log file still gets everything."""
+    """Hides progress and notes from the console from now on. A log file still gets everything."""
     _output.quiet = True
 
 
 def log_to(path: Path) -> None:
-    """Appends every line that is shown, or would be, to a file.
+    """Appends every message from now on to a file, even if it is not shown.
 
     Raises:
         OSError: The file cannot be written.
@@ -75,21 +75,19 @@ def record(text: str) -> None:
 
 
 class _RateColumn(ProgressColumn):
-    """Units per second, measured over the last moments."""
+    """A column with the recent rate, in units per second."""
 
     def render(self, task: Task) -> Text:
         return Text(_rate(task.finished_speed or task.speed or 0.0), style="cyan")
 
 
 class Bar:
-    """One running piece of work with a known or unknown total.
-
-    Use as a context manager. ``advance`` may carry facts (a loss, say) that are shown beside the bar.
+    """A context manager that shows the progress of one piece of work.
 
     Args:
-        description: What is being done, in a few words.
-        total: Number of units, or None when unknown.
-        unit: Name of a unit, plural.
+        description: A few words that describe the work.
+        total: Number of units, or None if it is unknown.
+        unit: Name of the units, in the plural.
     """
 
     def __init__(self, description: str, total: float | None, unit: str = "items") -> None:
@@ -128,7 +126,12 @@ class Bar:
             self._print_line(final=True)
 
     def advance(self, amount: float = 1, **facts: float | str) -> None:
-        """Counts finished units and shows the newest facts."""
+        """Counts finished units.
+
+        Args:
+            amount: Number of units finished since the last call.
+            **facts: Values to show beside the bar, such as a loss; they replace earlier ones.
+        """
         self._done += amount
         if facts:
             self._facts = "  ".join(f"{key} {_format(value)}" for key, value in facts.items())
@@ -155,14 +158,14 @@ class Bar:
 
 
 def _rate(per_second: float) -> str:
-    """Says how fast it goes: units per second, seconds a unit below one per second, nothing before the first unit."""
+    """Returns a rate in words: units per second, or seconds per unit below one per second; "" if nothing is done."""
     if per_second <= 0:
         return ""
     return f"{per_second:,.1f}/s" if per_second >= 1 else f"{1 / per_second:,.1f} s each"
 
 
 def track(items: Iterable[ItemT], description: str, total: int | None = None, unit: str = "items") -> Iterator[ItemT]:
-    """Yields the items and shows a bar over them; ``total`` defaults to their length."""
+    """Yields the items while a bar shows how many are done. ``total`` is by default the length of ``items``."""
     if total is None and isinstance(items, Sized):
         total = len(items)
     with Bar(description, total, unit) as bar:
@@ -179,13 +182,13 @@ def say(message: str) -> None:
 
 
 class MetricsLog:
-    """Appends one JSON object a line: step, values, seconds spent since the start of the log.
+    """A log of metrics as JSON Lines, each with a step, the seconds since the start of the log, and values.
 
-    After a resume, lines past the resumed step are cut first, so that a curve never runs backwards.
+    If a run is resumed, lines after the step at which it resumes are removed first, so that each step occurs once.
 
     Args:
-        path: The file; its folder must exist.
-        resume_step: Keep lines whose ``step`` is at most this; None starts a new file.
+        path: The file, whose folder must exist.
+        resume_step: Lines whose ``step`` is at most this are kept; None starts a new file.
     """
 
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
@@ -195,7 +198,7 @@ class MetricsLog:
         write_json_lines(path, kept)
         self._path = path
         before = max((float(record.get("seconds", 0.0)) for record in kept), default=0.0)
-        self._started = time.monotonic() - before  # the clock goes on where the killed run's stopped
+        self._started = time.monotonic() - before  # the clock continues where that of the killed run stopped
 
     def write(self, step: int, **values: Any) -> None:
         """Appends one line and flushes it."""
@@ -205,7 +208,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Reads a metrics log; a line without a step (half-written: the process was killed) is passed over.
+    """Reads a log of metrics. Lines without a step are skipped, because a killed process may leave half a line.
 
     Raises:
         DataError: The file cannot be read.

@@ -2,12 +2,13 @@
 
     torchrun --nproc-per-node 2 -m moesaic run RECIPE
 
-Every process runs the same program. The first one decides, writes and talks; all of them take their share of rows and
-prompts. Nothing here depends on how the processes were started: ``torch.distributed`` knows them.
+Every process runs the same program. The first process takes decisions, writes files and prints messages; rows and
+prompts are shared among all processes. This module does not depend on how the processes were started; it asks
+``torch.distributed`` for their number.
 
-There are two ways from process to process. Gradients on GPUs are added up by the backend of the GPUs (NCCL). Everything
-else goes through gloo, which may wait for days (the first process may be judging programs) and notices at once when the
-other end is gone. torch is imported when there is something to exchange.
+Data is sent in two ways. Gradients on GPUs are summed by the backend of the GPUs (NCCL). Everything else goes through
+gloo, which may wait for days (the first process may be judging programs) and notices at once when the process at the
+other end has ended. torch is imported only when there is something to exchange.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ItemT = TypeVar("ItemT")
 
 PATIENCE: Final = datetime.timedelta(days=14)
-"""How long a process waits for another that is still there."""
+"""How long a process waits for another process that still runs."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Ranks:
     """The processes of a run, seen from one of them.
 
     Attributes:
-        index: Which one this is, from 0.
-        count: How many there are.
-        count_here: How many of them are on this machine.
+        index: Index of this process, from 0.
+        count: Number of processes.
+        count_here: Number of processes on this machine.
     """
 
     index: int = 0
@@ -43,19 +44,19 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process decides, writes and talks."""
+        """Whether this is the first process, which takes decisions, writes files and prints messages."""
         return self.index == 0
 
     def share(self, items: Sequence[ItemT]) -> Sequence[ItemT]:
-        """Returns this process's share of the items: every ``count``-th one."""
+        """Returns this process's share of the items: every ``count``-th item, starting at ``index``."""
         return items[self.index :: self.count]
 
     def merge(self, shares: Sequence[Sequence[ItemT]]) -> list[ItemT]:
-        """Returns the items in their order, from the share of each process."""
+        """Returns all items in their original order, given each process's share in the order of the processes."""
         return [shares[i % self.count][i // self.count] for i in range(sum(map(len, shares)))]
 
     def add(self, tensor: Tensor) -> Tensor:
-        """Adds up a tensor over all processes, in place, and returns it."""
+        """Sums a tensor over all processes, in place, and returns it."""
         if self.count > 1:
             import torch.distributed as dist
 
@@ -63,7 +64,7 @@ class Ranks:
         return tensor
 
     def gather(self, value: Any) -> list[Any]:
-        """Returns the value of every process, in their order."""
+        """Returns the values of all processes, in the order of the processes."""
         if self.count == 1:
             return [value]
         import torch.distributed as dist
@@ -73,7 +74,7 @@ class Ranks:
         return values
 
     def first(self, value: Any = None) -> Any:
-        """Returns the value of the first process; the others wait for it, and theirs does not count."""
+        """Returns the first process's value. The other processes wait for it, and their own values are ignored."""
         if self.count == 1:
             return value
         import torch.distributed as dist
@@ -88,7 +89,7 @@ ALONE: Final = Ranks()
 
 
 def world() -> Ranks:
-    """Returns all processes that have met; this one alone where none have."""
+    """Returns the processes of the initialised process group, or ``ALONE`` if there is none."""
     import torch.distributed as dist
 
     if not (dist.is_available() and dist.is_initialized()):
@@ -98,7 +99,7 @@ def world() -> Ranks:
 
 @functools.cache
 def _gloo() -> Any:
-    """The group for everything but gradients on GPUs; all processes make it at the same point."""
+    """Returns the group for everything except gradients on GPUs; all processes must make it at the same point."""
     import torch.distributed as dist
 
     return dist.new_group(backend="gloo", timeout=PATIENCE)

@@ -19,19 +19,19 @@ __all__ = [
 ]
 
 Sample = tuple[str, float, float]
-"""Problem, numerator and denominator of one program: nats and tokens of a loss, score and 1 of a plain mean."""
+"""Problem, numerator and denominator of one program: nats and tokens for a loss, score and 1 for a plain mean."""
 
-CHUNK_DRAWS = 4_000_000  # indices held at once: 32 MB, whatever the number of values
+CHUNK_DRAWS = 4_000_000  # indices in memory at once: 32 MB, whatever the number of values
 
 
 class Estimate(NamedTuple):
-    """A sample statistic with the interval that ``results.json`` and ``--json`` carry.
+    """A sample statistic with its interval, as stored in ``results.json`` and printed by ``--json``.
 
     Attributes:
-        value: The statistic, in the metric's own unit; None where it is not defined for any of the samples.
-        n: Number of samples it rests on.
-        low: Lower end of the interval.
-        high: Upper end.
+        value: The statistic, in the unit of its metric; None if it is not defined for any of the samples.
+        n: Number of samples that it is computed from.
+        low: Lower end of the interval; None if there is no interval.
+        high: Upper end of the interval; None if there is no interval.
     """
 
     value: float | None
@@ -47,7 +47,7 @@ class Estimate(NamedTuple):
 def bootstrap_interval(
     values: Sequence[float], seed: int = 0, samples: int = 1000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean (Efron and Tibshirani 1993, chapter 13).
+    """Returns the percentile bootstrap interval of the mean (Efron and Tibshirani 1993, chapter 13).
 
     Args:
         values: One number per independent sample.
@@ -81,13 +81,14 @@ def bootstrap_interval(
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """Exact two-sided probability of a split at least as uneven, if either side were equally likely.
+    """Returns the p-value of the exact two-sided sign test.
 
-    On pairs of verdicts of which only those that differ count, this is McNemar's exact test (McNemar 1947).
+    This is the probability of a split that is at least as uneven as the observed one if both sides are equally likely.
+    If wins and losses are the pairs of verdicts that differ, this is McNemar's exact test (McNemar 1947).
 
     Args:
-        wins: Pairs that differ one way.
-        losses: Pairs that differ the other way.
+        wins: Number of pairs that differ in one direction.
+        losses: Number of pairs that differ in the other direction.
     """
     total, fewer = wins + losses, min(wins, losses)
     tail = sum(math.comb(total, count) for count in range(fewer + 1))
@@ -95,7 +96,10 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def estimate_mean(values: Sequence[float], seed: int = 0) -> Estimate:
-    """Mean of the values with its 95% bootstrap interval; an empty sequence gives an undefined estimate with n = 0."""
+    """Returns the mean of the values with its 95% bootstrap interval.
+
+    If there are no values, ``n`` is 0 and all other fields are None.
+    """
     if len(values) == 0:
         return Estimate(None, 0, None, None)
     low, high = bootstrap_interval(values, seed=seed)
@@ -103,14 +107,15 @@ def estimate_mean(values: Sequence[float], seed: int = 0) -> Estimate:
 
 
 def estimate_ratio(groups: Sequence[Sequence[tuple[float, float]]], seed: int = 0, samples: int = 1000) -> Estimate:
-    """Mean over groups of a ratio of sums, such as the loss per token, with its 95% bootstrap interval.
+    """Returns the mean over groups of a ratio of sums, such as the loss per token, with its 95% bootstrap interval.
 
-    Samples are drawn again within each group, numerator and denominator together: a stratified bootstrap (Efron and
-    Tibshirani 1993, chapter 8). With differences of two systems as numerators, the interval is that of the paired
-    difference.
+    Samples are resampled within each group, with numerator and denominator kept together. This is a stratified
+    bootstrap (Efron and Tibshirani 1993, chapter 8). If the numerators are differences between two systems, the
+    interval is that of the paired difference.
 
     Args:
-        groups: Per group one (numerator, denominator) per independent sample, e.g. (nats, tokens) of a program.
+        groups: For each group, a (numerator, denominator) of each independent sample, such as the nats and tokens of a
+            program.
         seed: Seed of the resampling.
         samples: Number of resamples.
 
@@ -140,24 +145,24 @@ def estimate_ratio(groups: Sequence[Sequence[tuple[float, float]]], seed: int = 
 
 
 def estimate_over_problems(languages: Sequence[Sequence[Sample]], seed: int = 0, samples: int = 1000) -> Estimate:
-    """Mean over languages of a ratio of sums, with its 95% bootstrap interval over problems.
+    """Returns the mean over languages of a ratio of sums, with its 95% bootstrap interval over problems.
 
-    The same problem in two languages, or twice in one, is not two independent samples. So problems are drawn again,
-    each with all its programs: a bootstrap of clusters (Davison and Hinkley 1997, section 3.8). A resample without any
-    program of some language has no mean and is left out. With differences of two systems as numerators, the interval
-    is that of the paired difference.
+    The same problem in two languages, or twice in one language, is not two independent samples. Therefore problems are
+    resampled, each with all its programs. This is a bootstrap of clusters (Davison and Hinkley 1997, section 3.8). A
+    resample that lacks programs of some language has no mean and is left out. If the numerators are differences between
+    two systems, the interval is that of the paired difference.
 
     Args:
-        languages: Per language one sample per program. A program's problem has the same name in every language.
+        languages: For each language, one sample per program. A problem has the same name in every language.
         seed: Seed of the resampling.
         samples: Number of resamples.
 
     Returns:
-        The mean of the languages' ratios; ``n`` counts the programs of all languages. The interval is undefined when no
-        resample had programs of all languages.
+        The mean of the languages' ratios; ``n`` counts the programs of all languages. The ends of the interval are None
+        if no resample had programs of all languages.
 
     Raises:
-        ValueError: There are no languages, or the denominators of one add up to nothing.
+        ValueError: There are no languages, or the denominators of a language do not add up to a positive number.
     """
     if not languages or not all(sum(row[2] for row in rows) > 0 for rows in languages):
         raise ValueError("estimate_over_problems needs at least one language and a positive denominator in each")

@@ -10,7 +10,7 @@ leaves the old result, the new one, or a partial folder that does not count as f
 the rename loses nothing, because the next access to the stage publishes the complete folder.
 
 Only one run at a time works in a workspace. It holds a lock (``flock``, which ends with the process that holds it) on a
-file that says who it is. Reading needs no lock.
+file that names its process. Reading needs no lock.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _PACKAGES = ("moesaic", "torch", "transformers", "peft", "accelerate", "tree-sit
 
 
 class Stage:
-    """A stage that is being made: write its files below ``folder``.
+    """A stage that is being made, whose files are written below ``folder``.
 
     Attributes:
-        folder: Where to write; renamed to its final name on success.
-        resumed: True when an earlier, killed attempt with the same digest left its files here.
-        notes: Facts to store in the manifest beside the standard ones.
+        folder: The folder to write to, which gets its final name on success.
+        resumed: Whether an earlier attempt with the same digest was killed and left its files in the folder.
+        notes: Further entries for the manifest.
     """
 
     def __init__(self, folder: Path, resumed: bool) -> None:
@@ -58,10 +58,10 @@ class Workspace:
     """The folder of one recipe's run.
 
     Args:
-        root: Created when missing.
+        root: The folder, which is made if it is missing.
 
     Raises:
-        RecipeError: The folder cannot be made there.
+        RecipeError: The folder cannot be made.
     """
 
     def __init__(self, root: Path) -> None:
@@ -73,33 +73,33 @@ class Workspace:
             raise RecipeError([f"output: cannot make the folder {root} ({error.strerror}); name another"]) from error
 
     def path(self, name: str) -> Path:
-        """Returns the folder of a finished stage, whether or not it is there."""
+        """Returns the folder of a stage, which exists if the stage is finished."""
         return self.root / name
 
     def manifest(self, name: str) -> dict[str, Any] | None:
-        """Returns a finished stage's manifest, or None when it is not finished or a file is gone."""
+        """Returns the manifest of a finished stage, or None if the stage is not finished or lacks a file."""
         return whole_manifest(self.path(name))
 
     def recorded(self, name: str) -> dict[str, Any] | None:
-        """Returns the manifest of a stage that was finished once, also when its files are gone, or None."""
+        """Returns the manifest of a stage that was finished once, even if it lacks files; None if there is none."""
         return _read_manifest(self.path(name))
 
     def came_without_weights(self, name: str) -> bool:
-        """Says whether a stage was finished, and of its weights none is here: it came from another machine without."""
+        """Returns whether a stage was finished but has none of its weights, because it was copied without them."""
         weights = [file for file in (self.recorded(name) or {}).get("files", ()) if file.endswith(".safetensors")]
         return bool(weights) and not any((self.path(name) / file).exists() for file in weights)
 
     def is_done(self, name: str, digest: str) -> bool:
-        """Whether the stage was finished from exactly these inputs and its files are complete.
+        """Returns whether the stage is finished, complete, and made from inputs with this digest.
 
-        One that was killed between its manifest and the rename is published.
+        If the run was killed after it wrote the manifest and before the rename, the folder is now renamed.
         """
         if _made_from(partial_folder(self.path(name)), digest):
             self._publish(name)
         return self._is_from(name, digest)
 
     def matches(self, name: str, digest: str) -> bool:
-        """Returns what ``is_done`` would, and changes nothing."""
+        """Returns the same as ``is_done``, but changes nothing."""
         return self._is_from(name, digest) or _made_from(partial_folder(self.path(name)), digest)
 
     def _is_from(self, name: str, digest: str) -> bool:
@@ -107,21 +107,21 @@ class Workspace:
         return manifest is not None and manifest.get("digest") == digest
 
     def forget(self, name: str) -> None:
-        """Makes a stage that was finished count as one that was not; its files stay until it is made again."""
+        """Makes a finished stage count as unfinished. Its files stay until it is made again."""
         (self.path(name) / MANIFEST).unlink(missing_ok=True)
 
     def share(self, names: Sequence[str]) -> None:
-        """Lets others see files and folders that belong to no stage; where all work in one folder, they do.
+        """Publishes files and folders that belong to no stage. There is nothing to do for a workspace in a folder.
 
         Args:
-            names: Below the workspace, the one last that says that the others are there.
+            names: Their names in the workspace. The last one is published last: if it exists, so do the others.
         """
 
     def verify(self, name: str) -> None:
-        """Reads a finished stage's files and compares them with what was written: sizes do not show a flipped bit.
+        """Compares the SHA-256 of each file with the manifest of the stage, because sizes do not show a flipped bit.
 
         Raises:
-            CheckpointError: The stage is not finished, or a file holds other bytes.
+            CheckpointError: The stage is not finished, a file differs, or the manifest has no digests.
         """
         folder, manifest = self.path(name), self.manifest(name)
         if manifest is None:
@@ -140,9 +140,9 @@ class Workspace:
                 )
 
     def output_digest(self, name: str) -> str:
-        """Returns a digest of a finished stage's files, for the stages built on it.
+        """Returns a digest of a finished stage's files, on which the digests of later stages depend.
 
-        The files may be gone since: predictions that came without the weights that made them can be judged.
+        The files themselves may be missing, so that predictions can be judged without the weights that made them.
 
         Raises:
             CheckpointError: The stage was never finished.
@@ -160,7 +160,7 @@ class Workspace:
         """Keeps other runs out of the workspace while the block runs.
 
         Raises:
-            BusyError: Another run is in it; the message says which.
+            BusyError: Another run is in the workspace; the message says which.
         """
         path = self.root / LOCK
         with _locked(path):
@@ -171,16 +171,16 @@ class Workspace:
 
     @contextlib.contextmanager
     def stage(self, name: str, digest: str, *, seed: int | None = None, resumable: bool = True) -> Iterator[Stage]:
-        """Makes a stage: yields its partial folder, publishes it with a manifest when the block ends without error.
+        """Makes a stage in a partial folder, which gets a manifest and its final name if the block ends without error.
 
         Args:
-            name: Stage name; may hold a slash (``experts/python``).
-            digest: Digest of all that goes into it.
-            seed: Seed to note in the manifest.
-            resumable: Keep an earlier partial folder of the same digest; otherwise start empty.
+            name: Name of the stage, which may contain a slash (``experts/python``).
+            digest: Digest of everything that the stage depends on.
+            seed: Seed to store in the manifest.
+            resumable: Whether to keep an earlier partial folder with the same digest; otherwise the folder is empty.
 
         Raises:
-            SpaceError: The disk is full; the partial folder stays, nothing is published.
+            SpaceError: The disk is full. The partial folder stays, and the finished stage does not change.
         """
         final = self.path(name)
         partial = partial_folder(final)
@@ -198,7 +198,7 @@ class Workspace:
             self._publish(name)
 
     def _publish(self, name: str) -> None:
-        """Puts a whole partial folder in its final place."""
+        """Moves a complete partial folder to its final place."""
         put_in_place(partial_folder(self.path(name)), self.path(name))
 
     def _describe(self, stage: Stage, digest: str, seed: int | None, seconds: float) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _locked(path: Path) -> TextIO:
                 raise
             say(f"note: files cannot be locked in {path.parent} ({error.strerror}): start one run at a time")
         if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            file.close()  # the owner before took the file away between the two
+            file.close()  # its last owner removed the file after it was opened and before it was locked
             continue
         if (owner := _read_owner(path)) is not None:
             far = "" if owner["host"] == platform.node() else ", if it no longer runs there"
@@ -255,19 +255,19 @@ def _locked(path: Path) -> TextIO:
 
 
 def _read_owner(path: Path) -> dict[str, Any] | None:
-    """Who a lock file names; None if it names nobody (yet)."""
+    """Returns the owner that a lock file names; None if it does not name one (yet)."""
     with contextlib.suppress(OSError, ValueError):
         return parse_owner(path.read_text())
     return None
 
 
 def owner_facts() -> dict[str, Any]:
-    """Returns what a lock says of this process."""
+    """Returns the description of this process that is written to a lock."""
     return {"pid": os.getpid(), "host": platform.node(), "started": time.strftime("%Y-%m-%d %H:%M:%S %Z")}
 
 
 def parse_owner(text: str) -> dict[str, Any] | None:
-    """Returns whom a lock names: its pid, host and start; None if it names nobody (yet)."""
+    """Returns the owner that a lock names (``pid``, ``host``, ``started``); None if it does not name one (yet)."""
     with contextlib.suppress(ValueError):
         owner = json.loads(text)
         if isinstance(owner, dict) and isinstance(owner.get("pid"), int) and {"host", "started"} <= owner.keys():
@@ -276,7 +276,7 @@ def parse_owner(text: str) -> dict[str, Any] | None:
 
 
 def owner_title(owner: dict[str, Any]) -> str:
-    """Returns whom a lock names, in words."""
+    """Returns the owner of a lock in words."""
     return f"process {owner['pid']} on {owner['host']}, started {owner['started']}"
 
 
@@ -292,12 +292,12 @@ def is_alive(pid: int) -> bool:
 
 
 def partial_folder(final: Path) -> Path:
-    """Returns the folder in which a stage is made."""
+    """Returns the folder in which a stage is made until it gets its final name."""
     return final.with_name(f".{final.name}.partial")
 
 
 def whole_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest in a folder, or None when it is missing or a file that it names is not there in full."""
+    """Returns the manifest in a folder; None if there is none, or if a file that it lists is missing or incomplete."""
     manifest = _read_manifest(folder)
     if manifest is None:
         return None
@@ -314,14 +314,14 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def check_manifest(manifest: Any, where: object) -> dict[str, Any]:
-    """Returns what was read as a manifest, if it is one.
+    """Returns a value if it is a valid manifest.
 
     Args:
         manifest: Any value.
-        where: Where it was read, for messages.
+        where: Where it was read, for the message of an error.
 
     Raises:
-        CheckpointError: It is none, or names files elsewhere.
+        CheckpointError: The value is not a manifest, or it lists files outside its folder.
     """
     kinds: dict[str, tuple[type, ...]] = {
         "digest": (str,), "output_digest": (str,), "files": (dict,), "sha256": (dict,), "seconds": (int, float),
@@ -336,7 +336,7 @@ def check_manifest(manifest: Any, where: object) -> dict[str, Any]:
 
 
 def is_inner(name: str) -> bool:
-    """Says whether a file's name from a list of another machine stays in the folder that it is put in."""
+    """Returns whether a relative path from an untrusted list stays within the folder that it is joined to."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\0", "\\"} & set(name)
 
@@ -347,7 +347,7 @@ def _made_from(folder: Path, digest: str) -> bool:
 
 
 def put_in_place(partial: Path, final: Path) -> None:
-    """Renames a complete folder to its final name and removes what was there."""
+    """Renames a complete folder to its final name and removes an earlier folder of that name."""
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
@@ -367,7 +367,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Returns processor, cores and, when torch is loaded and sees one, the GPU."""
+    """Returns the processor, the number of cores and, if torch is loaded and finds one, the GPU."""
     facts: dict[str, Any] = {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
