@@ -10,12 +10,13 @@ __all__ = ["cut_completion", "program_of"]
 
 
 def cut_completion(problem: Problem, completion: str) -> str:
-    """Returns a completion up to the end of the definition that the prompt began, to be put behind the whole prompt.
+    """Cuts a completion at the end of the definition that the prompt began; the result goes behind the whole prompt.
 
-    The model was shown the prompt without the white space at its end; where it wrote that itself, it is taken off.
+    The definition ends where the outermost syntax node around the prompt's last token ends. If the text does not parse,
+    everything up to the closing fence is kept.
 
-    The end is that of the outermost syntax node around the prompt's last token; where the text does not parse, all up
-    to the closing fence is kept.
+    The model was shown the prompt without its trailing white space. If the completion begins with that white space, it
+    is removed.
     """
     written = cut_at_fence(problem.prompt.rstrip() + completion, problem.language)
     completion = written.removeprefix(problem.prompt if written.startswith(problem.prompt) else problem.prompt.rstrip())
@@ -30,7 +31,7 @@ def cut_completion(problem: Problem, completion: str) -> str:
 
 
 def program_of(problem: Problem, text: str) -> str:
-    """Returns the program that a model's text makes: a whole one where the problem is told in words."""
+    """Returns the program in a model's text, which is a whole program if the problem is stated in words."""
     if problem.text:
         return problem.wrap(extract_code(text, problem.language))
     return problem.complete(cut_completion(problem, text))

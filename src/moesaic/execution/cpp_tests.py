@@ -1,12 +1,13 @@
 """Joins a C or C++ program and its test so that the program cannot change what the test means.
 
-A test uses the program's types, templates and overloads, so both are one translation unit; but the program is a file of
-its own that is included, so that no comment, string, conditional or line that it leaves open reaches the test. Between
-the two, macros of the program's are undone that would rewrite the test's words, and ``assert`` is defined anew. In C++
+A test uses the program's types, templates and overloads, so both form one translation unit. The program is nevertheless
+a file of its own that the test includes, so that no comment, string or conditional that it leaves open, and no line
+that it continues, reaches the test. Between the two, those macros of the program that would rewrite words of the test
+are undefined, and ``assert`` is defined anew. In C++, three more things are protected:
 
-    compare(a, b)    a helper that the test defines goes by another name where the program has one of that name
-    f(x) == 4        is compared by a function that does not take an ``operator==`` of the program's at its word
-    abs(x), fabs(x)  are not the program's
+    compare(a, b)    a helper function of the test is renamed if the program has a function of the same name
+    f(x) == 4        is compared by a function that does not simply trust an ``operator==`` of the program
+    abs(x), fabs(x)  mean the library's functions, not the program's
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _USUAL = frozenset(
 _LITERALS = frozenset({"number_literal", "string_literal", "char_literal", "true", "false", "unary_expression"})
 _ABSOLUTE = frozenset({b"abs", b"fabs", b"std::abs", b"std::fabs"})
 
-# What an object of the program's own class says it equals is believed if it does not say the same of other values.
+# An object of a class of the program may claim to equal a value. The claim is accepted only if the object does not
+# claim to equal other values as well.
 _EQUALITY = """
 template <class L, class R> bool {token}equal(const L &left, const R &right) {{
     if constexpr (std::is_pointer<L>::value && std::is_integral<R>::value) {{
@@ -67,20 +69,20 @@ template <class T> auto {token}abs(T value) {{
 
 
 def join(program: str, test: str, file: str, language: str, defined: frozenset[str], token: str) -> str:
-    """Returns the source text of the test, which includes the program.
+    """Returns the source text of a test that includes the program's file.
 
     Args:
         program: The program's source text.
-        test: The test's source text, with ``main``.
+        test: The test's source text, which contains ``main``.
         file: Name of the file that holds the program.
         language: ``c`` or ``cpp``.
         defined: Names that the problem asks the program to define.
-        token: Beginning of the names that are added; neither text contains it.
+        token: Prefix of the names that are added. Neither text may contain it.
     """
     words, macros = set(_WORD.findall(test)), set(_MACRO.findall(_COMMENT.sub(" ", program)))
     declared = {name for name, _ in _functions(test, language)} if language == "cpp" else set()
     undone = words & macros
-    if not defined:  # nobody says what is asked for: a macro may be it
+    if not defined:  # unknown: what the test asks for may be a macro
         undone &= _KEYWORDS | _USUAL | declared
     undone = (undone - defined) | {"main", "NDEBUG", "assert"}
     # The compiler looks for precompiled headers in its main file only.
@@ -97,7 +99,7 @@ def join(program: str, test: str, file: str, language: str, defined: frozenset[s
 
 
 def _functions(test: str, language: str) -> Iterator[tuple[str, Node]]:
-    """Names and nodes of the functions that a test defines at its top."""
+    """Yields the names and nodes of the functions that a test defines at its top level."""
     for child in parse(test, language).root_node.children:
         inner = child.named_children[-1] if child.type == "template_declaration" and child.named_children else child
         node = inner.child_by_field_name("declarator") if inner.type == "function_definition" else None
@@ -133,7 +135,7 @@ def _prepared(test: str, declared: set[str] | frozenset[str], token: str) -> str
 
 
 def _is_checkable(node: Node) -> bool:
-    """True for a call compared with a literal: nothing else than a value can be on the left."""
+    """Returns True for a call that is compared with a literal: its left side can only be a value."""
     left, operator, right = (node.child_by_field_name(field) for field in ("left", "operator", "right"))
     if left is None or operator is None or right is None or operator.type not in ("==", "!="):
         return False

@@ -1,9 +1,10 @@
 """Writes a Go program and its test as files of one package, so that neither changes what the other means.
 
-The test is a file of its own with the imports that it uses; an import of the program's that only the test needs is kept
-with ``_``. A name that both declare, or that the test uses as Go's own (``panic``, ``true``, ``json``), is renamed in
-the program, and so is the program's ``main``. ``main`` is the launcher's: it runs the test, then ``moesaic.Finish``
-(``harnesses/go/moesaic.go``), which the program may not import.
+The test is a file of its own with the imports that it uses. If only the test needs a package that the program imports,
+the program's import of it is kept under the name ``_``. The following names are changed in the program: names that the
+test declares as well, names of Go itself or of its packages that the test uses (``panic``, ``true``, ``json``), and
+``main``. The launcher has the only ``main``: it runs the test and then calls ``moesaic.Finish``
+(``harnesses/go/moesaic.go``), a package that the program may not import.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ PACKAGES = tuple(
     text/tabwriter
     text/template time unicode unicode/utf16 unicode/utf8 cmp iter maps slices""".split()  # noqa: SIM905
 )
-"""What programs may import: not ``unsafe``, which opens every variable (``go:linkname``), nor the network."""
+"""Packages that programs may import.
+
+``unsafe`` is not among them, because it gives access to every variable (``go:linkname``), nor is the network.
+"""
 
 _BY_NAME = {path.rpartition("/")[2]: path for path in PACKAGES}
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -47,13 +51,13 @@ func main() {{
 
 
 def join(program: str, test: str, defined: frozenset[str], token: str) -> dict[str, str]:
-    """Returns the files of a program and its test, by name.
+    """Returns the files of a program and its test: file name -> text.
 
     Args:
         program: The program's source text.
-        test: The test's source text, with ``main``.
+        test: The test's source text, which contains ``main``.
         defined: Names that the problem asks the program to define.
-        token: Beginning of the names that are added; neither text contains it.
+        token: Prefix of the names that are added. Neither text may contain it.
     """
     used = set(_WORD.findall(test))
     ours = set(_declared(test)) | (used & (_PREDECLARED | _BY_NAME.keys()))
@@ -66,7 +70,7 @@ def join(program: str, test: str, defined: frozenset[str], token: str) -> dict[s
 
 
 def _declared(source: str) -> Iterator[str]:
-    """Names that a text declares at its top."""
+    """Yields the names that a text declares at its top level."""
     for child in parse(source, "go").root_node.named_children:
         specs = [child] if child.type == "function_declaration" else list(walk(child))
         if child.type not in ("function_declaration", "var_declaration", "const_declaration", "type_declaration"):

@@ -1,8 +1,8 @@
 """Grades programs against problems, in parallel; a stopped grading continues where it stopped.
 
-Languages are graded one after the other, so that each has a time of its own; within a language ``workers`` threads keep
-as many sandboxes busy. Each finished program is one line of the rows file, and a later call takes a line over when
-program, tests and time limit are the same: a stopped run goes on where it stopped.
+Languages are graded one after the other, so that a time can be given for each. Within a language, ``workers`` threads
+keep as many sandboxes busy. Each finished program is one line of the rows file. A later call takes over a line if the
+program, the tests and the time limit are the same.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Completion:
     """One sample for a problem.
 
     Attributes:
-        id: The problem's.
-        text: What the model wrote.
-        whole: The text is a whole program; otherwise it continues the problem's prompt.
-        language: Needed where problems of several languages share an id.
+        id: Id of the problem.
+        text: The text that the model wrote.
+        whole: True if the text is a whole program, False if it continues the problem's prompt.
+        language: Name of the language; required if problems of several languages share the id.
     """
 
     id: str
@@ -64,20 +64,20 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
-    """One language of a benchmark.
+    """The result of one language of a benchmark.
 
     Attributes:
-        benchmark: Its name.
+        benchmark: Name of the benchmark.
         language: Name of the language.
-        total: Programs graded.
-        passed: Programs that passed; None when the language was skipped.
-        status: Count of each status.
-        seconds: Time on the wall, without programs taken over from the rows file.
-        without_solution: Problems left out because the benchmark has no gold solution for them.
-        pass_at_k: k -> estimate; empty for gold solutions.
-        versions: Tools of the language.
-        skipped: Why the language was not graded; "" when it was.
-        rows: The verdicts.
+        total: Number of programs.
+        passed: Number of programs that passed; None if the language was skipped.
+        status: Status -> number of programs.
+        seconds: Wall time in seconds, without programs that were taken over from the rows file.
+        without_solution: Number of problems that were left out because the benchmark has no gold solution for them.
+        pass_at_k: k -> estimate of pass@k; empty for gold solutions.
+        versions: Tool -> version, for the tools of the language.
+        skipped: Why the language was not graded; "" if it was graded.
+        rows: The verdicts, one per program.
     """
 
     benchmark: str
@@ -93,7 +93,7 @@ class BenchmarkResult:
     rows: tuple[Row, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object that ``execute --json`` prints; ``pass@k`` and ``skipped`` only where there are any."""
+        """Returns the object that ``execute --json`` prints, without ``pass@k`` and ``skipped`` if they are empty."""
         result: dict[str, Any] = {
             "benchmark": self.benchmark,
             "language": self.language,
@@ -110,12 +110,12 @@ class BenchmarkResult:
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """What ``grade_programs`` returns.
+    """The result of ``grade_programs``.
 
     Attributes:
-        rows: One for each program of a language that could be run, in the order of the programs.
-        pass_at_1: Language -> estimate.
-        skipped: Language -> why its programs were not judged.
+        rows: One row per program, in the order of the programs; without programs of skipped languages.
+        pass_at_1: Language -> estimate of pass@1.
+        skipped: Language -> the reason why its programs were not judged.
     """
 
     rows: tuple[Row, ...]
@@ -136,12 +136,12 @@ class _Task:
 
 
 def processors() -> int:
-    """Returns how many processors this process may use: as many programs run at a time, unless told otherwise."""
+    """Returns the number of processors that this process may use, which is the default number of workers."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def grade(problem: Problem, source: str, sandbox: Sandbox) -> ExecutionResult:
-    """Judges one program, made by ``problem.complete`` or ``problem.wrap``; stops at the first case that fails."""
+    """Judges one program, made by ``problem.complete`` or ``problem.wrap``, up to the first case that fails."""
     with sandbox.build(Program(problem.language, source, problem.test, problem.defined)) as build:
         if not problem.cases:
             return sandbox.execute(build)
@@ -169,17 +169,17 @@ def execute(
     Args:
         benchmark: Name for the results.
         problems: Language -> problems, as ``read_problems`` returns them.
-        completions: Samples; None grades the gold solutions. A language without any is left out.
-        sandbox: Runs the programs.
-        workers: Programs at a time; as many as processors by default.
-        rows: JSON Lines file that verdicts are appended to, and taken over from.
+        completions: The samples to grade; None grades the gold solutions. Languages without completions are left out.
+        sandbox: The sandbox that runs the programs.
+        workers: Number of programs that run at the same time; by default the number of processors.
+        rows: JSON Lines file to which verdicts are appended, and from which they are taken over; None for none.
 
     Returns:
-        One result per language; a language whose tools are missing or do not work says so in ``skipped``.
+        One result per language. If the tools of a language are missing or do not work, ``skipped`` says why.
 
     Raises:
-        DataError: A completion is for no problem, or a problem has no completion while others of its language have:
-            leaving problems out would flatter the score. There is nothing to grade. The rows file cannot be used.
+        DataError: A completion belongs to no problem, a problem has no completion while others of its language have one
+            (without it the score would be too high), there is nothing to grade, or the rows file cannot be used.
     """
     tasks = _gold_tasks(problems) if completions is None else _completion_tasks(problems, completions)
     if not any(tasks.values()):
@@ -225,14 +225,14 @@ def grade_programs(
     """Grades whole programs, for example a model's predictions on the embedded corpus.
 
     Args:
-        programs: Objects with ``id``, ``language`` and ``program``; an id may come several times.
+        programs: Mappings with ``id``, ``language`` and ``program``. Several programs may have the same id.
         problems: Language -> problems, for example ``read_problems("corpus", None)``.
-        sandbox: Runs the programs.
-        workers: Programs at a time; as many as processors by default.
+        sandbox: The sandbox that runs the programs.
+        workers: Number of programs that run at the same time; by default the number of processors.
         rows: As for ``execute``.
 
     Raises:
-        DataError: A program is for no problem.
+        DataError: A program belongs to no problem, or the rows file cannot be used.
     """
     by_key = {(problem.language, problem.id): problem for group in problems.values() for problem in group}
     tasks: list[_Task] = []
@@ -258,11 +258,11 @@ def grade_programs(
 def read_completions(path: Path) -> list[Completion]:
     """Reads a completions file: JSON Lines with ``task_id`` (or ``id``) and the model's text.
 
-    The text is ``completion`` or ``prediction``, which continue the prompt, or ``program``, which is whole. Several
-    lines for a problem are its samples; ``language`` is needed where problems of several languages share an id.
+    The text is ``completion`` or ``prediction``, which continue the prompt, or ``program``, which is a whole program.
+    Several lines for one problem are its samples. ``language`` is required if languages share an id.
 
     Raises:
-        DataError: A line lacks one of them, or has none that is a string.
+        DataError: A line lacks the id or the text, a value is not a string, or the file has no lines.
     """
     completions = []
     for number, record in read_json_lines(path):
@@ -282,7 +282,7 @@ def read_completions(path: Path) -> list[Completion]:
 
 
 def _find_toolchains(tasks: Mapping[str, Sequence[_Task]]) -> tuple[dict[str, Toolchain], dict[str, str]]:
-    """Finds the tools of the languages; one whose tests could not be judged is missing like one without tools."""
+    """Finds the tools of the languages. A language whose tests cannot be judged counts as missing, too."""
     found, missing = find_toolchains(tasks)
     for language in list(found):
         if not find_judge(language).runs_tests and any(task.problem.test for task in tasks[language]):
@@ -339,8 +339,8 @@ def _grade_all(
     """Grades the tasks that the rows file does not have yet.
 
     Returns:
-        Verdicts in the order of the tasks, and language -> why its tools do not work; it has no verdicts, since those
-        on some of its programs would not be comparable. They stay in the rows file for a later call.
+        Verdicts in the order of the tasks, and language -> why its tools do not work. Such a language has no verdicts
+        here, since they would cover only some of its programs; they stay in the rows file for a later call.
     """
     known = known_rows(rows)
     verdicts: dict[int, Row] = {}

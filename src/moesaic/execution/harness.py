@@ -1,17 +1,19 @@
 """Wraps a program so that "passed" means that its test ran to its end and nothing in it failed.
 
-A program and its test share a process, because tests use whatever the program defines. So that the program cannot pass
-without its test:
+A program and its test share a process, because tests use whatever the program defines. Three measures keep a program
+from passing without its test:
 
-    a secret     random for each run, comes over standard input; the launcher (``harnesses/<language>``) reads it before
-                 anything of the program is loaded and writes it to standard output after the test. It is in no file,
-                 argument or variable, and the launcher ends the process, whatever timers, pools or handlers are left
-    apart        program and test are parsed apart: nothing that the program leaves open takes up the test
-    the words    of the test mean what they mean without the program: the language's assertions, comparisons and
-                 functions, not the program's of the same name (``*_tests.py``)
+    a secret     A random text for each run arrives over standard input. The launcher (``harnesses/<language>``) reads
+                 it before anything of the program is loaded, and writes it to standard output after the test. The
+                 secret is in no file, argument or variable. Afterwards the launcher ends the process, even if timers,
+                 pools or handlers are left.
+    separation   Program and test are parsed separately, so that nothing that the program leaves open takes up the test.
+    meaning      The words of the test mean what they mean without the program: its assertions, comparisons and
+                 functions are those of the language, even if the program has some of the same name (``*_tests.py``).
 
-Not stopped: a program that searches the memory of its process, or changes the machine code or the objects of the
-launcher while it runs. What is judged by its output has nothing to forge: it is compared outside.
+This does not stop a program that searches the memory of its process, or that changes the machine code or the objects of
+the launcher while it runs. A program that is judged by its output has nothing to forge, because the output is compared
+outside the sandbox.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ _JAVA_MAIN = re.compile(r"\bclass\s+Main\b")
 
 
 class SwallowedTestError(Exception):
-    """A program swallows the test that it is joined with."""
+    """Raised if the test becomes part of a comment or a string of the program with which it is joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class Program:
     """A source text to be run.
 
     Attributes:
-        language: Name of its language.
-        source: The text.
-        test: Assertions that it must hold to its end; "" for a program that is judged by its output, or not at all.
-        defined: Names that the problem asks the program to define: in the test they are the program's.
+        language: Name of the program's language.
+        source: The source text.
+        test: Assertions that must all hold; "" for a program that is judged by its output, or not at all.
+        defined: Names that the problem asks the program to define. In the test, they refer to the program's
+            definitions.
     """
 
     language: str
@@ -74,9 +77,9 @@ class Layout:
     """The files in a program's folder.
 
     Attributes:
-        files: Name -> text; what is compiled or run is the language's ``source_file``.
-        stdin: With a test: what the launcher reads after the secret.
-        units: What is compiled together, for Java.
+        files: File name -> text. The file that is compiled or run is the language's ``source_file``.
+        stdin: If there is a test, the text that the launcher reads after the secret.
+        units: For Java, the units that are compiled together.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -85,12 +88,12 @@ class Layout:
 
 
 def separated(program: Program) -> Program:
-    """Returns the program as it is if its test stands alone; else joined with it.
+    """Returns the program unchanged if its test can be parsed alone, else a program that is joined with its test.
 
-    A test may go on where the program stops, inside a class for example. Then the two can only be one text.
+    A test may continue where the program stops, for example inside a class. The two can then only be run as one text.
 
     Raises:
-        SwallowedTestError: In the joined text the test begins inside a comment or a string of the program.
+        SwallowedTestError: In the joined text, the test begins inside a comment or a string of the program.
     """
     test = program.test
     if not test.strip() or _stands_alone(program.language, test):
@@ -116,7 +119,7 @@ def _stands_alone(language: str, test: str) -> bool:
 
 
 def lay_out_source(program: Program, token: str) -> Layout:
-    """Lays out a program that is judged by its output: its source file."""
+    """Lays out a program that is judged by its output: one source file."""
     return Layout({get_language(program.language).source_file: program.source})
 
 
@@ -133,7 +136,7 @@ def lay_out_javascript(program: Program, token: str) -> Layout:
 
 
 def lay_out_typescript(program: Program, token: str) -> Layout:
-    """Lays out a TypeScript program and its test, which is compiled, too: ``launch.js`` reads it before the program."""
+    """Lays out a TypeScript program and its test; both are compiled, and ``launch.js`` reads the test first."""
     files = {"main.ts": program.source, "test.ts": program.test}
     return Layout(files, f"{' '.join(sorted(program.defined))}\n")
 
@@ -147,13 +150,13 @@ def lay_out_ruby(program: Program, token: str) -> Layout:
     """Lays out a Ruby program; the test is given to ``launch.rb``."""
     from moesaic.execution import ruby_tests
 
-    checker = f"M{token[1:]}"  # a constant, which methods of the test see, too
+    checker = f"M{token[1:]}"  # a constant, so that methods of the test see it, too
     test = ruby_tests.prepare(program.test, program.defined, checker)
     return Layout({"main.rb": program.source}, f"{checker}\n{test}")
 
 
 def lay_out_java(program: Program, token: str) -> Layout:
-    """Lays out a Java program: units of its own for the launcher and, where there is one, the test."""
+    """Lays out a Java program, with separate units for the launcher and, if there is one, the test."""
     if not program.test:
         from moesaic.execution import java_tests
 
@@ -168,7 +171,7 @@ def lay_out_java(program: Program, token: str) -> Layout:
 
 
 def lay_out_go(program: Program, token: str) -> Layout:
-    """Lays out a Go program: the test is another file of its package."""
+    """Lays out a Go program; the test is another file of the same package."""
     if not program.test.strip():
         return Layout({"main.go": program.source})
     from moesaic.execution import go_tests
@@ -177,7 +180,7 @@ def lay_out_go(program: Program, token: str) -> Layout:
 
 
 def lay_out_c(program: Program, token: str) -> Layout:
-    """Lays out a C or C++ program: the test includes it."""
+    """Lays out a C or C++ program; the test includes the program."""
     row = get_language(program.language)
     if not program.test.strip():
         return Layout({row.source_file: program.source})

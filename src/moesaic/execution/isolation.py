@@ -1,13 +1,13 @@
 """Isolates a command from the machine in one of two ways: bubblewrap, or the much weaker rlimit mode.
 
-Both turn a command into a :class:`~moesaic.execution.supervise.Launch`. What each of them stops is listed in
-``moesaic.execution.sandbox``.
+Both turn a command into a :class:`~moesaic.execution.supervise.Launch`. ``moesaic.execution.sandbox`` lists what each
+of them stops.
 
-    bubblewrap   new namespaces (PID, mount, network, IPC, UTS, cgroup; user, too, when not started as root), a root of
-                 read-only system folders and nothing else, a /tmp in memory, a seccomp filter, then ``prlimit``.
-                 Started as root, the command is changed to an unprivileged user by ``setpriv``: inside a user
-                 namespace it would still own root's files.
-    rlimit       ``prlimit`` only, in a fresh folder, as an unprivileged user when started as root.
+    bubblewrap   The command gets new namespaces (PID, mount, network, IPC, UTS, cgroup, and user unless started as
+                 root), a root that holds only read-only system folders, a /tmp in memory, a seccomp filter, and the
+                 limits of ``prlimit``. If moesaic was started as root, ``setpriv`` changes the command to an
+                 unprivileged user instead, because inside a user namespace it would still own root's files.
+    rlimit       The command gets only the limits of ``prlimit`` and a fresh folder; as root, an unprivileged user, too.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = ["Bubblewrap", "Isolation", "Mount", "RlimitOnly"]
 
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
-_TMP = "/tmp"  # noqa: S108  # the sandbox's own, not the machine's
-_SEMAPHORE_BYTES = 1 << 20  # of /dev/shm: pools of processes and threads keep their locks there
+_TMP = "/tmp"  # noqa: S108  # of the sandbox, not of the machine
+_SEMAPHORE_BYTES = 1 << 20  # size of /dev/shm, where pools of processes and threads keep their locks
 _OPEN_FILES = 128
-_MAX_COPIED_FILES = 64  # each is an open file of ours while the command starts
+_MAX_COPIED_FILES = 64  # each is an open file of this process while the command starts
 _FIRST_USER, _NUM_USERS = 61184, 4096  # inside the range that systemd keeps for short-lived services
 _INSTALL_HINT = (
     "install bubblewrap 0.6 or later (Debian and Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap), "
@@ -50,11 +50,11 @@ class Mount:
     """A folder that the command sees.
 
     Attributes:
-        source: Where it is on this machine.
-        target: Where the command finds it under bubblewrap.
-        writable: The command may write there.
-        copied: Its files are copied into the sandbox where they are few: what is mounted shows its path on this machine
-            (``/proc/self/mountinfo``).
+        source: Path of the folder on this machine.
+        target: Path under which the command finds the folder with bubblewrap.
+        writable: True if the command may write to the folder.
+        copied: True if its files are copied into the sandbox, as long as they are few. A mount would show its path on
+            this machine (``/proc/self/mountinfo``).
     """
 
     source: Path
@@ -81,21 +81,22 @@ class Isolation(Protocol):
         limit_address_space: bool = True,
         hidden: Sequence[Path] = (),
     ) -> contextlib.AbstractContextManager[Launch]:
-        """Makes a command ready to start; what it needs on disk lives as long as the context.
+        """Prepares a command; the files that it needs exist as long as the context is open.
 
         Args:
-            command: Program and arguments, paths as seen from inside.
-            limits: Applied as far as the kernel can; the rest is for ``supervise``.
-            mounts: Folders it sees besides the system's.
-            environment: Variables on top of a minimal environment; nothing is inherited.
-            limit_address_space: False for run-times that reserve far more than they use.
-            hidden: Folders that appear empty, where there are namespaces.
+            command: Program and arguments, with paths as seen from inside the sandbox.
+            limits: Limits on the command. Those that the kernel can enforce are applied here; ``supervise`` enforces
+                the rest.
+            mounts: Folders that the command sees in addition to the system's.
+            environment: Variables that are added to a minimal environment. The caller's environment is not inherited.
+            limit_address_space: False for run-times that reserve far more address space than they use.
+            hidden: Folders that appear empty to the command if the isolation has namespaces.
         """
         ...
 
 
 class Bubblewrap:
-    """Namespaces by bubblewrap.
+    """Isolates commands in namespaces that bubblewrap makes.
 
     Raises:
         ToolchainError: bubblewrap, ``prlimit`` or (as root) ``setpriv`` is missing, or the kernel refuses namespaces.
@@ -181,10 +182,10 @@ class Bubblewrap:
         )
 
     def _probe(self) -> str:
-        """Runs nothing in a sandbox; returns what went wrong, or "".
+        """Runs an empty command in a sandbox and returns what went wrong, or "".
 
         Raises:
-            ToolchainError: It did not answer.
+            ToolchainError: The sandbox did not answer.
         """
         for _ in range(patience.ATTEMPTS):
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -211,10 +212,10 @@ class Bubblewrap:
 
 
 class RlimitOnly:
-    """Kernel limits per process and nothing else; for machines without namespaces.
+    """Applies kernel limits per process and nothing else, for machines without namespaces.
 
     Raises:
-        ToolchainError: ``prlimit`` or what the watchdog needs is missing.
+        ToolchainError: ``prlimit``, or the kernel interface that the watchdog needs, is missing.
     """
 
     name = "rlimit"
@@ -239,7 +240,7 @@ class RlimitOnly:
     ) -> Iterator[Launch]:
         """See :class:`Isolation`."""
         user = _unprivileged_user()
-        # The kernel counts all processes of the user, not only this command's.
+        # The kernel counts all processes of the user, not only those of this command.
         processes = limits.processes + (_count_own_tasks() if user is None else 0)
         _writable_binds(mounts, user)
         with tempfile.TemporaryDirectory(prefix="moesaic-scratch-", ignore_cleanup_errors=True) as scratch:
@@ -255,7 +256,7 @@ class RlimitOnly:
 
 
 def _root(mounts: Sequence[Mount]) -> list[str]:
-    """The system's folders read-only, /proc and /dev; nothing else of the machine exists inside."""
+    """Returns the options for read-only system folders, /proc and /dev; nothing else of the machine exists inside."""
     options = ["--ro-bind", "/usr", "/usr"]
     for folder in _SYSTEM_FOLDERS:
         path = Path(folder)
@@ -263,14 +264,15 @@ def _root(mounts: Sequence[Mount]) -> list[str]:
             options += ["--symlink", str(path.readlink()), folder]
         elif path.is_dir():
             options += ["--ro-bind", folder, folder]
-    # Parents that bubblewrap makes on its own are closed to other users.
+    # Parents that bubblewrap makes by itself are closed to other users.
     parents = {str(parent) for mount in mounts for parent in Path(mount.target).parents} | {"/etc"}
     for parent in sorted(parents - {"/", "/usr"}):
         if not parent.startswith(("/usr/", *(f"{folder}/" for folder in _SYSTEM_FOLDERS))):
             options += ["--perms", "0755", "--dir", parent]
     for file in _SYSTEM_FILES:
         options += ["--ro-bind-try", file, file]
-    # A shared mapping of /dev/zero is memory that no watchdog sees; bound without its device it cannot be opened.
+    # A shared mapping of /dev/zero is memory that the watchdog does not see. As a bind mount
+    # without access to devices, it cannot be opened.
     options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/dev/null", "/dev/zero"]
     for mount in mounts:
         if not mount.writable and not mount.target.startswith("/usr/"):
@@ -279,7 +281,7 @@ def _root(mounts: Sequence[Mount]) -> list[str]:
 
 
 def _copies(mounts: Sequence[Mount], descriptors: list[int]) -> tuple[list[str], list[Mount]]:
-    """Options that copy the files of mounts, and the mounts that are left to be mounted; opens the files."""
+    """Opens the files of mounts that are copied; returns the options that copy them, and the mounts that remain."""
     options: list[str] = []
     left: list[Mount] = []
     for mount in mounts:
@@ -306,7 +308,7 @@ def _copies(mounts: Sequence[Mount], descriptors: list[int]) -> tuple[list[str],
 
 
 def _writable_binds(mounts: Sequence[Mount], user: int | None) -> list[str]:
-    """Binds of the writable mounts, which are given to the command's user."""
+    """Returns the options that bind the writable mounts, and makes the command's user their owner."""
     options: list[str] = []
     for mount in mounts:
         if mount.writable:
@@ -324,7 +326,7 @@ def _require(tool: str) -> str:
 
 
 def _require_process_tree() -> None:
-    """The watchdog of memory finds a command's processes through /proc; without that it would see nothing."""
+    """Checks that the memory watchdog can find a command's processes through /proc."""
     if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
         raise ToolchainError("the sandbox needs Linux with /proc/<pid>/task/<tid>/children, which this kernel lacks")
 
@@ -333,10 +335,10 @@ _users = itertools.count(os.getpid())
 
 
 def _unprivileged_user() -> int | None:
-    """A user id for one command when started as root, else None.
+    """Returns a user id for one command if started as root, else None.
 
-    Each command has another, because the kernel counts processes by user, and those of the last command may still be
-    dying when the next one starts.
+    Each command gets a different id, because the kernel counts processes by user, and processes of the last command may
+    still be ending when the next one starts.
     """
     return _FIRST_USER + next(_users) % _NUM_USERS if os.geteuid() == 0 else None
 
@@ -366,13 +368,13 @@ def _prlimit(program: str, limits: Limits, processes: int, limit_address_space: 
 
 
 def _environment(extra: Mapping[str, str] | None, home: str) -> dict[str, str]:
-    # PYTHONHASHSEED: the order of a set must not decide whether a program passes.
+    # PYTHONHASHSEED is fixed, because the order of a set must not decide whether a program passes.
     minimal = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "TZ": "UTC"}
     return {**minimal, "PYTHONHASHSEED": "0", "OPENSSL_CONF": "/dev/null", **(extra or {})}
 
 
 def _pipe_holding(data: bytes) -> int:
-    """Returns the reading end of a pipe that holds the data: a file's position would be shared between launches."""
+    """Returns the reading end of a pipe that holds the data; launches would share the position of a file."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as file:
         file.write(data)

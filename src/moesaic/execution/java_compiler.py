@@ -1,9 +1,9 @@
 """Runs compiler servers for Java, so that one JVM per worker compiles all of its programs.
 
-javac spends about a second and a half of CPU time on starting up and a twentieth of that on a small program. The
-server (``harnesses/CompileServer.java``) runs in the sandbox as the programs do, compiles without loading anything it
-compiled, and gives the classes back over its stdout; this side checks their names and sizes before it stores them. A
-source text that hangs or exhausts the compiler costs a restart.
+javac spends about a second and a half of CPU time on starting up, and a twentieth of that on a small program. The
+server (``harnesses/CompileServer.java``) runs in the sandbox like the programs. It never loads the classes that it
+compiles, and returns them over its stdout; this module checks their names and sizes before it stores them. If a source
+text makes the compiler hang or use up its memory, the server is restarted.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from moesaic.execution.toolchains import Toolchain
 __all__ = ["Compilation", "JavaCompiler", "Unit"]
 
 _CLASS_NAME = re.compile(r"[\w$]{1,200}(/[\w$]{1,200}){0,8}\.class")
-_MAX_NAME_BYTES = 255  # of a file, in any file system
+_MAX_NAME_BYTES = 255  # the usual limit of file systems
 _MAX_CLASSES = 1000
 _HARNESS = Path(__file__).with_name("harnesses") / "java"
 _UNLIMITED_SECONDS = 10**8
-_LOOK_SECONDS = 0.05  # between two looks at the server's memory
+_LOOK_SECONDS = 0.05  # between two checks of the server's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Unit:
     """One source text.
 
     Attributes:
-        file_name: Name the text goes by, for example ``Main.java``.
-        source: The text.
-        names: Simple names that mean classes of the platform, a bar, and the packages to look in.
+        file_name: Name under which the text is compiled, for example ``Main.java``.
+        source: The source text.
+        names: Simple names that mean classes of the platform, then a bar, then the packages to search for them.
     """
 
     file_name: str
@@ -53,7 +53,7 @@ class Unit:
 
 
 class _ServerStoppedError(Exception):
-    """The server hung, died or broke the protocol."""
+    """Raised if the server hung, died or broke the protocol."""
 
     def __init__(self, reason: Literal["time", "memory"]) -> None:
         super().__init__(reason)
@@ -62,13 +62,13 @@ class _ServerStoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """The answer to one source text.
+    """The result of one compilation.
 
     Attributes:
-        succeeded: There are classes.
-        messages: The compiler's errors.
-        stopped_by: "time" or "memory" when the compiler did not survive the text.
-        seconds: Time on the wall, a restart of the server included.
+        succeeded: True if there are classes.
+        messages: The compiler's error messages.
+        stopped_by: "time" or "memory" if the server was stopped by that limit while it compiled, else "".
+        seconds: Wall time in seconds, including a restart of the server.
     """
 
     succeeded: bool
@@ -78,12 +78,12 @@ class Compilation:
 
 
 class JavaCompiler:
-    """One server process; not to be shared between threads. Use as a context manager, or call ``close``.
+    """One server process. Use it as a context manager, or call ``close``; do not share it between threads.
 
     Args:
-        isolation: Where the server runs.
-        toolchain: Java's tools.
-        limits: Of the server; ``wall_seconds`` holds for one compilation.
+        isolation: The isolation in which the server runs.
+        toolchain: The tools of Java.
+        limits: Limits on the server; ``wall_seconds`` applies to each compilation.
     """
 
     def __init__(self, isolation: Isolation, toolchain: Toolchain, limits: Limits) -> None:
@@ -103,15 +103,15 @@ class JavaCompiler:
         """Compiles source texts together and stores their classes in a folder.
 
         Args:
-            units: The texts.
-            folder: An existing folder that no sandboxed program can write to.
+            units: The source texts.
+            folder: An existing folder to which no sandboxed program can write.
 
         Returns:
-            What happened; a text that stops the server is tried once more on a fresh one, because an earlier text may
-            have used up its memory.
+            The result. Texts that end the server, except by the time limit, are tried once more on a fresh server,
+            because earlier texts may have used up its memory.
 
         Raises:
-            ToolchainError: The server cannot be started, or does not compile a class of ours.
+            ToolchainError: The server cannot be started, or does not compile moesaic's own test class.
         """
         began = time.monotonic()
         reason: Literal["", "time", "memory"] = ""
@@ -132,7 +132,7 @@ class JavaCompiler:
         return Compilation(False, "", reason, time.monotonic() - began)
 
     def close(self) -> None:
-        """Ends the server, if there is one."""
+        """Ends the server if it runs."""
         if self._process is not None:
             if self._process.poll() is None:
                 kill_tree(self._process)
@@ -144,7 +144,7 @@ class JavaCompiler:
         self._resources.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # A server lives for many programs: its CPU time is not limited, each compilation's time is.
+        # A server compiles many programs: its CPU time is not limited, but the time of each compilation is.
         limits = replace(self._limits, cpu_seconds=_UNLIMITED_SECONDS)
         harness = Mount(_HARNESS, "/harness")
         command = [
@@ -164,12 +164,12 @@ class JavaCompiler:
 
     def _ask(self, units: Sequence[Unit]) -> tuple[bool, str, dict[str, bytes]]:
         if self._process is not None and self._process.poll() is not None:
-            self.close()  # bubblewrap dies with the thread that started it
+            self.close()  # bubblewrap ends with the thread that started it
         process = self._process or self._started()
         return self._exchange(process, units, time.monotonic() + self._limits.wall_seconds)
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """Starts the server and has it compile a class of ours: how long that takes is no program's fault."""
+        """Starts the server and has it compile a class of moesaic, so that no program is blamed for a slow start."""
         for _ in range(patience.ATTEMPTS):
             self._process = self._start()
             try:
@@ -211,7 +211,7 @@ class JavaCompiler:
         return succeeded, messages, classes
 
     def _skip(self, process: subprocess.Popen[bytes], count: int, done: int, deadline: float) -> dict[str, bytes]:
-        """Reads the rest of an answer that is not wanted, so that the next one starts in the right place."""
+        """Reads and discards the rest of an answer, so that the next answer is read from its beginning."""
         self._read_block(process, deadline)
         for _ in range(2 * (count - done - 1)):
             self._read_block(process, deadline)

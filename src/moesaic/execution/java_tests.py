@@ -1,8 +1,8 @@
 """Prepares a Java test so that the program under test cannot change what it means.
 
-The test is a compilation unit of its own, with the program's imports. Classes of the platform that it names are
-imported one by one (``CompileServer.java``): a class of the program's of the same name is not meant. ``a.equals(b)``
-becomes ``MoesaicLauncher.equal(a, b)``, which asks both.
+The test is a compilation unit of its own, with the program's imports. Platform classes that the test names are imported
+one by one (``CompileServer.java``), so that a class of the program with the same name is not used instead.
+``a.equals(b)`` becomes ``MoesaicLauncher.equal(a, b)``, which asks both objects.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _MAIN = re.compile(rb"[^({]*\bstatic\b[^({]*\bvoid\s+main\s*\(\s*(?:final\s+)?St
 
 
 def prepare(test: str, program: str, defined: frozenset[str]) -> Unit:
-    """Returns the unit of a test.
+    """Returns the compilation unit of a test.
 
     Args:
-        test: The test's source text, with a class ``Main``.
-        program: The program's source text, whose imports hold for the test, too.
+        test: The test's source text, which contains a class ``Main``.
+        program: The program's source text, whose imports also apply to the test.
         defined: Names that the problem asks the program to define.
     """
     source = f"{imports(program)}\n{_with_symmetric_equality(test)}"
     packages = ["java.lang", *_PACKAGES.findall(source)]
     excluded = {*_DECLARED.findall(test), *_SINGLE.findall(source), *defined}
-    if not defined:  # nobody says which classes are asked for: those that the test makes objects of
+    if not defined:  # unknown: assume the classes of which the test makes objects
         excluded |= {name for name in _DECLARED.findall(program) if re.search(rf"\bnew\s+{name}\b", test)}
     names = sorted(set(_NAME.findall(test)) - excluded)
     return Unit("Main.java", source, f"{' '.join(names)}|{' '.join(dict.fromkeys(packages))}")
 
 
 def starter(program: str) -> tuple[Unit, ...]:
-    """Returns a class ``Main`` for a program that has none, where one other class alone can be started."""
+    """Returns a class ``Main`` that starts a program without one, if exactly one of its classes can be started."""
     found: list[bytes] = []
     for node in parse(program, "java").root_node.children:
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
@@ -54,7 +54,7 @@ def starter(program: str) -> tuple[Unit, ...]:
 
 
 def imports(program: str) -> str:
-    """Returns a program's import declarations in one line."""
+    """Returns a program's import declarations as one line."""
     root = parse(program, "java").root_node
     found = [node.text for node in root.children if node.type == "import_declaration" and node.text]
     return " ".join(b" ".join(text.split()).decode("utf-8", "replace") for text in found)

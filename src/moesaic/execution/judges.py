@@ -1,7 +1,8 @@
 """Defines how the programs of each language are judged, one row per language.
 
 To add a language, add a row here and a launcher in ``harnesses/<language>``. A language of ``languages.py`` without a
-row, and a test in a language whose row cannot run it, are refused: nothing passes because something is missing.
+row is refused, and so is a test in a language whose row cannot run tests, so that no program passes because something
+is missing.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ __all__ = ["JUDGES", "Judge", "find_judge", "find_toolchain", "find_toolchains"]
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One language.
+    """How the programs of one language are judged.
 
     Attributes:
-        find: Finds its tools, or raises ToolchainError.
-        lay_out: Lays out a program and its test; the second argument is a text that neither contains.
-        harness: Name -> file or folder of ``harnesses`` that is put beside a program under it.
-        runs_tests: False where nothing shows that a test came to its end: only outputs can be judged.
-        syntax_error: What an interpreter writes when a program does not parse; None where a compiler says so.
+        find: Finds the language's tools, or raises ToolchainError.
+        lay_out: Lays out a program and its test. The second argument is a text that neither of them contains.
+        harness: File name -> file or folder of ``harnesses`` that is put beside a program under this name.
+        runs_tests: False if nothing shows that a test ran to its end, so that only outputs can be judged.
+        syntax_error: Pattern of what an interpreter writes if a program does not parse; None if a compiler reports it.
     """
 
     find: Callable[[Language], Toolchain]
@@ -83,7 +84,7 @@ JUDGES: Mapping[str, Judge] = {
         toolchains.lua,
         lay_out_source,
         runs_tests=False,
-        # What does not parse has not run: there is nothing to trace back.
+        # A program that does not parse has not run, so there is no traceback.
         syntax_error=re.compile(r"\A[^\n]*main\.lua:\d+: (?![\s\S]*^stack traceback:)", re.MULTILINE),
     ),
     "php": Judge(
@@ -106,7 +107,7 @@ def find_judge(language: str) -> Judge:
     """Returns the row of a language.
 
     Raises:
-        ToolchainError: It has none.
+        ToolchainError: The language has no row.
         DataError: The language is not known.
     """
     name = get_language(language).name
@@ -120,14 +121,14 @@ def find_toolchain(language: str) -> Toolchain:
     """Returns the tools of a language.
 
     Raises:
-        ToolchainError: One is missing; the message names it.
+        ToolchainError: A tool is missing; the message names it.
         DataError: The language is not known.
     """
     return find_judge(language).find(get_language(language))
 
 
 def find_toolchains(languages: Iterable[str]) -> tuple[dict[str, Toolchain], dict[str, str]]:
-    """Returns the tools of the languages that have them, and what is missing for the others, by language."""
+    """Returns the tools of each language whose tools were found, and what is missing for each of the others."""
     found: dict[str, Toolchain] = {}
     missing: dict[str, str] = {}
     for language in languages:

@@ -1,7 +1,8 @@
 """pass@k: the probability that at least one of k programs, drawn from the n samples of a problem, passes.
 
-The unbiased estimator of Chen et al. 2021 (arXiv:2107.03374, section 2.1, equation 1), in the product form that never
-builds a large binomial. Fewer samples than k say nothing about k, so n < k raises instead of returning 1.
+This is the unbiased estimator of Chen et al. 2021 (arXiv:2107.03374, section 2.1, equation 1), in the product form that
+does not compute large binomial coefficients. n < k raises an error instead of returning 1, because fewer than k samples
+say nothing about pass@k.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ def pass_at_k(num_samples: int, num_passed: int, k: int) -> float:
 
 
 def pass_at_k_over_problems(passed: Mapping[str, Sequence[bool]], k: int) -> Estimate:
-    """Mean of pass@k over problems, with its bootstrap interval over problems.
+    """Returns the mean of pass@k over problems, with its bootstrap interval over problems.
 
     Args:
-        passed: Problem -> one verdict per sample.
-        k: Samples drawn.
+        passed: Id of the problem -> one verdict per sample.
+        k: Number of samples that are drawn.
 
     Raises:
         ValueError: A problem has fewer than k samples.

@@ -1,8 +1,8 @@
 """Waits for tools on a busy machine, whose late answers must not become verdicts on programs.
 
-Compilers are asked for their version, and once for what all programs share, before a program is judged. None of that is
-foreign code, so it may take long, and is tried again; a tool that still does not answer is named, with the machine's
-load.
+Before a program is judged, compilers are asked for their version and compile once what all programs share. This code
+does not come from a model, so it may take long and is tried again. If a tool still does not answer, the error names it
+and gives the load of the machine.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from moesaic.errors import ToolchainError
 __all__ = ["ATTEMPTS", "SECONDS", "ask", "no_answer"]
 
 SECONDS = 300.0
-"""How long a tool may take for what takes it some seconds of an idle processor."""
+"""Wall time that a tool may take for work that takes a few seconds on an idle processor."""
 
 ATTEMPTS = 2
 
 
 def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Runs a command of this machine and returns its output, which is text.
+    """Runs a command on this machine and returns its result, with the output as text.
 
     Raises:
-        ToolchainError: It cannot be started, or did not answer, twice.
+        ToolchainError: The command cannot be started, or did not answer in any of ``ATTEMPTS`` attempts.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -40,7 +40,7 @@ def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def no_answer(what: str) -> str:
-    """Returns the message for a tool that was late each time."""
+    """Returns the error message for a tool that did not answer in time in any attempt."""
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     return (
         f"{what} did not answer within {SECONDS:.0f} s, tried {ATTEMPTS} times (the load of the machine is {load:.1f} "

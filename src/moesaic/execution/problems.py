@@ -1,8 +1,8 @@
 """Reads benchmarks as problems: how a program is assembled, and what it must do.
 
 A problem is judged in one of two ways: by assertions in its own language, which run after the program, or by cases of
-standard input and expected output. Readers turn HumanEval-X, MBXP, the embedded corpus and moesaic's own JSON Lines
-(``docs/execution.md``) into the same thing.
+standard input and expected output. HumanEval-X, MBXP, the embedded corpus and moesaic's own JSON Lines format
+(``docs/execution.md``) each have a reader that returns such problems.
 
 Sources: HumanEval-X, Zheng et al. 2023 (arXiv:2303.17568); MBXP, Athiwaratkun et al. 2023 (arXiv:2210.14868).
 """
@@ -37,13 +37,13 @@ _FIELDS = ("id", "language", "text", "prompt", "solution", "test", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One run: standard input and the standard output it must give."""
+    """One run of a program: its standard input and the standard output that is expected."""
 
     input: str
     output: str
 
     def accepts(self, output: str) -> bool:
-        """Compares without regard to spaces at line ends and empty lines at the end."""
+        """Returns whether an output is the expected one, ignoring spaces at line ends and empty lines at the end."""
         return _trim(output) == _trim(self.output)
 
 
@@ -52,14 +52,14 @@ class Problem:
     """One problem in one language.
 
     Attributes:
-        id: The benchmark's name for it.
+        id: The benchmark's id of the problem.
         language: Name of the language.
         prompt: Text that a completion continues.
-        solution: The benchmark's own completion; None when it has none.
-        test: Assertions in the language, run after the program; "" when there are cases.
-        cases: Runs to be compared; empty when there is a test.
-        preamble: Put before everything: includes and imports that the benchmark takes for granted.
-        text: The task in words, for a whole program; "" where ``prompt`` is to be continued.
+        solution: The benchmark's own completion; None if it has none.
+        test: Assertions in the language, which run after the program; "" if there are cases.
+        cases: Runs whose output is compared; empty if there is a test.
+        preamble: Includes and imports that the benchmark assumes; they are put before the program.
+        text: The task in words if a whole program is asked for; "" if ``prompt`` is to be continued.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Problem:
 
     @property
     def defined(self) -> frozenset[str]:
-        """Names that the program is asked to define, as the prompt shows them, or else the solution."""
+        """Names that the program is asked to define, taken from the prompt, or from the solution if it is empty."""
         text = _COMMENT.sub(" ", self.prompt if self.prompt.strip() else self.solution or "")
         names = {name for pair in _DEFINITION.findall(text) for name in pair if name}
         if self.language in ("c", "cpp", "java", "csharp"):  # a declaration begins with a type
@@ -81,11 +81,11 @@ class Problem:
         return frozenset(names)
 
     def complete(self, completion: str) -> str:
-        """Returns the program that a completion of the prompt makes; the test is not part of it."""
+        """Returns the program that consists of the prompt and a completion, without the test."""
         return self.wrap(self.prompt + completion)
 
     def wrap(self, program: str) -> str:
-        """Returns a whole program with what the benchmark takes for granted; the test is not part of it."""
+        """Returns a whole program with the preamble before it, without the test."""
         return f"{self.preamble}{program}"
 
 
@@ -94,15 +94,15 @@ def read_problems(benchmark: str, path: Path | None, language: str | None = None
 
     Args:
         benchmark: A key of ``BENCHMARKS``.
-        path: A JSON Lines file, perhaps gzipped, or a folder with such files at any depth; None for the corpus.
-        language: Only this one; None for all.
+        path: A JSON Lines file, which may be gzipped, or a folder with such files at any depth; None for the corpus.
+        language: The only language to read; None for all.
 
     Returns:
         Language -> problems, both in a fixed order.
 
     Raises:
-        DataError: Unknown benchmark or language, nothing there, two problems of a language with one id, or a malformed
-            line (named by file and number).
+        DataError: The benchmark or the language is unknown, there are no problems, two problems of a language have the
+            same id, the language is a domain, or a line is malformed (the message names its file and number).
     """
     if benchmark not in BENCHMARKS:
         raise DataError(f"unknown benchmark {benchmark!r}: {suggest(benchmark, BENCHMARKS)}")
@@ -127,10 +127,10 @@ def read_problems(benchmark: str, path: Path | None, language: str | None = None
 
 
 def read_language(place: str, name: str) -> str:
-    """Returns the name of the language that a line names.
+    """Returns the canonical name of the language that a line names.
 
     Raises:
-        DataError: It is not known; the message begins with the place.
+        DataError: The language is not known; the message begins with the place.
     """
     try:
         return get_language(name).name
@@ -140,13 +140,13 @@ def read_language(place: str, name: str) -> str:
 
 def _humaneval_x(path: Path | None) -> Iterator[Problem]:
     for place, record in _records(path):
-        if "entry_point" in record and "language" in record:  # a translation of MBXP's authors
+        if "entry_point" in record and "language" in record:  # a translation by MBXP's authors
             yield from _of_mbxp(place, record)
             continue
         id_ = _text(place, record, "task_id")
         language = _known_language(id_.partition("/")[0])
         if language not in STUDY_LANGUAGES:
-            continue  # the benchmark has Rust, too, and Go, whose tests need a package that is not Go's own
+            continue  # the benchmark also has Rust, and Go, whose tests need a package that does not come with Go
         yield Problem(
             id=id_,
             language=language,
@@ -163,7 +163,7 @@ def _mbxp(path: Path | None) -> Iterator[Problem]:
 
 
 def _of_mbxp(place: str, record: Mapping[str, Any]) -> Iterator[Problem]:
-    """The problem of a line in MBXP's form; none in a language that is not known."""
+    """Yields the problem of a line in MBXP's form, or nothing if its language is not known."""
     language = _known_language(_text(place, record, "language"))
     if language is None:
         return
@@ -255,7 +255,7 @@ def _cases(place: str, cases: Any) -> tuple[Case, ...]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts numbers by their size, however long: by their length first."""
+    """Returns a key that sorts numbers in a name by their value: first by their length, then by their digits."""
     parts = re.split(r"([0-9]+)", name)
     return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in parts]
 

@@ -1,12 +1,15 @@
 """Prepares a Python test so that the program under test cannot change what it means.
 
-    abs(...)            every built-in name that neither the test nor the problem defines: the built-in, even where the
-                        program has a function of that name
-    a == b, a in b, ... the launcher's comparison: Python's, but an object that claims to equal everything does not pass
-    assertEqual(a, b)   the same, for the methods of unittest
+Three kinds of expressions are replaced:
 
-Names become string constants that begin with a token; ``harnesses/python/launch.py`` puts objects in their places after
-compiling, so the program finds no name that it could rebind.
+    abs(...)            A built-in name that neither the test nor the problem defines means the built-in function, even
+                        if the program has a function of that name.
+    a == b, a in b, ... The launcher compares the values. It compares as Python does, but an object that claims to equal
+                        everything does not pass.
+    assertEqual(a, b)   The same applies to the methods of unittest.
+
+Names become string constants that begin with a token. ``harnesses/python/launch.py`` replaces these constants by
+objects after compiling, so that there is no name that the program could rebind.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ _OPERATORS: dict[type[ast.cmpop], str] = {
 _EQUALITIES = frozenset(
     f"assert{kind}Equal" for kind in ("", "Almost", "List", "Tuple", "Dict", "Set", "Sequence", "Count")
 )
-# ``super`` needs its name to be seen by the compiler; the others read the frame or the names of their caller.
+# The compiler must see the name ``super``; the others read the frame or the names of their caller.
 _BY_NAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec"})
 _BUILT_IN = frozenset(name for name in dir(builtins) if not name.startswith("_")) - _BY_NAME
 
@@ -32,8 +35,9 @@ def prepare(test: str, defined: frozenset[str], token: str) -> str:
     """Returns the test with its comparisons and built-in names made independent of the program.
 
     Args:
-        test: The test's source text; one that does not parse is returned as it is.
-        defined: Names that the problem asks the program to define; they are the program's, whatever they are.
+        test: The test's source text. A test that does not parse is returned unchanged.
+        defined: Names that the problem asks the program to define. They keep referring to the program's definitions,
+            even if they are names of built-ins.
         token: Text that the test does not contain.
     """
     try:
@@ -45,7 +49,7 @@ def prepare(test: str, defined: frozenset[str], token: str) -> str:
 
 
 def parses(test: str) -> bool:
-    """Says whether a test is a Python program by itself."""
+    """Returns whether a test is a Python program by itself."""
     try:
         ast.parse(test)
     except (SyntaxError, ValueError):
@@ -71,7 +75,7 @@ def imported_modules(test: str) -> list[str]:
 
 
 def _bound(tree: ast.AST) -> frozenset[str]:
-    """Names that the test itself gives a value anywhere."""
+    """Returns the names to which the test itself assigns a value anywhere."""
     names: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -103,11 +107,11 @@ class _Preparing(ast.NodeTransformer):
         return self._object(node.id) if node.id in self._built_in else node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        return node  # only a message; quotes inside cannot be written down again
+        return node  # only a message; ast.unparse cannot always write nested quotes
 
     def visit_match_case(self, node: ast.match_case) -> ast.match_case:
         node.guard = self.visit(node.guard) if node.guard else None
-        node.body = [self.visit(statement) for statement in node.body]  # patterns need their names
+        node.body = [self.visit(statement) for statement in node.body]  # patterns must keep their names
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:

@@ -22,8 +22,9 @@ class Verdict:
     """The result of running a program.
 
     Attributes:
-        status: How it ended.
-        share: Share of its cases that it passed, where these were counted; 1 where it passed, else 0.
+        status: How the program ended.
+        share: Share of the cases that the program passed, between 0 and 1. If cases were not counted, 1 if it passed,
+            else 0.
     """
 
     status: Status
@@ -31,50 +32,55 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Every test passed."""
+        """True if every test passed."""
         return self.status is Status.PASSED
 
     @property
     def compiles(self) -> bool:
-        """A compiler took it, or an interpreter's parser did, and it came to its end in time and memory."""
+        """True if a compiler or an interpreter's parser accepted the program, and no time or memory limit ended it."""
         return self.status not in (Status.COMPILE_ERROR, Status.TIMEOUT, Status.MEMORY)
 
     def reward(self, partial: float) -> float:
-        """Returns 1 for a program that passes, else ``partial`` times the mean of compiling and its share of cases."""
+        """Returns the reward, between 0 and 1.
+
+        It is 1 for a program that passes. Otherwise it is 0 if the program does not compile, else ``partial`` times the
+        mean of 1, for compiling, and the share of cases that passed.
+        """
         return 1.0 if self.passed else partial * (self.compiles + self.share) / 2 if self.compiles else 0.0
 
 
 @dataclass(slots=True)
 class VerdictCount:
-    """How much was judged.
+    """Counts what was judged.
 
     Attributes:
-        verdicts: Programs that ran; of equal ones for one problem, one runs.
-        seconds: Time on the wall of all of them, added up over the workers.
+        verdicts: Number of programs that ran. Of equal programs for one problem, only one runs.
+        seconds: Sum of the programs' wall times in seconds, over all workers.
     """
 
     verdicts: int = 0
     seconds: float = 0.0
 
     def rate(self, workers: int) -> float:
-        """Verdicts a second, with all workers on this language."""
+        """Returns the verdicts per second that all workers reach together when they work on this language."""
         return self.verdicts * workers / max(1e-9, self.seconds)
 
 
 class ProgramRuns:
-    """Runs programs against their problems' tests. Use as a context manager.
+    """Runs programs against the tests of their problems. Use it as a context manager.
 
     Args:
-        mode: Sandbox; see ``sandbox``.
-        workers: Programs at a time.
-        languages: Languages whose tools have to be there.
-        allow_code_execution: The consent; nothing runs without it.
-        counts_cases: Run all cases of a problem, not up to the first that fails, to know the share that passes.
+        mode: Mode of the sandbox; see ``sandbox``.
+        workers: Number of programs that run at the same time.
+        languages: Languages whose tools are required.
+        allow_code_execution: The consent without which nothing runs.
+        counts_cases: Run all cases of a problem instead of stopping at the first that fails, so that the share of cases
+            that pass is known.
 
     Attributes:
-        versions: Language -> its tools with their versions.
-        counts: Language -> what was judged since the last ``take_rates``.
-        total: Language -> what was judged in all.
+        versions: Language -> tool -> version.
+        counts: Language -> what was judged since the last call of ``take_rates``.
+        total: Language -> what was judged in total.
 
     Raises:
         ConsentError: ``allow_code_execution`` is not True.
@@ -113,7 +119,7 @@ class ProgramRuns:
         self.close()
 
     def close(self) -> None:
-        """Ends what runs and removes the sandbox."""
+        """Ends the running programs and removes the sandbox."""
         self._pool.shutdown(cancel_futures=True)
         self._sandbox.close()
 
@@ -133,12 +139,12 @@ class ProgramRuns:
         return [running[key].result()[0] for key in keys]
 
     def take_rates(self) -> dict[str, float]:
-        """Returns language -> verdicts a second since the last call, with all workers on that language."""
+        """Returns language -> verdicts per second since the last call, if all workers worked on that language."""
         counts, self.counts = self.counts, {}
         return {name: count.rate(self._workers) for name, count in counts.items()}
 
     def total_rates(self) -> dict[str, float]:
-        """Returns language -> verdicts a second in all, with all workers on that language."""
+        """Returns language -> verdicts per second in total, if all workers worked on that language."""
         return {name: round(count.rate(self._workers), 2) for name, count in self.total.items()}
 
     def _verdict(self, problem: Problem, source: str) -> tuple[Verdict, float]:
@@ -151,7 +157,7 @@ class ProgramRuns:
         return verdict, time.monotonic() - started
 
     def _all_cases(self, problem: Problem, source: str) -> Verdict:
-        """Runs every case, but none after one that took all of its time or memory."""
+        """Runs every case, but stops after a case that reached the limit of time or memory."""
         worst: ExecutionResult | None = None
         passed = 0
         with self._sandbox.build(Program(problem.language, source, "", problem.defined)) as build:

@@ -19,17 +19,17 @@ _BEGINNING = b'{"id": "'
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The verdict on one program; a line of the rows file.
+    """The verdict on one program, which is one line of the rows file.
 
     Attributes:
-        id: The problem's.
+        id: Id of the problem.
         language: Name of the language.
-        sample: Number of the program among those for this problem, from 0.
+        sample: Index of the program among the samples for this problem, from 0.
         status: A value of ``Status``.
         stage: ``compile`` or ``run``.
-        seconds: Time on the wall of the last run (of the compilation, where that failed).
-        detail: Why it did not pass.
-        digest: Of moesaic's version, program, tests and time limit.
+        seconds: Wall time of the last run in seconds, or of the compilation if it failed.
+        detail: Why the program did not pass; "" if it passed.
+        digest: Digest of moesaic's version, the language, the program, its tests and the time limit.
     """
 
     id: str
@@ -43,40 +43,40 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """True when every test passed."""
+        """True if every test passed."""
         return self.status == Status.PASSED
 
 
 def append_row(path: Path, row: Row) -> None:
-    """Appends one line in one write, so that a line is there whole or not at all unless the machine stops in it.
+    """Appends one line in a single write, so that a line is complete unless the machine stops during the write.
 
     Raises:
-        DataError: The file cannot be written to.
+        DataError: The file cannot be written.
     """
     with _errors_of(path), path.open("ab", buffering=0) as file:
         file.write((json.dumps(asdict(row)) + "\n").encode())
 
 
 def known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
-    """Reads what a rows file holds already, and makes sure that it can be written to.
+    """Reads the rows that a rows file already has, and checks that the file can be written.
 
-    A half-written last line is cut off, because the next line would be glued to it.
+    A half-written last line is cut off, because the next line would otherwise be appended to it.
 
     Args:
-        path: The file, made if it is not there; None for none.
+        path: The file, which is created if it does not exist; None for none.
 
     Returns:
-        Language, id and number of the sample -> its last row.
+        (language, id, index of the sample) -> its last row.
 
     Raises:
-        DataError: The file cannot be written to, or holds something else.
+        DataError: The file cannot be written, or contains something other than rows.
     """
     if path is None:
         return {}
     with _errors_of(path):
         if path.exists() and not path.is_file():
             raise DataError(f"--rows {path}: not a file to which rows can be written; choose another")
-        with path.open("a+b") as file:  # before anything runs, so that a file that cannot be written to costs nothing
+        with path.open("a+b") as file:  # opened before any program runs, to report a problem early
             file.seek(0)
             content = file.read()
             end = content.rfind(b"\n") + 1
@@ -90,7 +90,7 @@ def known_rows(path: Path | None) -> dict[tuple[str, str, int], Row]:
 
 
 def _is_half_written(line: bytes) -> bool:
-    """Tells a row that was cut off from the last line of a file that is none of ours."""
+    """Returns whether a last line is a row that was cut off, not a line of some other file."""
     try:
         parse_json(line)
     except ValueError:
@@ -118,7 +118,7 @@ def _parse_rows(path: Path, content: bytes) -> Iterator[Row]:
 
 
 def _is_sound(row: Row) -> bool:
-    """Says whether a row that was read has the types and one of the statuses that a verdict has."""
+    """Returns whether the values of a row have the right types, and its status is one of ``Status``."""
     texts = (row.id, row.language, row.stage, row.detail, row.digest)
     return (
         all(isinstance(text, str) for text in texts)

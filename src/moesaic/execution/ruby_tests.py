@@ -1,8 +1,8 @@
 """Prepares a Ruby test so that the program under test cannot change what it means.
 
-The launcher's Checker (``harnesses/ruby/launch.rb``) stands in for what a program can redefine at its top level:
-``a == b`` becomes ``NAME.equal(a, b)``, which does not take an object of the program's own class at its word, and
-``raise`` becomes ``NAME.fail``, so that a failed assertion is told from any other exception.
+The launcher's Checker (``harnesses/ruby/launch.rb``) replaces methods that a program can redefine at its top level. ``a
+== b`` becomes ``NAME.equal(a, b)``, which does not simply trust an object of a class of the program. ``raise`` becomes
+``NAME.fail``, so that a failed assertion can be distinguished from any other exception.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _RAISES = ("raise", "fail")
 
 
 def prepare(test: str, defined: frozenset[str], name: str) -> str:
-    """Returns a test whose comparisons and exceptions are the launcher's.
+    """Returns a test in which the launcher compares values and raises exceptions.
 
     Args:
         test: The test's source text.
-        defined: Names that the problem asks the program to define: they are the program's.
-        name: By which the test knows the Checker.
+        defined: Names that the problem asks the program to define. They keep referring to the program's definitions.
+        name: Name of the Checker in the test.
     """
     data, checker = encode(test), name.encode()
     variables = defined | {name for name in _RAISES if re.search(rf"\b{name}\s*=[^=~]", test)}
@@ -47,7 +47,7 @@ def prepare(test: str, defined: frozenset[str], name: str) -> str:
 
 
 def _has_owner(node: Node) -> bool:
-    """True for the method of another object, and for the name in a definition."""
+    """Returns True for a method that is called on an object, and for the name in a definition."""
     parent = node.parent
     if parent is None:
         return False

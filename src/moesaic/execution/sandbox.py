@@ -1,33 +1,34 @@
 """Runs programs that a model wrote, isolated from the machine: compiled once, run many times.
 
-Two modes. ``bubblewrap``, the default, stops
+Nothing runs without consent: ``allow_code_execution=True``. There are two modes. ``bubblewrap``, the default, stops
+the following:
 
-    the network              a namespace without interfaces, and no sockets but AF_UNIX (seccomp)
-    reading your files       only /usr and the language's own tools exist inside, read-only; no home, no /etc, no /work
-    writing anywhere         everything is read-only but a private /tmp (and 1 MiB of /dev/shm), gone afterwards
-    learning your paths      a program's files are copied into the sandbox: a mount would show where they come from
-    filling the disk         that /tmp is limited in bytes and files, each file in bytes
-    filling the memory       resident memory of all processes together is watched every 20 ms; address space of each is
-                             limited, heaps of the JVM and Node.js by their flags; memory that is not resident anywhere,
-                             as unmapped pages of a shared mapping are, cannot be had (seccomp, no /dev/zero)
-    fork bombs               processes and threads are limited
-    running on               wall and CPU time are limited; the PID namespace dies with its command, daemons and all
-    flooding                 stdout and stderr are read while they come, and cut
-    attacking other programs own PID and IPC namespaces; no privileges, none to be gained; started as root, the program
-                             is another user
-    tricks with result files nothing that a program wrote is opened outside: verdicts come from exit code and pipes
-    kernel interfaces        mounts, tracing, keyrings, BPF, io_uring, user namespaces ... fail (seccomp, x86-64, ARM64)
+    network access           The network namespace has no interfaces; sockets other than AF_UNIX fail (seccomp).
+    reading your files       Only /usr and the language's tools exist, read-only; there is no home, no /etc, no /work.
+    writing anywhere         Only a private /tmp and 1 MiB of /dev/shm can be written; they are removed afterwards.
+    learning your paths      A program's files are copied into the sandbox, because a mount would show where they are.
+    filling the disk         The private /tmp is limited in bytes and files, and each file in bytes.
+    filling the memory       The resident memory of all processes together is checked every 20 ms. The address space of
+                             each process is limited, and the heaps of the JVM and Node.js by their flags. Memory that
+                             is not resident, such as unmapped shared pages, is refused (seccomp, no /dev/zero).
+    fork bombs               The number of processes and threads is limited.
+    running on               Wall and CPU time are limited. All processes, also daemons, end with the PID namespace.
+    flooding                 stdout and stderr are read while they are written, and cut off at a limit.
+    attacking other programs Programs have their own PID and IPC namespaces, cannot gain privileges, and run as
+                             another user if moesaic was started as root.
+    tricks with result files No file that a program wrote is opened outside: verdicts come from exit codes and pipes.
+    kernel interfaces        Mounts, tracing, keyrings, BPF, io_uring, user namespaces and others fail (seccomp, on
+                             x86-64 and ARM64).
 
-and does not stop: a hole in the kernel; side channels, and the use of every core until the time is up; kernel memory
-of pipes and sockets up to what 128 open files a process allow; memory allocated within the 20 ms between two looks;
-a program that reads /usr; what ``harness`` says about verdicts.
+It does not stop the following: exploits of a hole in the kernel; side channels, and the use of every core until the
+time is up; the use of kernel memory for pipes and sockets, up to what 128 open files per process allow; memory that is
+allocated within the 20 ms between two checks; reading /usr; and what ``harness`` says about verdicts.
 
-``rlimit`` must be asked for by name. It stops endless programs, oversized files, endless output, most memory and fork
-bombs, and changes to an unprivileged user when started as root. It does not stop: the network, reading and writing what
-the user may read and write, many files, memory that is not resident, killing the user's other processes, or a process
-that detaches itself with setsid and stays. Use it only for programs you trust, or in a container that you throw away.
-
-Nothing runs without consent: ``allow_code_execution=True``.
+``rlimit`` must be asked for by name. It stops endless programs, oversized files, endless output, and most memory and
+fork bombs, and it changes to an unprivileged user if started as root. It does not stop network access, reading and
+writing what the user may read and write, making many files, memory that is not resident, killing the user's other
+processes, or a process that detaches itself with setsid and keeps running. Use it only for programs that you trust, or
+in a container that you throw away.
 """
 
 from __future__ import annotations
@@ -69,20 +70,20 @@ __all__ = [
 SandboxMode = Literal["bubblewrap", "rlimit"]
 
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=2 << 30, file_bytes=256 << 20, disk_bytes=512 << 20)
-"""What a compiler may use: hostile source can make one hang or eat memory."""
+"""Limits on a compiler, because hostile source can make it hang or use up memory."""
 
-_PROGRAMS_WORTH_A_HEADER = 3  # precompiling it costs about as much as it saves on three programs
+_PROGRAMS_WORTH_A_HEADER = 3  # precompiling the header costs about as much as it saves on three programs
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A compiled program, to be run any number of times.
+    """A compiled program, which can be run any number of times.
 
     Attributes:
-        program: Where it came from.
-        folder: What was built; None when that failed.
-        failure: How it failed; None when it did not.
-        stdin: What the launcher of a test reads.
+        program: The program that was built.
+        folder: The folder with the built files; None if the build failed.
+        failure: The result of the failed build; None if it succeeded.
+        stdin: The text that the launcher of a test reads.
     """
 
     program: Program
@@ -92,10 +93,10 @@ class Build:
 
 
 def check_mode(mode: str) -> SandboxMode:
-    """Returns the mode, known to be one.
+    """Returns the mode after checking that it is one of ``SandboxMode``.
 
     Raises:
-        ToolchainError: It is not.
+        ToolchainError: The mode is unknown.
     """
     for known in get_args(SandboxMode):
         if mode == known:
@@ -104,12 +105,12 @@ def check_mode(mode: str) -> SandboxMode:
 
 
 class Sandbox:
-    """Compiles and runs untrusted programs; may be shared between threads. Use as a context manager.
+    """Compiles and runs untrusted programs. Use it as a context manager; threads may share it.
 
     Args:
-        mode: See the module's docstring for what each stops.
-        allow_code_execution: The consent; nothing runs without it.
-        limits: Of a run, unless ``execute`` is given others.
+        mode: The module's docstring says what each mode stops.
+        allow_code_execution: The consent without which nothing runs.
+        limits: Limits on a run, unless ``execute`` is given others.
 
     Raises:
         ConsentError: ``allow_code_execution`` is not True.
@@ -137,7 +138,7 @@ class Sandbox:
         self._num_with_header = self._num_with_whole_header = 0
         self._whole_header_words: frozenset[str] | None = None
         self._idle_java_compilers: list[JavaCompiler] = []
-        self._broken: dict[str, str] = {}  # language -> why its tools do not work: not found out again by each program
+        self._broken: dict[str, str] = {}  # language -> why its tools do not work; found out only once
 
     def __enter__(self) -> Sandbox:
         return self
@@ -160,7 +161,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def build(self, program: Program) -> Iterator[Build]:
-        """Compiles a program, where its language is compiled; what was built lives as long as the context.
+        """Compiles a program if its language is compiled; the built files exist as long as the context is open.
 
         Raises:
             ToolchainError: The language's tools are missing or do not work.
@@ -195,12 +196,15 @@ class Sandbox:
             shutil.rmtree(folder, ignore_errors=True)
 
     def execute(self, build: Build, stdin: str = "", limits: Limits | None = None) -> ExecutionResult:
-        """Runs a built program once; a failed build gives its failure.
+        """Runs a built program once, or returns the failure of a failed build.
 
         Args:
-            build: What ``build`` gave.
-            stdin: Standard input, for a program without a test: with one, the launcher has it.
-            limits: Of this run.
+            build: The result of ``build``.
+            stdin: Standard input of a program without a test. If there is a test, the launcher reads standard input.
+            limits: Limits on this run; None for those of the sandbox.
+
+        Raises:
+            ToolchainError: The command cannot be started.
         """
         if build.failure is not None or build.folder is None:
             assert build.failure is not None
@@ -246,7 +250,7 @@ class Sandbox:
         headers: list[list[str]] = [[]]
         if "compiler" in toolchain.tools:
             headers = self._prepare_native(program, toolchain, cache)
-            if program.test:  # first, so that it runs before whatever the program has run before main
+            if program.test:  # linked first, so that it runs before anything that the program runs before main
                 command[1:1] = ["{cache}/main.o", "-Wl,--wrap=main"]
             command += ["-lcrypto"] if "#include<openssl/" in program.source.replace(" ", "") else []
         if "go" in toolchain.tools:
@@ -261,7 +265,7 @@ class Sandbox:
         return judge_compilation(outcome, COMPILE_LIMITS)
 
     def _prepare_go(self, toolchain: Toolchain, cache: Mount) -> None:
-        """Compiles once what programs may import, and the launcher's package; ``importcfg`` says where they are."""
+        """Compiles the packages that programs may import and the launcher's package once, and writes ``importcfg``."""
         from moesaic.execution.go_tests import PACKAGES
 
         with self._lock:
@@ -283,16 +287,17 @@ class Sandbox:
             (cache.source / "importcfg").write_text(f"{listed}packagefile moesaic={here}/moesaic.a\n")
 
     def _prepare_native(self, program: Program, toolchain: Toolchain, cache: Mount) -> list[list[str]]:
-        """Compiles once what every program shares: the harness and, after a few programs, the big header.
+        """Compiles once what all programs share: the harness and, after a few programs, the big header.
 
         Returns:
-            Options that lead to the header; the second are for a program that the lean form is not enough for.
+            Lists of options with which to compile, in the order in which to try them. The second list is for a program
+            for which the lean form of the header is not enough.
         """
         compiler, *flags = toolchain.tools["compiler"], *toolchain.tools["flags"].split()
         with self._lock:
             if not (cache.source / "main.o").exists():
                 shutil.copytree(HARNESSES / "c", cache.source, dirs_exist_ok=True)
-                options = [*flags[1:], "-x", "c", "-c"]  # without the standard, which is C++'s
+                options = [*flags[1:], "-x", "c", "-c"]  # without the flag for the standard, which may be that of C++
                 for name in ("assert", "main"):
                     job = [compiler, *options, "-o", f"{{folder}}/{name}.o", f"{{folder}}/{name}.c"]
                     self._run_compiler(job, toolchain, cache.source)
@@ -314,11 +319,11 @@ class Sandbox:
         """Precompiles the big header, or its lean form, into a folder of the cache."""
         building = Path(tempfile.mkdtemp(dir=self._folder))
         building.chmod(0o755)
-        shutil.copytree(HARNESSES / "c", building / "harness")  # not beside the header, which would include itself
+        shutil.copytree(HARNESSES / "c", building / "harness")  # a separate folder, or the header would include itself
         header = building / cpp_header.NAME
         header.parent.mkdir()
         header.parent.chmod(0o755)
-        # A source that includes it twice, or not first, reads the text instead of the precompiled form.
+        # A source that includes the header twice, or not first, reads this text instead of the precompiled form.
         header.write_text(f"#pragma once\n#include_next <{cpp_header.NAME}>\n")
         options = [*compiler, "-w", "-I{folder}/harness", "-x", "c++-header"]
         if kind == "lean":
@@ -338,10 +343,10 @@ class Sandbox:
         return (building / name).read_text(encoding="utf-8", errors="replace")
 
     def _run_compiler(self, command: list[str], toolchain: Toolchain, folder: Path) -> None:
-        """Compiles what is ours; a machine that is busy may take long for it.
+        """Compiles moesaic's own code, with a long time limit for busy machines.
 
         Raises:
-            ToolchainError: The compiler does not work, or did not answer in time, now or earlier.
+            ToolchainError: The compiler does not work or did not answer in time, in this call or an earlier one.
         """
         language = toolchain.language
         if language in self._broken:
@@ -352,7 +357,7 @@ class Sandbox:
             outcome = self._supervise(command, toolchain, mounts, limits)
             if not ran_out_of_time(outcome, limits):
                 break
-            for left in set(folder.iterdir()) - before:  # the next attempt is another user
+            for left in set(folder.iterdir()) - before:  # the next attempt runs as another user
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
         else:
             raise self._given_up(language, f"{language}: {patience.no_answer(command[0])}")
@@ -379,7 +384,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def _java_compiler(self, toolchain: Toolchain) -> Iterator[JavaCompiler]:
-        """Lends a compiler server to one thread; there are as many as threads that ever needed one at a time."""
+        """Lends a compiler server to one thread; a new server starts only if all others are in use."""
         with self._lock:
             idle = self._idle_java_compilers
             compiler = idle.pop() if idle else JavaCompiler(self.isolation, toolchain, COMPILE_LIMITS)

@@ -1,16 +1,19 @@
 """Makes a seccomp filter, which refuses (EPERM) the system calls that no benchmark program needs.
 
-The filter is a classic BPF program over ``struct seccomp_data`` (``linux/seccomp.h``), written here as bytes, so that
-no library is needed; bubblewrap loads it just before the program starts. It is a deny list, the second wall behind the
-namespaces: what the kernel exposes most often to exploits (user namespaces, mounts, BPF, io_uring, keyrings, tracing,
-userfaultfd) is gone, and so are sockets of every family but AF_UNIX, and the memory that a watchdog of resident memory
-does not see: memfd, System V segments, semaphores and queues, and shared mappings without a file, whose pages stay when
-all but one of them is unmapped.
+The filter is a classic BPF program over ``struct seccomp_data`` (``linux/seccomp.h``). It is written here as bytes, so
+that no library is needed, and bubblewrap loads it just before the program starts. It is a deny list and the second line
+of defence behind the namespaces. It refuses three groups of calls:
 
-``clone3`` answers ENOSYS, because its flags lie in memory where a filter cannot look; libc then falls back to
+- the kernel interfaces that exploits use most often: user namespaces, mounts, BPF, io_uring, keyrings, tracing and
+  userfaultfd;
+- sockets of every family except AF_UNIX;
+- memory that a watchdog of resident memory does not see: memfd, System V segments, semaphores and queues, and shared
+  mappings without a file, whose pages remain if all but one of them are unmapped.
+
+``clone3`` fails with ENOSYS, because its flags are in memory, which a filter cannot read. libc then falls back to
 ``clone``, whose namespace flags are checked.
 
-x86-64 and AArch64 are covered. Elsewhere there is no filter, and :func:`build_filter` says so by returning None.
+x86-64 and AArch64 are covered. For other machines there is no filter, and :func:`build_filter` returns None.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ _ALLOW = 0x7FFF0000  # SECCOMP_RET_ALLOW
 _KILL = 0x80000000  # SECCOMP_RET_KILL_PROCESS
 _FAIL = 0x00050000  # SECCOMP_RET_ERRNO, the error number in the low bits
 
-_X32_BIT = 0x40000000  # x86-64's second calling convention has every call under another number
+_X32_BIT = 0x40000000  # x86-64's second calling convention, which has another number for every call
 _NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _AF_UNIX = 1
@@ -72,7 +75,7 @@ _SPECIAL = {"clone": (56, 220), "clone3": (435, 435), "mmap": (9, 222), "socket"
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    """One ``struct sock_filter``; the jumps count instructions from the next one."""
+    """Returns one ``struct sock_filter``. Jumps count the instructions to skip after this one."""
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
 
@@ -81,12 +84,12 @@ def _fail(error: int) -> bytes:
 
 
 def _on_call(number: int, body: list[bytes]) -> list[bytes]:
-    """Runs the body when the accumulator holds the call's number; the body must return on every path."""
+    """Returns instructions that run the body, which must always return, if the accumulator holds the number."""
     return [_instruction(_JUMP_EQUAL, number, 0, len(body)), *body]
 
 
 def build_filter(machine: str | None = None) -> bytes | None:
-    """Returns the BPF program for a machine (default: this one), or None where its call numbers are not known."""
+    """Returns the BPF program for a machine (default: this one), or None if its call numbers are not known."""
     row = _MACHINES.get(machine or platform.machine())
     if row is None:
         return None

@@ -1,9 +1,12 @@
 """Runs one command with limits on time, memory and output, and leaves no process behind.
 
-Kernel limits (``prlimit``) hold each process; what they cannot hold is watched from outside: the time on the wall, the
-resident memory of all descendants together (64 processes of 1 GiB each would pass any limit per process, and the
-address space of the JVM and of Node.js is far larger than what they use), and the bytes written to stdout and stderr,
-which are read while the program runs and never stored beyond the cap.
+Kernel limits (``prlimit``) apply to each process. Three things are watched from outside:
+
+- the wall time;
+- the resident memory of all descendants together, because 64 processes of 1 GiB each would pass any limit per process,
+  and the address space of the JVM and of Node.js is far larger than what they use;
+- the bytes that are written to stdout and stderr, which are read while the program runs and never stored beyond the
+  limit.
 """
 
 from __future__ import annotations
@@ -25,22 +28,23 @@ __all__ = ["Launch", "Limits", "Outcome", "descendants", "kill_tree", "resident_
 _POLL_SECONDS = 0.02  # two cores fill about 100 MB of memory in this time
 _CHUNK_BYTES = 1 << 16
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_MAX_TREE = 4096  # processes looked at per poll
+_MAX_TREE = 4096  # processes that are looked at per poll
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use.
+    """Limits on one command.
 
     Attributes:
-        wall_seconds: Time on the clock; then everything is killed.
-        cpu_seconds: CPU time of each process, rounded up to a second; None: the wall time.
-        memory_bytes: Resident memory of all processes together, and address space of each where the run-time bears it.
-        processes: Processes and threads at a time.
-        file_bytes: Size of any one file.
-        disk_bytes: Size of the private /tmp, all files together.
-        files: Files and folders in the private /tmp.
-        output_bytes: Bytes of stdout, and of stderr.
+        wall_seconds: Wall time in seconds, after which all processes are killed.
+        cpu_seconds: CPU time of each process in seconds, rounded up to a whole second; None for the wall time.
+        memory_bytes: Resident memory of all processes together, and address space of each process unless the run-time
+            reserves far more than it uses.
+        processes: Number of processes and threads at the same time.
+        file_bytes: Size of a single file.
+        disk_bytes: Size of all files in the private /tmp together.
+        files: Number of files and folders in the private /tmp.
+        output_bytes: Number of bytes of stdout, and of stderr.
     """
 
     wall_seconds: float = 10.0
@@ -55,17 +59,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A command made ready by an isolation: what ``subprocess.Popen`` needs.
+    """A command that an isolation has prepared, as ``subprocess.Popen`` needs it.
 
     Attributes:
         command: Program and arguments.
         environment: The whole environment.
-        folder: Working folder, or None for the caller's.
-        user: User and group id to switch to before the start, or None.
-        descriptors: File descriptors that the command inherits; closed here after the start.
-        private_tmp: The command's first child sees a /tmp of its own of exactly ``Limits.disk_bytes``.
-        stream_owner: User that its pipes belong to, or None for the caller: only the owner of a pipe may open it again,
-            as ``/dev/stdin`` does.
+        folder: Working folder; None for the caller's.
+        user: User and group id to switch to before the start; None to keep the caller's.
+        descriptors: File descriptors that the command inherits. They are closed in this process after the start.
+        private_tmp: True if the command's first child has its own /tmp of exactly ``Limits.disk_bytes``.
+        stream_owner: User that owns the command's pipes; None for the caller. Only the owner of a pipe can open it
+            again, for example as ``/dev/stdin``.
     """
 
     command: Sequence[str]
@@ -82,12 +86,12 @@ class Outcome:
     """How a command ended.
 
     Attributes:
-        exit_code: Exit status, 128 + n for signal n.
-        stdout: First bytes of standard output, at most the limit.
-        stderr: First bytes of standard error, at most the limit.
-        seconds: Time on the wall.
-        peak_memory_bytes: Largest resident memory seen; 0 for a program too short to be sampled.
-        stopped_by: The limit that ended it from outside, or "".
+        exit_code: Exit status; 128 + n for signal n.
+        stdout: First bytes of standard output, up to the limit.
+        stderr: First bytes of standard error, up to the limit.
+        seconds: Wall time in seconds.
+        peak_memory_bytes: Largest resident memory that was sampled; 0 for a program that ended before the first sample.
+        stopped_by: The limit at which the command was ended from outside; "" if it was not.
     """
 
     exit_code: int
@@ -99,7 +103,15 @@ class Outcome:
 
 
 def start(launch: Launch, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    """Starts a command in a process group of its own with pipes to all three streams."""
+    """Starts a command in its own process group, with pipes to all three streams.
+
+    Args:
+        launch: The command. Its descriptors are closed in this process.
+        stderr: Where standard error goes; ``subprocess.PIPE`` makes a pipe.
+
+    Raises:
+        OSError: The command cannot be started.
+    """
     identity: dict[str, Any] = {}
     if launch.user is not None:
         identity = {"user": launch.user, "group": launch.user, "extra_groups": []}
@@ -135,18 +147,18 @@ def start(launch: Launch, stderr: int = subprocess.PIPE) -> subprocess.Popen[byt
 
 
 def supervise(launch: Launch, limits: Limits, stdin: bytes = b"") -> Outcome:
-    """Runs a command to its end or to its first limit, then kills whatever it left.
+    """Runs a command until it ends or reaches a limit, then kills all processes that it left behind.
 
     Args:
         launch: The command.
-        limits: What it may use; the caller's isolation has already applied those of the kernel.
-        stdin: Bytes for standard input, which is then closed.
+        limits: Limits on the command. The caller's isolation has already applied those that the kernel enforces.
+        stdin: Bytes for standard input, which is closed afterwards.
 
     Returns:
-        The outcome.
+        How the command ended.
 
     Raises:
-        OSError: The command cannot be started at all.
+        OSError: The command cannot be started.
     """
     began = time.monotonic()
     process = start(launch)
@@ -179,7 +191,7 @@ def supervise(launch: Launch, limits: Limits, stdin: bytes = b"") -> Outcome:
 
 
 class _Streams:
-    """The three pipes of a process: feeds stdin, collects stdout and stderr up to one byte past the cap."""
+    """The three pipes of a process: feeds stdin and collects stdout and stderr, up to one byte past the limit."""
 
     def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, cap: int) -> None:
         assert process.stdin is not None
@@ -213,8 +225,8 @@ class _Streams:
         return any(len(output) > self._cap for output in self.outputs)
 
     def pump(self) -> None:
-        """Moves what is ready, waiting a moment for it."""
-        if not self._selector.get_map():  # all pipes are closed, the process goes on
+        """Transfers the bytes that are ready; waits a moment if there are none."""
+        if not self._selector.get_map():  # all pipes are closed, but the process is still running
             time.sleep(_POLL_SECONDS / 10)
         for key, _ in self._selector.select(_POLL_SECONDS):
             open_still = self._feed() if key.fileobj is self._stdin else self._read(key.fd, key.data)
@@ -224,7 +236,7 @@ class _Streams:
                     self._stdin.close()
 
     def drain(self) -> None:
-        """Reads what the pipes still hold; one held open by a process that got away is not waited for."""
+        """Reads what is left in the pipes, without waiting for a pipe that an escaped process keeps open."""
         for stream, output in zip(self._readers, self.outputs, strict=True):
             size = -1
             while size < len(output):
@@ -250,15 +262,15 @@ class _Streams:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """True once the command is a zombie: its id and its process group's are still its own, so both can be killed."""
+    """Returns True once the command is a zombie, whose id and process group are still its own and can be killed."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """Kills the command, its process group and all its descendants; the command must not have been waited for yet.
+    """Kills the command, its process group and all its descendants. The command must not have been waited for yet.
 
-    Under bubblewrap the first child is the init of the namespace: its death takes every process of the namespace along,
-    however they were daemonised.
+    With bubblewrap, the first child is the init process of the namespace. When it ends, the kernel ends every process
+    of the namespace, including daemons.
     """
     for pid in [*descendants(process.pid), process.pid]:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -268,9 +280,10 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def _files_in_tmp(pid: int, size_bytes: int) -> int:
-    """Counts the files in the /tmp and the /dev/shm of a command's first child: a tmpfs limits its bytes only.
+    """Counts the files in /tmp and /dev/shm of a command's first child, because a tmpfs limits only its bytes.
 
-    While the sandbox is being set up these paths are still the machine's own, told apart by the size of /tmp.
+    While the sandbox is being set up, these paths are still those of the machine, which is recognised by the size of
+    /tmp. The count is then 0.
     """
     with contextlib.suppress(OSError, IndexError):
         root = f"/proc/{descendants(pid)[0]}/root"
@@ -299,11 +312,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Returns the resident memory of a process and all its descendants; shared pages count once for each."""
+    """Returns the resident memory of a process and all its descendants in bytes; each counts shared pages again."""
     pages = 0
     for member in [pid, *descendants(pid)]:
         with contextlib.suppress(OSError):
-            # A process whose first thread has ended shows no memory of its own; its other threads still do.
+            # A process whose first thread has ended shows no memory, but its other threads do.
             tasks = f"/proc/{member}/task"
             pages += _resident_pages(f"/proc/{member}") or max(
                 (_resident_pages(f"{tasks}/{task}") for task in os.listdir(tasks)),  # noqa: PTH208
@@ -313,7 +326,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def _resident_pages(folder: str) -> int:
-    """Pages in memory and, on a machine with swap, those that were moved out of it."""
+    """Returns the number of pages in memory and, on a machine with swap, in swap."""
     with open(f"{folder}/statm") as file:  # noqa: PTH123
         pages = int(file.read().split()[1])
     if _has_swap():

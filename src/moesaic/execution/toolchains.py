@@ -1,8 +1,9 @@
 """Finds the compiler and run-time of each language, and the commands that use them.
 
-The interpreters run isolated from the machine's packages, so that a program passes or fails everywhere alike. The JVM
-and Node.js reserve far more address space than they use; their heaps are bounded by flags and their resident memory by
-the watchdog. The JVM's flags cut its start-up: the serial collector, the first compiler tier only, no statistics file.
+The interpreters run isolated from the machine's packages, so that a program has the same result on every machine. The
+JVM and Node.js reserve far more address space than they use, so their heaps are limited by flags and their resident
+memory by the watchdog. Flags shorten the start of the JVM: the serial collector, only the first compiler tier, no
+statistics file.
 """
 
 from __future__ import annotations
@@ -26,18 +27,19 @@ __all__ = ["Toolchain", "csharp", "go", "java", "javascript", "native", "php", "
 class Toolchain:
     """How one language is compiled and run on this machine.
 
-    In the commands ``{folder}`` is the program's folder, ``{cache}`` the folder of what is prepared once (when
-    compiling), ``{heap_mb}`` half the memory limit in MiB.
+    In the commands, ``{folder}`` is the program's folder, ``{cache}`` is the folder with what was prepared once (when
+    compiling), and ``{heap_mb}`` is half the memory limit in MiB.
 
     Attributes:
         language: Name of the language.
         versions: Tool -> version, as the tool prints it.
-        folders: Folders outside the system's that the tools live in.
+        folders: Folders outside the system's folders in which the tools are installed.
         run: Command that runs a program.
-        run_test: Command that runs a program with its test; None where that cannot be judged.
-        compile: Command that compiles it, or None. Java has none either: a server compiles (``java_compiler``).
+        run_test: Command that runs a program with its test; None if the result could not be judged.
+        compile: Command that compiles a program, or None. It is None for Java, too, because a server compiles
+            (``java_compiler``).
         limit_address_space: False for run-times with a managed heap.
-        tools: Paths and flags for what is prepared once.
+        tools: Paths and flags that are needed to prepare what all programs share.
         hidden: Folders of installed packages, which programs must not see.
     """
 
@@ -53,11 +55,11 @@ class Toolchain:
 
 
 def python(_: Language) -> Toolchain:
-    """Finds a Python whose installed packages programs do not see."""
-    # The interpreter behind a virtual environment: its own packages stay out.
+    """Finds a Python interpreter; programs do not see its installed packages."""
+    # The interpreter on which a virtual environment is based, so that the environment's packages are not visible.
     candidates = [Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"]
     candidates += [Path(path) for path in (shutil.which("python3", path=os.defpath), shutil.which("python3")) if path]
-    # Started as root, programs run as an unprivileged user, who cannot enter root's home.
+    # If started as root, programs run as an unprivileged user, who cannot enter root's home.
     programs = [path for path in candidates if path.is_file() and (os.geteuid() != 0 or _is_reachable_by_all(path))]
     if not programs:
         raise ToolchainError("python: no python3 that an unprivileged user can start; install Debian's python3")
@@ -88,11 +90,11 @@ def javascript(row: Language) -> Toolchain:
 
 
 def typescript(row: Language) -> Toolchain:
-    """Finds esbuild, which makes JavaScript of TypeScript, and Node.js.
+    """Finds esbuild, which translates TypeScript to JavaScript, and Node.js.
 
-    What a program does is judged, not its types: esbuild takes types away and translates what is more than a type
-    (enums, namespaces, parameter properties). Node.js itself, from version 22.6 on, takes types away and refuses the
-    rest; TypeScript's own compiler would check types, which changes nothing that a program does.
+    A program is judged by what it does, not by its types. esbuild removes types and translates constructs that are more
+    than types (enums, namespaces, parameter properties). Node.js itself removes types from version 22.6 on, but refuses
+    such constructs. TypeScript's own compiler would also check types, which does not change what a program does.
     """
     esbuild, node = _find("esbuild", row), javascript(row)
     options = ("--format=cjs", "--target=node18", "--log-level=error", "--log-limit=5")
@@ -126,11 +128,11 @@ def java(row: Language) -> Toolchain:
 
 
 def native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = ()) -> Callable[[Language], Toolchain]:
-    """Returns the finder for a compiler of GCC's."""
+    """Returns a function that finds a compiler of GCC and makes its toolchain."""
 
     def find(row: Language) -> Toolchain:
         path = _find(compiler, row)
-        linker = ("-fuse-ld=gold",) if shutil.which("ld.gold", path=os.defpath) else ()  # in a third of the time
+        linker = ("-fuse-ld=gold",) if shutil.which("ld.gold", path=os.defpath) else ()  # takes a third of the time
         command = (str(path), *flags, *linker, "-w", "-I{cache}", "-o", "{folder}/main", "{cache}/assert.o")
         return Toolchain(
             language=row.name,
@@ -146,7 +148,7 @@ def native(compiler: str, flags: tuple[str, ...], libraries: tuple[str, ...] = (
 
 
 def go(row: Language) -> Toolchain:
-    """Finds Go; compiler and linker are called themselves, which takes a tenth of what ``go build`` takes."""
+    """Finds Go. Compiler and linker are called directly, which takes a tenth of the time of ``go build``."""
     program, shell = _find("go", row), _find("sh", row)
     done = patience.ask([str(program), "env", "GOROOT", "GOTOOLDIR"])
     if len(found := done.stdout.split()) != 2:
@@ -172,7 +174,7 @@ def go(row: Language) -> Toolchain:
 def php(row: Language) -> Toolchain:
     """Finds PHP."""
     program = _find("php", row)
-    # Without the machine's settings; reflection would show a program the launcher's variables.
+    # -n ignores the machine's settings. Reflection would show a program the launcher's variables.
     command = (str(program), "-n", "-ddisplay_errors=stderr", "-dmemory_limit={heap_mb}M")
     hidden = "-ddisable_classes=ReflectionMethod,ReflectionFunction"
     return Toolchain(
@@ -185,7 +187,7 @@ def php(row: Language) -> Toolchain:
 
 
 def ruby(row: Language) -> Toolchain:
-    """Finds Ruby; programs see the gems that come with it, not the machine's, and Set as from Ruby 3.2 on."""
+    """Finds Ruby. Programs see only the gems that come with it, and ``Set`` is loaded as it is from Ruby 3.2 on."""
     program = _find("ruby", row)
     command = (str(program), "-EUTF-8", "-rset", "--disable=did_you_mean,error_highlight,rubyopt")
     gems = Path("/usr/share/rubygems-integration")  # Debian's packages
@@ -200,7 +202,7 @@ def ruby(row: Language) -> Toolchain:
 
 
 def lua(row: Language) -> Toolchain:
-    """Finds Lua 5.4; it is run without the machine's settings."""
+    """Finds Lua 5.4, which runs without the machine's settings."""
     program = _find("lua5.4", row)
     return Toolchain(
         language="lua",
@@ -231,7 +233,7 @@ _PACKAGES = {
     "php": "php-cli",
     "go": "golang-go",
 }
-"""Debian's packages that have another name than the tool."""
+"""Tool -> Debian package, for packages whose name differs from the tool's."""
 
 
 def _find(tool: str, row: Language) -> Path:
@@ -247,10 +249,10 @@ def _find(tool: str, row: Language) -> Path:
 
 
 def _folders(program: Path) -> tuple[Path, ...]:
-    """Folders outside /usr that a tool needs: the one above its ``bin``, where it is and where its link points.
+    """Returns the folders outside /usr that a tool needs: those above its ``bin``, before and after following links.
 
     Raises:
-        ToolchainError: Such a folder holds much else, all of which programs would see.
+        ToolchainError: Such a folder contains much else, which programs would then see.
     """
     prefixes = {path.parent.parent for path in (program, program.resolve())}
     shared = sorted(prefixes & _shared_prefixes())
@@ -263,13 +265,13 @@ def _folders(program: Path) -> tuple[Path, ...]:
 
 
 def _shared_prefixes() -> set[Path]:
-    """Folders that may have a ``bin`` but are nobody's installation alone."""
+    """Returns folders that may have a ``bin`` but do not belong to a single installation."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  # there may be no home
     return {home, home / ".local", Path("/home"), Path("/opt")}
 
 
 def _is_reachable_by_all(path: Path) -> bool:
-    """True when no folder above a file is closed to other users."""
+    """Returns True if other users can enter every folder above a file."""
     return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
 
 

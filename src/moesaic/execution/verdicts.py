@@ -14,7 +14,7 @@ from moesaic.execution.supervise import Limits, Outcome
 
 __all__ = ["ExecutionResult", "Status", "ending", "judge_compilation", "judge_run", "ran_out_of_time", "reason"]
 
-# An assertion as the last words of a program: the language's own, and the exceptions that MBXP's tests throw.
+# Messages of a program that a failed assertion ended: those of the language, and those of exceptions in MBXP's tests.
 _ASSERTION = re.compile(
     r"^AssertionError|Uncaught AssertionError|^Exception in thread .*AssertionError"
     r"|Assertion .*failed|AssertionError \[ERR_ASSERTION\]"
@@ -48,18 +48,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """One run of a program, or its failed compilation.
+    """The result of one run of a program, or of its failed compilation.
 
     Attributes:
-        status: ``passed`` means: exit code 0 and, where there is a test, that it ran to its end. Comparing output is
-            the caller's.
-        stage: Where it ended.
-        stdout: What it wrote.
-        stderr: What it wrote; the compiler's messages for ``compile_error``.
-        exit_code: 128 + n for signal n.
-        seconds: Time on the wall.
-        peak_memory_bytes: Largest resident memory seen.
-        detail: The reason in one line; "" when it passed.
+        status: How the program ended. ``passed`` means that the exit code was 0 and that the test, if there is one, ran
+            to its end. The caller compares outputs.
+        stage: Whether it ended while it was compiled or while it ran.
+        stdout: Standard output of the program.
+        stderr: Standard error of the program; the compiler's messages for ``compile_error``.
+        exit_code: Exit status; 128 + n for signal n.
+        seconds: Wall time in seconds.
+        peak_memory_bytes: Largest resident memory that was sampled.
+        detail: The reason in one line; "" if the program passed.
     """
 
     status: Status
@@ -76,10 +76,10 @@ def judge_run(program: Program, outcome: Outcome, limits: Limits, secret: str) -
     """Returns the verdict on one run.
 
     Args:
-        program: What was run.
+        program: The program that ran.
         outcome: How it ended.
-        limits: What it was allowed.
-        secret: What its launcher writes after the test; "" where there is no test.
+        limits: The limits on the run.
+        secret: The text that the launcher writes after the test; "" if there is no test.
     """
     if outcome.stopped_by == "memory" or _ran_out_of_memory(outcome, limits):
         status = Status.MEMORY
@@ -108,7 +108,7 @@ def judge_compilation(outcome: Outcome, limits: Limits) -> ExecutionResult:
 
 
 def _ran_out_of_memory(outcome: Outcome, limits: Limits) -> bool:
-    """True where memory is the cause, even if the clock or the kernel ended the program in the end."""
+    """Returns True if lack of memory is the cause, even if the time limit or the kernel ended the program."""
     if outcome.exit_code == 0 and not outcome.stopped_by:
         return False
     killed_by_kernel = outcome.exit_code == _SIGKILL_CODE and not outcome.stopped_by
@@ -121,9 +121,9 @@ def _is_syntax_error(program: Program, outcome: Outcome) -> bool:
 
 
 def ran_out_of_time(outcome: Outcome, limits: Limits) -> bool:
-    """Returns whether the clock ended a command, or its limit of CPU time."""
+    """Returns whether the limit of wall time or of CPU time ended a command."""
     allowed = limits.wall_seconds if limits.cpu_seconds is None else limits.cpu_seconds
-    # SIGKILL is the kernel's second warning, for a program that ignores SIGXCPU; threads use CPU time faster than time.
+    # The kernel sends SIGKILL if a program ignores SIGXCPU. Several threads use CPU time faster than wall time.
     killed_by_clock = outcome.exit_code == _SIGKILL_CODE and outcome.seconds * (os.cpu_count() or 1) >= allowed
     late = outcome.stopped_by == "time" or outcome.exit_code == _SIGXCPU_CODE
     return late or (killed_by_clock and not outcome.stopped_by)
@@ -153,24 +153,24 @@ def _result(status: Status, stage: Literal["compile", "run"], outcome: Outcome, 
 
 
 def _is_assertion(outcome: Outcome) -> bool:
-    """True when a program was ended by a failed assertion."""
+    """Returns True if a failed assertion ended the program."""
     return bool(_ASSERTION.search(_tail(outcome)))
 
 
 def _is_memory_error(outcome: Outcome) -> bool:
-    """True when a program was ended by a failed allocation."""
+    """Returns True if a failed allocation ended the program."""
     return bool(_MEMORY.search(_tail(outcome)))
 
 
 def reason(outcome: Outcome) -> str:
-    """Returns the line of stderr that says best why a program failed, shortened; "" when there is none."""
+    """Returns the line of stderr that best explains a failure, cut to 200 characters, or "" if stderr is empty."""
     lines = [line.strip() for line in _tail(outcome).splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)]
     return (telling[0] if telling else lines[-1])[:200] if lines else ""
 
 
 def ending(outcome: Outcome) -> str:
-    """Returns how a command of ours failed, in words: never an empty text."""
+    """Returns how one of moesaic's own commands failed, in words; the text is never empty."""
     if outcome.stopped_by:
         return f"ended at the limit of {outcome.stopped_by}"
     return reason(outcome) or f"exit code {outcome.exit_code} without a message"
