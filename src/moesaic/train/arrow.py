@@ -1,14 +1,15 @@
 """Arrow: routes every projection by the experts' own deltas, without training (Ostapenko et al. 2024, 4.2).
 
-An expert's prototype in a projection is the direction that its delta stretches most, the first right singular vector
-v_e of B_e A_e. A token x goes to the k experts with the greatest |v_e . x|, weighted by a softmax over these scores.
+In each projection, the prototype of an expert is the direction that its delta stretches most: the first right singular
+vector v_e of B_e A_e. A token x goes to the k experts with the greatest |v_e . x|, weighted by a softmax over these
+scores:
 
     y = W x + sum_e c_e(x) scale_e B_e A_e x
 
-PEFT's ``create_arrow_model`` makes the model and its prototypes. Its forward pass builds every expert's full output
-(tokens x experts x outputs) and copies the scales from the host on every call, which a CUDA graph cannot replay.
-``StackedArrow`` computes the same function with the coefficients on the ranks, two small products a projection, so that
-generation keeps its graphs.
+PEFT's ``create_arrow_model`` makes the model and its prototypes. PEFT's own forward pass computes the full output of
+every expert (tokens x experts x outputs) and copies the scales from the host on every call, which a CUDA graph cannot
+replay. ``StackedArrow`` computes the same function by applying the coefficients to the low-rank activations. This takes
+two small products per projection, and generation can use CUDA graphs.
 
 Shapes: T tokens, E experts, K top-k, R rank, I in, O out, N = E R.
 """
@@ -31,19 +32,19 @@ from moesaic.model.lora import check_expert, read_adapter
 from moesaic.train.injection import cast_factors, quiet_peft, take_out
 
 ROUTER = "arrow_router"
-"""Name that PEFT gives the adapter that routes."""
+"""The name that PEFT gives to the routing adapter."""
 
 
 class StackedArrow(ArrowLoraLinearLayer):  # type: ignore[misc]
-    """PEFT's Arrow layer with a forward pass that never asks the host.
+    """PEFT's Arrow layer with a forward pass that reads nothing from the host.
 
     Args:
-        in_features: Inputs of the projection, I.
+        in_features: Number of inputs of the projection, I.
         config: PEFT's configuration, with the names of the experts' adapters.
         lora_A: Adapter name -> linear module with A_RI.
         lora_B: Adapter name -> linear module with B_OR.
         scaling: Adapter name -> scale.
-        dtype: Number format of the products; scores are computed in float32.
+        dtype: Number format of the products. Scores are computed in float32.
     """
 
     A_NI: Tensor
@@ -67,14 +68,14 @@ class StackedArrow(ArrowLoraLinearLayer):  # type: ignore[misc]
         self.register_buffer("B_ON", B_ON.to(dtype), persistent=False)
 
     def coefficients(self, x_TI: Tensor) -> Tensor:
-        """Weights of the experts for each token, c_TE: K of them positive, with the sum 1; float32."""
+        """Returns the weights of the experts for each token, (T, E), float32; K of them are positive and sum to 1."""
         scores_TE = (x_TI.float() @ self.prototypes.float().T).abs()
         scores_TK, experts_TK = scores_TE.topk(self.top_k, dim=1)
         weights_TK = (scores_TK / self.temperature).softmax(dim=1)
         return torch.zeros_like(scores_TE).scatter(1, experts_TK, weights_TK)
 
     def forward(self, x: Tensor, lora_A: Any, lora_B: Any, dropout: Any, scaling: Any) -> Tensor:
-        """Returns the routed delta for tokens of any leading shape; the other arguments are PEFT's and not used."""
+        """Returns the routed delta of ``x``, (..., I) -> (..., O). PEFT passes the other arguments; they are unused."""
         x_TI = x.reshape(-1, x.shape[-1])
         c_TE = self.coefficients(x_TI)
         low_TER = F.linear(x_TI, self.A_NI).view(len(x_TI), c_TE.shape[1], -1)
@@ -84,22 +85,22 @@ class StackedArrow(ArrowLoraLinearLayer):  # type: ignore[misc]
 
 @contextmanager
 def arrow_model(base: Base, adapters: Sequence[Path], top_k: int, seed: int) -> Iterator[Any]:
-    """The base with Arrow routing over adapters; taken out afterwards.
+    """Adds Arrow routing over adapters to the base inside the context and removes it afterwards.
 
     Args:
-        base: The base model; the same object, unchanged, afterwards.
+        base: The base model. It is changed in place and restored afterwards.
         adapters: Adapter folders of equal rank and targets.
-        top_k: Experts a token.
-        seed: Starts the power iteration that finds the prototypes.
+        top_k: Experts per token.
+        seed: Seed of the power iteration that finds the prototypes.
 
     Yields:
-        The base's causal language model, which now computes with the adapters.
+        The base's causal language model, which now computes with the routed adapters.
 
     Raises:
         CheckpointError: An adapter's files are corrupt.
         ModelError: An adapter does not fit the base.
     """
-    for folder in adapters:  # PEFT's own errors would not name the file
+    for folder in adapters:  # checked here, because PEFT's own errors would not name the file
         check_expert(read_adapter(folder), base.model)
     config = ArrowConfig(top_k=top_k, rng_seed=seed)
     try:

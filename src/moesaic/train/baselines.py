@@ -1,14 +1,16 @@
 """Makes the baselines of the table: other models made of the same experts or the same data.
 
-    linear, ties, dare_ties   the experts merged into one adapter                    ``merges``
-    dense_lora                one adapter on all languages, no fewer parameters and tokens than the Mixture-of-Experts
-    dense_lora_keep           the same, trained on the base's answers that the Mixture-of-Experts keeps, too
-    moe_gates                 the Mixture-of-Experts as it was before gates and experts were trained together
-    hidden_gates              the Mixture-of-Experts under mergekit's hidden-state gates, not trained
-    arrow                     the experts routed by their own deltas                 ``arrow``
+    linear, ties, dare_ties   the experts merged into one adapter (module ``merges``)
+    dense_lora                one adapter trained on all languages, with at least as many parameters and tokens as the
+                              Mixture-of-Experts
+    dense_lora_keep           the same, also trained on the kept answers that the Mixture-of-Experts is trained on
+    moe_gates                 the Mixture-of-Experts as it was before joint training
+    hidden_gates              the Mixture-of-Experts with mergekit's hidden-state gates, untrained
+    arrow                     the experts routed by their own deltas (module ``arrow``)
 
-A baseline's folder holds an adapter, a model folder or the routed adapters, and ``baseline.json``, which says how to
-run it and what was chosen on the way. Nothing here reads the test split: choices fall on validation.
+The folder of a baseline contains an adapter, a model folder or the routed adapters, and ``baseline.json``, which says
+how to run the baseline and which choices were made. All choices use the validation split; nothing here reads the test
+split.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from moesaic.train.rows import ranks_of
 from moesaic.train.selection import Programs
 
 NOTE = "baseline.json"
-"""Says of a baseline's folder what it holds (``kind``) and how it came about."""
+"""File that says what a baseline's folder contains (``kind``) and how it was made."""
 
 Kind = Literal["adapter", "model", "arrow"]
 
@@ -63,28 +65,30 @@ def make_baseline(
     gate: Path | None = None,
     programs: Programs | None = None,
 ) -> dict[str, Any]:
-    """Makes a baseline by its name in the recipe.
+    """Makes one baseline.
 
     Args:
-        name: Which.
+        name: The baseline's name in the recipe (``compare``).
         accelerator: Device and precision; the base is on its device.
-        base: The base model; the same object, unchanged, afterwards.
+        base: The base model. It is changed in place and restored afterwards.
         adapters: Expert name -> adapter folder of the stage ``experts``, in the recipe's order.
         training: Encoded training examples of all languages.
         validation: Encoded validation examples of all languages.
         recipe: The recipe.
-        folder: Where it goes; ``baseline_model`` reads it.
-        kept: The base's answers to be kept; None without ``data.keep``.
-        gate: Folder of the stage ``gate``; ``moe_gates`` needs it.
-        programs: Whose programs decide between the states of a dense LoRA; None: the validation loss does.
+        folder: Folder to write to; ``baseline_model`` reads it.
+        kept: The kept answers; None without ``data.keep``.
+        gate: Folder of the stage ``gate``, required for ``moe_gates``.
+        programs: Tasks whose greedy programs decide between the states of a dense LoRA. If None, the validation loss
+            decides.
 
     Returns:
-        What ``baseline.json`` says.
+        The content of ``baseline.json``.
 
     Raises:
         CheckpointError: An adapter's files are corrupt.
         ModelError: An adapter does not fit the base.
-        DataError: No training or validation example, where they are needed.
+        DataError: A dense LoRA has no training or no validation example.
+        TrainingError: A loss or a gradient of a dense LoRA is not finite.
     """
     languages, seed = recipe.data.languages, recipe.seed
     kind: Kind = "adapter"
@@ -129,23 +133,28 @@ def train_dense(
     kept: Kept | None = None,
     programs: Programs | None = None,
 ) -> dict[str, Any]:
-    """Trains an adapter on all languages by each schedule; the best state of all is kept.
+    """Trains one adapter on all languages with each schedule and keeps the best state of all.
 
     Args:
         accelerator: Device and precision.
-        base: The base model; the same object, unchanged, afterwards.
+        base: The base model. It is changed in place and restored afterwards.
         training: Encoded training examples of all languages.
         validation: Encoded validation examples of all languages.
         languages: All languages of the run.
-        schedules: Schedule -> hyperparameters, which differ in the schedule alone (``dense_options``).
+        schedules: Schedule -> hyperparameters, which differ only in the length of training (``dense_options``).
         seed: Seed of the run.
-        folder: Gets the adapter, and ``<schedule>/`` with the metrics of each; a killed training goes on from its
-            checkpoint there, and a finished one is not repeated.
-        kept: Answers of the base to be kept.
-        programs: Whose programs decide between states; None: the validation loss does.
+        folder: Folder for the adapter, with a subfolder ``<schedule>/`` for the metrics of each schedule. A training
+            that was killed continues from its checkpoint there, and a finished one is not repeated.
+        kept: The kept answers, if the adapter is trained on them.
+        programs: Tasks whose greedy programs decide between states. If None, the validation loss decides.
 
     Returns:
-        Facts for ``baseline.json``: the hyperparameters, every schedule tried, and the one that was chosen.
+        Facts for ``baseline.json``: the hyperparameters, all schedules with their results, and the chosen one.
+
+    Raises:
+        DataError: There is no training or no validation example.
+        TrainingError: A loss or a gradient is not finite.
+        CheckpointError: A checkpoint to resume from is corrupt.
     """
     ranks, tried = ranks_of(accelerator), []
     for schedule, options in schedules.items():
@@ -167,7 +176,7 @@ def train_dense(
             source = folder / schedule / file
             if schedule != chosen:
                 source.unlink(missing_ok=True)
-            elif source.exists():  # a killed run may have moved it
+            elif source.exists():  # a run that was killed here may have moved the file already
                 source.replace(folder / file)
     common = {key: getattr(schedules[chosen], key) for key in ("rank", "alpha", "learning_rate")}
     return {**common, "targets": schedules[chosen].target_modules(), "chosen": chosen, "tried": tried}
@@ -181,21 +190,25 @@ def compose_hidden_gates(
     recipe: Recipe,
     folder: Path,
 ) -> dict[str, Any]:
-    """Writes the composed model with gates of mean hidden states (``gate.init: prompts``) to ``folder/model``.
+    """Writes the Mixture-of-Experts with gates made of mean hidden states (``gate.init: prompts``) to ``folder/model``.
 
     Args:
         accelerator: Precision of the forward passes.
-        base: The base model; the same object, unchanged, afterwards.
+        base: The base model. It is changed in place and restored afterwards.
         adapters: Expert name -> adapter folder.
-        training: Encoded training examples; of each language the first ``gate.init_programs`` count.
+        training: Encoded training examples; the first ``gate.init_programs`` of each language are used.
         recipe: The recipe.
         folder: The baseline's folder.
 
     Returns:
         Facts for ``baseline.json``.
+
+    Raises:
+        CheckpointError: An adapter's files are corrupt.
+        ModelError: An adapter does not fit the base.
     """
     count = recipe.gate.init_programs
-    # Without an anchor, which mergekit has no prompts for.
+    # The anchor is left out, because mergekit's method has no prompts for it.
     options = recipe.gate.model_copy(update={"anchor": False, "top_k": min(recipe.gate.top_k, len(adapters))})
     programs = {name: [example for example in training if example.language == name][:count] for name in adapters}
     compose_folder(
@@ -215,17 +228,20 @@ def compose_hidden_gates(
 def copy_before_joint(
     base: Base, adapters: Mapping[str, Path], gate: Path, recipe: Recipe, folder: Path
 ) -> dict[str, Any]:
-    """Writes the model as it was when its gates were trained and its experts not yet with them, to ``folder/model``.
+    """Writes the Mixture-of-Experts as it was after its gates were trained and before joint training.
 
     Args:
         base: The base model.
         adapters: Expert name -> adapter folder.
-        gate: Folder of the stage ``gate``.
+        gate: Folder of the stage ``gate``, which contains the gates of that state.
         recipe: The recipe.
-        folder: The baseline's folder.
+        folder: The baseline's folder; the model folder is ``folder/model``.
 
     Returns:
         Facts for ``baseline.json``.
+
+    Raises:
+        CheckpointError: An adapter's files are corrupt.
     """
     experts = [read_adapter(path, name) for name, path in adapters.items()]
     experts += [anchor_expert()] if recipe.gate.anchor else []
@@ -243,13 +259,13 @@ def copy_before_joint(
 
 
 def copy_arrow(adapters: Mapping[str, Path], top_k: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Keeps what Arrow needs, the adapters themselves: its prototypes follow from them when they are loaded.
+    """Copies the adapters for Arrow. Its prototypes are computed from them when the baseline is loaded.
 
     Args:
         adapters: Expert name -> adapter folder.
-        top_k: Experts a token.
+        top_k: Experts per token.
         seed: Seed of the run.
-        folder: Gets ``experts/<name>/``.
+        folder: The baseline's folder; each adapter is copied to ``experts/<name>/``.
 
     Returns:
         Facts for ``baseline.json``.
@@ -263,18 +279,18 @@ def copy_arrow(adapters: Mapping[str, Path], top_k: int, seed: int, folder: Path
 
 @contextmanager
 def baseline_model(base: Base, folder: Path) -> Iterator[Any]:
-    """The base made into a baseline, ready to be measured and to generate; put back afterwards.
+    """Makes the base compute as a baseline inside the context, for measuring and generating.
 
     Args:
-        base: The base model that the baseline was made on.
+        base: The base model that the baseline was made on. It is changed in place and restored afterwards.
         folder: The baseline's folder.
 
     Yields:
         The base's causal language model, which computes as the baseline does.
 
     Raises:
-        CheckpointError: The folder is no baseline's, or its files are corrupt.
-        ModelError: It was made on another base.
+        CheckpointError: The folder does not contain a baseline, or its files are corrupt.
+        ModelError: The baseline was made on another base.
     """
     note = read_json(folder / NOTE)
     match note.get("kind"):

@@ -14,19 +14,19 @@ from moesaic.recipe import ExpertsRecipe, Optimisation, Recipe
 from moesaic.train.objective import Kept
 from moesaic.train.samples import Task
 
-_WORTH_ANOTHER: Final = 1.05  # how much longer a schedule must be to be another one
+_WORTH_ANOTHER: Final = 1.05  # a schedule is tried only if the next one is more than this many times as long
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """One stretch of work on one device, mostly a call of the training loop.
+    """One stretch of work on one device, usually one call of the training loop.
 
     Attributes:
-        name: Its name for people.
-        examples: Training examples.
-        tokens: Tokens of one pass over them.
-        steps: Optimiser steps planned; None where nothing is trained.
-        processed: Tokens that go through the model.
+        name: Name shown to people.
+        examples: Number of training examples.
+        tokens: Tokens in one pass over the examples.
+        steps: Planned optimiser steps; None if nothing is trained.
+        processed: Tokens that go through the model in all.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Stretch:
 
 
 def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recipe, options: ExpertsRecipe) -> Stretch:
-    """Training of one adapter by ``train_adapter``."""
+    """Returns the training of one adapter by ``train_adapter``."""
     batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
     per_epoch = len(batches) / options.accumulation
     steps = max(1, math.ceil(options.epochs * per_epoch))
@@ -46,9 +46,10 @@ def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recip
 
 
 def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
-    """Training of every expert on its share of the examples; with ``experts.keep`` on kept answers too.
+    """Returns the training of each expert on the examples of its language.
 
-    With ``experts.self_training`` on its share of the answers alone.
+    With ``experts.keep``, an expert is also trained on kept answers. With ``experts.self_training``, it is trained on
+    the kept answers in its language only.
     """
     own = {name: [example for example in training if example.language == name] for name in recipe.data.languages}
     if kept is not None and recipe.experts.keep:
@@ -64,7 +65,7 @@ def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: K
 
 
 def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
-    """Training of the gates, then of gates and experts together, on kept answers too where there are some."""
+    """Returns the training of the gates and the joint training, both also on the kept answers if there are any."""
     options = recipe.gate
     training = training if kept is None else kept.mixed(training)
     batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
@@ -79,17 +80,18 @@ def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kep
 def reward_stretches(
     name: str, training: Sequence[Task], num_validation: int, recipe: Recipe, kept: Kept | None = None
 ) -> list[Stretch]:
-    """Training on the model's own programs, and these; their tokens are the most that there can be.
+    """Returns training on rewards and the generation of its programs, as if each program had the greatest length.
 
     Args:
-        name: Of the stage.
+        name: Name of the stage.
         training: Tasks that programs are sampled for.
-        num_validation: Programs of one validation.
+        num_validation: Number of programs per validation.
         recipe: The recipe.
-        kept: Answers of the base that are trained on beside them.
+        kept: The kept answers that are also trained on.
 
     Returns:
-        What is trained (its tokens processed) and what is generated (its tokens), or nothing without rounds.
+        Two stretches, or none without rounds. The tokens of training are in ``processed`` of the first, the tokens
+        of generation in ``tokens`` of the second.
     """
     options = recipe.reward
     if options.rounds == 0:
@@ -115,32 +117,36 @@ def reward_stretches(
 def dense_options(
     training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None, *, keeps: bool = False
 ) -> dict[str, ExpertsRecipe]:
-    """Options of one adapter on all languages that is given no less than the whole Mixture-of-Experts, by schedule.
+    """Returns the options of a dense LoRA on all languages that gets at least the means of the Mixture-of-Experts.
 
-    Up to three schedules, of which the better one counts: the Mixture-of-Experts' whole token budget; one epoch, whose
-    rate decays before the adapter overfits; and the joint stage's part of an epoch, where it is one, for the same
-    reason: it, too, is trained on all languages. A schedule is left out where the next is shorter, or longer
-    by at most 5%.
+    Up to three schedules are tried, and the best one counts:
 
-    Its rank is the sum of the experts' ranks: the experts' number of trainable parameters, at their alpha / rank and
-    with their optimiser settings. With ``gate.shared_rank`` that rank comes on top and every linear layer gets an
-    adapter, so that there is no layer where it trains fewer parameters. Rate, rows and the rest of the optimiser are
-    then those of the joint stage, which trains on all languages as it does. The scale is 1, as of the shared delta,
-    which starts from nothing at that rate as it does: under AdamW a delta moves at a pace that grows with scale and
-    rank, so the experts' larger scale belongs to their smaller rank.
+    - ``joint_epochs``: as many epochs as joint training, which also trains on all languages.
+    - ``one_epoch``: one epoch. Like ``joint_epochs``, it lets the learning rate decay before the adapter overfits.
+    - ``whole_budget``: all tokens on which the Mixture-of-Experts is trained.
 
-    A schedule is validated at least as often as an expert, in all and per pass, and as the joint stage, in all; what
-    decides between its states is what decides there.
+    A schedule is left out if the next one in this list is shorter, or longer by at most 5%.
+
+    The rank of the adapter is the sum of the experts' ranks, which gives it their number of trainable parameters. Its
+    alpha / rank and its optimiser settings are those of the experts. With ``gate.shared_rank``, that rank is added and
+    every linear layer gets an adapter, so that the adapter has at least as many parameters as the Mixture-of-Experts
+    in every layer. Its learning rate, rows and other optimiser settings are then those of joint training, which also
+    trains on all languages. Its scale is then 1, like that of the shared delta, which also starts from zero at this
+    learning rate: under AdamW, the pace at which a delta changes grows with scale and rank, so the larger scale of the
+    experts belongs to their smaller rank.
+
+    A schedule is validated at least as often as an expert, both in total and per epoch, and at least as often in total
+    as joint training. The state is chosen by the same measure as in joint training.
 
     Args:
         training: Encoded training examples of all languages.
         recipe: The recipe.
-        kept: Answers of the base that the Mixture-of-Experts is trained on; they count in its budget.
-        keeps: The adapter is trained on them too: its epochs are of programs and answers, at least one, so that it sees
-            every program.
+        kept: The kept answers that the Mixture-of-Experts is trained on; they count towards its budget.
+        keeps: True if the adapter is trained on the kept answers, too. An epoch then consists of programs and answers,
+            and there is at least one epoch, so that the adapter sees every program.
 
     Returns:
-        ``joint_epochs`` and ``one_epoch``, where they are worth a training, and ``whole_budget``.
+        Schedule -> options.
     """
     experts, gate = recipe.experts, recipe.gate
     stretches = expert_stretches(training, recipe, kept) + gate_stretches(training, recipe, kept)

@@ -11,11 +11,11 @@ from moesaic.model.moe import moe_blocks
 
 @contextmanager
 def checkpointed_activations(model: Any, wanted: bool) -> Iterator[None]:
-    """Recomputes whole decoder layers in the backward pass while the context lasts, if wanted."""
+    """Recomputes whole decoder layers in the backward pass inside the context, if wanted."""
     if not wanted:
         yield
         return
-    # Renamed during transformers 5; the old name is there to the end of 5, but warns.
+    # The method was renamed during transformers 5. The old name works until the end of 5, but warns.
     name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
     try:
@@ -26,14 +26,15 @@ def checkpointed_activations(model: Any, wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def checkpointed_slots(model: Any, wanted: bool) -> Iterator[None]:
-    """Recomputes what a token's top-k slots hold while the context lasts, if wanted.
+    """Recomputes the activations of each token's top-k experts in the backward pass inside the context, if wanted.
 
-    Selective activation recomputation (Korthikanti et al. 2022, section 5): the slots' hidden activations are K times
-    as large as the base's and most of what a layer keeps, but the products that make them are thin.
+    This is selective activation recomputation (Korthikanti et al. 2022, section 5). The hidden activations of the k
+    experts are k times as large as those of the base and most of what a layer stores, but the low-rank products that
+    recompute them are cheap.
 
     Args:
         model: A composed model.
-        wanted: Whether to do it.
+        wanted: Whether to recompute.
     """
     blocks = list(moe_blocks(model).values()) if wanted else []
     for block in blocks:

@@ -31,18 +31,18 @@ def compose_folder(
     row_tokens: int,
     folder: Path,
 ) -> None:
-    """Composes adapters, fits the initial gates and writes a model folder; the adapters' files keep their bytes.
+    """Composes adapters, fits the initial gates and writes a model folder with unchanged copies of the adapters' files.
 
     Args:
         accelerator: Precision of the forward passes.
-        base: The base model; the same object, unchanged, afterwards.
+        base: The base model. It is changed in place and restored afterwards.
         base_spec: The recipe's ``base`` section.
         adapters: Expert name -> adapter folder, in the order of the gates' rows.
-        programs: Encoded training programs per expert that the gates are fitted on; with ``gate.anchor`` those of the
-            anchor may be missing, so that its gates start at zero.
+        programs: Expert name -> encoded training programs that the gates are fitted on. With ``gate.anchor``, the
+            anchor may have none; its rows then start at zero.
         options: Kind of gate, experts per token, anchor.
         init: How the gates are fitted; see ``gate_init``.
-        row_tokens: Tokens of a forward pass.
+        row_tokens: Tokens per forward pass.
         folder: The model folder.
 
     Raises:

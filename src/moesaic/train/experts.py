@@ -1,7 +1,7 @@
 """Trains one LoRA expert on one language with PEFT.
 
-The result is a standard PEFT adapter folder, usable on its own in PEFT or vLLM. The base is loaded once for all
-languages: an expert's adapter is injected, trained, saved and taken out again.
+The result is a standard PEFT adapter folder, which PEFT and vLLM can use on its own. The base is loaded once for all
+languages: the adapter of each expert is injected, trained, saved and removed again.
 """
 
 from __future__ import annotations
@@ -49,22 +49,23 @@ def train_adapter(
 
     Args:
         accelerator: Device and precision; the base is on its device.
-        base: The base model; the same object, unchanged, afterwards.
-        name: Name of the expert; it also seeds the adapter, so that an expert does not depend on its siblings.
-        training: Encoded training examples; of one language for an expert, of all for a dense baseline.
+        base: The base model. It is changed in place and restored afterwards.
+        name: Name of the expert. It also seeds the adapter, so that an expert does not depend on the other experts.
+        training: Encoded training examples, of one language for an expert and of all for a dense baseline.
         validation: Encoded validation examples.
         languages: All languages of the run.
         options: Hyperparameters.
         seed: Seed of the run.
-        folder: Where the adapter, the metrics and the checkpoint go.
-        kept: Answers of the base to be kept.
-        start: Adapter folder to go on from, of the same rank and modules; a fresh adapter by default.
-        programs: Whose programs decide between states; None: the validation loss does.
+        folder: Folder for the adapter, the metrics and the checkpoint.
+        kept: The kept answers, if the adapter is trained on them.
+        start: Folder of an adapter to continue from, with the same rank and modules. If None, a new adapter is made.
+        programs: Tasks whose greedy programs decide between states. If None, the validation loss decides.
 
     Raises:
-        DataError: No training or validation example.
+        DataError: There is no training or no validation example.
         ModelError: ``start`` has other modules or another rank.
-        CheckpointError: Its files are corrupt.
+        CheckpointError: The files of ``start``, or a checkpoint to resume from, are corrupt.
+        TrainingError: A loss or a gradient is not finite.
     """
     if not training or not validation:
         raise DataError(
@@ -125,7 +126,7 @@ def train_adapter(
             with quiet_peft():
                 peft_model.save_pretrained(folder)
             config = read_json(folder / CONFIG_FILE)
-            config["target_modules"].sort()  # PEFT writes a set: its order changes from process to process
+            config["target_modules"].sort()  # PEFT writes a set, whose order differs from process to process
             write_json(folder / CONFIG_FILE, config)
             (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
     finally:
@@ -134,5 +135,5 @@ def train_adapter(
 
 
 def seed_of(seed: int, name: str) -> int:
-    """Returns a seed for one named part of a run, the same whatever else the run holds."""
+    """Returns the seed of one named part of a run, which does not depend on the other parts."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:6])

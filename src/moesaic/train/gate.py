@@ -1,11 +1,12 @@
 """Trains the gates: first the gates alone, then gates and experts together.
 
-The second stretch is the last stage of Branch-Train-MiX (Sukhbaatar et al. 2024, section 3): it turns a merge into
-something better than its parts. Both start from a validated state and keep the best one, so that neither can hurt.
+The second part, joint training, is the last stage of Branch-Train-MiX (Sukhbaatar et al. 2024, section 3); it makes the
+Mixture-of-Experts better than its parts. Both parts validate the state that they start from and keep the best state, so
+neither can make the validation result worse.
 
-With ``shared_rank`` the second stretch also trains one low-rank delta on every linear layer, which all experts share as
-the shared experts of DeepSeekMoE (Dai et al. 2024, section 3.2) are shared: what the languages have in common is learnt
-once, from all of them. Afterwards it is folded into the base's weights, so that it costs nothing.
+With ``shared_rank``, joint training also trains one low-rank delta on every linear layer. All experts share it, like
+the shared experts of DeepSeekMoE (Dai et al. 2024, section 3.2), so that what the languages have in common is learnt
+once and from all of them. Afterwards the delta is added to the base's weights, so it costs nothing when the model runs.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ _GATES_DONE = "gates-trained"
 
 @dataclass(frozen=True)
 class GateResult:
-    """The results of the training of the gates and of joint training.
+    """The results of training the gates and of joint training.
 
     Attributes:
-        gates: The gate-only stretch.
-        joint: Gates and experts together.
-        experts_changed: The joint stretch found a better state, so the experts differ from what went in.
-        base_changed: It also trained a shared delta, which is in the base's weights now.
+        gates: Training of the gates alone.
+        joint: Joint training.
+        experts_changed: Whether joint training found a better state, so that the experts differ from the given ones.
+        base_changed: Whether that state includes a shared delta, which was added to the base's weights.
     """
 
     gates: TrainingResult
@@ -59,7 +60,7 @@ class GateResult:
 
     @property
     def experts_changed(self) -> bool:
-        """Whether the experts of the kept state were trained again."""
+        """Whether joint training changed the experts of the kept state."""
         return self.joint.best_step > 0
 
 
@@ -75,7 +76,9 @@ def train_gate(
     kept: Kept | None = None,
     programs: Programs | None = None,
 ) -> GateResult:
-    """Trains a composed model in place and leaves its best state in it; a shared delta is added to the base's weights.
+    """Trains the gates of a composed model, then gates and experts together, and leaves the best state in the model.
+
+    A shared delta (``shared_rank``) is added to the base's weights if a state with it is the best one.
 
     Args:
         accelerator: Device and precision.
@@ -85,10 +88,14 @@ def train_gate(
         languages: All languages, in the order of the experts.
         options: Gate options.
         seed: Seed of the run.
-        folder: Where metrics and checkpoints go, a folder a stretch; and ``gates/router.safetensors``, the gates as
-            they were before the joint stretch.
-        kept: Answers of the base to be kept.
-        programs: Whose programs decide between states; None: the validation loss does.
+        folder: Folder for metrics and checkpoints, in ``gates/`` and ``joint/``. ``gates/router.safetensors`` contains
+            the gates as they were before joint training.
+        kept: The kept answers; None if there are none.
+        programs: Tasks whose greedy programs decide between states. If None, the validation loss decides.
+
+    Raises:
+        TrainingError: A loss or a gradient is not finite.
+        CheckpointError: A checkpoint to resume from is corrupt.
     """
     routers, factors = gate_parameters(model), factor_parameters(model)
     ranks = ranks_of(accelerator)
@@ -148,14 +155,16 @@ def train_gate(
     torch.manual_seed(seed_of(seed, "shared"))
     try:
         shared = put_in(model, options.shared_rank) if options.shared_rank else {}
-        # It starts from the gates' best state: a shared delta is nothing at first.
-        known_loss = gates.best_loss if programs is None else None  # programs are written anew, so that all is logged
+        # Joint training starts from the best state of the gates, because a shared delta is zero at first. Its loss is
+        # therefore known. If programs decide, they are written again, so that all of their measures are logged.
+        known_loss = gates.best_loss if programs is None else None
         joint = stretch("joint", routers | factors | shared, joint_steps, "joint_learning_rate", known_loss)
         if shared and joint.best_step > 0:
             fold_in(model)
     finally:
         take_out(model)
-    # The result says that the gates are there, so it goes first: a kill in between leaves nothing that promises them.
+    # The existence of the result file promises that the gates are there. It is deleted first, so that a kill in between
+    # leaves no promise without gates.
     if ranks.is_first:
         (done / "result.json").unlink()
         shutil.rmtree(done)
@@ -163,7 +172,7 @@ def train_gate(
 
 
 def _routing_loss(options: GateRecipe) -> Callable[[dict[int, Routing], PackedBatch], Tensor] | None:
-    """Weighted sum of the chosen losses, averaged over layers; None when all coefficients are zero."""
+    """Returns the weighted sum of the chosen losses, averaged over layers; None if all coefficients are zero."""
     terms = [
         (options.load_balance, switch_loss),
         (options.importance, importance_loss),
@@ -178,7 +187,7 @@ def _routing_loss(options: GateRecipe) -> Callable[[dict[int, Routing], PackedBa
         language_ids_T = batch.language_ids_1T[0]
         mask_T = language_ids_T >= 0
         last = next(iter(routings.values())).logits_TE.shape[1] - 1
-        has_expert_T = mask_T & (language_ids_T <= last)  # kept answers have none without an anchor
+        has_expert_T = mask_T & (language_ids_T <= last)  # without an anchor, kept answers have no expert of their own
         total = torch.zeros((), device=mask_T.device)
         for routing in routings.values():
             for coefficient, function in active:

@@ -1,16 +1,16 @@
 """Computes initial gates without back-propagation.
 
     ridge     W = (G + lambda I)^-1 C in closed form: one linear classifier per layer, from gate inputs to languages
-    prompts   mean gate input for the prompts of a language minus that for the others' (mergekit's ``hidden``)
+    prompts   mean gate input over the prompts of a language minus the mean over the others' (mergekit's ``hidden``)
     zero      equal logits
 
 The gate inputs of a language are captured at the MLP while that language's own expert runs, because these are the
 vectors that the gate gets when it routes correctly. (Gates that are fitted to the base's activations recognise the
 language less well once experts run in the layers below.) Every token of a document counts, and packed rows have no
 padding. Each language has the same weight, whatever its number of tokens. The anchor is fitted like a language, on the
-answers of the base that are to be kept; without any, its logits start at zero.
+kept answers; if there are none, its logits start at zero.
 
-T tokens, D model, E experts, L layers.
+Shapes: T tokens, D model, E experts, L layers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RIDGE_LAMBDA = 1e-3
 """Ridge penalty as a share of the mean eigenvalue of the Gram matrix."""
 
 CALIBRATION_SHARE = 4
-"""One program in this many is kept from the fit and sets the scale of the logits."""
+"""One program in this many is left out of the fit and used to choose the scale of the logits."""
 
 _SCALES = tuple(2.0 ** (exponent / 2) for exponent in range(0, 15))
 
@@ -49,9 +49,9 @@ def initial_gates(
 
     Args:
         model: A composed model with packed attention enabled.
-        programs: Encoded training programs per expert name; experts without any keep logits of zero.
-        init: See the module.
-        row_tokens: Tokens of a forward pass.
+        programs: Expert name -> encoded training programs. The logits of an expert without any are zero.
+        init: Method, as described in the module's docstring.
+        row_tokens: Tokens per forward pass.
         autocast: Returns the context of a forward pass.
     """
     if init == "zero":
@@ -68,17 +68,19 @@ def initial_gates(
 
 
 def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
-    """Ridge regression of centred one-hot targets on gate inputs, with balanced classes.
+    """Solves the ridge regression of centred one-hot targets on gate inputs, with balanced classes.
 
     Args:
-        gram_DD: Mean over classes of the classes' mean outer product x x^T, float64.
-        means_ED: Mean input of each class, float64.
+        gram_DD: Mean over classes of each class's mean outer product x x^T, (D, D), float64.
+        means_ED: Mean input of each class, (E, D), float64.
 
     Returns:
-        weight_ED of the linear map x -> y_e - 1/E that minimises the balanced squared error plus the penalty.
+        The weights, (E, D), of the linear map x -> y_e - 1/E that minimises the balanced squared error plus the
+        penalty.
     """
     num_experts, hidden = means_ED.shape
-    # Balanced cross moments: class e gives mean_e (1 - 1/E), every other class -mean_c / E, each weighing 1/E.
+    # Balanced cross moments: class e contributes mean_e (1 - 1/E), every other class c contributes -mean_c / E, and
+    # each class has the weight 1/E.
     cross_ED = (means_ED - means_ED.mean(0)) / num_experts
     penalty = RIDGE_LAMBDA * gram_DD.diagonal().mean()
     identity_DD = torch.eye(hidden, dtype=gram_DD.dtype, device=gram_DD.device)
@@ -89,8 +91,12 @@ def ridge_weights(gram_DD: Tensor, means_ED: Tensor) -> Tensor:
 def calibrated_scale(logits_TE: Tensor, labels_T: Tensor) -> float:
     """Returns the factor on the logits with the lowest cross entropy, with balanced classes, from a fixed grid.
 
-    A regression's outputs lie between 0 and 1, far too flat for a softmax; one factor per layer does not change which
-    expert is first.
+    The outputs of the regression lie between 0 and 1, which is far too flat for a softmax. One factor per layer does
+    not change which expert comes first.
+
+    Args:
+        logits_TE: Logits of held-out tokens, (T, E).
+        labels_T: Index of each token's expert, (T,).
     """
     weight_E = 1.0 / torch.bincount(labels_T, minlength=logits_TE.shape[1]).clamp(min=1).to(logits_TE.dtype)
     losses = [functional.cross_entropy(logits_TE * scale, labels_T, weight=weight_E) for scale in _SCALES]
@@ -112,7 +118,7 @@ def _ridge_gates(
         name: [example for index, example in enumerate(programs[name]) if index % CALIBRATION_SHARE] or held_out[name]
         for name in names
     }
-    total = sum(len(fitted[name]) + len(held_out[name]) for name in names)  # a single program is run twice
+    total = sum(len(fitted[name]) + len(held_out[name]) for name in names)  # the only program of a language runs twice
     with Bar("gates: ridge fit", total, "programs") as bar:
         for name in names:
             count = 0
@@ -189,15 +195,16 @@ def router_inputs(
     autocast: Callable[[], AbstractContextManager[Any]],
     running: AbstractContextManager[Any],
 ) -> Iterator[list[Tensor]]:
-    """Yields the gate inputs x_TD of every layer for each packed row.
+    """Yields, for each packed row, the gate inputs of all layers, each (T, D).
 
     Args:
         model: A composed model with packed attention enabled.
         examples: Encoded programs.
         names: Languages of the programs, in any order.
-        row_tokens: Tokens of a forward pass; a longer program gets a row of its own length.
+        row_tokens: Tokens per forward pass; a longer program gets a row of its own length.
         autocast: Returns the context of a forward pass.
-        running: What runs meanwhile: ``force_expert``, ``force_base``, or a null context, where the gates choose.
+        running: Context that says which expert runs: ``force_expert``, ``force_base``, or a null context, in which the
+            gates choose.
     """
     device = next(model.parameters()).device
     row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])

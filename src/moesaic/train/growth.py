@@ -1,9 +1,10 @@
 """Adds an expert to a finished Mixture-of-Experts without changing the others or their rows of the gates.
 
-Only the new expert's row of each gate is fitted (``growth_rows``). Where there are answers of the base in the new
-language, there are two fits, which differ in whose these are, and the one is taken that has the lower loss on
-validation programs of the language plus the loss on validation answers: what the new expert is worth on the one must
-not be paid for on the other. The base's losses on both are measured beside it.
+Only the new expert's row of each gate is fitted (``growth_rows``). If there are answers of the base in the new
+language, two fits are made: one routes these answers as before, the other routes them to the new expert. Each fit is
+measured by the sum of its losses on validation programs of the language and on validation answers, and the fit with the
+lower sum is kept, so that a gain on the one is weighed against a loss on the other. Both losses are also measured for
+the base.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from moesaic.train.growth_result import Growth, LanguageChange, Losses, NewLangu
 from moesaic.train.growth_rows import Gates, composed, fit_rows
 
 Answers = Mapping[str, tuple[Sequence[EncodedExample], Sequence[EncodedExample]]]
-"""New language -> the base's own answers in it, encoded: to fit the gates on, and for validation."""
+"""New language -> the base's own answers in it, encoded: those to fit the gates on, and those for validation."""
 
 
 def grow_folder(
@@ -46,19 +47,19 @@ def grow_folder(
     row_tokens: int,
     folder: Path,
 ) -> Growth:
-    """Writes a model folder with all experts of another one and new ones; the files of the other experts do not change.
+    """Writes a model folder with the experts of another model folder and new ones; files of kept experts do not change.
 
     Args:
         accelerator: Precision of the forward passes.
-        base: The base model of ``start``; the same object, unchanged, afterwards.
+        base: The base model of ``start``. It is changed in place and restored afterwards.
         base_spec: The recipe's ``base`` section.
         start: The model that grows.
-        adapters: New expert -> adapter folder. An expert of ``start`` of that name is replaced.
+        adapters: New expert -> adapter folder. An expert of ``start`` with the same name is replaced.
         languages: All languages of the grown model, in the order of its experts.
-        programs: Encoded training programs per expert, the anchor among them where there are any.
+        programs: Expert name -> encoded training programs; may include the anchor.
         answers: The base's own answers in the new languages; a language may have none.
-        validation: Encoded validation programs that show what became of every language.
-        row_tokens: Tokens of a forward pass.
+        validation: Encoded validation programs on which the loss of every language is compared before and after.
+        row_tokens: Tokens per forward pass.
         folder: The model folder.
 
     Raises:
@@ -89,7 +90,9 @@ def grow_folder(
     grown = grown.only([*languages, *(name for name in kept if name not in languages)])
     changes = _changes(accelerator, base, before, grown, languages, tuple(adapters), validation, row_tokens)
     reuse = {name: start.expert_path(name) for name in kept if name in languages}
-    if not start.has_own_base:  # otherwise an adapter names the base in its own folder
+    # An adapter's files name the base that it was trained on. If the model contains its own base, the new adapters are
+    # written anew, so that they name that base.
+    if not start.has_own_base:
         reuse |= adapters
     save_model_folder(
         folder,
@@ -114,7 +117,7 @@ def _against_base(
     answers: Sequence[EncodedExample],
     row_tokens: int,
 ) -> NewLanguage:
-    """Losses of the base and of every fit on a new language's validation programs and answers; the best fit."""
+    """Compares the base and each fit on a new language's validation programs and answers, and chooses the best fit."""
 
     def loss(model: Any, examples: Sequence[EncodedExample]) -> float | None:
         if not examples:
@@ -145,7 +148,7 @@ def _changes(
     validation: Sequence[EncodedExample],
     row_tokens: int,
 ) -> dict[str, LanguageChange]:
-    """Loss of every language under the model before and the grown one, and what goes to the new experts."""
+    """Measures each language's loss before and after, and the gate weight that goes to the new experts."""
     rows = [index for index, name in enumerate(grown.names) if name in new]
     weight_L, count_L = torch.zeros(len(languages)), torch.zeros(len(languages))
     losses: list[Tensor] = []

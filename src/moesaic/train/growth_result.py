@@ -6,18 +6,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Preferred = Literal["base", "expert"]
-"""Who is preferred on the base's own answers in a new language."""
+"""Where the gates send the base's own answers in a new language: as before, or to the new expert."""
 
 
 @dataclass(frozen=True)
 class LanguageChange:
-    """How the loss of a language changed on validation programs.
+    """The change of a language's loss on validation programs.
 
     Attributes:
-        programs: Validation programs that were looked at.
-        before: Loss in nats per code token of the model that grew.
-        after: Loss of the grown model.
-        to_new: Mean gate weight that its tokens give the new experts, over tokens and layers.
+        programs: Number of validation programs.
+        before: Loss of the model that grew, in nats per code token.
+        after: Loss of the grown model, in nats per code token.
+        to_new: Gate weight of the new experts on the language's tokens, averaged over tokens and layers.
     """
 
     programs: int
@@ -28,11 +28,11 @@ class LanguageChange:
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses on a new language's validation examples, in nats per code token; None without any.
+    """Losses on a new language's validation examples, in nats per code token; None if there are no examples.
 
     Attributes:
-        programs: On its programs.
-        answers: On the base's own answers in it.
+        programs: Loss on the programs of the language.
+        answers: Loss on the base's own answers in the language.
     """
 
     programs: float | None
@@ -40,20 +40,20 @@ class Losses:
 
     @property
     def total(self) -> float:
-        """Both together: what is lower is better."""
+        """The sum of both losses; lower is better."""
         return (self.programs or 0.0) + (self.answers or 0.0)
 
 
 @dataclass(frozen=True)
 class NewLanguage:
-    """A new language beside the base.
+    """A new language compared with the base.
 
     Attributes:
-        preferred: Who is preferred on the base's own answers, ``base`` or ``expert``: the fit with the lower loss.
-        base: The base's losses.
-        grown: The grown model's losses.
-        fits: Each fit -> its losses.
-        answers: Validation answers.
+        preferred: The fit that was kept, ``base`` or ``expert``: the one with the lower total loss.
+        base: Losses of the base.
+        grown: Losses of the grown model.
+        fits: Fit -> its losses.
+        answers: Number of validation answers.
     """
 
     preferred: Preferred
@@ -63,10 +63,10 @@ class NewLanguage:
     answers: int
 
     def worse(self, tolerance: float) -> str | None:
-        """Says in words which losses are above the base's; None where none is.
+        """Says in words which losses are above those of the base; None if none is.
 
         Args:
-            tolerance: Nats a token by which the loss on the base's own answers may rise.
+            tolerance: Nats per token by which the loss on the base's own answers may rise.
         """
         found = []
         for of_base, own, allowed, what in (
@@ -83,12 +83,12 @@ class Growth:
     """The results of growing a model.
 
     Attributes:
-        new: The languages whose experts are new.
-        kept: The experts whose bytes are those of the model that grew.
-        programs: Programs per expert that the new rows were fitted on.
-        margins: New language -> the margin of every layer.
-        languages: Language -> what became of it.
-        against_base: New language -> losses beside the base's.
+        new: Languages whose experts are new.
+        kept: Experts that were copied unchanged from the model that grew.
+        programs: Expert name -> number of programs that the new rows were fitted on.
+        margins: New language -> the margin of each layer.
+        languages: Language -> the change of its loss.
+        against_base: New language -> comparison with the base.
     """
 
     new: tuple[str, ...]
@@ -99,7 +99,7 @@ class Growth:
     against_base: dict[str, NewLanguage]
 
     def summary(self) -> str:
-        """Returns a line per language: loss before and after, and what its tokens give the new experts."""
+        """Returns a line per language: the loss before and after, and the gate weight of the new experts."""
         lines = [
             f"{name}{' (new)' if name in self.new else ''}: loss {found.before:.4f} -> {found.after:.4f} "
             f"({found.after - found.before:+.4f}) on {found.programs} validation programs, "
@@ -116,10 +116,10 @@ class Growth:
         return "\n".join(lines)
 
     def warnings(self, tolerance: float) -> list[str]:
-        """Returns a line for every new language in which the base does better on validation.
+        """Returns a warning for each new language in which the base has a lower validation loss.
 
         Args:
-            tolerance: Nats a token by which the loss on the base's own answers may rise.
+            tolerance: Nats per token by which the loss on the base's own answers may rise.
         """
         return [
             f"warning: {name} does worse than the base on validation: loss {worse}; try experts.keep=true, fewer "
@@ -129,5 +129,5 @@ class Growth:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it for JSON."""
+        """Returns the results for JSON."""
         return asdict(self)

@@ -1,20 +1,21 @@
 """Fits a new row of every gate for one more expert by ridge regression; the other rows stay the same.
 
-Let z be the logits of the experts that are there already, and k the experts per token:
+Let z be the logits of the existing experts, x the gate input, w the new row and k the experts per token. The targets of
+the regression are:
 
     tokens of the new language      w x  ->  greatest z + m           the new expert comes first
     tokens of every other language  w x  ->  k-th greatest z - m      the new expert is not chosen
 
-The targets are relative to the other logits because these are not touched: what matters is only where the new logit
-stands among them. The solution is linear in the margin m, which is chosen on held-out programs for each layer. As in
-``gate_init``, each language has the same weight and router inputs are taken where the token is routed rightly: of the
-new language while the new expert runs, of the others while the model runs as it was.
+The targets are relative to the other logits, because those stay the same and only the order of the logits matters. The
+solution is linear in the margin m, which is chosen for each layer on held-out programs. As in ``gate_init``, each
+language has the same weight, and gate inputs are captured while tokens are routed correctly: for the new language while
+the new expert runs, for the others while the existing model runs.
 
-The base's own answers in the new language weigh as much as a language. Whose they are to be, the base's as before or
-the new expert's, cannot be told from tokens alone, so both are fitted: the first row keeps the new expert for programs
-like those it was trained on, the second gives it all of the language.
+The base's own answers in the new language have the weight of a language. The tokens alone do not say whether these
+answers should be routed as before or to the new expert, so a row is fitted for each case. The first row uses the new
+expert only for programs like those that it was trained on, the second for everything in the language.
 
-T tokens, D model, E experts.
+Shapes: T tokens, D model, E experts, L layers, M margins.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ class Gates:
     """Experts and their gates.
 
     Attributes:
-        experts: In the order of the rows, an anchor last.
-        tensors: ``layers.<i>.weight`` (E, D) and, when noisy, ``layers.<i>.noise`` (E, D), float32.
-        kind: See ``moesaic.gates``.
-        top_k: Experts per token, where not all are mixed.
+        experts: Experts in the order of the gates' rows; an anchor is the last.
+        tensors: ``layers.<i>.weight`` (E, D) and, for noisy gates, ``layers.<i>.noise`` (E, D), float32.
+        kind: Kind of gate; see ``moesaic.gates``.
+        top_k: Experts per token, if the kind does not mix all.
     """
 
     experts: tuple[LoraExpert, ...]
@@ -70,14 +71,21 @@ class Gates:
         return experts_per_token(self.kind, min(self.top_k, len(self.experts)), len(self.experts))
 
     def only(self, names: Sequence[str]) -> Gates:
-        """Returns the experts of these names, in this order, with their rows."""
+        """Returns the experts with these names, in this order, with their rows."""
         rows = [self.names.index(name) for name in names]
         tensors = {key: tensor[rows].contiguous() for key, tensor in self.tensors.items()}
         return replace(self, experts=tuple(self.experts[row] for row in rows), tensors=tensors)
 
     def joined_by(self, expert: LoraExpert, rows: Sequence[Tensor]) -> Gates:
-        """Returns these experts and one more; in noisy gates it starts without noise, as a fresh gate does."""
-        place = len(self.experts) - self.experts[-1].is_anchor  # which is always the last
+        """Returns these experts and one more, which goes before an anchor.
+
+        In noisy gates, the new expert starts without noise, as in a new gate.
+
+        Args:
+            expert: The new expert.
+            rows: Its row of the gate of each layer, (D,).
+        """
+        place = len(self.experts) - self.experts[-1].is_anchor
         tensors = {}
         for key, tensor in self.tensors.items():
             _, layer, part = key.split(".")
@@ -87,15 +95,15 @@ class Gates:
 
 
 def ridge_row(gram_DD: Tensor, reference_D: Tensor, direction_D: Tensor) -> Tensor:
-    """Ridge regression of a new logit on gate inputs.
+    """Solves the ridge regression of a new logit on gate inputs.
 
     Args:
-        gram_DD: Mean over languages of the languages' mean outer product x x^T, float64.
-        reference_D: Mean over languages of the mean of x times the logit that the new one is compared with.
-        direction_D: Mean over languages of the mean of x, negative for all but the new language.
+        gram_DD: Mean over languages of each language's mean outer product x x^T, (D, D), float64.
+        reference_D: Mean over languages of the mean of x times the logit that the new one is compared with, (D,).
+        direction_D: Mean over languages of the mean of x, with a negative sign for all but the new language, (D,).
 
     Returns:
-        Two rows, (2, D): the solution for a margin of zero, and what every unit of margin adds.
+        Two rows, (2, D): the solution for a margin of zero, and what each unit of margin adds to it.
     """
     penalty = RIDGE_LAMBDA * gram_DD.diagonal().mean()
     identity_DD = torch.eye(len(gram_DD), dtype=gram_DD.dtype, device=gram_DD.device)
@@ -105,12 +113,12 @@ def ridge_row(gram_DD: Tensor, reference_D: Tensor, direction_D: Tensor) -> Tens
 
 
 def best_margin(gaps: Mapping[str, Tensor], new: Collection[str]) -> float:
-    """Returns the margin with the lowest cross entropy of "new or not", each group with the same weight.
+    """Returns the margin with the lowest cross entropy of "new or not", where each group has the same weight.
 
     Args:
-        gaps: Group -> (T, 2) of held-out tokens: by how much the new logit is above the one it is compared with for a
-            margin of zero, and what every unit of margin adds.
-        new: The groups whose tokens are for the new expert.
+        gaps: Group -> (T, 2) for its held-out tokens: the difference between the new logit and the one that it is
+            compared with for a margin of zero, and what each unit of margin adds to it.
+        new: The groups whose tokens should be routed to the new expert.
     """
     margins_M = torch.tensor(_MARGINS, dtype=torch.float64)
     loss_M = torch.zeros_like(margins_M)
@@ -122,7 +130,7 @@ def best_margin(gaps: Mapping[str, Tensor], new: Collection[str]) -> float:
 
 @contextmanager
 def composed(base: Base, gates: Gates) -> Iterator[Any]:
-    """The base with experts and gates, taken apart afterwards; experts are in float32."""
+    """Composes the base with experts (in float32) and gates inside the context and restores it afterwards."""
     model = compose(
         base.model, gates.experts, gates.kind, gates.per_token, dtype=torch.float32, attention="base"
     ).eval()
@@ -139,8 +147,8 @@ class Rows:
     """The new expert's rows.
 
     Attributes:
-        rows_LD: One of every gate, float32.
-        margins_L: The margin of each.
+        rows_LD: Its row of each layer's gate, (D,), float32, on the CPU.
+        margins_L: The margin of each layer.
     """
 
     rows_LD: Sequence[Tensor]
@@ -149,13 +157,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Group:
-    """Examples that weigh as much as a language.
+    """Examples that together have the weight of a language.
 
     Attributes:
-        name: Its name.
+        name: Name of the group.
         examples: The examples.
-        is_new: Whether their tokens are for the new expert.
-        preferred: The row that it is for, where it is not for every one.
+        is_new: Whether their tokens should be routed to the new expert.
+        preferred: The fit that uses the group; None if every fit does.
     """
 
     name: str
@@ -165,12 +173,12 @@ class _Group:
 
     @property
     def held_out(self) -> Sequence[EncodedExample]:
-        """One in a few, which choose the margin."""
+        """The examples that choose the margin: one in ``CALIBRATION_SHARE``."""
         return self.examples[::CALIBRATION_SHARE]
 
     @property
     def fitted(self) -> Sequence[EncodedExample]:
-        """The others."""
+        """The examples that the row is fitted on: all others, or the same one if there is only one."""
         return [example for index, example in enumerate(self.examples) if index % CALIBRATION_SHARE] or self.held_out
 
 
@@ -187,15 +195,19 @@ def fit_rows(
 
     Args:
         accelerator: Precision of the forward passes.
-        base: The base model; the same object, unchanged, afterwards.
-        gates: The experts that are there.
-        expert: The new one.
-        programs: Encoded training programs per expert.
-        answers: The base's own answers in the new language, encoded; without any there is one row to fit.
-        row_tokens: Tokens of a forward pass.
+        base: The base model. It is changed in place and restored afterwards.
+        gates: The existing experts and gates.
+        expert: The new expert.
+        programs: Expert name -> encoded training programs.
+        answers: The base's own answers in the new language, encoded; may be empty.
+        row_tokens: Tokens per forward pass.
 
     Returns:
-        Who is preferred on the base's answers -> rows; ``expert`` alone where there are no answers.
+        Fit -> rows. ``base`` routes the answers as before, ``expert`` routes them to the new expert. Without answers,
+        there is only ``expert``.
+
+    Raises:
+        ModelError: The expert does not fit the base.
     """
     groups = [_Group(name, programs[name], False) for name in gates.names if programs.get(name)]
     groups += [_Group("answers", answers, False, "base")] if answers else []
@@ -207,14 +219,18 @@ def fit_rows(
     alone = gates.joined_by(expert, [torch.zeros_like(weight_ED[0]) for weight_ED in weights])
 
     def compared(x_TD: Tensor, layer: int, is_new: bool) -> Tensor:
-        """The logits that the new one is compared with."""
+        """Returns the logit that the new one is compared with, (T,)."""
         logits_TE = x_TD @ weights[layer].T
         if GATES[gates.kind].mixes_all:
             return logits_TE.logsumexp(1)
         return logits_TE.topk(1 if is_new else gates.per_token, dim=1).values[:, -1]
 
     def inputs(*, held_out: bool) -> Iterator[tuple[_Group, Iterator[list[Tensor]]]]:
-        """Router inputs of all layers, row by row: the others' as the model runs, then what is the new expert's."""
+        """Yields each group with its gate inputs, one list over layers per packed row.
+
+        The groups of the existing experts come first, while the existing model runs; then those of the new expert,
+        while that one runs.
+        """
         for is_new in (False, True):
             with composed(base, alone if is_new else gates) as model:
                 for group in groups:
@@ -259,7 +275,7 @@ def fit_rows(
 
 
 def _with_margins(solutions: Sequence[Tensor], gaps: Sequence[Mapping[str, list[Tensor]]], new: set[str]) -> Rows:
-    """The solutions with the margin that is best on the held-out examples."""
+    """Returns the solutions for the margins that are best on the held-out examples."""
     margins = [best_margin({name: torch.cat(parts) for name, parts in found.items()}, new) for found in gaps]
     rows = [
         (zero_D + margin * per_margin_D).float().cpu()
@@ -270,7 +286,14 @@ def _with_margins(solutions: Sequence[Tensor], gaps: Sequence[Mapping[str, list[
 
 @dataclass(frozen=True)
 class _Moments:
-    """Sums over tokens: of x x^T, of x times the logit it is compared with, of x; and their number."""
+    """Sums over tokens.
+
+    Attributes:
+        gram_DD: Sum of x x^T.
+        reference_D: Sum of x times the logit that the new one is compared with.
+        direction_D: Sum of x.
+        count: Number of tokens.
+    """
 
     gram_DD: Tensor
     reference_D: Tensor
@@ -286,7 +309,7 @@ class _Moments:
         )
 
     def share(self, num_languages: int, is_new: bool) -> _Moments:
-        """Returns what a language adds to the mean over languages."""
+        """Returns the language's contribution to the means over languages."""
         weight = 1 / (self.count * num_languages)
         return _Moments(
             self.gram_DD * weight,

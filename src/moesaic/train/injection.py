@@ -24,17 +24,17 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
     """Adds a PEFT adapter to the base inside the context and removes it afterwards.
 
     Args:
-        base: The base model; the same object, unchanged, afterwards.
-        folder: The adapter; its factors are used in the base's number format.
+        base: The base model. It is changed in place and restored afterwards.
+        folder: The adapter's folder. Its factors are cast to the base's number format.
 
     Yields:
         The base's causal language model, which now computes with the adapter.
 
     Raises:
         CheckpointError: The adapter's files are corrupt.
-        ModelError: It is no plain LoRA adapter of this base.
+        ModelError: The adapter is not a plain LoRA adapter for this base.
     """
-    check_expert(read_adapter(folder), base.model)  # PEFT's own errors would not name the file
+    check_expert(read_adapter(folder), base.model)  # checked here, because PEFT's own errors would not name the file
     try:
         with quiet_peft():
             PeftModel.from_pretrained(base.model, str(folder), torch_device=str(base.model.device))
@@ -47,13 +47,16 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
 def put_in(
     model: Any, rank: int, targets: Sequence[str] = (*ATTENTION_TARGETS, *MLP_TARGETS)
 ) -> dict[str, nn.Parameter]:
-    """Adds a trainable delta of scale 1 to linear layers of the decoder, initially zero, and returns its factors.
+    """Adds a trainable delta of scale 1 to linear layers of the decoder; it is zero at first.
 
     Args:
-        model: A causal language model, composed or not; in a routed block the base's projections get the delta, so that
-            all experts share it.
+        model: A causal language model, composed or not. In a composed model, the base's projections in the blocks get
+            the delta, so that all experts share it.
         rank: Rank of the deltas.
         targets: Names of the layers; all by default.
+
+    Returns:
+        The factors of the deltas, by PEFT's names.
     """
     with quiet_peft():
         adapted = get_peft_model(
@@ -64,7 +67,10 @@ def put_in(
 
 @torch.no_grad()
 def fold_in(model: Any) -> None:
-    """Adds the deltas of all adapters to the base's weights, in float32 and rounded once, and removes the adapters."""
+    """Adds the deltas of all adapters to the base's weights and removes the adapters.
+
+    The sums are computed in float32 and rounded once to the number format of the weights.
+    """
     for module in model.modules():
         if isinstance(module, LoraLayer):
             weight = module.get_base_layer().weight
@@ -79,8 +85,8 @@ def fold_in(model: Any) -> None:
 def take_out(model: Any) -> None:
     """Removes injected adapters.
 
-    PEFT's ``unload`` does it, too, but needs an injection that succeeded, and its older releases leave the adapters'
-    configurations on the model, which makes the next injection skip adapters of the same names.
+    PEFT's ``unload`` does this, too, but only if the injection succeeded. Its older releases also leave the adapters'
+    configurations on the model, so that the next injection skips adapters with the same names.
     """
     layers = {path: module for path, module in model.named_modules() if isinstance(module, LoraLayer)}
     for path, layer in layers.items():
@@ -91,15 +97,15 @@ def take_out(model: Any) -> None:
 
 @torch.no_grad()
 def load_factors(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:
-    """Gives an injected adapter the factors of a stored one, in place.
+    """Copies the factors of a stored adapter into an injected one.
 
     Args:
-        parameters: The adapter's factors by PEFT's names.
-        folder: The stored adapter.
+        parameters: Factors of the injected adapter, by PEFT's names. They are changed in place.
+        folder: Folder of the stored adapter.
 
     Raises:
-        CheckpointError: Its files are corrupt.
-        ModelError: It has other modules or another rank.
+        CheckpointError: The stored adapter's files are corrupt.
+        ModelError: The stored adapter has other modules or another rank.
     """
     expert = read_adapter(folder)
     stored = {
@@ -118,7 +124,7 @@ def load_factors(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:
 
 
 def cast_factors(model: Any, dtype: torch.dtype) -> None:
-    """Casts the factors of all adapters in a model, which PEFT keeps in float32 for training."""
+    """Casts the factors of all adapters in a model. PEFT creates them in float32, for training."""
     for module in model.modules():
         if isinstance(module, LoraLayer):
             module.lora_A.to(dtype)
@@ -127,9 +133,9 @@ def cast_factors(model: Any, dtype: torch.dtype) -> None:
 
 @contextmanager
 def quiet_peft() -> Iterator[None]:
-    """Hides hints that do not apply: only adapters are trained, loaded and saved here.
+    """Hides warnings of PEFT that do not apply here, where only adapters are trained, loaded and saved.
 
-    They are about tied embeddings, base configurations and names that transformers is about to change.
+    They concern tied embeddings, base configurations, and names that transformers is going to change.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -1,8 +1,8 @@
 """Judges programs for rewards: by likeness to a reference (CodeBLEU), or by a task's tests.
 
-A reward says what is paid for, not what is meant. CodeBLEU is likeness: a model can get better at it and no better at
-programming. Tests are what they look at: a program that returns the expected values of the examples in its prompt
-passes them. Whatever is trained for has to be read by something else afterwards (docs/reward.md).
+A reward measures only what it measures. CodeBLEU measures likeness: a model can improve it without programming better.
+Tests check only the cases that they contain: a program that returns the expected values of the examples in its prompt
+passes them. Judge the trained model by a measure other than its reward (docs/reward.md).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from moesaic.execution.rewards import Verdict
 from moesaic.train.samples import Judge, Judgement, Task
 
 Score = Callable[[Sequence[tuple[str, str, str]]], list[float | None]]
-"""Takes (program, reference, language) and returns each program's CodeBLEU; None: it does not parse."""
+"""Takes (program, reference, language) triples and returns each program's CodeBLEU; None if it does not parse."""
 
 Verdicts = Callable[[Sequence[tuple[Problem, str]]], list[Verdict]]
-"""Takes problems, each with a program, and returns the verdict on each."""
+"""Takes (problem, program) pairs and returns a verdict on each."""
 
 
 def codebleu_judge(prompt: PromptFormat, score: Score) -> Judge:
-    """Returns a judge of pairs: a program's reward is its CodeBLEU against the reference, 0 if it does not parse."""
+    """Returns a judge whose reward is a program's CodeBLEU against its task's reference, or 0 if it does not parse."""
 
     def judge(tasks: Sequence[Task], texts: Sequence[str]) -> list[Judgement]:
         programs = []
@@ -39,12 +39,12 @@ def codebleu_judge(prompt: PromptFormat, score: Score) -> Judge:
 
 
 def passing_judge(run: Verdicts, partial: float) -> Judge:
-    """Returns a judge of problems: a program's reward is 1 if it passes every test.
+    """Returns a judge whose reward is 1 for a program that passes every test of its problem.
 
     Args:
         run: Runs programs.
-        partial: Of a program that fails, what compiling and its share of passed cases are worth together at most. The
-            score, which decides between states, counts programs that pass and nothing else.
+        partial: Largest reward of a program that fails, for compiling and for its share of passed cases. The score,
+            which decides between states, counts only programs that pass every test.
     """
 
     def judge(tasks: Sequence[Task], texts: Sequence[str]) -> list[Judgement]:

@@ -2,9 +2,9 @@
 
     take a step -> log -> sometimes validate -> sometimes checkpoint
 
-The caller's ``Steps`` defines what a step is and how states are compared: ``rows`` trains on rows of data, ``reward``
-on programs that the model writes itself. Learning rate, optimiser, the choice of the state that is kept, early
-stopping, checkpoints, logs and trackers are the same for all.
+The caller's ``Steps`` defines what a step is and how states are compared: module ``rows`` trains on rows of data,
+module ``rounds`` on programs that the model writes itself. Learning rate, optimiser, the choice of the state that is
+kept, early stopping, checkpoints, logs and trackers are the same for all.
 
 The loop keeps the state with the lowest validation loss. The untrained state is a candidate, too, so training never
 makes the validation loss worse. A checkpoint contains everything that determines the next step (parameters, moments,
@@ -34,7 +34,7 @@ from moesaic.train.resume import CHECKPOINT, Progress, load_checkpoint, save_che
 Facts = dict[str, float]
 
 BEST = "best.safetensors"
-"""Trained parameters of the best state, written when a training stops at a loss that is not finite."""
+"""File with the trained parameters of the best state, written if training stops at a loss that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,11 @@ class TrainingResult:
     """The result of a training.
 
     Attributes:
-        steps: Steps taken (fewer than planned after early stopping).
+        steps: Steps taken; fewer than planned after early stopping.
         best_step: Step whose state was kept; 0 is the state before training.
-        best_loss: Validation loss of that state, or whatever else decided (``Optimisation.select``).
-        history: (step, what decided) pairs, one a validation.
+        best_loss: Validation loss of that state in nats per token, or the other measure that decided
+            (``Optimisation.select``).
+        history: (step, value of that measure) pairs, one per validation.
     """
 
     steps: int
@@ -58,10 +59,10 @@ class Update:
     """AdamW on the trained parameters, with a limit on the norm of their gradient.
 
     Args:
-        parameters: What is trained.
-        learning_rate: The first rate.
+        parameters: Named trainable parameters.
+        learning_rate: Initial learning rate.
         weight_decay: Decoupled weight decay.
-        clip_norm: Largest gradient norm.
+        clip_norm: Largest norm of the gradient.
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class Update:
             group["lr"] = rate
 
     def __call__(self) -> Tensor:
-        """Takes an optimiser step by the gradients that are there, and returns their norm before it was limited."""
+        """Takes an optimiser step with the accumulated gradients and returns their norm before clipping."""
         norm = nn.utils.clip_grad_norm_(self._trainable, self._clip_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=False)  # CUDA graphs add to gradients that stay where they are
+        self.optimizer.zero_grad(set_to_none=False)  # CUDA graphs add to gradients at fixed addresses
         return norm
 
 
@@ -93,46 +94,50 @@ class Steps(Protocol):
     """The steps of a training: how one is taken, validated and logged.
 
     Attributes:
-        unit: What people call a step.
-        overlap: A step may still be running when ``take`` returns, so that the next one is started before it is read.
+        unit: Name of a step for people.
+        overlap: Whether a step may still be running when ``take`` returns. If so, the next step is started before the
+            values of this one are read.
     """
 
     unit: str
     overlap: bool
 
     def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:
-        """Takes a step; what it returns waits for its end and says what is logged of it.
+        """Takes a step.
 
         Args:
-            number: The step, from 1.
-            update: Takes an optimiser step, at the step's rate.
-            is_last: No other step is planned.
+            number: Number of the step, from 1.
+            update: Takes an optimiser step at the step's learning rate.
+            is_last: Whether this is the last planned step.
+
+        Returns:
+            A function that waits for the end of the step and returns its values for the log.
         """
         ...
 
     def validate(self, number: int) -> tuple[float, Facts]:
-        """Returns the loss of the state after step ``number``, which decides, and what is logged of it."""
+        """Returns the loss by which the state after step ``number`` is compared, and the values for the log."""
         ...
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
-        """Returns what people see of a step that was logged."""
+        """Returns the values of a step that the progress bar shows."""
         ...
 
     def origin(self, number: int) -> str:
-        """Returns which training examples a step was taken on, one of the last two; "" if that cannot be said."""
+        """Says which training examples one of the last two steps was taken on; "" if that is unknown."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what the step after the last one taken depends on, for JSON."""
+        """Returns, for JSON, the state on which the next step depends."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from where ``state_dict`` was taken."""
+        """Continues from a state that ``state_dict`` returned."""
         ...
 
 
 def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:
-    """Returns the learning rate of step 1 .. total: linear warm-up, then a cosine decay towards zero."""
+    """Returns the learning rate of a step from 1 to ``total``: linear warm-up, then a cosine decay towards zero."""
     warmup = max(1, round(total * warmup_fraction))
     if step <= warmup:
         return peak * step / warmup
@@ -155,14 +160,14 @@ def train(
 
     Args:
         accelerator: Device, precision and processes.
-        steps: What a step is, and a validation.
-        parameters: What is trained, by name; everything else is frozen by the caller.
+        steps: Takes and validates steps.
+        parameters: Named trainable parameters; the caller has frozen all others.
         options: Optimiser settings.
-        total_steps: Steps planned; 0 validates only.
-        learning_rate: Peak rate.
-        rate_key: Key of the recipe that it comes from.
-        folder: Holds the checkpoint and ``metrics.jsonl``; kept by the caller until the stage is published.
-        name: Shown to people.
+        total_steps: Number of planned steps; 0 validates only.
+        learning_rate: Peak learning rate.
+        rate_key: Key of the recipe that sets the learning rate, for error messages.
+        folder: Folder for the checkpoint and ``metrics.jsonl``. The caller keeps it until the stage is published.
+        name: Name shown to people.
 
     Raises:
         TrainingError: A loss or a gradient is not finite.
@@ -251,7 +256,7 @@ def _batch(steps: Steps, step: int) -> str:
 
 
 def _keep_best(folder: Path, best: Mapping[str, Tensor], progress: Progress) -> str:
-    """Writes the best state of a training that cannot go on, and says where it is."""
+    """Writes the best state of a training that cannot continue, and returns a sentence that says where it is."""
     if not best:
         return ""
     with space_errors(folder):
@@ -263,12 +268,13 @@ def _keep_best(folder: Path, best: Mapping[str, Tensor], progress: Progress) -> 
 
 
 def track_metrics(accelerator: Accelerator, name: str, step: int, facts: Mapping[str, float]) -> None:
-    """Sends a step's values to the experiment trackers, under the stretch's name."""
+    """Sends the values of a step to the experiment trackers, with ``name`` as a prefix of their keys."""
     if not accelerator.is_main_process:
         return
     values = {f"{name}/{key}": value for key, value in {"step": step, **facts}.items()}
     for tracker in accelerator.trackers:
-        # One tracker sees every stretch from step 1; wandb drops what is not after its last step, so it counts itself.
+        # A tracker sees several trainings, each from step 1. wandb drops values whose step is not after its last one,
+        # so it numbers the steps itself.
         tracker.log(values, step=None if tracker.name == "wandb" else step)
 
 

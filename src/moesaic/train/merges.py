@@ -1,23 +1,26 @@
 """Merges experts into one adapter: baselines that need no gates.
 
-    linear      mean of the deltas, exact                                    model soups (Wortsman et al. 2022)
-    ties        keep the largest entries, elect a sign, mean of those that agree      Yadav et al. 2023, section 3
-    dare_ties   keep random entries and rescale them, then as TIES                    Yu et al. 2024, section 3.2
+    linear      exact mean of the deltas: model soups (Wortsman et al. 2022)
+    ties        keep the largest entries, elect a sign, average the entries that agree (Yadav et al. 2023, section 3)
+    dare_ties   keep random entries and rescale them, then continue as TIES (Yu et al. 2024, section 3.2)
 
-The arithmetic is PEFT's (``peft.utils.merge_utils``, behind ``add_weighted_adapter``), on adapters read from disk, so
-that the base is not touched. PEFT offers each method in two spaces:
+The arithmetic is PEFT's (``peft.utils.merge_utils``, which ``add_weighted_adapter`` uses). It runs on adapters read
+from disk, so the base is not changed. PEFT offers each method in two spaces:
 
-    factors     on A and B apart, with the square roots of weight x scale (``linear``, ``ties``, ``dare_ties``). The
-                product of two merged factors is not the merge of the products: B_i A_j of different experts enter.
-    deltas      on the full deltas scale * B A, factored again by SVD (``svd``, ``ties_svd``, ``dare_ties_svd``)
+    factors     merges A and B separately, with the square root of weight x scale (``linear``, ``ties``, ``dare_ties``).
+                The product of the merged factors is not the merge of the products, because it contains B_i A_j of
+                different experts.
+    deltas      merges the full deltas scale * B A, and factors the result by SVD (``svd``, ``ties_svd``,
+                ``dare_ties_svd``)
 
-For the soup neither is needed: ``cat`` stacks the factors and gives the mean of the deltas without any loss, at the sum
-of the ranks. TIES and DARE are made in both spaces, the deltas cut to the sum of the ranks, and scaled by a global
-weight that rises until the validation loss does; the lowest loss of all decides. (Both are linear in a weight that all
-experts share, so a merge is made once.) What was tried goes to ``baseline.json``.
+``linear`` needs neither: PEFT's ``cat`` stacks the factors, which gives the exact mean of the deltas, with the sum of
+the ranks as its rank. TIES and DARE are computed in both spaces; merged deltas are reduced to the sum of the ranks.
+Each merge is scaled by a global weight, which is raised until the validation loss rises, and the merge with the lowest
+loss of all is kept. (Both methods are linear in a weight that all experts share, so each merge is computed only once.)
+All weights with their losses are written to ``baseline.json``.
 
-PEFT 0.18 forgets DARE's rescaling (its ``random_pruning`` drops the quotient); the global weight makes up for it. Its
-merges of deltas count the scale twice; here it counts once, as in later releases.
+PEFT 0.18 omits DARE's rescaling (its ``random_pruning`` drops the quotient), which the global weight compensates. Its
+merges of deltas apply the scale twice; here the scale is applied once, as in later releases.
 
 Shapes: E experts, R rank, I in, O out.
 """
@@ -55,13 +58,13 @@ DENSITY = 0.5
 """Share of the entries that TIES and DARE keep."""
 
 WEIGHTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-"""Global weights, tried in this order until the loss rises; 1 is the mean of the entries that agree."""
+"""Global weights, tried in this order until the loss rises; 1 gives the mean of the entries that agree."""
 
 SPACES: tuple[Space, ...] = ("factors", "deltas")
-"""Spaces tried."""
+"""The spaces in which TIES and DARE merge."""
 
 NUM_MERGES = len(SPACES) * len(WEIGHTS)
-"""Most merges that are validated for one method."""
+"""The largest number of merges that are validated for one method."""
 
 _Combine = Callable[[list[Tensor], Tensor, float], Tensor]
 _COMBINE: dict[Method, _Combine] = {"ties": merge_utils.ties, "dare_ties": merge_utils.dare_ties}
@@ -73,7 +76,7 @@ def merge_linear(base: Base, adapters: Mapping[str, Path], folder: Path) -> dict
     Args:
         base: The base that the adapters were trained on.
         adapters: Expert name -> adapter folder.
-        folder: Gets the adapter; its rank is the sum of the ranks.
+        folder: Folder for the adapter, whose rank is the sum of the ranks.
 
     Returns:
         Facts for ``baseline.json``.
@@ -101,18 +104,18 @@ def merge_tuned(
     """Merges by TIES or DARE in both spaces and writes the merge with the lowest validation loss as a PEFT adapter.
 
     Args:
-        method: Which.
+        method: Method of merging.
         accelerator: Precision of the validation.
-        base: The base that the adapters were trained on; the same object, unchanged, afterwards.
+        base: The base that the adapters were trained on. It is changed in place and restored afterwards.
         adapters: Expert name -> adapter folder.
         validation: Encoded validation examples of all languages.
         languages: All languages of the run.
-        row_tokens: Tokens of a forward pass.
-        seed: Seed of the run; DARE draws from it.
-        folder: Gets the adapter.
+        row_tokens: Tokens per forward pass.
+        seed: Seed of the run, which determines the entries that DARE keeps.
+        folder: Folder for the adapter.
 
     Returns:
-        Facts for ``baseline.json``: density, every (space, weight) with its loss, and the one that was kept.
+        Facts for ``baseline.json``: the density, each (space, weight) with its loss, and the one that was chosen.
 
     Raises:
         CheckpointError: An adapter's files are corrupt.
@@ -144,11 +147,14 @@ def merge_tuned(
 
 
 def concatenated(experts: Sequence[LoraExpert], weight: float) -> LoraExpert:
-    """Returns the exact weighted sum of the deltas, with the factors side by side (``cat`` of PEFT).
+    """Returns the exact weighted sum of the deltas as one expert with stacked factors (PEFT's ``cat``).
 
     Args:
         experts: Experts that change the same modules; ranks and scales may differ.
-        weight: Weight of each.
+        weight: Weight of each expert.
+
+    Raises:
+        ModelError: The experts change different modules.
     """
     deltas = {
         path: LowRank(
@@ -163,14 +169,14 @@ def concatenated(experts: Sequence[LoraExpert], weight: float) -> LoraExpert:
 def merge(
     method: Method, space: Space, experts: Sequence[LoraExpert], seed: int, device: torch.device | str = "cpu"
 ) -> LoraExpert:
-    """Merges experts with weight 1 each by PEFT's arithmetic; the result has scale 1.
+    """Merges experts with weight 1 each, using PEFT's arithmetic; the result has scale 1.
 
     Args:
-        method: Which.
-        space: See the module.
-        experts: Experts that change the same modules; in the space of factors their ranks are equal, too.
-        seed: Seed of DARE's choice; the caller's random state is left alone.
-        device: Where it is computed.
+        method: Method of merging.
+        space: Space in which to merge, as described in the module's docstring.
+        experts: Experts that change the same modules; in the space ``factors`` their ranks must be equal, too.
+        seed: Seed of the entries that DARE keeps. The caller's random state does not change.
+        device: Device of the computation.
 
     Raises:
         ModelError: Ranks or modules differ.
@@ -213,7 +219,7 @@ def _read(base: Base, adapters: Mapping[str, Path]) -> list[LoraExpert]:
 
 
 def _common_paths(experts: Sequence[LoraExpert]) -> list[str]:
-    """The modules that the experts change."""
+    """Returns the paths of the modules that the experts change; raises ``ModelError`` if they differ."""
     paths = experts[0].deltas.keys()
     for expert in experts:
         if odd := sorted(expert.deltas.keys() ^ paths):

@@ -1,15 +1,16 @@
 """The objective of a training: programs of the languages, and answers of the base to keep.
 
-    loss  =  (sum of -log p(program tokens)  +  weight * sum over tokens of answers) / number of tokens
+    loss  =  (sum over program tokens of -log p(token)  +  weight * sum over answer tokens of d) / number of tokens
 
-For a token of an answer it is its own negative log likelihood (``likelihood``), or the Kullback-Leibler divergence of
-the model's distribution from the base's (``kl``). The base's distribution is not stored: its final hidden states are,
-of the answers' tokens alone, which with the frozen head say the same and take D numbers a token instead of V. They are
-found once, before anything is trained, so that it does not matter what becomes of the base's weights.
+With ``keep.loss: likelihood``, d is the token's negative log likelihood. With ``kl``, d is the Kullback-Leibler
+divergence of the model's distribution from the base's. For ``kl``, the base's final hidden states on the answers are
+stored instead of its distributions. With the frozen head, they determine the distributions, and they take D numbers per
+token instead of V. They are computed once, before training, so later changes of the base's weights do not affect them.
 
-Answers count as programs of the anchor (``lora.ANCHOR``): gates learn from them what it is for.
+Kept answers are labelled as programs of the anchor (``gates.ANCHOR``), so that gates learn when to choose it.
 
-Shapes: T tokens of a row, N trained tokens of it, O of programs, M of answers, D model, V vocabulary.
+Shapes: T tokens of a row, N trained tokens among them, O of these in programs, M of these in answers, D model,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Kept:
         training: Encoded answers to train on; their language is ``ANCHOR``.
         validation: Encoded answers to validate on.
         options: Loss, weight and share.
-        languages: Language of each training answer, where that is known.
+        languages: Language of each training answer; empty if that is not known.
     """
 
     training: Sequence[EncodedExample]
@@ -63,18 +64,21 @@ class Kept:
     languages: Sequence[str] = ()
 
     def beside(self, num_programs: int) -> list[int]:
-        """Returns which answers go with so many programs: each comes once before any comes twice."""
+        """Returns the indices of the training answers to mix with a number of programs.
+
+        Each answer is used once before any is used twice.
+        """
         order = list(range(len(self.training)))
         random.Random("answers").shuffle(order)
         return list(itertools.islice(itertools.cycle(order), self.count_beside(num_programs)))
 
     def count_beside(self, num_programs: int) -> int:
-        """Returns how many answers go with so many programs: ``keep.share`` of all, at least one."""
+        """Returns the number of answers to mix with a number of programs: ``keep.share`` of the total, at least 1."""
         share = self.options.share
         return max(1, round(num_programs * share / (1 - share)))
 
     def mixed(self, training: Sequence[EncodedExample]) -> list[EncodedExample]:
-        """Returns the programs and, behind them, the answers that go with them."""
+        """Returns the programs, followed by the answers to mix with them."""
         return [*training, *(self.training[index] for index in self.beside(len(training)))]
 
 
@@ -84,8 +88,8 @@ class Teacher:
 
     Attributes:
         kept: The answers.
-        training: With ``kl`` the base's final hidden states on each training answer, else nothing.
-        validation: The same on each validation answer.
+        training: With ``kl``, the base's final hidden states on each training answer, (M, D); otherwise empty.
+        validation: The same for each validation answer.
     """
 
     kept: Kept
@@ -94,12 +98,12 @@ class Teacher:
 
     @classmethod
     def listen(cls, model: Any, kept: Kept, row_tokens: int, autocast: Autocast) -> Teacher:
-        """Runs the base over all answers once, if the loss needs it (``kl``).
+        """Runs the base once over all answers, if the loss needs its hidden states (``kl``).
 
         Args:
             model: The base, plain or composed, before anything has changed its weights.
             kept: The answers.
-            row_tokens: Tokens of a forward pass.
+            row_tokens: Tokens per forward pass.
             autocast: Returns the context of a forward pass.
         """
         if kept.options.loss != "kl":
@@ -112,16 +116,16 @@ class Teacher:
         return cls(kept, *states)
 
     def states(self, answers: Sequence[int]) -> Tensor:
-        """Returns the base's states on some training answers, one behind the other, (M, D)."""
+        """Returns the base's hidden states on the given training answers, concatenated, (M, D)."""
         found = [self.training[index] for index in answers]
         return torch.cat(found) if found else self.training[0].new_zeros(0, self.training[0].shape[1])
 
     def loss(self, model: Any, row_tokens: int, autocast: Autocast, ranks: Ranks = ALONE) -> float:
-        """Returns what ``keep.loss`` says of a model on the validation answers, in nats a token.
+        """Returns the mean ``keep.loss`` of a model on the validation answers, in nats per token.
 
         Args:
-            model: The model in training, in packed attention.
-            row_tokens: Tokens of a forward pass.
+            model: The model in training, with packed attention enabled.
+            row_tokens: Tokens per forward pass.
             autocast: Returns the context of a forward pass.
             ranks: Processes that share the answers.
         """
@@ -149,16 +153,16 @@ class Teacher:
 class Objective:
     """Training data, loss and validation of one training.
 
-    Make it before the model is changed: with ``keep.loss: kl`` the base runs once over all answers.
+    Create it before the model is changed: with ``keep.loss: kl``, the base runs once over all answers.
 
     Args:
         model: The ``...ForCausalLM`` module, plain or composed.
         training: Encoded programs to train on.
-        validation: Encoded programs that decide.
+        validation: Encoded programs to validate on.
         languages: All languages, in the order of the experts.
         options: Length of rows, ``compile``.
         autocast: Returns the context of a forward pass.
-        kept: Answers to be kept; None: programs alone.
+        kept: The kept answers. If None, only programs are trained on.
         ranks: Processes that share a validation.
     """
 
@@ -182,17 +186,17 @@ class Objective:
         self._teacher = None if kept is None else Teacher.listen(model, kept, options.row_tokens, autocast)
 
     def batches(self, seed: int) -> PackedBatches:
-        """Returns the rows of the training data."""
+        """Returns the training data as packed rows, in an order that depends on ``seed``."""
         return PackedBatches(self._examples, self._languages, self._options.row_tokens, seed=seed)
 
     def loss(self, routing_loss: RoutingLoss | None = None) -> PackedLoss:
-        """Returns the loss of a row; the model's layers must not be replaced afterwards."""
+        """Returns the module that computes the loss of a row. Do not replace the model's layers afterwards."""
         if self._teacher is not None and self._teacher.kept.options.loss == "kl":
             return KeptLoss(self._model, self._options, routing_loss, self._teacher.kept.options.weight)
         return PackedLoss(self._model, self._options, routing_loss)
 
     def prepare(self, row: PackedBatch) -> tuple[Tensor, ...]:
-        """Returns what the loss of a row on the CPU needs beside it, of one length N first."""
+        """Returns the further arguments of the loss for a row on the CPU; the first two have the length N."""
         positions_N, labels_N = targets(row)
         if self._teacher is None:
             return positions_N, labels_N
@@ -205,9 +209,10 @@ class Objective:
         return positions_N, labels_N, (~is_kept_N).nonzero()[:, 0], is_kept_N.nonzero()[:, 0], states_MD
 
     def validate(self) -> Facts:
-        """Returns the ``loss`` that decides, nats a token: the mean over languages, and the answers' with their weight.
+        """Returns the validation ``loss`` in nats per token, which is the mean over languages.
 
-        With answers to be kept also the two parts, ``programs`` and ``answers``.
+        With kept answers, their loss is added with its weight, and the two parts are also returned as ``programs`` and
+        ``answers``.
         """
         row_tokens, ranks = self._options.row_tokens, self._ranks
         loss = validation_loss(self._model, self._validation, self._languages, row_tokens, self._autocast, ranks=ranks)
@@ -218,7 +223,7 @@ class Objective:
 
 
 class KeptLoss(PackedLoss):
-    """``PackedLoss`` with the divergence from the base on the tokens of answers.
+    """Like ``PackedLoss``, but with the divergence from the base on the tokens of kept answers.
 
     Args:
         model: See ``PackedLoss``.
@@ -248,9 +253,9 @@ class KeptLoss(PackedLoss):
             batch: The row, on the model's device.
             positions_N: Positions that predict a trained token.
             labels_N: The tokens they predict.
-            programs_O: Which of them belong to programs.
-            answers_M: Which of them belong to answers.
-            states_MD: The base's final hidden states there.
+            programs_O: Indices into the N tokens of those that belong to programs.
+            answers_M: Indices into the N tokens of those that belong to answers.
+            states_MD: The base's final hidden states at the answers' tokens.
         """
         hidden_TD, extra = self.run_layers(batch)
         hidden_ND = hidden_TD[positions_N]

@@ -1,8 +1,8 @@
 """Runs a row in pieces when the memory of the GPU is full.
 
-A row is a few documents, and none sees another. So a row may as well be run in several pieces, one after the other: the
-sum of their losses is the row's, and the most that is in memory at a time is that of a piece. Losses on routing, which
-are no sums over tokens, are computed for each piece and weighted by its tokens.
+A row consists of documents that do not see each other, so it can be run in several pieces, one after the other. The sum
+of their losses is the loss of the row, and only one piece has to fit the memory at a time. Losses on routing are not
+sums over tokens; they are computed for each piece and weighted by its number of tokens.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from moesaic.data.packing import PackedBatch, PackedBatches, assign_rows, pack_r
 
 @dataclass(frozen=True)
 class PreparedRow:
-    """A row on the CPU, and what is trained in it.
+    """A row on the CPU with the other arguments of its loss.
 
     Attributes:
         batch: The row.
-        tensors_N: Further arguments of the loss, in its order; the first is as long as there are trained tokens.
+        tensors_N: Further arguments of the loss, in its order. The first has one entry per trained token.
     """
 
     batch: PackedBatch
@@ -29,11 +29,11 @@ class PreparedRow:
 
     @property
     def num_labels(self) -> int:
-        """Trained tokens."""
+        """Number of trained tokens."""
         return len(self.tensors_N[0])
 
     def pin_memory(self) -> PreparedRow:
-        """Returns the row in page-locked memory: from other memory a copy would wait for all that the GPU has to do."""
+        """Returns the row in page-locked memory. A copy from other memory would wait for all work of the GPU."""
         return PreparedRow(self.batch.pin_memory(), tuple(tensor.pin_memory() for tensor in self.tensors_N))
 
 
@@ -41,10 +41,10 @@ class Pieces:
     """Cuts rows into pieces of limited length; at first, rows are not cut.
 
     Args:
-        batches: Where the rows are from.
-        prepare: Returns what the loss of a row needs beside it.
-        row_tokens: Most tokens of a row.
-        shrink: Told how long rows are at most from now on.
+        batches: The batches that the rows come from.
+        prepare: Returns the further arguments of a row's loss.
+        row_tokens: Largest number of tokens per row.
+        shrink: Called with the new limit when the limit becomes smaller.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Pieces:
         self.most_tokens = row_tokens
 
     def of(self, row: PreparedRow) -> list[PreparedRow]:
-        """Returns the pieces of a row, which have all of its documents."""
+        """Returns the pieces of a row, which together contain all of its documents."""
         if row.batch.num_tokens <= self.most_tokens:
             return [row]
         examples = self._batches.examples
@@ -72,7 +72,7 @@ class Pieces:
         return [PreparedRow(piece, self._prepare(piece)) for piece in packed]
 
     def halve(self) -> bool:
-        """Makes pieces half as long, or as long as the longest document; False if they cannot be shorter."""
+        """Halves the length of pieces, down to that of the longest document; returns False if it cannot be reduced."""
         longest = max(len(example.ids) for example in self._batches.examples)
         shorter = max(self.most_tokens // 2, longest)
         if shorter >= self.most_tokens:

@@ -1,11 +1,13 @@
 """The loss of rows of sampled programs, each with a weight, and of answers to keep.
 
-A document's loss is its weight times its negative log likelihood: with an advantage for the weight its gradient is that
-of REINFORCE. For programs that were sampled by an earlier state of the model (``reward.overlap``) the likelihood under
-that state is known, and the loss of a token is the clipped surrogate of PPO (Schulman et al. 2017, arXiv:1707.06347,
-equation 7). At equal weights the ratio is 1 and both have the same gradient.
+The loss of a document is its weight times its negative log likelihood. If the weight is an advantage, the gradient is
+that of REINFORCE. Programs that were sampled by an earlier state of the model (``reward.overlap``) come with their
+likelihood under that state, and the loss of a token is then the clipped surrogate of PPO (Schulman et al. 2017,
+arXiv:1707.06347, equation 7). If the model has not changed since, the ratio of likelihoods is 1 and both losses have
+the same gradient.
 
-Shapes: T tokens of a row, N trained tokens of it, O of programs, M of answers, D model.
+Shapes: T tokens of a row, N trained tokens among them, O of these trained by likelihood, M of these trained by
+divergence, D model.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from moesaic.train.rows import PackedLoss
 
 
 class PolicyLoss(PackedLoss):
-    """``PackedLoss`` of weighted documents.
+    """Like ``PackedLoss``, but for weighted documents.
 
     Args:
         model: See ``PackedLoss``.
         options: See ``PackedLoss``.
         clip_ratio: Epsilon of the clipped surrogate.
-        kept_weight: Weight of the divergence from the base on the tokens of answers.
+        kept_weight: Weight of the divergence from the base on the tokens of kept answers.
     """
 
     def __init__(self, model: nn.Module, options: Optimisation, clip_ratio: float, kept_weight: float) -> None:
@@ -54,12 +56,12 @@ class PolicyLoss(PackedLoss):
             positions_N: Positions that predict a trained token.
             labels_N: The tokens they predict.
             weights_N: Weight of each token's loss.
-            temperatures_N: Divides the logits of each token.
-            old_losses_N: Negative log likelihood of each token when it was sampled; NaN where that does not matter, or
-                nothing at all where it matters for none.
-            programs_O: Which of the tokens are trained by their likelihood.
-            answers_M: Which of them are to stay as the base has them, by divergence.
-            states_MD: The base's final hidden states there.
+            temperatures_N: Temperature of each token, by which its logits are divided.
+            old_losses_N: Negative log likelihood of each token when it was sampled, in nats; NaN for tokens that are
+                not corrected for it. Empty if no token is.
+            programs_O: Indices into the N tokens of those that are trained by likelihood.
+            answers_M: Indices into the N tokens of those that are trained by divergence from the base.
+            states_MD: The base's final hidden states at the latter.
         """
         hidden_TD, extra = self.run_layers(batch)
         hidden_ND = hidden_TD[positions_N]
@@ -74,20 +76,21 @@ class PolicyLoss(PackedLoss):
         return loss, extra
 
     def losses(self, hidden_OD: Tensor, labels_O: Tensor, temperatures_O: Tensor) -> Tensor:
-        """Returns each token's negative log likelihood at its temperature."""
-        hidden_OD = hidden_OD * (1 / temperatures_O)[:, None].to(hidden_OD.dtype)  # the head is linear: divides logits
+        """Returns each token's negative log likelihood at its temperature, (O,), in nats."""
+        # The head is linear, so dividing the hidden states by the temperature divides the logits by it.
+        hidden_OD = hidden_OD * (1 / temperatures_O)[:, None].to(hidden_OD.dtype)
         return token_losses(hidden_OD, self.head, labels_O, compiled=self.is_compiled)
 
 
 def surrogate(losses_O: Tensor, weights_O: Tensor, old_losses_O: Tensor | None, clip_ratio: float) -> Tensor:
-    """Returns what is minimised for each token.
+    """Returns the clipped surrogate of each token, (O,), to be minimised (Schulman et al. 2017, equation 7).
 
     Args:
-        losses_O: Negative log likelihood now.
-        weights_O: Advantage, or weight of a reference.
-        old_losses_O: Negative log likelihood when the token was sampled; NaN: as it is now. None: so for all, and the
-            loss is the weighted likelihood itself, which has the same gradient.
-        clip_ratio: Epsilon: the ratio of likelihoods counts from 1 - epsilon to 1 + epsilon.
+        losses_O: Current negative log likelihood of each token, in nats.
+        weights_O: Advantage of each token's program, or weight of its reference.
+        old_losses_O: Negative log likelihood when the token was sampled; NaN stands for the current one. None means NaN
+            for all tokens; the result is then the weighted negative log likelihood, which has the same gradient.
+        clip_ratio: Epsilon. The ratio of likelihoods is clipped to 1 - epsilon .. 1 + epsilon.
     """
     if old_losses_O is None:
         return losses_O * weights_O
@@ -98,7 +101,12 @@ def surrogate(losses_O: Tensor, weights_O: Tensor, old_losses_O: Tensor | None, 
 
 
 def joined(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Tensor:
-    """Puts documents' values one behind the other, NaN for a document that has none."""
+    """Concatenates the values of documents.
+
+    Args:
+        parts: One value per token for each document, or None for a document without values.
+        lengths: Number of tokens of each document. A document without values gets this many NaN.
+    """
     return torch.cat(
         [
             torch.full((length,), float("nan")) if part is None else part

@@ -1,8 +1,9 @@
 """Checkpoints from which a training run resumes bit for bit.
 
-A checkpoint is one safetensors file: trainable tensors, the best ones so far, both moments of AdamW and the states of
-the random generators; step, data cursor and history go as JSON into its header. One file, written beside the old one
-and renamed over it, so that a kill leaves one whole checkpoint. Nothing is pickled.
+A checkpoint is one safetensors file. It contains the trainable tensors, the best ones so far, both moments of AdamW and
+the states of the random generators; step, data cursor and history are stored as JSON in its header. The new file is
+written next to the old one and then renamed over it, so that a kill always leaves one complete checkpoint. Nothing is
+pickled.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class Progress:
     """The position of a training run.
 
     Attributes:
-        step: Finished optimiser steps.
-        best_step: Step of the best validation (0: before training).
-        best_loss: Validation loss there, in nats a token.
-        worse: Validations since the best.
-        cursor: State of the batch iterator.
-        history: (step, validation loss) pairs.
+        step: Number of finished steps.
+        best_step: Step of the best validation; 0 is the state before training.
+        best_loss: Validation loss at that step in nats per token, or the other measure that decides.
+        worse: Number of validations since the best one.
+        cursor: What ``Steps.state_dict`` returned.
+        history: (step, value of the measure that decides) pairs.
     """
 
     step: int = 0
@@ -51,7 +52,14 @@ def save_checkpoint(
     best: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Writes a checkpoint over the old one, atomically.
+    """Replaces the checkpoint of a folder atomically.
+
+    Args:
+        folder: Folder of the training.
+        progress: Position of the training.
+        parameters: Named trainable parameters.
+        best: Their values in the best state, by the same names.
+        optimizer: Its moments are stored.
 
     Raises:
         SpaceError: The disk is full; the old checkpoint stays.
@@ -74,8 +82,13 @@ def load_checkpoint(
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Restores parameters, optimiser and random state in place.
 
+    Args:
+        folder: Folder of the training.
+        parameters: Named trainable parameters.
+        optimizer: Gets the stored moments.
+
     Returns:
-        The progress and the best tensors, or None when there is no checkpoint.
+        The progress and the best tensors, or None if there is no checkpoint.
 
     Raises:
         CheckpointError: The file is corrupt or belongs to another model.
@@ -107,7 +120,7 @@ def load_checkpoint(
                 "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
                 "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
             }
-            if parameter.device.type == "cuda":  # the fused kernel keeps its step count on the device
+            if parameter.device.type == "cuda":  # the fused kernel expects its step count on the device
                 optimizer.state[parameter]["step"] = tensors[f"step.{name}"].to(parameter.device)
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():

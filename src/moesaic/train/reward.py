@@ -1,21 +1,21 @@
 """Trains experts and gates on programs that the model writes: better ones become more likely.
 
-    draw tasks -> sample programs -> judge them -> advantages -> a few optimiser steps
+    draw tasks -> sample programs -> judge them -> compute advantages -> take a few optimiser steps
 
-That is a round, a step of the training loop (``rounds``). What it is made of is in ``samples``; what programs are worth
-is said by judges (``judges``): likeness to a reference, or passing tests.
+This is one round, which is a step of the training loop (module ``rounds``). Module ``samples`` defines tasks, samples
+and advantages; module ``judges`` defines the rewards: likeness to a reference, or passing tests.
 
-The likelihood of single tokens given a perfect beginning is what all other stages train, and is not what a model is
-used for. Here the expected reward of the programs that it writes itself is raised by REINFORCE with a leave-one-out
-baseline, mixed with the likelihood of the reference programs, which keeps it from drifting (Edunov et al. 2018,
-arXiv:1711.04956, section 4).
+All other stages train the likelihood of single tokens after a correct beginning, but a model is used to write whole
+programs. Here, REINFORCE with a leave-one-out baseline raises the expected reward of the programs that the model writes
+itself. The likelihood of the reference programs is added to the objective, which keeps the model from drifting (Edunov
+et al. 2018, arXiv:1711.04956, section 4).
 
-What is kept is the state whose greedy programs on validation tasks score highest, the one before the training included,
-so that the stage never hurts by its own measure. Tasks and samples are drawn from seed and round, so that a round
-depends on nothing that is not in the loop's checkpoints.
+The state whose greedy programs for validation tasks score highest is kept. The state before training is a candidate,
+too, so the stage never makes its own measure worse. Tasks and samples are drawn from the seed and the number of the
+round, so a round depends only on what is in the loop's checkpoints.
 
-With answers of the base to be kept (``data.keep``) a round trains on some of them, too, and a state in which their loss
-has risen by more than ``keep.tolerance`` is not kept, whatever its reward: a reward cannot say what is lost beside it.
+With kept answers (``data.keep``), a round also trains on some of them. A state in which their loss has risen by more
+than ``keep.tolerance`` is not kept, whatever its reward, because a reward does not show what the model loses elsewhere.
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ class RewardResult:
     """The result of the training.
 
     Attributes:
-        rounds: Rounds of sampling and training.
+        rounds: Number of rounds of sampling and training.
         best_round: Round whose state was kept; 0 is the state before training.
         best_reward: Validation reward of that state.
-        history: Validations: ``round``, ``reward``, ``ended``, ``parses``, ``loss`` (nats a code token), and where
-            answers are kept ``answers``, their loss; with several measures ``reward_`` with the name of each.
+        history: One entry per validation: ``round``, ``reward``, ``ended`` and ``parses`` (shares), ``loss`` (nats per
+            code token); with kept answers also ``answers`` (their loss in nats per token), and with several measures
+            ``reward_<name>`` for each.
     """
 
     rounds: int
@@ -77,25 +78,25 @@ def train_reward(
     """Trains the factors and gates of a composed model in place and leaves the best state in them.
 
     Args:
-        accelerator: Device, precision and processes, which share what is written, judged and trained on.
-        model: A composed model whose factors are float32; its base stays as it is.
+        accelerator: Device, precision and processes. The processes share generation, judging and training.
+        model: A composed model whose factors are float32; its base does not change.
         prompt: Prompts and stop tokens.
-        measures: What programs are rewarded for, with tasks to train on and tasks that decide, of which the first
-            ``options.validation_programs`` a language are written. Training tasks whose prompt leaves less than
+        measures: The rewards, each with its training and validation tasks. Programs are written for the first
+            ``options.validation_programs`` validation tasks per language. Training tasks whose prompt leaves less than
             ``options.max_new_tokens`` of ``max_tokens`` are left out.
-        programs: Encoded validation programs, whose loss is measured beside the reward.
+        programs: Encoded validation programs whose loss is measured in addition to the reward.
         languages: All languages, in the order of the experts.
         options: Reward options.
-        max_tokens: Longest prompt and program together.
+        max_tokens: Largest number of tokens of a prompt and its program together.
         seed: Seed of the run.
-        folder: Holds the checkpoint and ``metrics.jsonl``.
-        teacher: What the base says to the answers that are to be kept; it ran before anything was trained.
-        rates: Returns language -> verdicts a second since it was last asked.
-        trains_gates: False for a model that is forced to be one of its experts.
+        folder: Folder for the checkpoint and ``metrics.jsonl``.
+        teacher: The base's distribution on the kept answers, computed before any training; None without kept answers.
+        rates: Returns, for each language, the verdicts per second since its last call.
+        trains_gates: False for a model that is forced to run one of its experts.
 
     Raises:
         RecipeError: No training task is short enough.
-        MoesaicError: A gradient or the validation loss is not finite.
+        TrainingError: A gradient or the validation loss is not finite.
         CheckpointError: A checkpoint to resume from is corrupt.
     """
     for parameter in model.parameters():
@@ -104,7 +105,7 @@ def train_reward(
     for parameter in parameters.values():
         parameter.requires_grad_(True)
     measures = [_short_enough(measure, options, max_tokens) for measure in measures]
-    torch.manual_seed(seed_of(seed, "reward"))  # noisy gates draw from it
+    torch.manual_seed(seed_of(seed, "reward"))  # for the noise of noisy gates
     sampler = Sampler(model, prompt, options)
     rounds = RewardRounds(accelerator, model, sampler, measures, programs, languages, options, seed, teacher, rates)
     try:

@@ -4,13 +4,14 @@
     overlapped   write 1 | write 2 | train 1 | write 3 | train 2 | write 4 | ...
                            judge 1 | judge 2           | judge 3           |
 
-Overlapped, the programs of a round are written before the model is trained on the round before, by weights that are one
-round old, and judged by the processors meanwhile. A token's weight in training is then corrected by how likely it is
-now and was then (``policy``). What was written and not yet trained on is in the checkpoint, so that a resumed run goes
-on with the same programs, which are judged again.
+When rounds overlap (``reward.overlap``), the programs of a round are written before the model is trained on the round
+before it, and the CPU judges them during that training. They are then one round old when the model is trained on them,
+so the loss of each token is corrected by the ratio of its current likelihood to its likelihood when it was sampled
+(module ``policy``). Programs that are not yet trained on are stored in the checkpoint; a resumed run judges them again
+and continues with them.
 
-Several processes share the programs that are written, their judging, each with the processors of its machine, and the
-rows that are trained on. All know everything that comes out, so that all train on the same.
+Several processes share the generation of programs, the judging (each with the CPUs of its machine) and the rows to
+train on. All of them get all results, so that all train on the same data.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _WARMUP_ROUNDS = 2
 
 
 def optimisation(options: RewardRecipe) -> Optimisation:
-    """Returns a reward's options as those of any training; a round is a step."""
+    """Returns the options of training on rewards as those of the training loop, in which a round is a step."""
     same = ("learning_rate", "clip_norm", "row_tokens", "evaluations", "checkpoint_minutes", "compile")
     warmup = min(1.0, _WARMUP_ROUNDS / max(1, options.rounds))
     return Optimisation(warmup_fraction=warmup, **{key: getattr(options, key) for key in same})
@@ -71,14 +72,14 @@ class Round:
     """A round whose programs have been written.
 
     Attributes:
-        number: The round, from 1.
-        places: For each measure the tasks that were drawn, by their number.
-        generations: For each measure the programs, those of a task side by side.
-        old_losses: For each measure ``Sample.old_losses`` of the programs; None where they were written by the state
-            that they train.
+        number: Number of the round, from 1.
+        places: For each measure, the indices of the tasks that were drawn.
+        generations: For each measure, the programs, grouped by task.
+        old_losses: For each measure, ``Sample.old_losses`` of the programs; None if the state that wrote the programs
+            is the one that is trained on them.
         tokens_per_second: Speed of the sampling.
-        verdicts: For each measure what this process's share of the programs is worth, and language -> verdicts a
-            second; under way.
+        verdicts: Future of two results: for each measure, the judgements of this process's share of the programs; and
+            language -> verdicts per second.
     """
 
     number: int
@@ -89,7 +90,7 @@ class Round:
     verdicts: Future[tuple[list[list[Judgement]], Mapping[str, float]]]
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns it for JSON, without verdicts."""
+        """Returns the round for JSON, without verdicts."""
         return {
             "number": self.number,
             "places": self.places,
@@ -103,20 +104,20 @@ class Round:
 class RewardRounds:
     """Rounds of sampling and training, as steps of the training loop.
 
-    A round's optimiser steps train on documents of which each has a weight, negative ones included: a step's loss is
-    the sum of each document's weight times its negative log likelihood, over the step's tokens.
+    The optimiser steps of a round train on weighted documents; weights may be negative. The loss of a step is the sum
+    over documents of weight times negative log likelihood, divided by the number of tokens of the step.
 
     Args:
         accelerator: Device and precision.
         model: The composed model.
-        sampler: Writes its programs.
-        measures: What programs are rewarded for.
+        sampler: Writes programs with the model's current weights.
+        measures: The rewards, with their tasks.
         programs: Encoded programs whose loss is measured at each validation.
         languages: All languages.
         options: Reward options.
         seed: Seed of the run.
-        teacher: What the base says to answers that are to be kept; None: there are none.
-        rates: Returns language -> verdicts a second since it was last asked.
+        teacher: The base's distribution on the kept answers; None without kept answers.
+        rates: Returns, for each language, the verdicts per second since its last call.
 
     Attributes:
         history: Validations so far.
@@ -145,7 +146,8 @@ class RewardRounds:
         self._stop_id = sampler.prompt.stop_ids[0]
         kept_weight = self._answer_weight(teacher) if teacher is not None else 1.0
         self._loss = PolicyLoss(model, optimisation(options), options.clip_ratio, kept_weight)
-        # With one measure a run's tasks are those that they were before there were several.
+        # The first measure uses the seed of the run, so that runs with one measure draw the same tasks as they did
+        # before there could be several.
         seeds = [seed if place == 0 else seed_of(seed, measure.name) for place, measure in enumerate(measures)]
         self._turns = [Turns(len(m.training), own) for m, own in zip(measures, seeds, strict=True)]
         self._counts = [options.prompts * (n + 1) // len(measures) - options.prompts * n // len(measures)
@@ -156,7 +158,7 @@ class RewardRounds:
         self.history: list[Facts] = []
 
     def close(self) -> None:
-        """Discards programs that were written ahead."""
+        """Stops the judging of programs that were written ahead, and discards them."""
         self._judging.shutdown(wait=False, cancel_futures=True)
 
     def take(self, number: int, update: Update, is_last: bool) -> Callable[[], Facts]:
@@ -190,7 +192,7 @@ class RewardRounds:
         return lambda: facts
 
     def _begin(self, number: int) -> Round:
-        """Writes a round's programs, and has them judged in the background."""
+        """Writes the programs of a round and starts judging them in the background."""
         options = self._options
         places = [turns.draw(count) for turns, count in zip(self._turns, self._counts, strict=True)]
         tasks = self._tasks(places)
@@ -222,14 +224,14 @@ class RewardRounds:
         return Round(number, places, generations, old_losses, speed, self._judging.submit(judge))
 
     def _tasks(self, places: Sequence[Sequence[int]]) -> list[list[Task]]:
-        """For each measure its tasks, each as many times as there are samples of it."""
+        """Returns, for each measure, its tasks, each repeated once per sample."""
         return [
             [measure.training[task] for task in group for _ in range(self._options.samples)]
             for measure, group in zip(self._measures, places, strict=True)
         ]
 
     def losses(self, tasks: Sequence[Task], generations: Sequence[Generation]) -> list[Tensor]:
-        """Returns what ``Sample.old_losses`` is of programs, under the model as it is."""
+        """Returns ``Sample.old_losses`` of programs under the current model."""
         documents = [document(*pair, self._stop_id) for pair in zip(tasks, generations, strict=True)]
         if not documents:
             return []
@@ -248,7 +250,7 @@ class RewardRounds:
         return [found[index] for index in range(len(documents))]
 
     def _told(self, groups: Sequence[Sequence[Sample]]) -> Facts:
-        """What is logged of a round's programs."""
+        """Returns the values for the log that describe a round's programs."""
         together = Samples([sample for group in groups for sample in group])
         rewards = [Samples(list(group)).reward for group in groups]
         facts = {"reward": self._weighted(rewards), "ended": together.ended, "parses": together.parsing}
@@ -272,10 +274,10 @@ class RewardRounds:
         return sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights)
 
     def rows(self, groups: Sequence[Sequence[Sample]], number: int) -> list[PreparedRow]:
-        """Packs what a round trains on; nothing if no task teaches anything and there are no other documents.
+        """Packs the documents of a round; returns no rows if no task teaches anything and there are no other documents.
 
         Args:
-            groups: For each measure the round's programs.
+            groups: For each measure, the round's programs.
             number: Number of the round, which seeds the packing.
         """
         documents = weighted_documents(groups[0], self._options, self._stop_id, self._measures[0].weight)
@@ -314,17 +316,17 @@ class RewardRounds:
         return rows
 
     def _answer_weight(self, teacher: Teacher) -> float:
-        """An answer stands for as many as there are samples of a task, as a reference program does."""
+        """Returns the weight of an answer: like a reference program, it counts as often as a task has samples."""
         return teacher.kept.options.weight * self._options.samples
 
     def add_gradients(self, rows: Sequence[PreparedRow]) -> float:
         """Adds the gradients of one optimiser step's rows and returns its loss."""
-        self._loss.eval()  # as it sampled: in training, noisy gates are another policy
+        self._loss.eval()  # as in sampling: with their training noise, noisy gates would be a different policy
         with packed_attention(self._model):
             return float(add_gradients(self._accelerator, self._loss, rows))
 
     def validate(self, number: int) -> tuple[float, Facts]:
-        """See ``Steps``; scores are means over languages, the loss that of the float32 factors."""
+        """See ``Steps``. Scores are means over languages; the loss is computed with the float32 factors."""
         tasks = self._validation
         written, _ = self._sampler.write([task for group in tasks for task in group], 0.0, 0, self._ranks)
         generations = _split(written, tasks)
@@ -348,7 +350,7 @@ class RewardRounds:
         return 1.0 - facts["reward"] + (0.0 if self._is_eligible(facts) else 1.0), facts
 
     def _is_eligible(self, facts: Facts) -> bool:
-        """Whether a state may be kept; one that may not counts as worse than any that may, whatever its reward."""
+        """Whether a state may be kept. A state that may not counts as worse than all that may, whatever its reward."""
         if self._teacher is None:
             return True
         return facts["answers"] <= self.history[0]["answers"] + self._teacher.kept.options.tolerance
@@ -359,7 +361,7 @@ class RewardRounds:
         return said | {"ended": f"{facts['ended']:.0%}", "idle": f"{facts['idle']:.0%}"}
 
     def origin(self, number: int) -> str:
-        """See ``Steps``: a round is taken on programs that the model wrote."""
+        """See ``Steps``. There are no training examples to name: a round is trained on programs of the model."""
         return ""
 
     def state_dict(self) -> dict[str, Any]:
@@ -386,11 +388,11 @@ class RewardRounds:
 
 
 def _split(written: Sequence[Generation], tasks: Sequence[Sequence[Task]]) -> list[list[Generation]]:
-    """Takes programs that were written together apart, by measure."""
+    """Splits programs that were written in one call into those of each measure."""
     left = iter(written)
     return [list(itertools.islice(left, len(group))) for group in tasks]
 
 
 def _trained(example: EncodedExample) -> int:
-    """Tokens of a document that carry a loss."""
+    """Returns the number of tokens of a document that carry a loss."""
     return len(example.ids) - example.num_prompt_tokens

@@ -1,14 +1,14 @@
 """Training steps on packed rows, and the loss of a row.
 
-    rows -> loss -> backward, over the rows of a step; then the optimiser
+    for each row of the step: loss -> backward pass; then one optimiser step
 
-A step's loss is read when the next step is under way, so that a GPU never waits for the one who reads it.
+The loss of a step is read while the next step is running, so that a GPU never waits for the host to read it.
 
-Several processes (``torchrun``) share the ``accumulation`` rows of a step and add up their gradients once, behind the
-last backward pass. So a step is the same in any number of processes, up to the order of summation, and nothing has to
-happen inside a backward pass.
+Several processes (``torchrun``) share the ``accumulation`` rows of a step and add up their gradients once, after the
+last backward pass. A step therefore does not depend on the number of processes, up to the order of summation, and
+backward passes need no communication.
 
-Shapes: T tokens of a row, N trained tokens of it, D model.
+Shapes: T tokens of a row, N trained tokens among them, D model, V vocabulary.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class PackedLoss(nn.Module):
     """Loss of a causal language model on one packed row.
 
     Args:
-        model: The ``...ForCausalLM`` module; adapters or MoE blocks are already inside it.
-        options: ``compile`` and ``row_tokens`` say whether layers run compiled, and at which length of rows.
-        routing_loss: Adds a scalar computed from every layer's ``Routing``; the layers are not compiled then, since
-            what is recorded in one layer would make its graph differ from the next one's.
+        model: The ``...ForCausalLM`` module, with its adapters or MoE blocks.
+        options: ``compile`` says whether layers run compiled, and ``row_tokens`` for which length of rows.
+        routing_loss: Returns a scalar computed from the ``Routing`` of every layer. If given, layers are not compiled,
+            because recording the routing would make the graph of each layer different.
     """
 
     def __init__(self, model: nn.Module, options: Optimisation, routing_loss: RoutingLoss | None = None) -> None:
@@ -55,7 +55,7 @@ class PackedLoss(nn.Module):
         self._compiled: CompiledDecoder | None = None
         if options.compile:
             if next(model.parameters()).is_cuda and routing_loss is None and not is_sharded(model):
-                # Gradients of several processes are added up behind the graphs, so that nothing in them is shared.
+                # The gradients of several processes are added up after the graphs, which therefore do not communicate.
                 self._compiled = CompiledDecoder(model, options.row_tokens, not options.gradient_checkpointing)
             else:
                 reason = "this is not a GPU" if routing_loss is None else "routing losses need every layer's gates"
@@ -85,22 +85,22 @@ class PackedLoss(nn.Module):
 
     @property
     def head(self) -> Tensor:
-        """The language-model head's weight."""
+        """The weight of the language-model head, (V, D)."""
         weight: Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
         return weight
 
     @property
     def is_compiled(self) -> bool:
-        """Whether what is computed of a row is compiled."""
+        """Whether layers and loss run compiled."""
         return self._compiled is not None
 
     def shrink(self, row_tokens: int) -> None:
-        """Limits the length of rows from now on."""
+        """Lowers the limit on the length of rows."""
         if self._compiled is not None:
             self._compiled.shrink(row_tokens)
 
     def run_layers(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Returns the row's final hidden states and its routing loss."""
+        """Returns the row's final hidden states, (T, D), and its routing loss, a scalar."""
         if self._routing_loss is None:
             hidden_TD = hidden_states(self.model, batch) if self._compiled is None else self._compiled(batch)
             return hidden_TD, hidden_TD.new_zeros((), dtype=torch.float)
@@ -112,22 +112,23 @@ class PackedLoss(nn.Module):
 def add_gradients(
     accelerator: Accelerator, module: nn.Module, rows: Sequence[PreparedRow], pieces: Pieces | None = None
 ) -> Tensor:
-    """Adds the gradients of one step: of the mean over the trained tokens of all rows, and over the rows' own losses.
+    """Adds the gradients of one step: of the mean loss over all trained tokens, and of the mean routing loss over rows.
 
-    With several processes every row has random numbers of its own, which dropout and noisy gates draw from; so that all
-    processes go on from the same state, which is the one in the checkpoint.
+    With several processes, each row gets its own random state, which dropout and noisy gates draw from. Afterwards all
+    processes continue from the same random state, the one that a checkpoint stores.
 
     Args:
         accelerator: Device, precision and processes.
-        module: ``PackedLoss``; its gradients are zero or None.
-        rows: The rows of all processes; each takes its share.
-        pieces: Cuts rows, and shorter ones where the memory of a GPU is full; the step is then started again.
+        module: A ``PackedLoss`` whose gradients are zero or None.
+        rows: The rows of all processes; each process takes its share.
+        pieces: Cuts rows into pieces. If the memory of a GPU is full, it makes the pieces shorter, and the step starts
+            again.
 
     Returns:
-        The mean token loss of the step.
+        The mean token loss of the step, a scalar in float64.
 
     Raises:
-        OutOfMemoryError: Of torch; without ``pieces``, or if they cannot be shorter.
+        torch.OutOfMemoryError: The memory is full, and there are no ``pieces`` or they cannot be made shorter.
     """
     ranks = ranks_of(accelerator)
     seed = int(torch.randint(2**48, ())) if ranks.count > 1 else None
@@ -151,7 +152,7 @@ def _own_gradients(
     ranks: Ranks,
     seed: int | None,
 ) -> Tensor | None:
-    """Adds the gradients of this process's rows and returns their summed loss; None: once more, in shorter pieces."""
+    """Adds the gradients of this process's rows and returns their summed loss, or None to repeat in shorter pieces."""
     total_labels = sum(row.num_labels for row in rows)
     loss_sum = torch.zeros((), device=accelerator.device)
     own = ranks.share(range(len(rows)))
@@ -171,13 +172,13 @@ def _own_gradients(
         if sharded and len(own) < -(-len(rows) // ranks.count):
             _pass_along(accelerator, module, rows[0])
     except torch.OutOfMemoryError as error:
-        # With sharded layers the other processes are waiting in the middle of the step: it cannot be started again.
+        # With sharded layers, the other processes wait in the middle of the step, so it cannot be started again.
         if sharded or pieces is None or not pieces.halve():
             raise
         reason = str(error).strip().splitlines()[0]
     else:
         return loss_sum
-    # Behind the handler: an exception that is being handled holds on to the activations.
+    # After the handler, because an exception keeps the activations alive while it is being handled.
     say(
         f"note: the memory is full ({reason}): rows are run in pieces of at most {pieces.most_tokens:,} tokens from "
         "now on; a step is made of the same rows as before"
@@ -188,7 +189,7 @@ def _own_gradients(
 
 
 def _pass_along(accelerator: Accelerator, module: nn.Module, row: PreparedRow) -> None:
-    """Takes part in the passes of other processes through sharded layers with a row that counts for nothing."""
+    """Runs a row with weight zero, because sharded layers need all processes in every pass."""
     tensors_N = [tensor.to(accelerator.device) for tensor in row.tensors_N]
     with accelerator.autocast():
         summed, extra = module(row.batch.to(accelerator.device), *tensors_N)
@@ -196,21 +197,21 @@ def _pass_along(accelerator: Accelerator, module: nn.Module, row: PreparedRow) -
 
 
 def ranks_of(accelerator: Accelerator) -> Ranks:
-    """Returns the processes of a run as an accelerator knows them."""
+    """Returns the processes of a run, as an accelerator describes them."""
     return Ranks(accelerator.process_index, accelerator.num_processes)
 
 
 def _add_up(ranks: Ranks, parameters: Sequence[nn.Parameter], loss_sum: Tensor) -> Tensor:
-    """Adds up the gradients over all processes, in one piece, and returns the sum of their losses.
+    """Adds up the gradients over all processes in one message and returns the sum of their losses.
 
-    A parameter without a gradient in all of them stays without: the optimiser passes over it.
+    A parameter that has no gradient in any process keeps none, so that the optimiser skips it.
     """
     missing = [parameter.grad is None for parameter in parameters]
     for parameter in parameters:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    there = ranks.add(torch.tensor([not gone for gone in missing], dtype=torch.int32))  # of the hosts: no GPU waits
+    there = ranks.add(torch.tensor([not gone for gone in missing], dtype=torch.int32))  # on the hosts; no GPU waits
     pieces = [*(gradient.flatten() for gradient in gradients), loss_sum[None]]
     total = ranks.add(torch.cat(pieces))
     *sums, losses = torch.split(total, [piece.numel() for piece in pieces])
@@ -223,7 +224,7 @@ def _add_up(ranks: Ranks, parameters: Sequence[nn.Parameter], loss_sum: Tensor) 
 
 
 DECIDES = "decides"
-"""What decides between states, where it is not the validation loss."""
+"""Key of the measure that decides between states, if that is not the validation loss."""
 
 
 class PackedSteps:
@@ -231,13 +232,13 @@ class PackedSteps:
 
     Args:
         accelerator: Device, precision and processes.
-        loss_module: Loss of one row.
-        batches: Rows of the training data.
-        validate: Returns the ``loss``, in nats a token, and what else is logged of the state. The loss decides between
-            states, or ``DECIDES`` where that is there.
-        options: ``accumulation``.
-        known_loss: What ``validate`` would return before the first step, if that is known.
-        prepare: Returns what the loss of a row needs beside it.
+        loss_module: Computes the loss of one row.
+        batches: The training data as rows.
+        validate: Returns the validation ``loss`` in nats per token, and other values for the log. The value of
+            ``DECIDES`` decides between states; without it, the loss does.
+        options: ``accumulation`` is the number of rows per step, ``row_tokens`` their greatest length.
+        known_loss: The loss that ``validate`` would return before the first step, if it is known.
+        prepare: Returns the further arguments of a row's loss.
     """
 
     unit = "step"
@@ -264,7 +265,7 @@ class PackedSteps:
                 f"it is a multiple of {count} (this changes the training)"
             )
         self._upcoming: list[PreparedRow] = []
-        self._origins: dict[int, list[int]] = {}  # of the last two steps: examples
+        self._origins: dict[int, list[int]] = {}  # step -> its examples, for the last two steps
         self._cursor = batches.state_dict()
         self._last_end = _now(accelerator.device)
         self.overlap = accelerator.device.type == "cuda"
@@ -278,7 +279,7 @@ class PackedSteps:
         self._cursor = self._batches.state_dict()
         recent = {step: indices for step, indices in self._origins.items() if step == number - 1}
         self._origins = recent | {number: [i for row in rows for i in row.batch.example_ids_D.tolist() if i >= 0]}
-        # A GPU is still at work on this step: the next one's rows cost no time now.
+        # Preparing the rows of the next step costs no time now, because a GPU is still running this step.
         self._upcoming = [] if is_last else self._next_rows()
         rate, tokens = update.rate, sum(row.batch.num_tokens for row in rows)
 
@@ -294,7 +295,7 @@ class PackedSteps:
         """See ``Steps``."""
         known = self._known_loss if number == 0 else None
         facts = self._validate() if known is None else {"loss": known}
-        self._last_end = _now(self._accelerator.device)  # a validation is no part of the next step
+        self._last_end = _now(self._accelerator.device)  # validation does not count towards the time of the next step
         return facts.get(DECIDES, facts["loss"]), facts
 
     def shown(self, facts: Mapping[str, float], progress: Progress) -> dict[str, float | str]:
@@ -326,9 +327,10 @@ class PackedSteps:
 
 
 _Moment = float | torch.cuda.Event
-"""A time on the wall; on a GPU the place in its queue, whose time is known once the GPU has come to it.
+"""A wall-clock time in seconds, or for a GPU an event in its queue, whose time is known once the GPU has reached it.
 
-The host reads a step long after the GPU's end of it, or several steps at once: its own clock says nothing of them.
+The host may read a step long after the GPU has finished it, or several steps at once, so the host's clock cannot time
+them.
 """
 
 
@@ -341,16 +343,18 @@ def _now(device: torch.device) -> _Moment:
 
 
 def _seconds(start: _Moment, end: _Moment) -> float:
-    """Seconds between two moments that have passed."""
+    """Returns the seconds between two moments that have passed."""
     if isinstance(start, torch.cuda.Event):
         return float(start.elapsed_time(cast("torch.cuda.Event", end))) / 1000
     return cast("float", end) - start
 
 
 def _copied(values: Tensor) -> Callable[[], tuple[list[float], _Moment]]:
-    """Starts to copy values to the host; what it returns waits for that copy, not for what a GPU was given after it.
+    """Starts copying values to the host.
 
-    It gives the values and the moment when they were there.
+    Returns:
+        A function that waits for this copy only, not for later work of the GPU, and returns the values and the moment
+        when they were copied.
     """
     if values.device.type != "cuda":
         there = cast("list[float]", values.tolist()), _now(values.device)

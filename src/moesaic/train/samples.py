@@ -1,10 +1,10 @@
 """Tasks, sampled programs, rewards and advantages of one round of training on rewards.
 
-An advantage says how much better a program is than the others of its task, which serve as the baseline. This is
-leave-one-out REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1), which needs no second model and no
-value head. If all programs of a task get the same reward, there is no advantage, and its programs are left out.
+The advantage of a program says how much better it is than the other programs of its task, which serve as the baseline.
+This is leave-one-out REINFORCE (RLOO; Ahmadian et al. 2024, arXiv:2402.14740, section 3.1), which needs no second model
+and no value head. If all programs of a task get the same reward, their advantages are zero, and they are left out.
 
-Shapes: P tasks of the round, S samples a task.
+Shapes: P tasks of the round, S samples per task.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Task:
     """A task for which programs are written.
 
     Attributes:
-        subject: The pair, or the problem with its tests; what a judge needs.
-        prompt_ids: What the model gets to see.
-        reference: A program that solves it, whose likelihood may be trained; None: there is none to train on.
+        subject: The pair of task and program, or the problem with its tests; judges need it.
+        prompt_ids: Tokens of the prompt.
+        reference: A program that solves the task, whose likelihood may be trained; None if there is none to train on.
     """
 
     subject: Example | Problem
@@ -53,12 +53,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The reward of a program, and the facts behind it.
+    """A judge's result for a program.
 
     Attributes:
-        reward: From 0 to 1; what is trained for.
-        parses: It parses, or compiles.
-        score: From 0 to 1; what decides between states, where that is another measure than the reward.
+        reward: The reward in training, from 0 to 1.
+        parses: Whether the program parses, or compiles if it is run.
+        score: The measure that decides between states, from 0 to 1; it can differ from the reward.
     """
 
     reward: float
@@ -67,7 +67,7 @@ class Judgement:
 
 
 Judge = Callable[[Sequence[Task], Sequence[str]], list[Judgement]]
-"""Takes tasks, and for each the text that a model ended by itself."""
+"""Takes tasks and a generated text for each, and returns a judgement of each."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Measure:
     """A reward, with the tasks for which it is defined.
 
     Attributes:
-        name: A key of logs: ``codebleu`` or ``tests``.
+        name: Key in logs: ``codebleu`` or ``tests``.
         training: Tasks that programs are sampled for.
-        validation: Tasks whose greedy programs decide.
-        judge: Says what programs are worth.
-        weight: Weight of its rewards beside those of other measures.
-        scores_unended: A text that did not end has a score, though no reward: benchmarks judge it, too.
+        validation: Tasks whose greedy programs decide between states.
+        judge: Judges programs.
+        weight: Weight of these rewards relative to those of other measures.
+        scores_unended: Whether a text that did not end can have a score, as in benchmarks. It never has a reward.
     """
 
     name: str
@@ -93,16 +93,15 @@ class Measure:
     def judgements(
         self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat, *, deciding: bool = False
     ) -> list[Judgement]:
-        """Judges what was written for each task; a text that did not end is worth nothing.
+        """Judges the program of each task. A text that did not end gets no reward.
 
-        That half matters: a measure alone may pay for more of the same, and a model that is rewarded by it unlearns to
-        end.
+        Without this rule, a model can be rewarded for writing on and on, and would unlearn to end its programs.
 
         Args:
-            tasks: What was asked for.
-            generations: What was written.
-            prompt: Decodes it.
-            deciding: Scores are wanted, not rewards alone.
+            tasks: The tasks.
+            generations: The generated program of each task.
+            prompt: Decodes the programs.
+            deciding: Whether scores are needed in addition to rewards.
         """
         reads_all = deciding and self.scores_unended
         read = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped or reads_all]
@@ -119,14 +118,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A program that the model wrote, with its reward.
+    """A program that the model wrote, with its judgement.
 
     Attributes:
-        task: What it was asked for.
-        generation: Its tokens.
-        judgement: What it is worth.
-        old_losses: Negative log likelihood of each of its trained tokens under the state that wrote it, at the
-            temperature it was sampled at; None where that is the state in training.
+        task: The task.
+        generation: The program's tokens.
+        judgement: The program's judgement.
+        old_losses: Negative log likelihood of each trained token in nats, under the state that wrote the program and at
+            the temperature of sampling; None if that is the state in training.
     """
 
     task: Task
@@ -140,14 +139,15 @@ class Sample:
         return self.judgement.reward
 
     def document(self, stop_id: int) -> EncodedExample:
-        """Returns prompt and program as a training example; see ``document``."""
+        """Returns prompt and program as a training example, as the function ``document`` does."""
         return document(self.task, self.generation, stop_id)
 
 
 def document(task: Task, generation: Generation, stop_id: int) -> EncodedExample:
-    """Returns prompt and program as a training example; the end is trained where the model wrote one.
+    """Returns prompt and program as a training example, with the stop token if the model ended the program.
 
-    Several tokens may end a text; which one did is not kept, so the one of the reference programs stands for all.
+    Several tokens can end a text, and a generation does not say which one did. ``stop_id``, which ends the reference
+    programs, stands for all of them.
     """
     prompt, own = task.prompt_ids, generation.ids
     end = [stop_id] if generation.stopped else []
@@ -161,16 +161,16 @@ class Samples:
     programs: list[Sample]
 
     def share(self, of: Callable[[Sample], float]) -> float:
-        """Mean of something over all programs."""
+        """Returns the mean of a function over all programs."""
         return sum(map(of, self.programs)) / len(self.programs)
 
     @property
     def reward(self) -> float:
-        """Mean reward."""
+        """Mean reward over all programs."""
         return self.share(lambda sample: sample.reward)
 
     def mean_score(self) -> float:
-        """Mean over languages of the mean score."""
+        """Returns the mean over languages of the mean score."""
         means = []
         for language in dict.fromkeys(sample.task.language for sample in self.programs):
             own = [sample.judgement.score for sample in self.programs if sample.task.language == language]
@@ -189,7 +189,7 @@ class Samples:
 
 
 def tasks_of(examples: Iterable[Example], prompt: PromptFormat) -> list[Task]:
-    """Makes tasks of pairs."""
+    """Makes tasks of pairs, with the pair's program as the reference."""
     tasks = []
     for example in examples:
         encoded = prompt.encode(example)
@@ -198,19 +198,19 @@ def tasks_of(examples: Iterable[Example], prompt: PromptFormat) -> list[Task]:
 
 
 def problem_tasks(problems: Iterable[Problem], prompt: PromptFormat) -> list[Task]:
-    """Makes tasks of problems; their own solutions are not trained on, since a policy is held by its own programs."""
+    """Makes tasks of problems, without references: their gold solutions are not trained on."""
     return [Task(problem, prompt.task_ids(problem.text, problem.prompt, problem.language)) for problem in problems]
 
 
 def first_tasks(tasks: Sequence[Task], languages: Sequence[str], count: int) -> list[Task]:
-    """Returns the first tasks of each language."""
+    """Returns the first ``count`` tasks of each language."""
     return [task for name in languages for task in [t for t in tasks if t.language == name][:count]]
 
 
 def drawn(num_tasks: int, count: int, seed: int, number: int) -> list[int]:
-    """Returns what round ``number``, from 1, takes: each comes once before any comes twice, over all rounds.
+    """Returns the indices that round ``number`` (from 1) draws; over all rounds, each is drawn once before any twice.
 
-    It is a function of its arguments alone, so that a resumed run draws what the whole one draws.
+    The result depends only on the arguments, so a resumed run draws what an uninterrupted one draws.
     """
     orders: dict[int, list[int]] = {}
 
@@ -224,17 +224,17 @@ def drawn(num_tasks: int, count: int, seed: int, number: int) -> list[int]:
 
 
 def advantages(rewards_PS: Tensor) -> Tensor:
-    """Returns each reward minus the mean of the task's others, divided by the standard deviation of all these.
+    """Returns the advantages, (P, S): each reward minus the mean of its task's others (RLOO, section 3.1).
 
-    If the standard deviation is 0, all advantages are 0.
+    The differences are divided by their standard deviation over all tasks. If it is 0, all advantages are 0.
 
     Args:
-        rewards_PS: Rewards, at least two a task.
+        rewards_PS: Rewards, at least two per task.
     """
     others_PS = (rewards_PS.sum(dim=1, keepdim=True) - rewards_PS) / (rewards_PS.shape[1] - 1)
     difference_PS = rewards_PS - others_PS
     spread = difference_PS.std()
-    # Equal rewards leave differences of a rounding error, which must not be blown up.
+    # Equal rewards can differ by rounding errors, which must not be scaled up.
     return difference_PS / spread if spread > 1e-6 else torch.zeros_like(difference_PS)
 
 
@@ -249,9 +249,9 @@ class Documents:
 
     Attributes:
         encoded: Programs with their prompts.
-        weights: Weight of each one's loss.
-        temperatures: What each was sampled at; 1 for references.
-        old_losses: Each one's ``Sample.old_losses``; None for references.
+        weights: Weight of each document's loss.
+        temperatures: Temperature at which each was sampled; 1 if the model did not write it.
+        old_losses: ``Sample.old_losses`` of each document; None if the model did not write it.
     """
 
     encoded: list[EncodedExample]
@@ -260,7 +260,7 @@ class Documents:
     old_losses: list[Tensor | None]
 
     def with_more(self, encoded: Sequence[EncodedExample], weight: float) -> Documents:
-        """Returns these and others that the model did not write, all of one weight."""
+        """Returns these documents and others that the model did not write, all with the same weight."""
         return Documents(
             [*self.encoded, *encoded],
             torch.cat([self.weights, torch.full((len(encoded),), weight)]),
@@ -269,7 +269,7 @@ class Documents:
         )
 
     def __add__(self, other: Documents) -> Documents:
-        """Returns these and those of another measure."""
+        """Returns these documents and those of another measure."""
         return Documents(
             self.encoded + other.encoded,
             torch.cat([self.weights, other.weights]),
@@ -281,11 +281,13 @@ class Documents:
 def weighted_documents(
     samples: Sequence[Sample], options: RewardRecipe, stop_id: int, weight: float = 1.0
 ) -> Documents:
-    """Returns what a round trains on of one measure's programs.
+    """Returns the documents that a round trains on for one measure.
+
+    Programs of tasks that teach nothing are left out. The tasks' reference programs are added, if there are any; each
+    counts as often as a task has samples.
 
     Args:
-        samples: Programs, ``options.samples`` a task, side by side. Those of tasks that teach nothing are left out; the
-            tasks' reference programs join, where there are any, as many times as there are samples for a task.
+        samples: Programs grouped by task, ``options.samples`` per task.
         options: Number of samples, weight of the likelihood, temperature.
         stop_id: Token that ends a program.
         weight: Weight of the measure.
@@ -308,25 +310,26 @@ def weighted_documents(
 
 
 def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
-    """Experts' factors and gates of a composed model, by name."""
+    """Returns the gates and the experts' factors of a composed model, by name."""
     return gate_parameters(model) | factor_parameters(model)
 
 
 def _sampled_parameters(model: Any) -> dict[str, nn.Parameter]:
-    """Whatever of a model may be in training, by name; its base is not."""
+    """Returns all parameters that may be in training, by name: gates, factors and adapters, but not the base."""
     return (trainable_parameters(model) if is_composed(model) else {}) | adapter_parameters(model)
 
 
 class Sampler:
-    """Writes programs with a second module tree, which shares the base's weights with the one in training.
+    """Writes programs with a copy of the model that shares the base's weights with the model in training.
 
-    Decoding on a GPU moves weights to lie in stacks (``model.stacks``), factors in the base's number format among them,
-    and a captured training graph holds addresses. So factors and gates are copies here, which stay where they are and
-    are filled anew before each use. The base's weights are moved once, when the sampler is made, which therefore has to
-    be before the first training pass.
+    Decoding on a GPU moves weights into stacks (``model.stacks``) and uses factors in the base's number format, whereas
+    a captured training graph relies on fixed addresses. Therefore the sampler has its own copies of factors and gates,
+    which it updates before each use. It moves the base's weights once, when it is created. Create it before the first
+    training pass.
 
     Args:
-        model: A composed model whose factors are float32, or one with PEFT adapters in it; not in packed attention.
+        model: A composed model whose factors are float32, or a model with PEFT adapters; packed attention must not be
+            enabled.
         prompt: Prompts and stop tokens.
         options: Lengths, batch size, sampling.
     """
@@ -335,7 +338,7 @@ class Sampler:
         self.prompt, self._options = prompt, options
         self._trained = _sampled_parameters(model)
         trained = {id(parameter) for parameter in self._trained.values()}
-        # What the memo holds counts as copied already.
+        # ``deepcopy`` takes the parameters in its memo as they are, so the base's weights are shared, not copied.
         shared = {id(parameter): parameter for parameter in model.parameters() if id(parameter) not in trained}
         self.model = copy.deepcopy(model, shared)
         self._copies = _sampled_parameters(self.model)
@@ -357,13 +360,16 @@ class Sampler:
     def write(
         self, tasks: Sequence[Task], temperature: float, seed: int, ranks: Ranks = ALONE
     ) -> tuple[list[Generation], float]:
-        """Writes a program for each task with the newest factors and gates; returns them, and the tokens a second.
+        """Writes a program for each task with the current factors and gates.
 
         Args:
-            tasks: What to write; a task may come several times.
-            temperature: 0: greedy.
+            tasks: The tasks; one may occur several times.
+            temperature: Temperature of sampling; 0 is greedy decoding.
             seed: Seed of the sampling.
             ranks: Processes that share the tasks; each gets all programs.
+
+        Returns:
+            The programs in the order of the tasks, and the speed in tokens per second.
         """
         self.follow()
         own = ranks.share(range(len(tasks)))

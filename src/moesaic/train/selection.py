@@ -28,9 +28,9 @@ class Programs:
 
     Attributes:
         prompt: Prompts and stop tokens.
-        tasks: What is asked for.
+        tasks: The tasks.
         options: Length of a program, batch size, ``compile``.
-        score: Strict CodeBLEU of programs against their references.
+        score: Computes the strict CodeBLEU of programs against their references.
         ranks: Processes that share the tasks.
     """
 
@@ -41,17 +41,18 @@ class Programs:
     ranks: Ranks = ALONE
 
     def deciding(self, model: Any, validate: Callable[[], Facts], answer_weight: float) -> Callable[[], Facts]:
-        """Returns a validation in which the programs decide; it also returns what ``validate`` does.
+        """Returns a validation in which the programs decide, together with the values of ``validate``.
 
-        What decides is 1 less the mean over languages of strict CodeBLEU, in which a program that does not end or does
-        not parse counts as 0, and the divergence from kept answers with its weight, as it has in the loss.
+        The measure that decides (``DECIDES``, lower is better) is 1 minus the mean over languages of strict CodeBLEU,
+        plus the loss on kept answers times ``answer_weight``. A program that does not end or does not parse has a
+        CodeBLEU of 0.
 
-        Call it before the first training pass, which must not see weights move (``Sampler``), and not in packed
-        attention.
+        Call this before the first training pass, because it moves the base's weights (``Sampler``), and while packed
+        attention is not enabled.
 
         Args:
-            model: The model in training: composed, or with PEFT adapters in it.
-            validate: Returns the validation losses: ``loss``, and ``answers`` where there are any.
+            model: The model in training: composed, or with PEFT adapters.
+            validate: Returns the validation losses: ``loss``, and ``answers`` with kept answers.
             answer_weight: ``keep.weight``.
         """
         sampler = Sampler(model, self.prompt, self.options)

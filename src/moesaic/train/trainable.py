@@ -13,7 +13,7 @@ FACTORS = ("_PERD", "_PERF", "_ERF", "_ERD")
 
 
 def gate_parameters(model: Any) -> dict[str, nn.Parameter]:
-    """Returns the gates of a composed model."""
+    """Returns the parameters of the gates of a composed model."""
     return {
         f"{path}.router.{key}": parameter
         for path, block in moe_blocks(model).items()
@@ -32,5 +32,5 @@ def factor_parameters(model: Any) -> dict[str, nn.Parameter]:
 
 
 def adapter_parameters(model: Any) -> dict[str, nn.Parameter]:
-    """Returns the factors of PEFT adapters in a model."""
+    """Returns the factors of the PEFT adapters in a model."""
     return {name: parameter for name, parameter in model.named_parameters() if ".lora_" in name}

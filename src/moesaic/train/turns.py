@@ -19,14 +19,14 @@ class Turns:
     """Draws tasks in an order that depends on the seed and on which tasks have taught something.
 
     Args:
-        num_tasks: How many there are.
+        num_tasks: Number of tasks.
         seed: Seed of the orders.
     """
 
     def __init__(self, num_tasks: int, seed: int) -> None:
         self._num_tasks, self._seed = num_tasks, seed
         self._place = 0
-        self._in_vain: dict[int, int] = {}  # task -> times running that it taught nothing
+        self._in_vain: dict[int, int] = {}  # task -> how many times in a row it taught nothing
         self._resting: dict[int, int] = {}  # task -> turns that it still sits out
         self._orders: dict[int, list[int]] = {}
 
@@ -45,7 +45,7 @@ class Turns:
         return drawn
 
     def report(self, task: int, *, taught: bool) -> None:
-        """Says whether a task that was drawn had programs of different worth."""
+        """Records whether the programs of a drawn task got different rewards, so that the task taught something."""
         if taught:
             self._in_vain.pop(task, None)
             return
@@ -53,7 +53,7 @@ class Turns:
         self._resting[task] = self._in_vain[task]
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what the next draw depends on, for JSON."""
+        """Returns, for JSON, the state on which the next draw depends."""
         return {
             "place": self._place,
             "in_vain": sorted(self._in_vain.items()),
@@ -61,7 +61,7 @@ class Turns:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where ``state_dict`` was taken."""
+        """Continues from a state that ``state_dict`` returned."""
         self._place = state["place"]
         self._in_vain, self._resting = dict(map(tuple, state["in_vain"])), dict(map(tuple, state["resting"]))
 
@@ -73,7 +73,7 @@ class Turns:
 
 
 def shuffled(count: int, seed: int, epoch: int) -> list[int]:
-    """Returns 0 to ``count`` - 1 in the order of an epoch."""
+    """Returns the numbers from 0 to ``count - 1`` in the order of an epoch."""
     order = list(range(count))
     random.Random(f"tasks {seed} {epoch}").shuffle(order)
     return order

@@ -22,15 +22,15 @@ def own_judgements(
     *,
     deciding: bool = False,
 ) -> list[list[Judgement]]:
-    """Returns, for each measure, what this process's share of its programs is worth.
+    """Returns, for each measure, the judgements of this process's share of the programs.
 
     Args:
         ranks: The processes.
-        measures: What programs are rewarded for.
-        tasks: For each measure what was asked for.
-        generations: For each measure what was written.
-        prompt: Decodes it.
-        deciding: Scores are wanted, not rewards alone.
+        measures: The rewards.
+        tasks: For each measure, its tasks.
+        generations: For each measure, the program of each task.
+        prompt: Decodes the programs.
+        deciding: Whether scores are needed in addition to rewards.
     """
     return [
         measure.judgements(ranks.share(own), ranks.share(written), prompt, deciding=deciding)
@@ -45,14 +45,14 @@ def judged_samples(
     own: Sequence[Sequence[Judgement]],
     old_losses: Sequence[Sequence[Tensor]] | None = None,
 ) -> list[list[Sample]]:
-    """Returns each measure's judged programs, the same in all processes, which meet here.
+    """Exchanges judgements between processes and returns each measure's judged programs, the same in all processes.
 
     Args:
-        ranks: The processes.
-        tasks: For each measure what was asked for.
-        generations: For each measure what was written.
-        own: This process's ``own_judgements``.
-        old_losses: For each measure ``Sample.old_losses`` of its programs.
+        ranks: The processes. All of them have to call this function.
+        tasks: For each measure, its tasks.
+        generations: For each measure, the program of each task.
+        own: The result of ``own_judgements`` in this process.
+        old_losses: For each measure, ``Sample.old_losses`` of its programs; None if there are none.
     """
     groups = []
     for place, shares in enumerate(zip(*ranks.gather(own), strict=True)):
@@ -63,6 +63,6 @@ def judged_samples(
 
 
 def sums(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Returns what each name has in all processes together."""
+    """Returns the sum over processes of the value of each name."""
     names = dict.fromkeys(name for share in shares for name in share)
     return {name: sum(share.get(name, 0.0) for share in shares) for name in names}
