@@ -1,9 +1,9 @@
 """Finds the base of a model folder and checks that it is the one on which the experts were trained.
 
-The folder names its base. A relative path there means the folder that the run was started in, so it is also looked for
-above the model folder, and so is the end of an absolute path: a project that is moved as a whole still works. A model
-folder that is moved alone finds its base where this machine has seen it. A base elsewhere is named by the caller.
-Whichever it is, its digest decides.
+A model folder names its base. A relative path to the base refers to the folder in which the run was started, so it is
+also looked for above the model folder. The same is done for the end of an absolute path, so that a project still works
+after it was moved as a whole. If only the model folder was moved, its base is looked for where this machine has seen
+it. The caller can also name another place. In each case, only a base with the recorded digest is accepted.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def find_base(folder: ModelFolder, spec: str | Path | None = None) -> BaseSource:
-    """Finds a model folder's base and checks its digest; loads no weights.
+    """Finds the base of a model folder and checks its digest. No weights are loaded.
 
     Args:
         folder: The model folder.
-        spec: Where the base is now, as in ``base.model``; None for where the folder says.
+        spec: The place of the base, written as in ``base.model``; None for the place that the folder names.
 
     Raises:
-        ModelError: There is no base, or another than the experts were trained on.
+        ModelError: The base is not found, or it is not the one on which the experts were trained.
         CheckpointError: A file of the base is corrupt.
     """
     from moesaic.model.base_files import resolve_base, resolve_recorded, seen_before
@@ -40,7 +40,7 @@ def find_base(folder: ModelFolder, spec: str | Path | None = None) -> BaseSource
     for place in _places(folder):
         try:
             source = resolve_recorded({**folder.base, "model": str(place)})
-        except (ModelError, CheckpointError):  # something else of that name
+        except (ModelError, CheckpointError):  # there is something else at this place
             continue
         if source.digest == folder.base_digest:
             return source
@@ -58,7 +58,7 @@ def find_base(folder: ModelFolder, spec: str | Path | None = None) -> BaseSource
 
 
 def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
-    """Refuses a base other than the one the experts were trained on.
+    """Refuses any base except the one on which the experts were trained.
 
     Raises:
         ModelError: The digests differ.
@@ -73,7 +73,11 @@ def check_base(folder: ModelFolder, base: Base | BaseSource) -> None:
 
 
 def _places(folder: ModelFolder) -> Iterator[Path]:
-    """What a path to the base can mean: from here, then from the folders above the model, the longest end first."""
+    """Yields the existing places that the path to the base can refer to.
+
+    The path itself comes first, then the path below each folder above the model folder. Of an absolute path, only the
+    ends are looked for there, the longest first.
+    """
     path = Path(folder.base["model"])
     above = folder.path.resolve().parents
     if not path.is_absolute():

@@ -24,7 +24,8 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
 
     Args:
         folder: The model folder.
-        results: ``results.json`` of the run (system -> metric -> language -> value, n, low, high), or None.
+        results: The content of the run's ``results.json``, whose ``systems`` map system -> metric -> language to
+            ``value``, ``n``, ``low`` and ``high``; None if nothing was measured.
     """
     base, part = folder.base_title, part_word(folder.languages)
     lines = ["---", "library_name: moesaic", "pipeline_tag: text-generation"]
@@ -62,7 +63,7 @@ def write_card(folder: ModelFolder, results: Mapping[str, Any] | None) -> None:
 
 
 def _on_its_own(folder: ModelFolder, title: str) -> str:
-    """What an adapter needs in other programs, which know checkpoint folders and names on the hub."""
+    """Returns the end of the sentence about adapters: what other programs need in order to use one."""
     if folder.has_own_base:
         return " and works on its own, on `base/`."
     if _ON_THE_HUB.fullmatch(folder.base_title) and not Path(folder.base_title).exists():

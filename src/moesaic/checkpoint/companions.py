@@ -1,7 +1,7 @@
 """Writes the files beside exported weights: configuration, tokenizer, generation settings, card, licence.
 
-Everything is written so that transformers 4 and 5 both read it. Version 5 saves tokenizers under class names that
-version 4 does not know; those are replaced by the name that both know.
+All files can be read by transformers 4 and 5. Version 5 saves tokenizers under class names that version 4 does not
+know; they are replaced by a name that both versions know.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOKENIZER_PATTERNS: Final = (
     "*.jinja",
 )
 VOCABULARY_FILES: Final = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json")
-"""A tokenizer has at least one of these."""
+"""Files of which every tokenizer has at least one."""
 
 _GENERATION = "generation_config.json"
 _OTHER_PATTERNS = (_GENERATION, "LICENSE*", "NOTICE*", "USE_POLICY*")
@@ -34,14 +34,20 @@ _NEW_CLASSES = ("TokenizersBackend",)
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """Returns the tokenizer's files of a checkpoint folder."""
+    """Returns the files of a checkpoint folder that belong to its tokenizer."""
     return sorted({file for pattern in TOKENIZER_PATTERNS for file in folder.glob(pattern) if file.is_file()})
 
 
 def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
     """Copies tokenizer, generation settings and licence of a base.
 
-    A base without generation settings gets those that its configuration implies.
+    Args:
+        base: The checkpoint folder of the base.
+        out: The folder to write to.
+        config: The base's configuration. If the base has no generation settings, its special tokens are used for them.
+
+    Raises:
+        CheckpointError: ``tokenizer_config.json`` is corrupt.
     """
     others = (file for pattern in _OTHER_PATTERNS for file in base.glob(pattern) if file.is_file())
     for file in (*tokenizer_files(base), *others):
@@ -69,7 +75,7 @@ class _Vocabulary(BaseModel):
 
 
 class _Tokenizer(BaseModel):
-    """The parts of a ``tokenizer.json`` that are read here."""
+    """The parts of a ``tokenizer.json`` that moesaic reads."""
 
     model: _Vocabulary
     added_tokens: list[_AddedToken] | None = None
@@ -78,10 +84,10 @@ class _Tokenizer(BaseModel):
 
 
 def read_tokenizer(file: Path) -> dict[str, Any]:
-    """Reads a ``tokenizer.json`` and checks the types of what is used of it.
+    """Reads a ``tokenizer.json`` and checks the types of the parts that moesaic uses.
 
     Raises:
-        CheckpointError: It is corrupt, or no tokenizer; names the place.
+        CheckpointError: The file is corrupt or not a tokenizer; the message names the wrong entry.
     """
     content = read_json_object(file)
     try:
@@ -94,7 +100,7 @@ def read_tokenizer(file: Path) -> dict[str, Any]:
 
 
 def tokenizer_digest(folder: Path) -> str:
-    """Returns a digest of what a tokenizer does: its vocabulary, merges and special tokens, not how it was saved."""
+    """Returns a digest of what a tokenizer computes (vocabulary, merges, special tokens), however it was saved."""
     tokenizer = folder / "tokenizer.json"
     if tokenizer.is_file():
         content = read_tokenizer(tokenizer)
@@ -105,10 +111,13 @@ def tokenizer_digest(folder: Path) -> str:
 
 
 def check_same_tokenizer(folders: Sequence[Path]) -> None:
-    """Refuses checkpoints whose tokens mean different things.
+    """Refuses checkpoints whose tokenizers differ.
+
+    Args:
+        folders: The checkpoint folders; all others are compared with the first.
 
     Raises:
-        ModelError: Names the first folder that differs from the first one, and the first differing token.
+        ModelError: A tokenizer differs. The message names its folder and the first token that differs.
     """
     first, *others = folders
     for other in others:
@@ -120,7 +129,7 @@ def check_same_tokenizer(folders: Sequence[Path]) -> None:
 
 
 def write_config(out: Path, config: Mapping[str, Any]) -> None:
-    """Writes ``config.json``; the last file of a checkpoint, for without it nothing loads."""
+    """Writes ``config.json``, which has to be the last file, because no checkpoint can be loaded without it."""
     write_json(out / "config.json", config)
 
 
@@ -137,10 +146,10 @@ def write_export_card(
     Args:
         out: The folder, or the file that the card is written to.
         title: Name of the model.
-        summary: What it is.
-        launch: Commands that serve it.
-        asking: Lines that say how to ask it.
-        library: What loads it, as the hub calls it.
+        summary: Lines that describe the model.
+        launch: Commands that serve the model.
+        asking: Lines that show how to send a request.
+        library: The hub's name of the library that loads the model.
     """
     lines = ["---", f"library_name: {library}", "pipeline_tag: text-generation", "tags:", "- moe", "- code", "---"]
     lines += ["", f"# {title}", "", *summary, "", "```", *launch, "```", "", *asking]

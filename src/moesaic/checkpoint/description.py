@@ -1,10 +1,9 @@
 """Reads and checks ``moesaic.json``, which describes a model folder and lists its files with their digests.
 
-The description lists every file with its size and SHA-256, and has a digest of its own, so that one changed bit in any
-of them is noticed before a model is made of them. The weights of a base of the folder's own, which can be many
-gigabytes, are left to the base's digest, which is remembered by size and time of change. Where the base lies may be
-edited: its digest tells whether it is the right one. Folders of older versions have sizes alone and are read as they
-are.
+The description lists every file with its size and SHA-256 and contains a digest of itself, so that a single changed bit
+is noticed before the model is loaded. If the folder contains its own base, whose weights can have many gigabytes, these
+are checked by the base's digest instead, which is cached by size and time of change. The place of the base may be
+edited, because the digest shows whether the right base is there. Folders of older versions list only sizes.
 """
 
 # E experts, D model
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from moesaic.model.lora import LoraExpert
 
 FORMAT_VERSIONS: Final = (1, 2)
-"""Versions that are read. 2 has an anchor, which a moesaic that knows only 1 would look for on the disk; a folder
-without one is written as 1, so that every moesaic reads it."""
+"""Format versions that can be read. Folders with an anchor have version 2, because a moesaic that knows only version 1
+would look for the anchor's files. All others have version 1, so that every moesaic can read them."""
 DESCRIPTION: Final = "moesaic.json"
 ROUTER: Final = "router.safetensors"
 EXPERTS: Final = "experts"
@@ -40,17 +39,17 @@ BASE: Final = "base"
 
 _EXPERT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+#-]*")
 _COVERED = re.compile(rf"{BASE}/([^/]*\.safetensors|config\.json)")
-"""Files that the base's own digest is made of."""
+"""Files that the digest of the base covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertEntry:
-    """What ``moesaic.json`` says of one expert.
+    """The entry of an expert in ``moesaic.json``.
 
     Attributes:
-        name: Usually its language; also its folder's name.
+        name: Name of the expert and its folder, usually the language.
         rank: Largest LoRA rank of its modules; 0 for the anchor, which has no adapter.
-        scale: alpha / rank.
+        scale: The factor alpha / rank of the deltas.
     """
 
     name: str
@@ -60,17 +59,17 @@ class ExpertEntry:
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A model folder that was read and checked; tensors are read on demand.
+    """A model folder whose description was read and checked. Tensors are read on demand.
 
     Attributes:
         path: The folder.
-        base: The recipe's ``base`` section: model, dtype, quantize. In a folder with a base of its own, ``model`` is
-            where that is, and ``origin`` what it was made from.
+        base: The recipe's ``base`` section: model, dtype, quantize. If the folder contains its own base, ``model`` is
+            the place of that base, and ``origin`` is the base from which it was made.
         base_digest: Digest of the base's weights, as ``model.base_files`` computes it.
-        experts: In the order of the gates' rows.
-        kind: See ``moesaic.gates``.
-        top_k: Experts per token.
-        languages: Languages the experts were trained on, one per adapter.
+        experts: The experts, in the order of the gates' rows.
+        kind: Kind of the gates; see ``moesaic.gates``.
+        top_k: Number of experts per token.
+        languages: Languages that the experts were trained on, one per adapter.
     """
 
     path: Path
@@ -88,7 +87,7 @@ class ModelFolder:
 
     @property
     def adapters(self) -> tuple[ExpertEntry, ...]:
-        """The experts that have an adapter: all but the anchor."""
+        """The experts that have an adapter, which are all except the anchor."""
         return tuple(expert for expert in self.experts if expert.rank)
 
     @property
@@ -98,23 +97,23 @@ class ModelFolder:
 
     @property
     def has_own_base(self) -> bool:
-        """Whether the base's weights are in the folder."""
+        """Whether the folder contains its own base."""
         return "origin" in self.base
 
     @property
     def base_title(self) -> str:
-        """The base's name for people, the same wherever the folder lies."""
+        """The base's name for people, which does not depend on where the folder is."""
         return str(self.base.get("origin", self.base["model"]))
 
     def expert_path(self, name: str) -> Path:
-        """Returns the PEFT adapter folder of an expert."""
+        """Returns the folder of an expert's PEFT adapter."""
         return self.path / EXPERTS / name
 
     def read_experts(self) -> list[LoraExpert]:
-        """Reads all experts' factors.
+        """Reads the factors of all experts, in the order of the gates' rows.
 
         Raises:
-            CheckpointError: An adapter's files are corrupt, or not those that the description is of.
+            CheckpointError: The files of an adapter are corrupt, or their rank or scale is not that of the description.
         """
         from moesaic.model.lora import anchor_expert, read_adapter
 
@@ -128,10 +127,13 @@ class ModelFolder:
         return [*experts, anchor_expert()] if self.has_anchor else experts
 
     def read_router(self) -> dict[str, Tensor]:
-        """Reads the gates: ``layers.<i>.weight`` [E, D] and, when noisy, ``layers.<i>.noise`` [E, D]; fp32.
+        """Reads the gates.
+
+        Returns:
+            ``layers.<i>.weight`` [E, D] and, for noisy gates, ``layers.<i>.noise`` [E, D], in float32.
 
         Raises:
-            CheckpointError: The file is corrupt or its shapes do not fit the experts.
+            CheckpointError: The file is corrupt, or its shapes do not fit the experts.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -178,12 +180,12 @@ class _Description(BaseModel):
 
 
 def sealed(folder: Path, description: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """Returns a description with the sizes and digests of the folder's files, and its own digest.
+    """Completes a description with the sizes and digests of the folder's files, and with its own digest.
 
     Args:
         folder: The model folder.
-        description: Everything else.
-        files: The files below the folder that a model is made of.
+        description: All other entries.
+        files: The files below the folder that belong to the model.
     """
     names = {file.relative_to(folder).as_posix(): file for file in files}
     full = {
@@ -198,8 +200,9 @@ def read_description(path: Path) -> ModelFolder:
     """Reads the description of a model folder and compares the folder's files with it.
 
     Raises:
-        CheckpointError: The description is corrupt or of an unknown version, or a file is missing, truncated or not the
-            one that was written.
+        CheckpointError: The description is corrupt or has an unknown format version, or a file is missing, truncated or
+            changed.
+        ModelError: A name of an expert, the kind of the gates or ``top_k`` is not valid.
     """
     file = path / DESCRIPTION
     description = read_json_object(file)
@@ -234,7 +237,12 @@ def read_description(path: Path) -> ModelFolder:
 
 
 def parse(path: Path, description: Mapping[str, Any]) -> ModelFolder:
-    """Returns what a checked description says."""
+    """Turns a description that was checked into a ``ModelFolder``.
+
+    Args:
+        path: The model folder.
+        description: The content of ``moesaic.json``.
+    """
     base = dict(description["base"])
     if base.get("origin") is not None:
         base["model"] = str(path / BASE)
@@ -273,17 +281,17 @@ def _check_files(path: Path, values: _Description) -> None:
 
 
 def _own_digest(description: Mapping[str, Any]) -> str:
-    """Returns the digest of a description without itself and without the place of the base."""
+    """Returns the digest of a description, which covers neither the digest itself nor the place of the base."""
     base = description.get("base")
     base = {key: value for key, value in base.items() if key != "model"} if isinstance(base, dict) else base
     return digest_of({**{key: value for key, value in description.items() if key != "digest"}, "base": base})
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses names that are not valid folder names, or that occur twice.
+    """Refuses names of experts that are not valid names of folders or that occur twice.
 
     Raises:
-        ModelError: Names the first of them.
+        ModelError: A name is not valid, a name occurs twice, or there are no names.
     """
     for name in names:
         if not _EXPERT_NAME.fullmatch(name):
@@ -301,17 +309,17 @@ def check_router(
     source: str,
     error: type[CheckpointError | ModelError] = CheckpointError,
 ) -> None:
-    """Checks names, shapes, types and values of gates.
+    """Checks the names, shapes, types and values of the gates' tensors.
 
     Args:
-        tensors: ``layers.<i>.weight`` [E, D] and, when noisy, ``layers.<i>.noise`` [E, D].
+        tensors: ``layers.<i>.weight`` [E, D] and, for noisy gates, ``layers.<i>.noise`` [E, D].
         num_experts: Number of experts E.
-        kind: See ``moesaic.gates``.
-        source: What the error names.
-        error: Class of the error.
+        kind: Kind of the gates; see ``moesaic.gates``.
+        source: Where the tensors come from, which begins the message of an error.
+        error: Class of the exception that is raised.
 
     Raises:
-        CheckpointError: By default; names what is wrong.
+        CheckpointError: A tensor is wrong; if ``error`` is given, that class is raised instead.
     """
     import torch
 

@@ -14,20 +14,20 @@ from moesaic.progress import say
 
 
 def drop_experts(path: Path, out: Path, names: Sequence[str]) -> ModelFolder:
-    """Writes a model folder without some of another one's experts and without their rows of the gates.
+    """Writes a copy of a model folder without some of its experts and without their rows of the gates.
 
-    The logits of the others stay as they are, so that a model that had grown by these experts computes exactly what it
-    did before.
+    The logits of the other experts do not change. If the model had been grown by the dropped experts, it computes again
+    exactly what it did before it was grown.
 
     Args:
         path: The model folder, or the folder of a run.
-        out: The folder to make; an earlier model there is replaced.
+        out: The folder to write. An earlier model in it is replaced.
         names: The experts to leave out.
 
     Raises:
-        ModelError: There is no such expert, none would be left, or something other than a model is in the way.
+        ModelError: There is no such expert, no expert would be left, or ``out`` exists and is not a model folder.
         CheckpointError: A file of the model is corrupt.
-        SpaceError: The disk is full; nothing is published.
+        SpaceError: The disk is full; ``out`` does not change.
     """
     folder = read_model_folder(path)
     had = [expert.name for expert in folder.adapters]

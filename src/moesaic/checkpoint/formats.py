@@ -1,14 +1,14 @@
 """Says which published Mixture-of-Experts architecture fits which base: tensor names and configuration.
 
-    base              checkpoint      exact because
-    llama, mistral    mixtral         same attention; softmax over the top-k logits = softmax over all, renormalised
-    qwen2             qwen2_moe       the same with norm_topk_prob; its shared expert is there with zero weights
-    qwen3             qwen3_moe       the same with norm_topk_prob; no shared expert
+    base              checkpoint      why it is exact
+    llama, mistral    mixtral         same attention; softmax over the top-k logits = renormalised softmax over all
+    qwen2             qwen2_moe       the same, with norm_topk_prob; the shared expert is stored with zero weights
+    qwen3             qwen3_moe       the same, with norm_topk_prob; there is no shared expert
 
-The names are those on disk (``block_sparse_moe.experts.0.w1.weight``), which transformers 4 and vLLM expect and
-transformers 5 converts while loading. The fused names that transformers 5 has in memory load nowhere else: transformers
-4 would leave such experts at random values. Likewise the rotary settings are written in both spellings
-(``rope_theta``/``rope_scaling`` and ``rope_parameters``).
+Tensors are stored under the names that files have (``block_sparse_moe.experts.0.w1.weight``). transformers 4 and vLLM
+expect these, and transformers 5 converts them while it loads. The fused names that transformers 5 uses in memory can be
+loaded only by transformers 5; version 4 would leave such experts at random values. For the same reason, the rotary
+settings are written in both spellings (``rope_theta``/``rope_scaling`` and ``rope_parameters``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from moesaic.model.stored import check_settings, read_stored_config
 PROJECTIONS: Final = ("gate_proj", "up_proj", "down_proj")
 ATTENTION: Final = ("q_proj", "k_proj", "v_proj", "o_proj")
 SHARED_EXPERT_SIZE: Final = 64
-"""Width of qwen2_moe's shared expert, all zeros. Zero would do in transformers, but not in every kernel elsewhere."""
+"""Width of qwen2_moe's shared expert, whose weights are zero. transformers would accept a width of 0, some kernels of
+other programs would not."""
 
 _LAYER_KEY = re.compile(r"model\.layers\.(\d+)\.(.+)\.weight")
 
@@ -54,21 +55,21 @@ _COMPLETE: Final[Mapping[str, Sequence[str]]] = {
     "qwen2": ("use_sliding_window",),
     "qwen3": ("use_sliding_window", "attention_bias"),
 }
-"""Settings beyond the common ones that decide about the form of a base."""
+"""Settings of each family, besides the common ones, on which the architecture of a base depends."""
 _OPTIONAL: Final = ("bos_token_id", "eos_token_id", "pad_token_id", "sliding_window")
-"""Settings whose value may be none."""
+"""Settings whose value may be None."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoEFormat:
-    """A published architecture: how its checkpoint names a routed block.
+    """A published Mixture-of-Experts architecture and the names in its checkpoints.
 
     Attributes:
-        model_type: In ``config.json``.
-        architecture: Class in transformers.
+        model_type: The entry ``model_type`` of ``config.json``.
+        architecture: Name of the class in transformers.
         block: Name of the routed block below ``model.layers.<i>``.
         projections: Names of an expert's gate, up and down projection.
-        extra: More entries of the configuration.
+        extra: Further entries of the configuration.
     """
 
     model_type: str
@@ -87,7 +88,7 @@ class MoEFormat:
         return f"model.layers.{layer}.{self.block}.experts.{expert}.{name}.weight"
 
     def zeros(self, layer: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        """Returns names and shapes of a layer's tensors that must be there and are zero."""
+        """Returns the names and shapes of the tensors of a layer that the architecture requires and that are zero."""
         if self.model_type != "qwen2_moe":
             return {}
         block, size = f"model.layers.{layer}.{self.block}", SHARED_EXPERT_SIZE
@@ -117,17 +118,17 @@ _QWEN2 = MoEFormat(
 _QWEN3 = MoEFormat("qwen3_moe", "Qwen3MoeForCausalLM", "mlp", PROJECTIONS, _QWEN)
 
 FORMATS: Final[Mapping[str, MoEFormat]] = {"llama": _MIXTRAL, "mistral": _MIXTRAL, "qwen2": _QWEN2, "qwen3": _QWEN3}
-"""Base's ``model_type`` -> the architecture that computes the same."""
+"""``model_type`` of the base -> the architecture that computes the same."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Reads a checkpoint's configuration with all defaults of its class filled in.
+    """Reads the configuration of a checkpoint, with the defaults of its class filled in.
 
-    What transformers 5 has written leaves no default to fill in, and is read as it is: loading transformers' classes
-    takes seconds, as long as all the rest of a small export.
+    A configuration that transformers 5 has written has no defaults to fill in, so transformers is not imported for it.
+    The import takes seconds, as long as everything else in a small export.
 
     Raises:
-        ModelError: There is none, or transformers does not know it.
+        ModelError: There is no configuration, or transformers does not know it.
     """
     written = read_stored_config(folder)
     if _is_complete(written):
@@ -138,7 +139,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         values: dict[str, Any] = config.to_dict()
-    except Exception as error:  # what it raises depends on which value is wrong
+    except Exception as error:  # the kind of exception depends on which value is wrong
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{folder} has no usable config.json: {reason}") from error
     check_settings(values, folder)
@@ -146,13 +147,13 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _is_complete(config: Mapping[str, Any]) -> bool:
-    """True when no setting of a base that matters here is left to a default of its class."""
+    """Returns whether a configuration states all settings that are needed, so that no default has to be filled in."""
     wanted = (*_COMMON, "rope_parameters", *_COMPLETE.get(str(config.get("model_type")), ("model_type of a base",)))
     return all(key in config and (config[key] is not None or key in _OPTIONAL) for key in wanted)
 
 
 def format_reasons(config: Mapping[str, Any]) -> list[str]:
-    """Returns why a base with this configuration has no exact published MoE form; empty when it has one."""
+    """Returns the reasons why a base with this configuration has no exact published MoE form; empty if it has one."""
     kind = config.get("model_type")
     if kind not in FORMATS:
         return [f"architecture {kind!r} has no published MoE form that is known here; known: {', '.join(FORMATS)}"]
@@ -175,7 +176,7 @@ def format_reasons(config: Mapping[str, Any]) -> list[str]:
 
 
 def rotary(config: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
-    """Returns base frequency and the other rotary settings, whichever spelling the configuration uses."""
+    """Returns the base frequency (theta) and the other rotary settings, from either spelling of a configuration."""
     rope = dict(config.get("rope_scaling") or config.get("rope_parameters") or {})
     theta = rope.pop("rope_theta", config.get("rope_theta", 10000.0))
     rope["rope_type"] = rope.pop("type", None) or rope.get("rope_type", "default")
@@ -183,13 +184,13 @@ def rotary(config: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
 
 
 def moe_config(config: Mapping[str, Any], num_experts: int, top_k: int, dtype: str) -> dict[str, Any]:
-    """Returns ``config.json`` of the routed form of a base.
+    """Returns the content of ``config.json`` for the routed form of a base.
 
     Args:
         config: The base's configuration with all defaults filled in (``read_config``).
         num_experts: Number of experts.
-        top_k: Experts per token.
-        dtype: ``bfloat16``, ``float16`` or ``float32``.
+        top_k: Number of experts per token.
+        dtype: Type of the weights: ``bfloat16``, ``float16`` or ``float32``.
     """
     target = FORMATS[config["model_type"]]
     values: dict[str, Any] = {"architectures": [target.architecture], "model_type": target.model_type}
@@ -211,7 +212,7 @@ def moe_config(config: Mapping[str, Any], num_experts: int, top_k: int, dtype: s
 
 
 def both_spellings(config: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-    """Returns rotary settings and number format under the names of transformers 4 and of transformers 5."""
+    """Returns the rotary settings and the type of the weights under the names of transformers 4 and 5."""
     theta, rope = rotary(config)
     return {
         "rope_theta": theta,
@@ -223,7 +224,7 @@ def both_spellings(config: Mapping[str, Any], dtype: str) -> dict[str, Any]:
 
 
 def split_layer_key(name: str) -> tuple[int, str] | None:
-    """Splits ``model.layers.3.mlp.gate_proj.weight`` into 3 and ``mlp.gate_proj``; None for other tensors."""
+    """Splits ``model.layers.3.mlp.gate_proj.weight`` into 3 and ``mlp.gate_proj``; returns None for other names."""
     found = _LAYER_KEY.fullmatch(name)
     return (int(found[1]), found[2]) if found else None
 

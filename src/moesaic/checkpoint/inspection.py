@@ -1,6 +1,6 @@
 """Describes a model folder from headers and gates alone: sizes, ranks, how well gates tell experts apart.
 
-E experts, D model, K top-k.
+Shapes: E experts, D model, K top-k.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moesaic.checkpoint.native import read_model_folder
 from moesaic.checkpoint.streaming import TensorReader
 
 DEGENERATE_CONDITION: Final = 1e4
-"""Condition number of a gate matrix above which its rows hardly differ in some direction."""
+"""Condition number above which a gate is called degenerate: in some direction, its rows hardly differ."""
 
 
 _CARD_BYTES = 2**20
@@ -31,20 +31,20 @@ class ModelFacts:
 
     Attributes:
         path: The folder.
-        base: The base's spec; for a base of the folder's own, what that was made from.
-        own_base: Whether the base's weights are in the folder.
-        kind: Gate.
-        top_k: Experts per token.
-        experts: Name -> rank, parameters and bytes.
-        base_parameters: Parameters of the base.
-        total_parameters: Base, experts and gates.
-        active_parameters: Parameters that a token meets: base, gates and its top_k experts' factors.
-        mixtral_parameters: Parameters of the same model exported with full experts.
-        folder_bytes: Size of the model folder but for its own base.
-        base_bytes: Size of the base's weights.
-        gate_conditions: Condition number of each layer's gate, in order; infinite when rows are linearly dependent.
-        warnings: What looks wrong.
-        scores: Rows of the card's table: system, metric, the scores as text.
+        base: Name of the base; if the folder contains its own base, name of the base from which that was made.
+        own_base: Whether the folder contains its own base.
+        kind: Kind of the gates.
+        top_k: Number of experts per token.
+        experts: Name -> ``rank``, ``parameters`` and ``bytes`` of each expert.
+        base_parameters: Number of parameters of the base.
+        total_parameters: Number of parameters of base, experts and gates.
+        active_parameters: Largest number of parameters used for a token: base, gates and factors of top_k experts.
+        mixtral_parameters: Number of parameters of the same model, exported with full experts.
+        folder_bytes: Size of the model folder without its own base, in bytes.
+        base_bytes: Size of the base's weights, in bytes.
+        gate_conditions: Condition number of each layer's gate, in order; infinite if rows are linearly dependent.
+        warnings: Sentences about what looks wrong.
+        scores: Rows of the model card's table: system, metric, the scores as text.
     """
 
     path: str
@@ -64,21 +64,21 @@ class ModelFacts:
     scores: list[tuple[str, str, str]]
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the facts as JSON values; infinite condition numbers become None."""
+        """Returns the facts as JSON values. Infinite condition numbers become None."""
         values = asdict(self)
         values["gate_conditions"] = [c if c != float("inf") else None for c in self.gate_conditions]
         return values
 
 
 def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
-    """Reads the facts of a model folder; of the weights only the gates are read.
+    """Collects the facts of a model folder. The only weights that are read are those of the gates.
 
     Args:
         path: The model folder.
-        base: Where the base is now, if not where the folder says.
+        base: Place of the base, if it is not where the folder says.
 
     Raises:
-        ModelError: No model folder, or the base does not fit.
+        ModelError: ``path`` is not a model folder, or the base does not fit.
         CheckpointError: A file is corrupt.
     """
     folder = read_model_folder(path)
@@ -117,10 +117,14 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
 
 
 def gate_conditions(folder: ModelFolder) -> list[float]:
-    """Returns sigma_max / sigma_min of every layer's gate matrix [E, D].
+    """Returns the condition number sigma_max / sigma_min of every layer's gate matrix [E, D].
 
-    Only differences between rows decide, so the mean row is taken out first and the vanishing singular value that this
-    makes is left out. (mergekit warns from the condition number of the rows as they are.)
+    The choice of experts depends only on differences between rows. Therefore the mean row is subtracted first, and the
+    singular value that becomes zero by this is ignored. (mergekit's warning uses the condition number of the original
+    rows.)
+
+    Raises:
+        CheckpointError: The file of the gates is corrupt.
     """
     import torch
 
@@ -166,7 +170,7 @@ def _count(shape: Sequence[int]) -> int:
 
 
 def _card_scores(card: Path) -> list[tuple[str, str, str]]:
-    """Returns the rows of the card's score table; the card is what a person reads, so what it says is shown."""
+    """Returns the rows of the table of scores in the model card."""
     if not card.is_file():
         return []
     _, _, section = card.read_bytes()[:_CARD_BYTES].decode("utf-8", "replace").partition("## Scores")

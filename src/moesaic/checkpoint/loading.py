@@ -1,7 +1,7 @@
 """Loads a model for use: finds or downloads it, and returns it with its prompts, on a device and in a type.
 
-``open_model`` is what ``api.Model`` is made from. A process that only writes programs need not wait for transformers:
-see ``docs/decisions/0024-writing-without-transformers.md``.
+``api.Model`` is made with ``open_model``. A process that only writes programs does not need transformers; see
+``docs/decisions/0024-writing-without-transformers.md``.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ def open_model(
     *,
     to_write: bool,
 ) -> tuple[Any, PromptFormat, ModelFolder]:
-    """Loads a model with its prompts; arguments as ``api.Model.from_pretrained``.
+    """Loads a model with its prompts. ``api.Model.from_pretrained`` explains the arguments further.
 
     Args:
         path: A model folder, the folder of a run, or ``owner/name`` on the hub.
-        device: Where the model goes.
+        device: Device of the model; None for a GPU if there is one.
         dtype: Type of the weights.
-        revision: On the hub.
-        base: Where the base is now.
-        to_write: The model will write programs and nothing else; see ``api.Model.to_write``.
+        revision: Commit, branch or tag on the hub.
+        base: Place of the base, if it is not where the folder says.
+        to_write: Whether the model will only write programs; see ``api.Model.to_write``.
 
     Returns:
-        Model in evaluation mode, prompts, folder.
+        The model in evaluation mode, its prompts, and its folder.
 
     Raises:
-        ModelError: No model there, or made on another base; or there is no such device or type.
+        ModelError: There is no model at ``path``, it was made on another base, or the device or type is unknown.
         CheckpointError: A file is corrupt.
     """
     wanted: Any = str(dtype).removeprefix("torch.")
@@ -73,9 +73,11 @@ def open_model(
 
 
 def _load_to_write(path: Path, dtype: DType, base: str | Path | None) -> tuple[Any, PromptFormat, ModelFolder] | None:
-    """Loads a model folder on the CPU without transformers, or returns None: ``load_moe`` has to be asked.
+    """Loads a model folder on the CPU without transformers.
 
-    That is where the base is not plain (see ``model.plain``), quantised, or in another type than float32.
+    Returns:
+        None if ``load_moe`` is needed, because the base is not plain (see ``model.plain``), is quantised, or has
+        another type than float32.
     """
     from moesaic.data.kept_prompts import keep_prompts, kept_prompts
     from moesaic.model.backbone import load_tokenizer
@@ -96,10 +98,14 @@ def _load_to_write(path: Path, dtype: DType, base: str | Path | None) -> tuple[A
 
 
 def fetched(path: str | Path, revision: str | None) -> Path:
-    """Returns the folder that a path or a name on the hub stands for, downloaded if it is not here.
+    """Returns a local folder for a path or a name on the hub, and downloads it if needed.
+
+    Args:
+        path: A local path, or ``owner/name`` on the hub.
+        revision: Commit, branch or tag on the hub; if it is given, ``path`` is taken as a name on the hub.
 
     Raises:
-        ModelError: See ``exchange.publishing.fetch``.
+        ModelError: The model cannot be downloaded; see ``exchange.publishing.fetch``.
     """
     if revision is None and Path(path).exists():
         return Path(path)

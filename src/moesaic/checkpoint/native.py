@@ -1,17 +1,17 @@
 """Reads and writes a model folder: the parts of a Mixture-of-Experts that moesaic trained, without the base.
 
     MODEL/
-        moesaic.json             format version, base and its digest, experts, router kind, top_k, the files
+        moesaic.json             format version, base and its digest, experts, kind of the gates, top_k, and the files
                                  with sizes and SHA-256
         experts/<name>/          a standard PEFT adapter: adapter_config.json, adapter_model.safetensors
-                                 (none for the anchor, which is the base: an entry of rank 0 in moesaic.json)
-        router.safetensors       layers.<i>.weight [E, D], for noisy gates layers.<i>.noise [E, D]
-        base/                    only where training changed the base: a Hugging Face checkpoint of it
-        README.md                the model card, with scores once they are known
+                                 (the anchor, which is the base, has none: it is an entry of rank 0 in moesaic.json)
+        router.safetensors       the gates: layers.<i>.weight [E, D], for noisy gates also layers.<i>.noise [E, D]
+        base/                    only if training changed the base: its checkpoint in Hugging Face's format
+        README.md                the model card, with scores as soon as they are known
 
-Otherwise the base is not in the folder: it is named by the recipe's ``base`` section and recognised by its digest. The
-folder is made under another name and renamed, with ``moesaic.json`` written last, so one that can be opened is whole.
-Nothing is unpickled.
+Without ``base/``, the folder names the base as the recipe's ``base`` section does, and identifies it by its digest. The
+folder is written under a temporary name, ``moesaic.json`` last, and then renamed, so a folder that can be opened is
+complete. Nothing is unpickled.
 """
 
 # T tokens, D model, E experts, L layers
@@ -76,19 +76,19 @@ def save_model_folder(
         path: The folder.
         base_spec: The recipe's ``base`` section (model, dtype, quantize).
         base_digest: Digest of the base's weights.
-        experts: In the order of the gates' rows, an anchor last.
-        router_tensors: As ``model.moe.extract_router`` gives them, or by their names on disk: ``layers.<i>.weight``
-            [E, D] and, when noisy, ``layers.<i>.noise`` [E, D].
-        kind: See ``moesaic.gates``.
-        top_k: Experts per token; ``softmax`` uses all of them.
-        languages: One per adapter; the experts' names by default.
-        reuse: Expert name -> adapter folder to copy file by file, so that an unchanged expert keeps its bytes.
-        own_base: A base whose weights are no longer those of ``base_spec``: it is written into the folder, and
-            ``base_digest`` is replaced by its digest. A path is a folder that holds it, whose files are linked.
+        experts: The experts in the order of the gates' rows; an anchor is last.
+        router_tensors: The gates' tensors, named as by ``model.moe.extract_router`` or as in files:
+            ``layers.<i>.weight`` [E, D] and, for noisy gates, ``layers.<i>.noise`` [E, D].
+        kind: Kind of the gates; see ``moesaic.gates``.
+        top_k: Number of experts per token; ``softmax`` uses all experts.
+        languages: One language per adapter; by default the names of the experts.
+        reuse: Name of an expert -> folder of its adapter, whose files are copied, so that the bytes do not change.
+        own_base: A base whose weights are no longer those of ``base_spec``. It is written into the folder, and its
+            digest replaces ``base_digest``. If it is a path, the files of this folder are linked.
 
     Raises:
-        ModelError: Names, kind, top_k or the gates' shapes do not fit each other.
-        SpaceError: The disk is full; nothing is published.
+        ModelError: The experts' names, the kind, top_k or the gates' shapes are not valid.
+        SpaceError: The disk is full; an earlier folder does not change.
     """
     from safetensors.torch import save_file
 
@@ -112,7 +112,7 @@ def save_model_folder(
             else:
                 write_base(own_base, partial / BASE)
             base_digest, adapters_base = BaseSource(BASE, partial / BASE).digest, f"../../{BASE}"
-            pins = ("sha256", "revision")  # of the base that this one was made from
+            pins = ("sha256", "revision")  # these pin the base from which this one was made
             kept = {key: value for key, value in base_spec.items() if key not in pins}
             base_spec = {**kept, "model": BASE, "origin": base_spec["model"]}
         adapters = [expert for expert in experts if not expert.is_anchor]
@@ -140,15 +140,15 @@ def save_model_folder(
 
 
 def read_model_folder(path: Path) -> ModelFolder:
-    """Opens a model folder and checks that it is whole; reads no weights.
+    """Opens a model folder and checks that it is complete. No weights are loaded.
 
     Args:
-        path: The folder, or the folder of a run or of one of its stages, which hold one as ``model/``. Of a run that
-            is not finished, the model of the last stage that is.
+        path: The model folder, or the folder of a run or of a stage that contains one as ``model/``. For a run that is
+            not finished, the model of its last finished stage is opened.
 
     Raises:
-        ModelError: ``path`` is no model folder.
-        CheckpointError: A file is missing, truncated or of an unknown format version.
+        ModelError: ``path`` is not a model folder.
+        CheckpointError: A file is missing, truncated or changed, or the format version is unknown.
     """
     path = locate(path)
     if not (path / DESCRIPTION).is_file():
@@ -161,7 +161,7 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 
 def locate(path: Path) -> Path:
-    """The model folder in a run's or a stage's folder; the path itself where there is none."""
+    """Returns the model folder within the folder of a run or stage, or the path itself if there is none."""
     places = (path, *(path / part for part in _IN_A_RUN))
     return next((place for place in places if (place / DESCRIPTION).is_file()), path)
 
@@ -173,21 +173,21 @@ def load_moe(
     base: Base | str | Path | None = None,
     factor_dtype: torch.dtype | None = None,
 ) -> tuple[Any, Any, ModelFolder]:
-    """Loads a model folder composed on its base, ready to generate or to train.
+    """Loads a base and composes it with the experts and gates of a model folder, for generation or training.
 
     Args:
         path: The model folder.
-        device: Where the model goes.
-        dtype: ``auto`` (as the folder's base section says), ``float32`` or ``bfloat16``.
-        base: A base that is loaded already, whose model is composed in place; or where the base is now, if that is not
+        device: Device of the model.
+        dtype: ``float32``, ``bfloat16``, or ``auto`` for the type that the folder states.
+        base: A base that is already loaded, whose model is changed in place; or the place of the base, if it is not
             where the folder says.
-        factor_dtype: Type of the experts' factors: float32 for training, None for the base's own.
+        factor_dtype: Type of the experts' factors: float32 for training, None for the base's type.
 
     Returns:
-        Model in evaluation mode, tokenizer, folder.
+        The model in evaluation mode, the tokenizer, and the folder.
 
     Raises:
-        ModelError: The base is not the one the experts were trained on.
+        ModelError: The base is not the one on which the experts were trained.
         CheckpointError: A file of the folder is corrupt.
     """
     from moesaic.model.backbone import Base, load_base
@@ -200,13 +200,26 @@ def load_moe(
 
 
 def dtype_of(folder: ModelFolder, dtype: DType) -> DType:
-    """What a model is computed in: as it is asked for, or as its folder says."""
+    """Returns the type in which a model is computed: ``dtype``, or the type that the folder states for ``auto``."""
     found: DType = folder.base.get("dtype", "auto") if dtype == "auto" else dtype
     return found
 
 
 def composed(folder: ModelFolder, base: Base, factor_dtype: torch.dtype | None) -> Any:
-    """Puts a folder's experts and gates on its base."""
+    """Composes a loaded base with the experts and gates of a model folder.
+
+    Args:
+        folder: The model folder.
+        base: The base, whose model is changed in place.
+        factor_dtype: Type of the experts' factors; None for the base's type.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        ModelError: The base is not the one on which the experts were trained.
+        CheckpointError: A file of the folder is corrupt, or its gates do not fit the base.
+    """
     from moesaic.model.moe import compose, extract_router, load_router
 
     check_base(folder, base)

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 def write_base(base: Base, folder: Path) -> None:
-    """Writes the weights as they are in memory; tokenizer, generation settings and licence come from where it was.
+    """Writes a base with its weights as they are in memory.
+
+    Tokenizer, generation settings and licence are copied from the checkpoint that the base was loaded from.
 
     Args:
         base: The loaded base, decomposed and without adapters.
-        folder: The checkpoint's folder; made here.
+        folder: The folder of the new checkpoint, which is made.
+
+    Raises:
+        ModelError: The configuration of the base cannot be read.
     """
     from moesaic.model.base_files import quiet_transformers
 

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
-    """Writes a composed model as a model folder; it appears under its name whole or not at all.
+    """Writes a composed model as a model folder, which appears complete or not at all.
 
     Args:
-        model: The composed model, as ``load_moe`` gave it or changed since.
-        folder: Where it was loaded from.
-        path: The folder to make; an earlier model there is replaced.
+        model: The composed model from ``load_moe``, which may have been changed since.
+        folder: The model folder from which it was loaded.
+        path: The folder to write. An earlier model in it is replaced.
+
+    Returns:
+        The folder.
 
     Raises:
-        ModelError: Something other than a model is in the way.
+        ModelError: ``path`` exists and is not a model folder.
         SpaceError: The disk is full; nothing is changed.
     """
     from moesaic.model.moe import extract_experts, extract_router
@@ -36,7 +39,7 @@ def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
     experts = [_changed(expert, stored[expert.name]) for expert in extract_experts(model)]
     same = {expert.name: folder.expert_path(expert.name) for expert in experts if expert is stored[expert.name]}
     is_same = len(same) == len(experts) and all(gate.cpu().equal(gates[name]) for name, gate in router.items())
-    # The scores are those of the model that was loaded.
+    # The scores in the card are valid only if the model has not changed since it was loaded.
     card = (folder.path / CARD).read_bytes() if is_same and (folder.path / CARD).is_file() else None
     base = {key: value for key, value in folder.base.items() if key != "origin"} | {"model": folder.base_title}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,9 +61,10 @@ def save_loaded(model: Any, folder: ModelFolder, path: Path) -> Path:
 
 
 def _changed(expert: LoraExpert, stored: LoraExpert) -> LoraExpert:
-    """What is stored, if an expert is that as far as the type in memory can tell; otherwise with its new factors.
+    """Returns the stored expert if its factors, rounded to the type in memory, have not changed, else the changed one.
 
-    Factors of modules that are not stored are zero when they are loaded, and stored ones outside the MLP are left out.
+    Modules that are not stored get zero factors when a model is loaded, and stored factors outside the MLP are not
+    loaded; so only zeros are expected in the former, and the latter are taken from the stored expert.
     """
     for module, factors in expert.deltas.items():
         kept = stored.deltas.get(module)

@@ -1,13 +1,14 @@
 """Writes sharded safetensors checkpoints in bounded memory; a stopped writer continues at the next shard.
 
-Shapes and types of everything that will be written are known before the first byte, so a shard's header goes first and
-the data is streamed behind it: unchanged tensors by the kernel (``copy_file_range``), computed ones a few megabytes of
-rows at a time. No tensor needs to be whole in memory. A second thread brings what was written to the disk meanwhile.
+The shapes and types of all tensors are known before the first byte is written. Therefore the header of a shard is
+written first, and the data is streamed behind it: the kernel copies unchanged tensors (``copy_file_range``), and
+tensors that are computed are written a few megabytes of rows at a time. No tensor needs to fit into memory. Meanwhile,
+a second thread flushes the written data to the disk.
 
-    .OUT.partial/plan                                 digest of what goes in; another plan starts anew
-    .OUT.partial/model-00001-of-00006.safetensors     finished shards: a resumed run skips them
+    .OUT.partial/plan                                 digest of inputs and outputs; if it differs, writing starts anew
+    .OUT.partial/model-00001-of-00006.safetensors     a finished shard, which a resumed run skips
     .OUT.partial/.model-00002-of-....partial          the shard that was being written
-    OUT/                                              appears by rename, with the index, when everything is there
+    OUT/                                              appears by rename, with the index, when it is complete
 """
 
 from __future__ import annotations
@@ -33,13 +34,21 @@ if TYPE_CHECKING:
 
 SHARD_BYTES: Final = 1_000_000_000
 FLUSH_BYTES: Final = 128 * 2**20
-"""After so many bytes their way to the disk is started, so that the disk never waits for the end of a shard."""
+"""Number of bytes after which written data is flushed, so that the disk does not idle until the end of a shard."""
 
 _PLAN = "plan"
 
 
 class Sink:
-    """Where a step puts its outputs: one open shard. Pieces of one output arrive in order, outputs in any."""
+    """The part of an open shard that a step writes its outputs to.
+
+    The pieces of an output have to be written in order; the outputs themselves can be written in any order.
+
+    Args:
+        descriptor: File descriptor of the shard.
+        positions: Where each output begins in the file, in bytes.
+        ends: Where each output ends in the file, in bytes.
+    """
 
     def __init__(self, descriptor: int, positions: Sequence[int], ends: Sequence[int]) -> None:
         self._descriptor = descriptor
@@ -58,22 +67,22 @@ class Sink:
         self._positions[output] += len(data)
 
     def copy(self, output: int, reader: TensorReader, name: str) -> None:
-        """Copies a stored tensor as it is."""
+        """Copies a stored tensor unchanged to an output."""
         reader.copy(name, self._descriptor, self._positions[output])
         self._positions[output] += reader.spec(name).num_bytes
 
     def check(self) -> None:
-        """Makes sure that every output is complete."""
+        """Asserts that every output is complete."""
         assert self._positions == self._ends, "a step wrote less than it announced"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One piece of the work: input that is read once, and all the outputs made from it.
+    """A unit of work, which reads its input once and writes all outputs that are made from it.
 
     Attributes:
-        outputs: What it makes; they stay in one shard.
-        run: Writes the outputs into a sink.
+        outputs: The tensors that the step writes, all to the same shard.
+        run: Writes the outputs to a sink.
     """
 
     outputs: tuple[TensorSpec, ...]
@@ -81,18 +90,18 @@ class Step:
 
 
 class TensorWriter:
-    """Writes a sharded checkpoint that appears under its name whole or not at all, and resumes by shard.
+    """Writes a sharded checkpoint, which appears complete or not at all. A killed writer resumes at the next shard.
 
     Args:
-        folder: The checkpoint's final folder; must not exist, or be an empty folder.
-        steps: All the work, in the order of the tensors.
-        inputs: Anything that identifies what goes in (files with size and time, options); a partial folder made from
-            other inputs is started anew.
-        shard_bytes: Largest shard, except for a single step that is larger.
-        stem: What the shards' names begin with; another than ``model`` where files of that name are added later.
+        folder: The final folder of the checkpoint. It must not exist, or be empty.
+        steps: All steps, in the order of the tensors.
+        inputs: A JSON-serialisable value that identifies all inputs (files with size and time, options). A partial
+            folder that was made from other inputs is removed.
+        shard_bytes: Largest size of a shard in bytes, except if a single step is larger.
+        stem: Beginning of the shards' names. Give another stem than ``model`` if files of that name are added later.
 
     Raises:
-        ModelError: ``folder`` holds something already.
+        ModelError: ``folder`` exists and is not empty.
     """
 
     def __init__(
@@ -108,17 +117,17 @@ class TensorWriter:
 
     @property
     def num_bytes(self) -> int:
-        """Size of all outputs."""
+        """Size of all outputs in bytes."""
         return sum(spec.num_bytes for shard in self.shards for step in shard for spec in step.outputs)
 
     def write(self, companion_bytes: int = 0) -> None:
-        """Writes the shards that are not there yet.
+        """Writes the shards that do not exist yet.
 
         Args:
-            companion_bytes: Size of what ``publish`` will add, for which there has to be space, too.
+            companion_bytes: Size of the files that ``publish`` will add, for which there has to be space, too.
 
         Raises:
-            SpaceError: The disk has too little space, or fills up meanwhile; finished shards are kept.
+            SpaceError: The disk has too little space at the start or later; finished shards are kept.
         """
         with space_errors(self.folder):
             if not (self.partial / _PLAN).is_file() or (self.partial / _PLAN).read_text() != self._digest:
@@ -139,11 +148,18 @@ class TensorWriter:
                     flush.result()
 
     def path(self, number: int) -> Path:
-        """Returns a shard's place in the partial folder."""
+        """Returns the path of a shard in the partial folder."""
         return self.partial / self._name(number)
 
     def publish(self, finish: Callable[[Path], None]) -> None:
-        """Writes the index, lets ``finish`` add the other files (configuration last), and renames the folder."""
+        """Writes the index, lets ``finish`` add the other files, and gives the folder its final name.
+
+        Args:
+            finish: Gets the partial folder and writes all other files to it, the configuration last.
+
+        Raises:
+            SpaceError: The disk is full.
+        """
         with space_errors(self.folder):
             if len(self.shards) > 1:
                 names = {s.name: self._name(n) for n, shard in enumerate(self.shards) for t in shard for s in t.outputs}
@@ -161,7 +177,7 @@ class TensorWriter:
         return f"{self._stem}-{number + 1:05d}-of-{len(self.shards):05d}.safetensors"
 
     def _write_shard(self, number: int, bar: Bar, flush: Callable[..., None]) -> None:
-        """Writes one shard; another thread brings it to the disk meanwhile, and gives it its name at last."""
+        """Writes one shard, while another thread flushes it to the disk and finally gives it its name."""
         path = self.path(number)
         temporary = path.with_name(f".{path.name}.partial")
         specs = [spec for step in self.shards[number] for spec in step.outputs]
@@ -212,7 +228,7 @@ def _plan_shards(steps: Sequence[Step], shard_bytes: int) -> list[list[Step]]:
 
 
 def _header(specs: Sequence[TensorSpec]) -> tuple[bytes, int]:
-    """Returns a shard's length and header, and the position of its data (a multiple of 8)."""
+    """Returns the beginning of a shard (length and header) and the position of its data, which is a multiple of 8."""
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for spec in specs:

@@ -1,8 +1,9 @@
 """Reads safetensors checkpoints piece by piece, in bounded memory; ``sharding`` writes them.
 
-A safetensors file is an 8-byte length, a JSON header (name -> dtype, shape, byte range) and the tensors' bytes, one
-after another. Only headers are held; tensors are read whole, by rows, or copied into another file by the kernel. What
-was read is dropped from the page cache, which would otherwise push out what others need.
+A safetensors file consists of an 8-byte length, a JSON header (name -> dtype, shape, byte range) and the bytes of the
+tensors, one after the other. Only the headers are kept in memory. Tensors are read as a whole or by rows, or the kernel
+copies them into another file. Pages that were read are dropped from the page cache, so that they do not displace pages
+that other processes use.
 
 Format: https://github.com/huggingface/safetensors#format.
 """
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SINGLE: Final = "model.safetensors"
 CHUNK_BYTES: Final = 8 * 2**20
-"""What the kernel cannot copy by itself is copied in pieces of this size."""
+"""Bytes that are copied at a time if the kernel cannot copy from file to file."""
 
 
 DTYPE_BYTES: Final = {
@@ -61,7 +62,7 @@ _HEADER = TypeAdapter(dict[str, _Entry])
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name, safetensors type (``BF16``, ``F32``, ...) and shape of a stored tensor."""
+    """A stored tensor's name, type as safetensors calls it (``BF16``, ``F32``, ...), and shape."""
 
     name: str
     dtype: str
@@ -69,7 +70,7 @@ class TensorSpec:
 
     @property
     def num_bytes(self) -> int:
-        """Size of the data."""
+        """Size of the data in bytes."""
         return math.prod(self.shape) * DTYPE_BYTES[self.dtype]
 
 
@@ -81,7 +82,7 @@ class _Place:
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """Returns torch's type for a safetensors type name."""
+    """Returns the torch type for the name of a safetensors type."""
     import torch
 
     names = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32"}
@@ -91,13 +92,13 @@ def torch_dtype(name: str) -> torch.dtype:
 
 
 def read_header(file: Path) -> tuple[dict[str, tuple[int, TensorSpec]], dict[str, str]]:
-    """Reads a safetensors header and checks it against the file's size.
+    """Reads the header of a safetensors file and compares it with the size of the file.
 
     Returns:
-        Name -> (position of the data in the file, spec), and the file's metadata.
+        A mapping of names to positions of the data in the file and specs, and the metadata of the file.
 
     Raises:
-        CheckpointError: The file is no safetensors file, truncated, or holds a type this program does not know.
+        CheckpointError: The file is missing, truncated, not a safetensors file, or has a tensor of an unknown type.
     """
     try:
         with file.open("rb") as stream:
@@ -141,14 +142,14 @@ def read_header(file: Path) -> tuple[dict[str, tuple[int, TensorSpec]], dict[str
 
 
 class TensorReader:
-    """A checkpoint's tensors by name, read piece by piece; a context manager that closes its files.
+    """Reads the tensors of a checkpoint by name, piece by piece. As a context manager, it closes its files at the end.
 
     Args:
-        source: A safetensors file, or a folder with one, or with shards and their index.
+        source: A safetensors file, a folder with one, or a folder with shards and their index.
 
     Raises:
         ModelError: There is no safetensors checkpoint.
-        CheckpointError: A shard is missing or corrupt, or does not hold what the index says.
+        CheckpointError: A shard is missing or corrupt, or does not contain the tensors that the index lists.
     """
 
     def __init__(self, source: Path) -> None:
@@ -173,12 +174,12 @@ class TensorReader:
 
     @property
     def names(self) -> list[str]:
-        """Names in the order of the files."""
+        """Names of the tensors, in the order in which they are stored."""
         return list(self._places)
 
     @property
     def num_bytes(self) -> int:
-        """Size of all tensors."""
+        """Size of all tensors in bytes."""
         return sum(place.spec.num_bytes for place in self._places.values())
 
     def close(self) -> None:
@@ -188,15 +189,19 @@ class TensorReader:
         self._descriptors.clear()
 
     def spec(self, name: str) -> TensorSpec:
-        """Returns type and shape of a tensor.
+        """Returns the type and shape of a tensor.
 
         Raises:
-            CheckpointError: There is no tensor of that name.
+            CheckpointError: There is no tensor with this name.
         """
         return self._place(name).spec
 
     def read(self, name: str) -> Tensor:
-        """Reads a whole tensor."""
+        """Reads a whole tensor.
+
+        Raises:
+            CheckpointError: There is no tensor with this name, or the file was truncated meanwhile.
+        """
         import torch
 
         place = self._place(name)
@@ -206,7 +211,11 @@ class TensorReader:
         return self._tensor(place, place.start, place.spec.num_bytes).view(place.spec.shape)
 
     def read_slice(self, name: str, first: int, rows: int) -> Tensor:
-        """Reads ``rows`` rows of a tensor, or what is left of it after the first of them."""
+        """Reads ``rows`` rows of a tensor from row ``first`` on, or fewer at the end of the tensor.
+
+        Raises:
+            CheckpointError: As for ``read``.
+        """
         place = self._place(name)
         num_rows, *rest = place.spec.shape
         row_bytes = place.spec.num_bytes // num_rows
@@ -214,21 +223,34 @@ class TensorReader:
         return self._tensor(place, place.start + first * row_bytes, rows * row_bytes).view(rows, *rest)
 
     def read_rows(self, name: str, rows: int) -> Iterator[Tensor]:
-        """Yields a tensor ``rows`` rows at a time; each piece is a tensor of its own."""
+        """Yields a tensor in pieces of ``rows`` rows; the last piece may have fewer.
+
+        Raises:
+            CheckpointError: As for ``read``.
+        """
         self._fetch(self._place(name))
         for first in range(0, self.spec(name).shape[0], rows):
             yield self.read_slice(name, first, rows)
         self._release(self._place(name))
 
     def copy(self, name: str, target: int, position: int) -> None:
-        """Copies a tensor's bytes into an open file at a position, inside the kernel where it can."""
+        """Copies the bytes of a tensor into another file, in the kernel if possible.
+
+        Args:
+            name: The tensor.
+            target: Descriptor of the other file.
+            position: Where the bytes go in the other file.
+
+        Raises:
+            CheckpointError: As for ``read``.
+        """
         place = self._place(name)
         self._fetch(place)
         _copy_range(self._descriptor(place.file), target, place.start, position, place.spec.num_bytes)
         self._release(place)
 
     def _fetch(self, place: _Place) -> None:
-        """Starts to read a tensor, which its reader then finds in the page cache, and nothing beyond it."""
+        """Asks the kernel to load a tensor, and nothing beyond it, into the page cache, from which it is then read."""
         if hasattr(os, "posix_fadvise"):
             descriptor = self._descriptor(place.file)
             with contextlib.suppress(OSError):
@@ -246,7 +268,7 @@ class TensorReader:
         if file not in self._descriptors:
             self._descriptors[file] = os.open(file, os.O_RDONLY)
             if hasattr(os, "posix_fadvise"):
-                # The kernel's read-ahead, megabytes on some disks, would fetch what follows a tensor and is not wanted.
+                # Without this, the kernel reads ahead, by megabytes on some disks, and fetches unneeded tensors.
                 with contextlib.suppress(OSError):
                     os.posix_fadvise(self._descriptors[file], 0, 0, os.POSIX_FADV_RANDOM)
         return self._descriptors[file]
@@ -265,7 +287,7 @@ class TensorReader:
 
 
 def file_facts(files: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Returns path, size and time of change of each file: enough to tell whether a partial result still fits."""
+    """Returns path, size and time of change of each file, which show whether a partial result is still valid."""
     return [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
@@ -280,7 +302,7 @@ def _checkpoint_files(source: Path) -> list[Path]:
 
 
 def _copy_range(source: int, target: int, start: int, position: int, size: int) -> None:
-    """Copies bytes between open files: in the kernel, or through memory where that is impossible."""
+    """Copies bytes between open files in the kernel, or through memory if that is not possible."""
     while size and hasattr(os, "copy_file_range"):
         try:
             count = os.copy_file_range(source, target, min(size, 2**30), start, position)
@@ -302,7 +324,7 @@ def _copy_range(source: int, target: int, start: int, position: int, size: int) 
 
 
 def drop_cache(descriptor: int, start: int = 0, size: int = 0) -> None:
-    """Tells the kernel that a range of a file (all of it by default) is not needed again."""
+    """Tells the kernel that a range of a file, by default all of it, will not be read again."""
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)

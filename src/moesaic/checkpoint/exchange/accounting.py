@@ -1,7 +1,8 @@
 """Checks that everything in a fine-tuned checkpoint is carried over, equal to the base, or refused.
 
-A routed MLP carries the change of the MLP's weights. Settings and all other weights come from the base, so a fine-tune
-has to agree with it there. Weights stored in another type agree if they are equal after rounding to either type.
+A routed MLP can represent changes of the MLP's weights. Settings and all other weights are those of the base, so a
+fine-tune has to agree with the base in them. Weights that are stored in different types agree if they are equal after
+rounding to one of the two types.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FREE: Final = frozenset(
         "pretraining_tp",
         "problem_type",
         "return_dict",
-        "rope_parameters",  # this and the next two: compared as they are understood
+        "rope_parameters",  # rotary_problems compares the values of this and the next two, whatever their spelling
         "rope_scaling",
         "rope_theta",
         "torch_dtype",
@@ -46,7 +47,8 @@ _FREE: Final = frozenset(
         "use_cache",
     }
 )
-"""Settings that belong to training, or to the program that wrote a checkpoint, and change nothing that it computes."""
+"""Settings that may differ, because they do not change what a checkpoint computes, or because they are compared
+elsewhere."""
 _REMEDIES: Final = {
     "vocab_size": "its embedding was resized, and all experts share the base's: if the tokens that were added are not "
     "needed, call resize_token_embeddings with the base's size, and save that beside the base's tokenizer",
@@ -56,12 +58,12 @@ _PIECE_ROWS = 4096
 
 
 def config_problems(name: str, other: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
-    """Returns every setting of a fine-tune that is not the base's, from which the result takes its settings.
+    """Returns a line for every setting in which a fine-tune differs from its base.
 
     Args:
-        name: The fine-tune, for messages.
-        other: Its configuration with all defaults filled in.
-        base: The base's.
+        name: Name of the fine-tune, for the messages.
+        other: Configuration of the fine-tune with all defaults filled in.
+        base: Configuration of the base with all defaults filled in. The result gets these settings.
     """
     problems = [
         f"{name}: {key} is {other.get(key)!r:.80}, the base has {base.get(key)!r:.80}; "
@@ -73,7 +75,11 @@ def config_problems(name: str, other: Mapping[str, Any], base: Mapping[str, Any]
 
 
 def _differ(key: str, other: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    """True if a setting differs; one that only one side has differs if it is set: old programs write all they know."""
+    """Returns whether a setting differs.
+
+    If only one side has the setting, it differs if it is set to something, because some programs write every setting
+    that they know.
+    """
     if key in other and key in base:
         return bool(other[key] != base[key])
     value = other.get(key, base.get(key))
@@ -81,7 +87,7 @@ def _differ(key: str, other: Mapping[str, Any], base: Mapping[str, Any]) -> bool
 
 
 def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Returns a line if a checkpoint rotates positions differently from its base, whose attention it would get."""
+    """Returns a line if the rotary settings of a checkpoint differ from those of its base, and nothing otherwise."""
     if rotary(other) == rotary(config):
         return []
     theirs, ours = ({"rope_theta": theta, **rest} for theta, rest in (rotary(other), rotary(config)))
@@ -89,15 +95,16 @@ def rotary_problems(name: str, other: Mapping[str, Any], config: Mapping[str, An
 
 
 def check_moe(path: Path, base: Mapping[str, Any], top_k: int) -> int:
-    """Checks that a Mixtral (Qwen-MoE) checkpoint is a routed form of a base; returns its number of experts.
+    """Checks that a Mixtral (Qwen-MoE) checkpoint is a routed form of a base, and returns its number of experts.
 
     Args:
         path: The checkpoint.
-        base: The base's configuration.
-        top_k: Experts per token that were asked for.
+        base: Configuration of the base with all defaults filled in.
+        top_k: Requested number of experts per token.
 
     Raises:
-        ModelError: Lists the settings that a routed form of this base does not have, or names a tensor.
+        ModelError: The checkpoint is not a routed form of the base. The message lists the settings that differ, or
+            names a tensor.
         CheckpointError: A file is corrupt, or a tensor is missing.
     """
     from moesaic.checkpoint.exchange.preflight import require
@@ -119,8 +126,8 @@ def check_moe(path: Path, base: Mapping[str, Any], top_k: int) -> int:
             f"{path}: {count!r:.40} experts, {chosen!r:.40} per token: this is not possible; correct config.json"
         )
     wanted = moe_config(base, count, min(top_k, count), "float32")
-    free = {"shared_expert_intermediate_size", "intermediate_size", "moe_intermediate_size"}  # compared apart
-    free |= {"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"}  # of training
+    free = {"shared_expert_intermediate_size", "intermediate_size", "moe_intermediate_size"}  # compared separately
+    free |= {"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"}  # used only in training
     problems = []
     if inner != base["intermediate_size"]:
         problems.append(
@@ -157,7 +164,7 @@ def _check_moe_tensors(
         if projection == PROJECTIONS[0]:
             expected[target.gate(layer)] = (count, base["hidden_size"])
             for zero, usual in target.zeros(layer, base["hidden_size"]).items():
-                expected[zero] = reader.spec(zero).shape if zero in reader else usual  # of any width: it is zero
+                expected[zero] = reader.spec(zero).shape if zero in reader else usual  # any width will do for zeros
                 zeros.append(zero)
     stored = {name: Stored(reader.spec(name).dtype, reader.spec(name).shape) for name in reader.names}
     check_tensors(str(path), stored, expected, bool(base.get("tie_word_embeddings")))
@@ -170,24 +177,30 @@ def _check_moe_tensors(
 
 
 def routed(name: str) -> tuple[int, str]:
-    """Returns layer and projection of a routed MLP weight; for other tensors the projection is empty."""
+    """Returns the layer and the projection of a routed MLP weight; the projection is "" for other tensors."""
     layer, module = split_layer_key(name) or (-1, "")
     block, _, projection = module.rpartition(".")
     return (layer, projection) if block == "mlp" and projection in PROJECTIONS else (layer, "")
 
 
 def is_changed(ours: Tensor, theirs: Tensor) -> bool:
-    """True if two stored tensors differ by more than having been rounded to another type."""
+    """Returns whether two stored tensors differ by more than a rounding of one of them to the type of the other."""
     return not (theirs.to(ours.dtype).equal(ours) or ours.to(theirs.dtype).equal(theirs))
 
 
 def changed_outside(base: TensorReader, tuned: TensorReader, names: Iterable[str]) -> dict[str, float]:
-    """Returns the tensors that a fine-tune changed and a routed MLP cannot carry, with the relative change of each.
+    """Finds the tensors that a fine-tune changed and that a routed MLP cannot represent.
 
     Args:
-        base: The base's tensors.
-        tuned: The fine-tune's, under the same names.
-        names: The names to compare.
+        base: The tensors of the base.
+        tuned: The tensors of the fine-tune, under the same names.
+        names: Names of the tensors to compare.
+
+    Returns:
+        Name -> relative change ||W_tuned - W|| / ||W|| of each tensor that differs.
+
+    Raises:
+        CheckpointError: A tensor of the fine-tune holds NaN or infinity.
     """
     changed = {}
     for name in names:
@@ -206,20 +219,29 @@ def changed_outside(base: TensorReader, tuned: TensorReader, names: Iterable[str
 
 
 def check_numbers(reader: TensorReader, name: str, piece: Tensor) -> None:
-    """Refuses a piece of a weight that holds NaN or infinity.
+    """Refuses a weight that holds NaN or infinity.
+
+    Args:
+        reader: The checkpoint, for the message.
+        name: Name of the tensor, for the message.
+        piece: The tensor, or a part of it.
 
     Raises:
-        CheckpointError: Names the tensor.
+        CheckpointError: A value is not finite.
     """
     if not bool(piece.isfinite().all()):
         raise CheckpointError(f"{reader.source}: {name} holds NaN or infinity: download or copy it again")
 
 
 def refuse_changes(name: str, changed: Mapping[str, float]) -> None:
-    """Refuses a fine-tune that changed what a routed MLP cannot carry.
+    """Refuses a fine-tune that changed tensors that a routed MLP cannot represent.
+
+    Args:
+        name: Name of the expert.
+        changed: The changed tensors, as returned by ``changed_outside``.
 
     Raises:
-        ModelError: Names the tensors that changed most.
+        ModelError: There are changed tensors; the message names those that changed most.
     """
     if changed:
         most = sorted(changed, key=lambda tensor: changed[tensor], reverse=True)[:3]

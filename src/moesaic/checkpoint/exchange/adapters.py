@@ -1,12 +1,12 @@
 """Exports only the experts, as PEFT adapters, for vLLM's multi-LoRA and other programs that read them.
 
-    OUT/<expert>/              the adapter; its configuration names the base
-    OUT/base/                  the base as it was in training, if it is the model's own or asked for
-    OUT/chat_template.jinja    the prompt of training; base/ has it, too
-    OUT/README.md              how to load, serve and ask
+    OUT/<expert>/              an adapter, whose configuration names the base
+    OUT/base/                  the base as it was in training, if it was requested or is contained in the model folder
+    OUT/chat_template.jinja    the prompt of training, which is also in base/
+    OUT/README.md              how to load and serve the adapters and send requests
 
-A base that is not on the hub is named by where it is on this machine; ``base/`` by the relative name ``./base``, which
-PEFT looks for in the current folder, so that the export can be moved.
+A base that is not on the hub is named by its path on this machine. ``base/`` is named by the relative path ``./base``,
+which PEFT resolves from the current folder, so that the export can be moved.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _NAMED_BASE: Final = f"./{BASE}"
 
 @dataclass(frozen=True, slots=True)
 class AdapterExport:
-    """Exported adapters.
+    """The result of an export.
 
     Attributes:
-        path: The folder; one sub-folder per expert.
-        launch: A command line that serves the base with all of them.
-        notes: What a user should know about loading them.
+        path: The folder, with one sub-folder per expert.
+        launch: A command that serves the base with all adapters.
+        notes: Sentences that a user should know before loading the adapters.
     """
 
     path: Path
@@ -50,21 +50,21 @@ class AdapterExport:
 
 
 def export_peft(model: Path, out: Path, *, with_base: bool = False, base: str | None = None) -> AdapterExport:
-    """Copies the adapters of a model folder, weights byte by byte, with the prompt and the base if wanted.
+    """Copies the adapters of a model folder with unchanged weights, adds the prompt, and the base if wanted.
 
-    The gates stay behind: each adapter is one expert, and the base without any is the anchor.
+    The gates are not exported. Each adapter is one expert; an anchor is the base without an adapter.
 
     Args:
         model: The model folder.
-        out: A new folder; it appears when everything is written.
-        with_base: Write the base beside them, as it was in training: dequantised, rounded to its type. A base of the
-            model's own always comes along.
-        base: Where the base is now, if not where the model folder says.
+        out: A new folder, which appears when it is complete.
+        with_base: Whether to write the base, too, as it was in training: dequantised and rounded to its type. A base
+            that the model folder contains is always written.
+        base: Place of the base, if it is not where the model folder says.
 
     Raises:
-        ModelError: ``out`` exists, ``model`` is no model folder, or its base is not found.
+        ModelError: ``out`` exists, ``model`` is not a model folder, or its base is not found.
         CheckpointError: A file is corrupt.
-        DependencyError: The base was 4-bit in training and bitsandbytes is not installed.
+        DependencyError: The base was 4-bit in training, and bitsandbytes is not installed.
         SpaceError: The disk is full.
     """
     folder = read_model_folder(model)
@@ -92,7 +92,7 @@ def export_peft(model: Path, out: Path, *, with_base: bool = False, base: str | 
             chat.card(folder.adapters[0].name),
             library="peft",
         )
-        shutil.rmtree(partial / f".{BASE}.partial", ignore_errors=True)  # of an export with another base
+        shutil.rmtree(partial / f".{BASE}.partial", ignore_errors=True)  # left by an export with another base
         partial.rename(out.absolute())
     launch = _launch(folder, str(out / BASE) if with_base else _place(source), out)
     notes = []
@@ -106,7 +106,7 @@ def export_peft(model: Path, out: Path, *, with_base: bool = False, base: str | 
 
 
 def _clear(partial: Path) -> None:
-    """Empties the folder of an export that was killed, but for the shards of its base, which are gone on with."""
+    """Empties the folder of an export that was killed, except for the shards of its base, which are resumed."""
     partial.mkdir(parents=True, exist_ok=True)
     for left in partial.iterdir():
         if left.name == f".{BASE}.partial":
@@ -141,7 +141,7 @@ def _copy_adapter(adapter: Path, out: Path, source: BaseSource, with_base: bool)
 
 
 def _place(source: BaseSource) -> str:
-    """The base as PEFT and vLLM take it: a name on the hub, else a folder of this machine."""
+    """Returns the name of the base for PEFT and vLLM: its name on the hub, or its folder on this machine."""
     return source.spec if source.revision is not None else str(source.path.absolute())
 
 
@@ -173,7 +173,7 @@ def _summary(folder: ModelFolder, base: str) -> Sequence[str]:
 
 
 def _launch(folder: ModelFolder, base: str, out: Path) -> str:
-    """A command that serves all adapters; ``base/`` has template and stop tokens, another base is told them."""
+    """Returns a command that serves all adapters. ``base/`` has template and stop tokens; other bases need options."""
     modules = " ".join(f"{expert.name}={out / expert.name}" for expert in folder.adapters)
     rank = _vllm_rank(max(expert.rank for expert in folder.experts))
     own = base in (_NAMED_BASE, str(out / BASE))

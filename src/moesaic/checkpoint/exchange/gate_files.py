@@ -20,14 +20,19 @@ def read_gates(file: Path | None, config: Mapping[str, Any], num_experts: int, k
     """Reads gates, or makes gates that are zero.
 
     Args:
-        file: A model folder's ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are named
-            ``...layers.<i>.<block>.gate.weight``; None for zeros.
+        file: A model folder or its ``router.safetensors`` (``layers.<i>.weight``), or any checkpoint whose gates are
+            named ``...layers.<i>.<block>.gate.weight``; None for gates that are zero.
         config: The base's configuration.
-        num_experts: Number of experts.
-        kind: Gate; noisy ones get a zero noise matrix unless the file has one.
+        num_experts: Number of experts E.
+        kind: Kind of the gates. The noise of noisy gates is zero if the file has none.
+
+    Returns:
+        ``layers.<i>.weight`` and, for noisy gates, ``layers.<i>.noise``, each [E, D] in float32, where D is the base's
+        hidden size.
 
     Raises:
-        ModelError: The file lacks a layer or has another shape.
+        ModelError: The file lacks a layer, has another shape, or holds NaN or infinity.
+        CheckpointError: The file is corrupt.
     """
     import torch
 

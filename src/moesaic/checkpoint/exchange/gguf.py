@@ -1,10 +1,12 @@
 """Exports a model folder as one GGUF file for llama.cpp, as Mixtral (architecture ``llama``) or ``qwen3moe``.
 
-The experts of a projection are one tensor ``blk.<i>.ffn_gate_exps`` [E, F, D]; norms and gates stay in float32.
-llama.cpp rotates interleaved pairs where transformers rotates halves, so the rows of Llama's query and key weights
-change places. Everything is streamed as in ``merging``; only query and key matrices are whole in memory.
+All experts of a projection form one tensor, such as ``blk.<i>.ffn_gate_exps`` [E, F, D]. Norms and gates stay in
+float32. llama.cpp applies rotary embeddings to interleaved pairs, transformers to halves, so the rows of Llama's query
+and key weights are reordered. All tensors are streamed as in ``merging``; only query and key matrices are held in
+memory as a whole.
 
-Q8_0: blocks of 32 values with one float16 scale; a weight's error is at most 0.45% of its block's largest value.
+Q8_0 stores blocks of 32 values with one float16 scale; the error of a weight is at most 0.45% of the largest value of
+its block.
 
 Shapes: E experts, D model, F hidden, I in, O out, H heads.
 """
@@ -49,13 +51,13 @@ _EXPERTS = {"gate_proj": "ffn_gate_exps", "up_proj": "ffn_up_exps", "down_proj":
 
 @dataclass(frozen=True, slots=True)
 class GgufReport:
-    """What was written.
+    """The result of an export.
 
     Attributes:
         path: The file.
-        num_bytes: Its size.
-        seconds: Wall time.
-        notes: What a user should know about running it.
+        num_bytes: Size of the file in bytes.
+        seconds: Wall time in seconds.
+        notes: Sentences that a user should know before running the file.
     """
 
     path: Path
@@ -66,7 +68,7 @@ class GgufReport:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One tensor of the file: made of equal parts, one for each expert, or of a single part."""
+    """A tensor of the file, which consists of equal parts, one per expert, or of a single part."""
 
     name: str
     shape: tuple[int, ...]
@@ -93,16 +95,18 @@ def export_gguf(
 
     Args:
         model: The model folder.
-        out: The file, ending in ``.gguf``, or a folder for it; model card and Modelfile are written beside it.
+        out: A new file whose name ends in ``.gguf``, or a new folder for it. Model card and Modelfile are written
+            beside the file.
         quantize: Type of the matrices: ``f16`` or ``q8_0``.
-        merge_onto: Base weights as in training, or as stored; see ``mixtral.export_mixtral``.
-        attention: What to do with deltas on attention.
-        base: Where the base is now, if not where the model folder says.
+        merge_onto: Whether to use the base as in training or as stored; see ``mixtral.export_mixtral``.
+        attention: What to do with deltas on attention; see ``preflight.check_exportable``.
+        base: Place of the base, if it is not where the model folder says.
 
     Raises:
-        ModelError: llama.cpp has no exact form of the model, ``out`` exists, or the base's chat template fails; lists
-            the reasons.
-        SpaceError: Not enough disk space.
+        ModelError: llama.cpp has no exact form of the model, ``out`` exists, or the base's chat template cannot be
+            used. The message lists all reasons.
+        CheckpointError: A file is corrupt.
+        SpaceError: There is not enough disk space.
     """
     started = time.monotonic()
     is_file = out.suffix == ".gguf"
@@ -119,7 +123,7 @@ def export_gguf(
         entries = _entries(merge, quantize)
         size = sum(entry.num_bytes for entry in entries)
         require_space(out, size + 2**24, f"writing {out}")
-        # A folder appears whole; a single file comes last, after the texts beside it.
+        # A folder appears when it is complete; a single file appears after the texts beside it.
         partial = out.absolute().parent if is_file else out.absolute().with_name(f".{out.absolute().name}.partial")
         file = partial / (out.name if is_file else f"{out.absolute().name}.gguf")
         with space_errors(out):
@@ -229,13 +233,18 @@ def _shared(merge: Merge, name: str, num_heads: int) -> Callable[[], Iterator[Te
 
 
 def interleave_rotary(weight_OI: Tensor, num_heads: int) -> Tensor:
-    """Reorders each head's rows from two halves (transformers) to interleaved pairs (llama.cpp)."""
+    """Reorders the rows of each head from two halves (transformers) to interleaved pairs (llama.cpp).
+
+    Args:
+        weight_OI: Weight of a query or key projection.
+        num_heads: Number of heads that the rows belong to.
+    """
     halves = weight_OI.view(num_heads, 2, weight_OI.shape[0] // num_heads // 2, -1)
     return halves.transpose(1, 2).reshape(weight_OI.shape)
 
 
 def llama3_factors(config: dict[str, Any]) -> list[float]:
-    """Returns Llama 3.1's divisors of the rotary frequencies, one for each pair of a head's values."""
+    """Returns the divisors of the rotary frequencies in Llama 3.1, one for each pair of a head's values."""
     theta, rope = rotary(config)
     size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     factor, low, high = rope["factor"], rope["low_freq_factor"], rope["high_freq_factor"]

@@ -1,13 +1,13 @@
 """Writes a Hugging Face tokenizer in GGUF's form: tokens, types, merges or scores, pre-tokenizer.
 
-llama.cpp knows pre-tokenizers by name only, so the one in ``tokenizer.json`` has to be recognised; an unknown one is
-refused, for a wrong name would tokenise silently differently. Two kinds of vocabulary are written:
+llama.cpp knows pre-tokenizers only by name, so the pre-tokenizer in ``tokenizer.json`` has to be recognised. An unknown
+one is refused, because a wrong name would silently change the tokens. Two kinds of vocabulary are written:
 
     byte-level BPE (GPT-2, Llama 3, Qwen, SmolLM)      model "gpt2": tokens and merges
     BPE with byte fallback (Llama 2, Mistral)          model "llama": tokens and scores
 
-A score says which pair is joined first. SentencePiece's own scores are not in ``tokenizer.json``, but only their order
-matters, and that is the order of the merges.
+The scores determine which pair is joined first. SentencePiece's own scores are not in ``tokenizer.json``, but only
+their order matters, which is the order of the merges.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REGEX_NAMES: Final = {
     r"\p{N}{1,3}|": "llama-bpe",
     r"|\p{N}|": "qwen2",
 }
-"""How numbers are split tells the two widespread patterns of ``Split`` apart."""
+"""Parts of the two common patterns of ``Split``, which differ in how they split numbers -> name in llama.cpp."""
 
 
 def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int, chat: Chat) -> None:
@@ -42,11 +42,13 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int, chat: Chat) 
     Args:
         writer: The open writer.
         base: The checkpoint folder.
-        vocab_size: Rows of the embedding; rows without a token get an unused one.
-        chat: Chat template and stop tokens; they take the place of the base's.
+        vocab_size: Number of rows of the embedding. Rows without a token get an unused token.
+        chat: Chat template and stop tokens, which replace those of the base.
 
     Raises:
-        ModelError: There is no ``tokenizer.json``, or its pre-tokenizer is unknown to llama.cpp.
+        ModelError: There is no ``tokenizer.json``, its vocabulary is not BPE or does not fit the embedding, its
+            pre-tokenizer is not recognised, or the tokenizer's other files cannot be read.
+        CheckpointError: ``tokenizer.json`` is corrupt.
     """
     import gguf
 
@@ -77,7 +79,7 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int, chat: Chat) 
     writer.add_token_types(types)
     try:
         special = gguf.SpecialVocab(base, load_merges=not model.get("byte_fallback"), n_vocab=vocab_size)
-    except Exception as error:  # it reads the tokenizer's other files as they are
+    except Exception as error:  # it reads the tokenizer's other files, which may contain anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{base}: the tokenizer's files cannot be read ({reason:.200}): copy them again") from error
     special.chat_template = chat.template
@@ -86,16 +88,20 @@ def add_vocabulary(writer: GGUFWriter, base: Path, vocab_size: int, chat: Chat) 
 
 
 def end_tokens(stop_ids: Sequence[int], eos_id: int | None) -> dict[str, int]:
-    """Returns the tokens that end an answer under GGUF's names for them: end of sequence, of turn, of message.
+    """Returns the tokens that end an answer under GGUF's names for the end of sequence, turn and message.
 
-    llama.cpp stops at any of the three.
+    llama.cpp stops at each of these three.
+
+    Args:
+        stop_ids: The tokens that end an answer, of which at most three are used.
+        eos_id: The tokenizer's end-of-sequence token, which comes first; None if it has none.
     """
     ordered = [token for token in dict.fromkeys([eos_id, *stop_ids]) if token is not None]
     return dict(zip(END_TOKENS, ordered, strict=False))
 
 
 def tokens_and_types(tokenizer: Mapping[str, Any], vocab_size: int) -> tuple[list[str], list[int]]:
-    """Returns all tokens in order of their ids, and llama.cpp's type of each."""
+    """Returns all tokens in the order of their ids, and llama.cpp's type of each token."""
     tokens = [f"[PAD{index}]" for index in range(vocab_size)]
     types = [UNUSED] * vocab_size
     is_fallback = bool(tokenizer["model"].get("byte_fallback"))
@@ -112,7 +118,7 @@ def tokens_and_types(tokenizer: Mapping[str, Any], vocab_size: int) -> tuple[lis
 
 
 def merge_scores(model: Mapping[str, Any], tokens: list[str]) -> list[float]:
-    """Returns scores that make llama.cpp join pairs in the order of the merges; other tokens come last."""
+    """Returns scores with which llama.cpp joins pairs in the order of the merges; all other tokens get the lowest."""
     order: dict[str, int] = {}
     for rank, merge in enumerate(model["merges"]):
         pair = merge.split(" ") if isinstance(merge, str) else merge
@@ -123,8 +129,12 @@ def merge_scores(model: Mapping[str, Any], tokens: list[str]) -> list[float]:
 def pre_tokenizer_name(pre_tokenizer: Mapping[str, Any], file: Path) -> str:
     """Returns llama.cpp's name of a byte-level pre-tokenizer.
 
+    Args:
+        pre_tokenizer: The entry of ``tokenizer.json``.
+        file: The file, for the message of an error.
+
     Raises:
-        ModelError: It is none of those that can be told apart here.
+        ModelError: The pre-tokenizer is not recognised.
     """
     parts = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
     kinds = [part.get("type") for part in parts]

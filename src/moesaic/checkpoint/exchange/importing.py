@@ -1,12 +1,12 @@
 """Imports PEFT adapters, exports made by moesaic, and fine-tuned checkpoints.
 
-    adapters of one base        -> model folder     the adapters' bytes are kept
-    an export of ours           -> model folder     the folder inside it, after its weights were compared with the files
-    checkpoints of one base     -> Mixtral          every expert's MLP copied byte by byte, the rest from the base: what
-                                                    mergekit-moe makes, tensor for tensor
+    adapters of one base          -> model folder     the adapters' bytes are kept
+    an export made by moesaic     -> model folder     the folder in the export, after the export was compared with it
+    checkpoints of one base       -> Mixtral          the bytes of each expert's MLP, everything else from the base; the
+                                                      same tensors as those of mergekit-moe
 
-``factoring`` turns full checkpoints into a model folder. Gates that are not given are zero, which sends every token to
-the same top_k experts: they have to be trained (``moesaic gate``).
+``factoring`` turns full checkpoints into a model folder. Gates that are not given are zero. Zero gates send every token
+to the same top_k experts and have to be trained (``moesaic gate``).
 """
 
 from __future__ import annotations
@@ -73,20 +73,25 @@ def import_adapters(
     gates: Path | None = None,
     attention: AttentionPolicy = "error",
 ) -> ModelFolder:
-    """Makes a model folder from PEFT adapters; their files are copied as they are, but for ``plain_adapter``.
+    """Makes a model folder from PEFT adapters.
+
+    The files of the adapters are copied unchanged, except if an adapter has different ranks or scales in its modules
+    (see ``patterns.plain_adapter``).
 
     Args:
-        base: The base they were trained on: folder, .gguf, ``pypi:<package>`` or hub id.
-        adapters: Expert name -> adapter folder, in the order of the gates' rows.
-        out: The model folder.
-        kind: Gate.
-        top_k: Experts per token.
-        gates: A safetensors file with the gates (see ``gate_files.read_gates``); zero gates without one.
-        attention: ``base`` accepts deltas on attention, which are then left out.
+        base: The base on which they were trained: a folder, a .gguf file, ``pypi:<package>`` or a hub id.
+        adapters: Name of an expert -> its adapter folder, in the order of the gates' rows.
+        out: The model folder to write.
+        kind: Kind of the gates.
+        top_k: Number of experts per token.
+        gates: A safetensors file with the gates (see ``gate_files.read_gates``); without one, the gates are zero.
+        attention: ``base`` accepts deltas on attention, which are left out; ``error`` refuses them.
 
     Raises:
-        ModelError: An expert is called ``base``, or an adapter does not fit the base; lists all reasons.
+        ModelError: ``out`` exists, an expert is called ``base``, or an adapter does not fit the base. The message lists
+            all reasons.
         CheckpointError: A file is corrupt.
+        SpaceError: The disk is full.
     """
     from moesaic.model.base_files import resolve_base
     from moesaic.model.lora import read_adapter
@@ -134,10 +139,10 @@ def refuse_anchor_name(names: Iterable[str]) -> None:
 
 
 def refuse_average(attention: AttentionPolicy) -> None:
-    """Refuses ``average``, which only an export can do: a model folder has no place for merged attention.
+    """Refuses ``average``, which is only for exports, because a model folder cannot contain merged attention.
 
     Raises:
-        ModelError: It was asked for.
+        ModelError: ``attention`` is ``average``.
     """
     if attention == "average":
         raise ModelError(
@@ -146,7 +151,7 @@ def refuse_average(attention: AttentionPolicy) -> None:
 
 
 def _other_base(name: str, folder: Path, digest: str) -> list[str]:
-    """Says when an adapter is known to be of another base; PEFT itself stores no more of it than a name."""
+    """Returns a line if files of moesaic show that an adapter has another base. (PEFT stores only a base's name.)"""
     trained, model = folder / "training.json", folder.parent.parent / DESCRIPTION
     known = None
     if trained.is_file():  # an expert of a run
@@ -159,7 +164,7 @@ def _other_base(name: str, folder: Path, digest: str) -> list[str]:
 
 
 def is_export(checkpoint: Path) -> bool:
-    """Whether a checkpoint was made by ``export_mixtral`` and contains its model folder."""
+    """Returns whether a checkpoint was made by ``export_mixtral`` and contains its model folder."""
     return (checkpoint / NATIVE / OPTIONS).is_file()
 
 
@@ -172,10 +177,13 @@ class _Options(BaseModel):
 
 
 def read_options(export: Path) -> dict[str, Any]:
-    """Reads the options of the merge with which an export was made.
+    """Reads the options with which an export was merged.
+
+    Returns:
+        ``dtype``, ``merge_onto`` and ``attention``, as ``Merge.open`` takes them.
 
     Raises:
-        CheckpointError: They are not there, or are none that an export can have.
+        CheckpointError: The options are missing or not valid.
     """
     file = export / NATIVE / OPTIONS
     try:
@@ -187,17 +195,20 @@ def read_options(export: Path) -> dict[str, Any]:
 
 
 def import_export(export: Path, out: Path, base: str | None = None) -> ModelFolder:
-    """Extracts the model folder from an export made by moesaic; the experts are bit for bit those that were exported.
+    """Extracts the model folder from an export made by moesaic. The experts are bit for bit those that were exported.
 
-    Sampled weights of the export are recomputed first: an export that was trained further no longer is its folder.
+    First, a sample of the weights is recomputed from the model folder and compared with the export, because an export
+    that was trained further is no longer the same model.
 
     Args:
         export: A folder made by ``export_mixtral``.
-        out: The model folder.
-        base: Where the base is now, if not where the folder says; the new folder says so, too.
+        out: The model folder to write.
+        base: Place of the base, if it is not where the model folder says. The new folder names this place.
 
     Raises:
-        ModelError: It is no export of ours, or its weights were changed.
+        ModelError: ``out`` exists, ``export`` was not made by moesaic, or its weights were changed.
+        CheckpointError: A file is corrupt.
+        SpaceError: The disk is full.
     """
     _refuse_existing(out)
     if not is_export(export):
@@ -238,24 +249,26 @@ def import_models(
     attention: AttentionPolicy = "error",
     shard_bytes: int = SHARD_BYTES,
 ) -> Path:
-    """Makes a Mixtral (Qwen-MoE) checkpoint from fine-tuned checkpoints of one base, keeping every MLP weight.
+    """Makes a Mixtral (Qwen-MoE) checkpoint from fine-tuned checkpoints of one base, with unchanged MLP weights.
 
-    Attention, norms and embeddings are the base's, as in mergekit-moe. All bytes are copied by the kernel.
+    Attention, norms and embeddings are those of the base, as in mergekit-moe. The kernel copies the bytes.
 
     Args:
-        base: Checkpoint folder that gives everything but the experts.
-        models: Expert name -> checkpoint folder, in the order of the gates' rows.
-        out: The checkpoint's folder.
-        top_k: Experts per token.
-        gates: A safetensors file with the gates; zero gates without one.
-        attention: ``base`` leaves out what was changed outside the MLP; ``error`` refuses such a fine-tune.
-        shard_bytes: Largest shard.
+        base: Checkpoint folder of the base.
+        models: Name of an expert -> its checkpoint folder, in the order of the gates' rows.
+        out: The folder of the new checkpoint.
+        top_k: Number of experts per token.
+        gates: A safetensors file with the gates; without one, the gates are zero.
+        attention: ``base`` leaves out changes outside the MLP; ``error`` refuses a fine-tune with such changes.
+        shard_bytes: Largest size of a shard in bytes.
 
     Returns:
         The folder.
 
     Raises:
-        ModelError: Tokenizers, shapes or architectures differ; says which and where.
+        ModelError: Tokenizers, shapes or architectures differ. The message lists the differences.
+        CheckpointError: A file is corrupt.
+        SpaceError: There is not enough disk space.
     """
     config = check_same_shape(base, models)
     target = FORMATS[config["model_type"]]
@@ -308,10 +321,11 @@ def import_models(
 
 
 def check_same_shape(base: Path, models: Mapping[str, Path]) -> dict[str, Any]:
-    """Checks that checkpoints can be experts of one model; returns the base's configuration.
+    """Checks that checkpoints can be experts of one model, and returns the configuration of the base.
 
     Raises:
-        ModelError: Lists every difference: model, key or tensor, both values.
+        ModelError: A checkpoint differs from the base. The message lists the differences with both values.
+        CheckpointError: A file is corrupt.
     """
     from moesaic.model.base_files import check_folder
 

@@ -2,9 +2,9 @@
 
     expert e of a block:    W_e = W + scale_e B_e A_e         in float32, rounded once to the output type
 
-``W`` is the base as the experts saw it in training (``trained``: rounded to its training type, NF4 if quantised), or as
-it is stored (``original``). A few megabytes of rows of one base matrix are read at a time, and the rows of all experts
-are made from them, so every input byte is read once and memory does not grow with the model.
+``W`` is the base as it was in training (``trained``: rounded to its training type, or to NF4 if it was quantised), or
+as it is stored (``original``). A few megabytes of rows of a base matrix are read at a time, and the rows of all experts
+are computed from them. Therefore every input byte is read once, and the needed memory does not grow with the model.
 
 Shapes: E experts, D model, R rank, I in, O out.
 """
@@ -40,42 +40,42 @@ OutputType = Literal["auto", "bfloat16", "float16", "float32"]
 
 STORED_TYPES: Final = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _PIECE_VALUES = 2**20
-"""Values of a base matrix that are merged at a time: with four experts in float32 that stays below 50 MB."""
+"""Number of values of a base matrix that are merged at a time; for four experts in float32 this is less than 50 MB."""
 
 
 @dataclass(slots=True)
 class Shift:
-    """How far the base of the training is from the stored one, from the first rows of every matrix."""
+    """Measures how far the base as it was in training is from the stored base, on the first rows of every matrix."""
 
     difference: float = 0.0
     total: float = 0.0
 
     def add(self, changed_RI: Tensor, stored_RI: Tensor) -> None:
-        """Adds a piece to the sums of squares."""
+        """Adds rows of a matrix to the sums of squares."""
         self.difference += float((changed_RI.float() - stored_RI.float()).square().sum())
         self.total += float(stored_RI.float().square().sum())
 
     @property
     def relative(self) -> float | None:
-        """Relative Frobenius distance; None when nothing differs."""
+        """The relative Frobenius distance; None if nothing differs."""
         return math.sqrt(self.difference / self.total) if self.total and self.difference else None
 
 
 @dataclass
 class Merge:
-    """One merge: which tensors are made from which, and how.
+    """A merge: its inputs, its options, and the steps that write its tensors.
 
     Attributes:
         folder: The model folder.
         config: The base's configuration.
         reader: The base's tensors.
-        adapters: The experts' factors, in the order of the gates' rows; the anchor, the last row, has none.
-        target: The output architecture.
-        dtype: Output type.
+        adapters: The experts' factors, in the order of the gates' rows. An anchor, whose row is the last, has none.
+        target: The architecture of the output.
+        dtype: The type of the output.
         merge_onto: ``trained`` or ``original``.
         attention: What to do with deltas on attention; see ``preflight.check_exportable``.
-        workers: Threads that merge and write the experts of a piece side by side.
-        shift: Filled in while the steps run.
+        workers: Threads, each of which merges and writes one expert at a time.
+        shift: Distance of the base in training from the stored one, which is measured while the steps run.
     """
 
     folder: ModelFolder
@@ -99,10 +99,19 @@ class Merge:
         merge_onto: MergeOnto = "trained",
         attention: AttentionPolicy = "error",
     ) -> Merge:
-        """Opens base and adapters and checks that they can be merged; the stack closes the files.
+        """Opens a base and adapters and checks that they can be merged.
+
+        Args:
+            stack: Closes the files at its end.
+            folder: The model folder.
+            base: The checkpoint folder of the base.
+            dtype: Type of the output; ``auto`` is the type of the base's stored MLP weights.
+            merge_onto: ``trained`` or ``original``.
+            attention: What to do with deltas on attention; see ``preflight.check_exportable``.
 
         Raises:
-            ModelError: Lists every reason why not.
+            ModelError: They cannot be merged; the message lists all reasons.
+            CheckpointError: A file is corrupt.
         """
         config = read_config(base)
         reader = stack.enter_context(TensorReader(base))
@@ -117,7 +126,13 @@ class Merge:
 
     @classmethod
     def of_base(cls, stack: contextlib.ExitStack, folder: ModelFolder, base: Path) -> Merge:
-        """Opens a model's base alone, to be written as it was in training; the stack closes the files."""
+        """Opens only the base of a model, to write it as it was in training.
+
+        Args:
+            stack: Closes the files at its end.
+            folder: The model folder.
+            base: The checkpoint folder of the base.
+        """
         reader = stack.enter_context(TensorReader(base))
         return cls._of(stack, folder, read_config(base), reader, [], "auto", "trained", "base")
 
@@ -150,22 +165,22 @@ class Merge:
 
     @property
     def num_experts(self) -> int:
-        """Number of experts, the anchor counted."""
+        """Number of experts, including an anchor."""
         return len(self.folder.experts)
 
     @property
     def out_type(self) -> torch.dtype:
-        """Output type as torch knows it."""
+        """The type of the output, as a torch type."""
         return torch_dtype(STORED_TYPES[self.dtype])
 
     def identity(self) -> list[Any]:
-        """Returns what identifies this merge, for resuming."""
+        """Returns a JSON-serialisable value that identifies inputs and options, for resuming (``TensorWriter``)."""
         files = [*self.reader.files, *(file for adapter in self.adapters for file in adapter.reader.files)]
         options = [__version__, self.dtype, self.merge_onto, self.attention, self.folder.kind, self.folder.top_k]
         return [options, file_facts([*files, self.folder.path / ROUTER])]
 
     def steps(self) -> list[Step]:
-        """Returns the work in the order of the base's files, so that they are read front to back."""
+        """Returns the steps that write all tensors, in the order of the base's files, which are thus read in order."""
         gates = self.folder.read_router()
         steps: list[Step] = []
         for name in self.names():
@@ -176,7 +191,7 @@ class Merge:
         return steps
 
     def names(self) -> list[str]:
-        """Returns the base's tensors that are used; left out are rotary tables and the stored copy of a tied head."""
+        """Returns the names of the base's tensors, except for rotary tables and the stored copy of a tied head."""
         tied = self.config.get("tie_word_embeddings")
         return [
             name
@@ -185,18 +200,24 @@ class Merge:
         ]
 
     def routed(self, name: str) -> tuple[int, str]:
-        """Returns layer and projection of a routed MLP weight; for other tensors the projection is empty."""
+        """Returns the layer and the projection of a routed MLP weight; the projection is "" for other tensors."""
         layer, module = split_layer_key(name) or (-1, "")
         block, _, projection = module.rpartition(".")
         return (layer, projection) if block == "mlp" and projection in PROJECTIONS else (layer, "")
 
     def expert_rows(self, name: str) -> Iterator[list[Tensor]]:
-        """Yields the merged rows of an MLP weight, one float32 piece for each expert, from the first to the last."""
+        """Yields the merged rows of an MLP weight in order, piece by piece; each is a list with one tensor per expert.
+
+        The tensors are in float32.
+        """
         for tasks in self._expert_tasks(name):
             yield [task() for task in tasks]
 
     def _expert_tasks(self, name: str) -> Iterator[list[Callable[[], Tensor]]]:
-        """Yields for every piece of the base's rows what computes each expert's rows from it, in any thread."""
+        """Yields, for every piece of the base's rows, one function per expert that computes the expert's rows.
+
+        The functions can run in any thread.
+        """
         import torch
 
         module = name.removesuffix(".weight")
@@ -216,7 +237,7 @@ class Merge:
             first += len(W_RI)
 
     def shared_rows(self, name: str) -> Iterator[Tensor]:
-        """Yields the rows of a tensor that all experts share; attention with the mean of the deltas if wanted."""
+        """Yields the rows of a tensor that all experts share, with the mean of the experts' deltas if it is merged."""
         import torch
 
         if len(self.reader.spec(name).shape) != 2:
@@ -234,9 +255,9 @@ class Merge:
             first += len(piece_RI)
 
     def base_rows(self, name: str) -> Iterator[Tensor]:
-        """Yields the rows of a base matrix as they are merged onto: as stored, or as they were in training."""
+        """Yields the rows of a base matrix to which deltas are added: as stored, or as they were in training."""
         _, columns = self.reader.spec(name).shape
-        multiple = 64 // math.gcd(columns, 64)  # NF4 blocks must not straddle two pieces
+        multiple = 64 // math.gcd(columns, 64)  # an NF4 block must not extend over two pieces
         rows = max(1, _PIECE_VALUES // columns // multiple) * multiple
         stored = self.reader.read_rows(name, rows)
         if not self._is_changed_by_training(name):
@@ -251,7 +272,7 @@ class Merge:
 
         if self.merge_onto == "original":
             yield from keep_first()
-            # The trained weights are only compared with, so a missing bitsandbytes is no reason to fail.
+            # The weights as in training are needed only for the comparison, which is skipped without bitsandbytes.
             with contextlib.suppress(DependencyError):
                 self.shift.add(next(self._as_trained(name, first)), first[0])
             return
@@ -270,15 +291,15 @@ class Merge:
         return self._is_quantized(name) or self._training_type(name) is not None
 
     def _is_quantized(self, name: str) -> bool:
-        """True for weights that were in NF4 in training: the linear layers of the decoder, not embedding or head."""
+        """Returns whether a weight was in NF4 in training: a linear layer of the decoder, not embedding or head."""
         is_linear = (split_layer_key(name) or (0, ""))[1].rpartition(".")[2] in (*PROJECTIONS, *ATTENTION)
         return self.folder.base.get("quantize") == "nf4" and is_linear
 
     def _training_type(self, name: str) -> torch.dtype | None:
-        """Returns the type that a weight was rounded to in training; None when its stored values were kept."""
+        """Returns the type to which a weight was rounded in training; None if the stored values were used."""
         wanted = self.folder.base.get("dtype", "auto")
         if wanted == "auto" and self.folder.base.get("quantize") == "nf4":
-            wanted = "bfloat16"  # what "auto" is on every GPU that QLoRA is run on
+            wanted = "bfloat16"  # the meaning of "auto" on every GPU on which QLoRA runs
         if wanted in ("auto", "float32") or STORED_TYPES[wanted] == self.reader.spec(name).dtype:
             return None
         return torch_dtype(STORED_TYPES[wanted])
@@ -296,12 +317,12 @@ class Merge:
         def run(sink: Sink) -> None:
             pending: list[Future[None]] = []
             try:
-                for tasks in self._expert_tasks(name):  # reads a piece while the one before it is merged and written
+                for tasks in self._expert_tasks(name):  # reads a piece while the previous one is merged and written
                     for future in pending:
                         future.result()
                     pending = [self.workers.submit(write, sink, expert, task) for expert, task in enumerate(tasks)]
             finally:
-                wait(pending)  # nothing may write any more when the shard is closed
+                wait(pending)  # no thread may still write when the shard is closed
             for future in pending:
                 future.result()
 
@@ -317,13 +338,13 @@ class Merge:
         return [step(self.target.gate(layer), gate_ED), *(step(name, torch.zeros(shape)) for name, shape in zeros)]
 
     def is_stored(self, name: str) -> bool:
-        """Whether a tensor that all experts share is written as it is stored."""
+        """Returns whether a tensor that all experts share is written with its stored bytes."""
         spec = self.reader.spec(name)
         changed = len(spec.shape) == 2 and self.merge_onto == "trained" and self._is_changed_by_training(name)
         return spec.dtype == STORED_TYPES[self.dtype] and not self._is_averaged(name) and not changed
 
     def _is_averaged(self, name: str) -> bool:
-        """Whether the mean of the experts' deltas is merged into a tensor; never into what is routed."""
+        """Returns whether the mean of the experts' deltas is merged into a tensor, which is never a routed one."""
         module = name.removesuffix(".weight")
         wanted = self.attention == "average" and not self.routed(name)[1]
         return wanted and any(module in adapter.modules for adapter in self.adapters)
@@ -343,10 +364,10 @@ class Merge:
 
 @contextlib.contextmanager
 def _one_thread_per_operation() -> Iterator[None]:
-    """Lets every operation run in the thread that called it.
+    """Makes every operation of torch run in the thread that called it.
 
-    The pieces are small: starting and joining torch's own threads for each of them costs more than it gains, and many
-    times more on a machine that is busy with other things.
+    The pieces are so small that starting and joining torch's own threads for each of them takes more time than it
+    saves. On a machine that is busy with other work, it takes many times more.
     """
     import torch
 

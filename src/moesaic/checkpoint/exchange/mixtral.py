@@ -1,11 +1,11 @@
 """Exports a model folder as a Mixtral checkpoint (for Qwen bases: Qwen-MoE) that other programs load.
 
-The result is the same function up to one rounding of the weights to the output type (``merging``), and of the gates:
-moesaic computes them in float32, other programs in the checkpoint's type. Noise of noisy gates belongs to training and
-is dropped; ``softmax`` gates become top_k = E.
+The result computes the same function, up to one rounding of the weights to the output type (``merging``) and up to the
+gates, which moesaic computes in float32 and other programs in the type of the checkpoint. The noise of noisy gates is
+used only in training and is not exported. ``softmax`` gates become top_k = E.
 
-An export carries the model folder itself in ``moesaic/`` (the adapters are a few percent of it; a base of the folder's
-own comes with them): ``moesaic import`` gives back the very same experts, which could not be recovered exactly from
+An export contains the model folder in ``moesaic/``, including the folder's own base if there is one; the adapters are a
+few percent of the export. From it, ``moesaic import`` restores exactly the same experts, which is not possible from
 rounded sums.
 
 Shapes: E experts, D model, R rank, I in, O out.
@@ -35,7 +35,7 @@ from moesaic.checkpoint.streaming import TensorReader
 from moesaic.files import write_json, write_text
 
 NATIVE: Final = "moesaic"
-"""Sub-folder of an export with the model folder it was made from."""
+"""Sub-folder of an export that contains the model folder from which it was made."""
 
 OPTIONS: Final = "export.json"
 """File in that sub-folder with the options of the merge."""
@@ -50,12 +50,12 @@ class ExportReport:
     Attributes:
         path: The folder.
         model_type: ``mixtral``, ``qwen2_moe`` or ``qwen3_moe``.
-        dtype: Output type.
-        num_bytes: Size of all tensors.
-        seconds: Wall time.
-        base_shift: Relative Frobenius distance of the base as it was in training from the stored one; None when they
-            are the same, a resumed run had nothing left to compute, or (``original``) bitsandbytes is missing.
-        num_verified: Tensors that were recomputed and compared with the written files.
+        dtype: Type of the weights.
+        num_bytes: Size of all tensors in bytes.
+        seconds: Wall time in seconds.
+        base_shift: Relative Frobenius distance of the base as it was in training from the stored one. None if they are
+            the same, if a resumed run had nothing left to compute, or, for ``original``, if bitsandbytes is missing.
+        num_verified: Number of tensors that were recomputed and compared with the written files.
     """
 
     path: Path
@@ -82,20 +82,20 @@ def export_mixtral(
 
     Args:
         model: The model folder.
-        out: The checkpoint's folder; it appears when everything is written. A killed run resumes by shard.
-        dtype: Output type; ``auto`` is the type of the base's stored MLP weights.
-        merge_onto: ``trained``: the base as the experts saw it (rounded to its training type, NF4 if quantised);
-            ``original``: its stored weights.
+        out: The folder of the checkpoint, which appears when it is complete. A killed run resumes at the next shard.
+        dtype: Type of the weights; ``auto`` is the type of the base's stored MLP weights.
+        merge_onto: ``trained`` for the base as it was in training (rounded to its training type, or to NF4 if it was
+            quantised), ``original`` for its stored weights.
         attention: What to do with deltas on attention; see ``preflight.check_exportable``.
-        verify: Recompute sampled tensors, and sampled layers with transformers and PEFT alone (``reference``), and
-            compare them with the written files before the folder appears.
-        shard_bytes: Largest shard.
-        base: Where the base is now, if not where the model folder says.
+        verify: Whether to recompute a sample of tensors, and a sample of layers only with transformers and PEFT
+            (``reference``), and to compare them with the written files before the folder appears.
+        shard_bytes: Largest size of a shard in bytes.
+        base: Place of the base, if it is not where the model folder says.
 
     Raises:
-        ModelError: The model has no exact form, or does not fit its base; lists all reasons.
-        CheckpointError: A file is corrupt, or verification failed.
-        SpaceError: Not enough disk space.
+        ModelError: The model has no exact form, or does not fit its base. The message lists all reasons.
+        CheckpointError: A file is corrupt, or the verification failed.
+        SpaceError: There is not enough disk space.
     """
     started = time.monotonic()
     folder = read_model_folder(model)
@@ -135,19 +135,20 @@ def export_mixtral(
 
 
 def verify_export(export: Path, merge: Merge, num_tensors: int = _SAMPLED_TENSORS, seed: int = 0) -> int:
-    """Recomputes sampled tensors and compares them with what was written.
+    """Recomputes a sample of tensors and compares them with the written ones.
 
     Args:
         export: The folder with the written shards.
-        merge: The merge they came from.
-        num_tensors: Base tensors to sample; all experts of each are compared. Half of them are MLP weights.
+        merge: The merge that was written.
+        num_tensors: Number of the base's tensors to sample. Half of them are MLP weights, of which all experts are
+            compared.
         seed: Seed of the sample.
 
     Returns:
-        Number of tensors compared.
+        Number of tensors that were compared.
 
     Raises:
-        CheckpointError: A written value is further away than one rounding to the output type.
+        CheckpointError: A written value differs by more than one rounding to its type.
     """
     names = merge.names()
     routed = [name for name in names if merge.routed(name)[1]]

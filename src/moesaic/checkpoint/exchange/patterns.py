@@ -1,10 +1,11 @@
 """Rewrites adapters whose modules have different ranks and scales as equal adapters with one of each.
 
-PEFT's ``rank_pattern`` and ``alpha_pattern`` give modules a rank and an alpha of their own. An expert has one of each:
+PEFT's ``rank_pattern`` and ``alpha_pattern`` give modules a rank and an alpha of their own, whereas an expert has only
+one of each. The factors are therefore rewritten with the scale 1 and the largest rank:
 
-    scale_m * B_m A_m  =  1 * [scale_m * B_m, 0] [A_m; 0]      filled up to the largest rank
+    scale_m * B_m A_m  =  1 * [scale_m * B_m, 0] [A_m; 0]
 
-The product with the scale is taken in float32 and the zeros add nothing, so that both compute the same.
+The scale is multiplied in float32, and the zeros add nothing, so both adapters compute the same.
 
 Shapes: R rank, I in, O out.
 """
@@ -27,7 +28,7 @@ from moesaic.model.adapter_config import CONFIG_FILE, read_settings
 from moesaic.model.lora import WEIGHTS_FILE, adapter_modules, check_factors, factor_key
 
 _PATTERNS: Final = ("rank_pattern", "alpha_pattern")
-_NAME: Final = re.compile(r"\^?[\w.]+\$?")  # PEFT takes any regular expression; a stranger's may take for ever
+_NAME: Final = re.compile(r"\^?[\w.]+\$?")  # PEFT accepts any regular expression, but some never end
 
 
 class _Patterns(BaseModel):
@@ -36,19 +37,23 @@ class _Patterns(BaseModel):
 
 
 def plain_adapter(folder: Path, out: Path) -> Path:
-    """Returns an adapter folder with one rank and one scale that computes what the given one does.
+    """Returns an adapter folder with one rank and one scale that computes the same as the given one.
 
     Args:
         folder: A PEFT adapter folder.
-        out: Where to write it, if it is not the folder itself: one without patterns is.
+        out: The folder to write, if the adapter has patterns.
+
+    Returns:
+        ``folder`` if the adapter has no patterns, else ``out``.
 
     Raises:
-        ModelError: Something else in it cannot be honoured, or a pattern is not the name of a module; names the key.
-        CheckpointError: A file is corrupt, or the factors are not of the ranks that the patterns say.
+        ModelError: Another setting of the adapter is not supported, or a pattern is not the name of a module. The
+            message names the key.
+        CheckpointError: A file is corrupt, or the factors do not have the ranks that the patterns state.
     """
     file = folder / CONFIG_FILE
     if not file.is_file() or not re.search(rb'_pattern"\s*:\s*\{\s*"', file.read_bytes()[: 2**20]):
-        return folder  # without patterns, or nothing that can be read: whoever reads it next says so
+        return folder  # without patterns, or unreadable, which the next reader of the file reports
     values = read_json_object(file)
     ranks, alphas = _read_patterns(values, file)
     out.mkdir(parents=True)
@@ -90,7 +95,7 @@ def _read_patterns(values: Mapping[str, Any], file: Path) -> tuple[dict[str, int
 
 
 def _pattern_of(path: str, patterns: Mapping[str, Any]) -> str:
-    """Returns the first pattern that fits a module, as PEFT's ``get_pattern_key`` does."""
+    """Returns the first pattern that matches a module, as PEFT's ``get_pattern_key`` does; "" if none matches."""
     return next((name for name in patterns if re.match(rf"(.*\.)?({name})$", path)), "")
 
 

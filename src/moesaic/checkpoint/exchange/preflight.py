@@ -1,6 +1,6 @@
 """Finds every reason why an export would fail before it starts, each with a remedy, and reports all at once.
 
-Only headers and configurations are read here.
+Only headers and configurations are read for this.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _KNOWN_ROTARY = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 
 @dataclass(frozen=True)
 class AdapterFactors:
-    """One expert's factors, read module by module instead of all at once.
+    """The factors of an expert, which are read module by module.
 
     Attributes:
-        name: The expert's name.
-        settings: What its configuration says.
+        name: Name of the expert.
+        settings: Settings from the configuration of its adapter.
         reader: Its ``adapter_model.safetensors``.
-        modules: Paths of the modules with a delta.
+        modules: Paths of the modules that have a delta.
     """
 
     name: str
@@ -47,10 +47,10 @@ class AdapterFactors:
 
     @classmethod
     def open(cls, folder: Path, name: str) -> AdapterFactors:
-        """Opens a PEFT adapter folder; reads the configuration and the weights' header only.
+        """Opens a PEFT adapter folder and reads its configuration and the header of its weights.
 
         Raises:
-            ModelError: It is not the plain low-rank delta that an expert is; names the key or the tensor.
+            ModelError: The adapter is not a plain low-rank delta. The message names the key or the tensor.
             CheckpointError: A file is corrupt.
         """
         settings = read_settings(folder)
@@ -60,19 +60,19 @@ class AdapterFactors:
 
     @property
     def scale(self) -> float:
-        """Factor on B A."""
+        """The factor by which the product B A is multiplied."""
         return self.settings.scale
 
     def shape(self, module: str) -> tuple[int, int, int]:
-        """Returns out, in and rank of a module's delta."""
+        """Returns the sizes O (out), I (in) and R (rank) of a module's delta."""
         A_shape, B_shape = (self.reader.spec(factor_key(module, factor)).shape for factor in "AB")
         return B_shape[0], A_shape[1], A_shape[0]
 
     def read(self, module: str) -> tuple[Tensor, Tensor] | None:
-        """Reads A [R, I] and B [O, R] in float32; None for a module without a delta.
+        """Reads A [R, I] and B [O, R] in float32; returns None for a module without a delta.
 
         Raises:
-            CheckpointError: They hold NaN or infinity.
+            CheckpointError: A factor holds NaN or infinity.
         """
         if factor_key(module, "A") not in self.reader:
             return None
@@ -84,13 +84,13 @@ class AdapterFactors:
 def check_exportable(
     config: Mapping[str, Any], adapters: Sequence[AdapterFactors], attention: AttentionPolicy = "error"
 ) -> list[str]:
-    """Returns why a model has no exact published MoE form, each reason with what can be done; empty when it has one.
+    """Returns the reasons why a model has no exact published MoE form, each with a remedy; empty if it has one.
 
     Args:
         config: The base's configuration (``formats.read_config``).
         adapters: The experts.
-        attention: ``error``: deltas outside the MLP are a reason; ``base``: they are left out, as in moesaic's own
-            forward pass; ``average``: their mean is merged into the attention.
+        attention: What to do with deltas on attention. ``error`` counts them as a reason; ``base`` leaves them out, as
+            moesaic's own forward pass does; ``average`` merges their mean into the attention.
     """
     reasons = [f"{reason}; export the adapters instead (--format peft)" for reason in format_reasons(config)]
     for adapter in adapters:
@@ -122,16 +122,19 @@ def preflight(
     adapters: Sequence[AdapterFactors],
     attention: AttentionPolicy = "error",
 ) -> list[str]:
-    """Returns every problem of an export, each with a remedy: format, vocabulary, rotary, modules, ranks, memory.
+    """Returns all problems of an export, each with a remedy: format, vocabulary, rotary, modules, ranks, memory.
 
-    Free space is checked by the writer, which knows what a resumed run still needs.
+    The free space of the disk is checked by the writer, which knows how much a resumed run still needs.
 
     Args:
-        base: The base's folder.
-        reader: Its tensors.
-        config: Its configuration.
+        base: The folder of the base.
+        reader: The tensors of the base.
+        config: The configuration of the base.
         adapters: The experts.
-        attention: See ``check_exportable``.
+        attention: What to do with deltas on attention; see ``check_exportable``.
+
+    Raises:
+        CheckpointError: ``tokenizer.json`` is corrupt.
     """
     problems = check_exportable(config, adapters, attention)
     missing = [name for name in required_names(config) if name not in reader]
@@ -153,7 +156,15 @@ def preflight(
 
 
 def require(problems: Sequence[str], what: str) -> None:
-    """Raises one ModelError that lists all problems, if there are any."""
+    """Raises one error that lists all problems, if there are any.
+
+    Args:
+        problems: One line per problem.
+        what: What is not possible because of them, which begins the message.
+
+    Raises:
+        ModelError: There are problems.
+    """
     if problems:
         count = "1 reason" if len(problems) == 1 else f"{len(problems)} reasons"
         raise ModelError("\n".join([f"{what} is not possible: {count}", *(f"  - {problem}" for problem in problems)]))
@@ -183,9 +194,9 @@ def _vocabulary_problems(base: Path, reader: TensorReader, config: Mapping[str, 
 
 
 def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]:
-    """Returns where an expert's factors do not fit the base's weights; at most three lines and a count.
+    """Returns the problems of an expert whose factors do not fit the base: at most three, and the number of others.
 
-    "Another base" is said only where names or shapes say so.
+    A problem mentions another base only if names or shapes show that the expert belongs to one.
     """
     problems = []
     matrices = {name.removesuffix(".weight") for name in reader.names if len(reader.spec(name).shape) == 2}
@@ -216,10 +227,11 @@ def adapter_problems(adapter: AdapterFactors, reader: TensorReader) -> list[str]
 
 
 def idle_experts(experts: Iterable[LoraExpert]) -> tuple[list[str], list[str]]:
-    """Finds experts that compute what the base computes, because they change nothing that is routed.
+    """Finds experts that compute the same as the base, because they do not change the MLP.
 
     Returns:
-        Problems: experts whose every delta is left out. Notes: experts whose deltas are zero, as before any training.
+        The problems, for experts of which all deltas are left out; and notes, for experts whose deltas are zero, as
+        they are before training.
     """
     problems, notes = [], []
     for expert in experts:
@@ -243,7 +255,7 @@ def _available_memory() -> int | None:
 
 
 def _reclaimable() -> int:
-    """Page cache that the kernel gives back when asked."""
+    """Returns the size in bytes of the page cache, which the kernel frees if memory is needed."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("Cached:"):

@@ -1,7 +1,7 @@
 """Uploads a model folder or an export to the Hugging Face hub, and downloads a model folder.
 
-Only whole folders go up: a model folder is checked first, and an export must have its configuration and every shard its
-index names. Hidden files and partial results stay here. The token is huggingface_hub's own business
+Only complete folders are uploaded: a model folder is checked first, and an export must have its configuration and every
+shard that its index lists. Hidden files and partial results are not uploaded. huggingface_hub finds the token by itself
 (``huggingface-cli login`` or ``HF_TOKEN``); moesaic neither reads nor stores it.
 """
 
@@ -24,10 +24,10 @@ _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 class HubApi(Protocol):
-    """The two calls of ``huggingface_hub.HfApi`` that are used."""
+    """The two methods of ``huggingface_hub.HfApi`` that moesaic uses."""
 
     def create_repo(self, repo_id: str, *, private: bool | None, exist_ok: bool, repo_type: str) -> Any:
-        """Makes the repository if it is not there."""
+        """Makes the repository if it does not exist."""
 
     def upload_folder(
         self, *, repo_id: str, folder_path: Path, commit_message: str, ignore_patterns: list[str], repo_type: str
@@ -39,18 +39,18 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
     """Uploads a model folder or an exported checkpoint in one commit.
 
     Args:
-        folder: What to upload.
+        folder: The model folder, the folder of a run, or the exported checkpoint.
         repository: ``owner/name``.
-        private: Make a new repository private; an existing one stays as it is.
+        private: Whether a new repository is private. An existing repository does not change.
         message: Commit message.
-        api: Another implementation of the hub's calls, for tests.
+        api: Another implementation of the hub's methods, for tests.
 
     Returns:
-        Where it is now.
+        URL of the commit.
 
     Raises:
-        ModelError: The folder is no whole model, or the hub refused.
-        CheckpointError: A file is corrupt.
+        ModelError: The folder is neither a model folder nor a checkpoint, or the hub refused the upload.
+        CheckpointError: A file is missing or corrupt.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
@@ -83,14 +83,14 @@ def push(folder: Path, repository: str, *, private: bool = False, message: str =
 
 
 def fetch(spec: str | Path, revision: str | None = None) -> Path:
-    """Returns the folder of a model: the one of that name, or else one that is downloaded from the hub.
+    """Returns the folder of a model, which is downloaded from the hub if there is no folder with this name.
 
     Args:
         spec: A folder, or ``owner/name`` on the hub.
-        revision: Commit, branch or tag on the hub; None for the newest.
+        revision: Commit, branch or tag on the hub; None for the newest commit.
 
     Raises:
-        ModelError: The hub has no such model or cannot be reached, or a folder is asked for a revision.
+        ModelError: The hub has no such model or cannot be reached, or ``spec`` is a folder and ``revision`` is given.
     """
     path = Path(spec).expanduser()
     if path.exists() or not _REPOSITORY.fullmatch(str(spec)):

@@ -1,8 +1,9 @@
 """Computes what a 4-bit base does to the weights, and checks whether a model really is 4-bit.
 
-QLoRA trains experts against NF4 weights (Dettmers et al. 2023, section 3). The function that was trained is therefore
-W_nf4 + scale B A, where W_nf4 is what bitsandbytes gives back after quantising W: blocks of 64 values, their greatest
-magnitudes quantised again to 8 bits in blocks of 256 ("double quantisation").
+QLoRA trains experts on NF4 weights (Dettmers et al. 2023, section 3). The function that was trained is therefore
+W_nf4 + scale B A, where W_nf4 is the result of quantising W with bitsandbytes and dequantising it again. The values are
+quantised in blocks of 64, and the greatest magnitudes of the blocks are quantised to 8 bits in blocks of 256 ("double
+quantisation").
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ _STATISTICS_BLOCK = 256
 def nf4_round_trip(pieces_RI: Iterable[Tensor], dtype: torch.dtype) -> Iterator[Tensor]:
     """Quantises a matrix to NF4 with double quantisation and dequantises it again, piece by piece.
 
-    Only the 4-bit codes are held: an eighth of the matrix in float32. The second quantisation needs the mean over the
-    whole matrix, so nothing is given back before everything was read.
+    The second quantisation needs the mean over the whole matrix, so no piece is yielded before all were read. In
+    between, only the 4-bit codes are in memory, which take an eighth of the matrix in float32.
 
     Args:
-        pieces_RI: The rows in order; each piece a multiple of 64 values, except the last.
-        dtype: Type that the weights had when they were quantised, and come back in.
+        pieces_RI: The rows in order. Each piece except the last has a multiple of 64 values.
+        dtype: Type of the weights when they are quantised, and of the result.
+
+    Yields:
+        The pieces in their order and shapes.
 
     Raises:
         DependencyError: bitsandbytes is not installed.
@@ -62,13 +66,13 @@ def nf4_round_trip(pieces_RI: Iterable[Tensor], dtype: torch.dtype) -> Iterator[
 
 
 def assert_experts_quantized(model: nn.Module) -> None:
-    """Checks, after a model was loaded in 4 bits, that its experts really are.
+    """Checks that the experts of a model that was loaded in 4 bits really have 4 bits.
 
-    transformers 5 keeps all experts of a layer in one bare parameter instead of linear modules; bitsandbytes replaces
-    linear modules only, so the experts, nine tenths of the model, silently stay in full precision.
+    transformers 5 stores all experts of a layer as one parameter, whereas bitsandbytes replaces only linear modules.
+    Therefore the experts, which are nine tenths of the model, would silently stay in full precision.
 
     Raises:
-        ModelError: An expert's weights are in floating point.
+        ModelError: The model has no experts, or the weights of an expert are in floating point.
     """
     experts = {name: parameter for name, parameter in model.named_parameters() if ".experts." in f".{name}"}
     if not experts:

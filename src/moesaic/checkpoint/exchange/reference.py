@@ -1,9 +1,9 @@
 """Recomputes blocks of an export with transformers and PEFT alone, from the files that it was made from.
 
-``verify_export`` finds what the disk or memory changed: it recomputes with the code that wrote. This finds what that
-code itself takes for something else: transformers loads a decoder layer of the base, PEFT puts each adapter on it, and
-what they make of it is compared with what was written, as the safetensors library reads it. One layer is in memory at a
-time.
+``mixtral.verify_export`` recomputes tensors with the same code that wrote them, so it finds errors of the disk or the
+memory. This module finds errors of that code. transformers loads a decoder layer of the base, PEFT adds each adapter to
+it, and the resulting weights are compared with the written ones, which the safetensors library reads. One layer at a
+time is in memory.
 
 Shapes: E experts, D model, I in, O out.
 """
@@ -34,20 +34,20 @@ _SAMPLED_LAYERS = 2
 
 
 def verify_with_peft(export: Path, base: Path, merge: Merge, num_layers: int = _SAMPLED_LAYERS, seed: int = 0) -> int:
-    """Compares sampled layers of an export with what transformers and PEFT make of the base and the adapters.
+    """Compares a sample of an export's layers with the weights that transformers and PEFT compute.
 
     Args:
         export: The folder with the written shards.
-        base: The base's checkpoint folder.
-        merge: The merge that was written: its experts, output architecture and options.
-        num_layers: Layers to sample.
+        base: The checkpoint folder of the base.
+        merge: The merge that was written, which states experts, output architecture and options.
+        num_layers: Number of layers to sample.
         seed: Seed of the sample.
 
     Returns:
-        Number of tensors compared.
+        Number of tensors that were compared.
 
     Raises:
-        CheckpointError: A written value is further away than one rounding to the output type.
+        CheckpointError: A written value differs by more than one rounding to its type.
     """
     count = int(merge.config["num_hidden_layers"])
     compared = 0
@@ -64,13 +64,18 @@ def verify_with_peft(export: Path, base: Path, merge: Merge, num_layers: int = _
 
 
 def check_rounding(name: str, found: Tensor | None, exact: Tensor) -> None:
-    """Compares a written tensor, or rows of one, with exact values.
+    """Compares a written tensor, or some rows of it, with exact values.
+
+    Args:
+        name: Name of the tensor, for the message.
+        found: The written values; None if the tensor is missing.
+        exact: The expected values, in float32.
 
     Raises:
-        CheckpointError: It is missing, of another shape, or further away than one rounding to its type.
+        CheckpointError: The tensor is missing, has another shape, or differs by more than one rounding to its type.
     """
     allowed = torch.finfo(found.dtype).eps * exact.abs() + 1e-6 * exact.abs().max() if found is not None else None
-    # Written so that a NaN fails, too.
+    # "Not all within" rather than "any beyond": a NaN must fail, too.
     if (
         found is None
         or allowed is None
@@ -84,7 +89,7 @@ def check_rounding(name: str, found: Tensor | None, exact: Tensor) -> None:
 
 
 def _layer_weights(base: Path, merge: Merge, layer: int) -> Iterator[tuple[str, Tensor]]:
-    """Yields names and exact values of what an export has to hold of one layer, in float32."""
+    """Yields the names and exact values, in float32, of the weights that an export must contain of one layer."""
     from peft import PeftConfig, get_peft_model, load_peft_weights, set_peft_model_state_dict
     from peft.utils.integrations import dequantize_module_weight
 
@@ -98,7 +103,7 @@ def _layer_weights(base: Path, merge: Merge, layer: int) -> Iterator[tuple[str, 
         folder = merge.folder.expert_path(adapter.name)
         config = PeftConfig.from_pretrained(str(folder))
         config.base_model_name_or_path = None
-        config.layers_to_transform = None  # the layer is the only one now; its factors say whether it has a delta
+        config.layers_to_transform = None  # there is only one layer; it has a delta if there are factors for it
         factors = load_peft_weights(str(folder), device="cpu")
         pattern = re.compile(rf"\blayers\.{layer}\.")
         factors = {pattern.sub("layers.0.", name): value for name, value in factors.items() if pattern.search(name)}
@@ -124,7 +129,7 @@ def _layer_weights(base: Path, merge: Merge, layer: int) -> Iterator[tuple[str, 
 
 
 def _one_layer(base: Path, merge: Merge, layer: int) -> Any:
-    """Returns a model of transformers whose only layer is one of the base's, as it was in training."""
+    """Returns a model of transformers whose only layer is a layer of the base, as it was in training."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
@@ -155,7 +160,7 @@ def _one_layer(base: Path, merge: Merge, layer: int) -> Any:
 
 
 def _tensors(folder: Path, names: list[str]) -> dict[str, Tensor]:
-    """Reads tensors of a checkpoint folder with the safetensors library; those that are not there are left out."""
+    """Reads tensors of a checkpoint folder with the safetensors library. Missing tensors are left out."""
     wanted, found = set(names), {}
     for file in weight_files(folder):
         with safetensors.safe_open(file, framework="pt") as opened:

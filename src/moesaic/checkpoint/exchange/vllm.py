@@ -1,15 +1,16 @@
 """Exports a model folder for vLLM in factored form: the base's weights once, each expert's factors, the gates.
 
-Where no weight of the base changes, its files are linked, or copied where the file system cannot link, so that an
-export takes a few percent of the base's space. A base that was 4-bit in training, or whose attention gets the mean of
-the experts' deltas, is written out (``merging``).
+If no weight of the base changes, its files are linked, so that an export takes a few percent of the base's space; they
+are copied if the file system has no links. A base that was 4-bit in training, or whose attention gets the mean of the
+experts' deltas, is written anew (``merging``).
 
     OUT/config.json                    see vllm_plugin.layout
-    OUT/model*.safetensors             the base, where it is linked; written out, it is in the next files
-    OUT/moesaic-00001-of-0000N.safetensors   gates and factors, in float32: vLLM rounds them to the type that it runs in
+    OUT/model*.safetensors             the base, if it is linked; otherwise it is in the next files
+    OUT/moesaic-00001-of-0000N.safetensors   gates and factors in float32; vLLM rounds them to the type in which it runs
     OUT/model.safetensors.index.json   which tensor is in which file
 
-Shapes: E experts (in factors: without the anchor), R greatest rank, D model, F hidden, I in, O out, P = 2.
+Shapes: E experts (in the factors without the anchor), R greatest LoRA rank, D model, F hidden, I in, O out, P = 2 (gate
+and up projection).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from moesaic.model.stored import INDEX
 from moesaic.vllm_plugin.layout import ARCHITECTURES, LAYOUT_VERSION, MODEL_TYPES, SETTINGS, RoutedSettings, tensor_name
 
 _INSTALL: Final = "pip install 'moesaic[vllm]'"
-_STEM: Final = "moesaic"  # never that of a base's file: a killed run is gone on with by what is there
+_STEM: Final = "moesaic"  # differs from the names of a base's files, since a resumed run skips shards whose files exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class VllmExport:
 
     Attributes:
         path: The folder.
-        num_bytes: Size of the tensors that were written.
-        linked: Whether the base's files are its own, linked or copied.
-        seconds: Wall time.
+        num_bytes: Size in bytes of the tensors that were written.
+        linked: Whether the files of the base were linked or copied, and not written anew.
+        seconds: Wall time in seconds.
         base_shift: See ``mixtral.ExportReport``.
     """
 
@@ -74,18 +75,19 @@ def export_vllm(
 
     Args:
         model: The model folder.
-        out: The checkpoint's folder; it appears when everything is written. A killed run resumes by shard.
-        dtype: Type of the base's weights; ``auto`` is the stored one.
-        merge_onto: ``trained``: the base as the experts saw it (rounded to its training type, NF4 if quantised);
-            ``original``: its stored weights.
+        out: The folder of the checkpoint, which appears when it is complete. A killed run resumes at the next shard.
+        dtype: Type of the base's weights; ``auto`` is the stored type.
+        merge_onto: ``trained`` for the base as it was in training (rounded to its training type, or to NF4 if it was
+            quantised), ``original`` for its stored weights.
         attention: What to do with deltas on attention; see ``preflight.check_exportable``.
-        shard_bytes: Largest shard, where the base is written.
-        base: Where the base is now, if not where the model folder says.
+        shard_bytes: Largest size in bytes of a shard that is written.
+        base: Place of the base, if it is not where the model folder says.
 
     Raises:
-        ModelError: The model cannot be routed so, or does not fit its base; lists all reasons.
+        ModelError: vLLM cannot compute the same as the model, or the model does not fit its base. The message lists all
+            reasons.
         CheckpointError: A file is corrupt.
-        SpaceError: Not enough disk space.
+        SpaceError: There is not enough disk space.
     """
     started = time.monotonic()
     folder = read_model_folder(model)
@@ -105,7 +107,7 @@ def export_vllm(
             files = [writer.path(number) for number in range(len(writer.shards))]
             if linked:
                 for file in merge.reader.files:
-                    (partial / file.name).unlink(missing_ok=True)  # of a run that was killed here
+                    (partial / file.name).unlink(missing_ok=True)  # left by a run that was killed here
                     link_or_copy(file, partial / file.name)
                     files.append(partial / file.name)
             places = {name: file.name for file in files for name in read_header(file)[0]}
@@ -122,16 +124,18 @@ def export_vllm(
 
 
 def cached_export(model: Path, base: str | None = None) -> Path:
-    """Returns an export of a model folder in moesaic's cache; made now if it is not there.
+    """Returns an export of a model folder in moesaic's cache, which is made if it is missing.
 
-    It computes what moesaic itself computes: deltas on attention are left out.
+    Deltas on attention are left out, so the export computes the same as moesaic.
 
     Args:
         model: The model folder.
-        base: Where the base is now, if not where the model folder says.
+        base: Place of the base, if it is not where the model folder says.
 
     Raises:
         ModelError: See ``export_vllm``.
+        CheckpointError: See ``export_vllm``.
+        SpaceError: See ``export_vllm``.
     """
     folder = read_model_folder(model)
     facts = [__version__, LAYOUT_VERSION, file_digest(folder.path / DESCRIPTION), find_base(folder, base).digest]
@@ -139,14 +143,14 @@ def cached_export(model: Path, base: str | None = None) -> Path:
     with space_errors(entry):
         entry.parent.mkdir(parents=True, exist_ok=True)
         with entry.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another server may be making it
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another server may be making the same export
             if not entry.is_dir():
                 export_vllm(folder.path, entry, attention="base", base=base)
     return entry
 
 
 def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str) -> dict[str, Any]:
-    """Returns ``config.json`` of an export.
+    """Returns the content of an export's ``config.json``.
 
     Args:
         config: The base's configuration with all defaults filled in (``formats.read_config``).
@@ -155,11 +159,12 @@ def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str)
     """
     family = config["model_type"]
     without_effect = {"llama": ("sliding_window", "layer_types"), "mistral": ("layer_types",)}.get(family, ())
-    values = {key: value for key, value in config.items() if key not in without_effect}  # vLLM would obey them
+    values = {key: value for key, value in config.items() if key not in without_effect}  # they have an effect in vLLM
     rope = rotary(config)[1]
-    if rope["rope_type"] == "dynamic":  # plain up to the context's length, but not in vLLM
+    if rope["rope_type"] == "dynamic":  # transformers scales only beyond the context's length, vLLM always
         config = {**config, "rope_scaling": None, "rope_parameters": {"rope_theta": rotary(config)[0]}}
-    if rope["rope_type"] == "yarn" and "original_max_position_embeddings" in rope:  # vLLM has no more angles than these
+    if rope["rope_type"] == "yarn" and "original_max_position_embeddings" in rope:
+        # vLLM computes the rotary angles of only so many positions.
         known = int(rope["factor"] * rope["original_max_position_embeddings"])
         values["max_position_embeddings"] = min(known, config["max_position_embeddings"])
     return {
@@ -172,7 +177,7 @@ def vllm_config(config: Mapping[str, Any], settings: RoutedSettings, dtype: str)
 
 
 def _reasons(config: Mapping[str, Any]) -> list[str]:
-    """Returns why vLLM's model of the base computes something else."""
+    """Returns the reasons why vLLM's model of the base computes something else than transformers."""
     if config["model_type"] == "qwen3" and config.get("attention_bias"):
         return ["attention_bias: vLLM's Qwen3 has no bias on o_proj; use --format peft"]
     width = config["hidden_size"] // config["num_attention_heads"]
@@ -191,7 +196,7 @@ def _settings(merge: Merge) -> RoutedSettings:
 
 
 def _greatest_rank(merge: Merge) -> int:
-    """Greatest rank of any module that is routed."""
+    """Returns the greatest LoRA rank of all routed modules."""
     ranks = [
         adapter.shape(module)[2]
         for adapter in merge.adapters
@@ -202,11 +207,11 @@ def _greatest_rank(merge: Merge) -> int:
 
 
 def _routed_steps(merge: Merge) -> list[Step]:
-    """Gates and factors, a few tensors a layer."""
+    """Returns the steps that write gates and factors, two steps per layer."""
     gates = merge.folder.read_router()
     hidden, intermediate = merge.config["hidden_size"], merge.config["intermediate_size"]
     num_adapted, rank = len(merge.adapters), _greatest_rank(merge)
-    shapes: dict[str, tuple[tuple[str, ...], int, int]] = {  # projections, factor of the pair, size
+    shapes: dict[str, tuple[tuple[str, ...], int, int]] = {  # projections, index of the factor in its pair, size
         "gate_up_A_PERD": (PROJECTIONS[:2], 0, hidden),
         "gate_up_B_PERF": (PROJECTIONS[:2], 1, intermediate),
         "down_A_ERF": (PROJECTIONS[2:], 0, intermediate),
