@@ -151,7 +151,7 @@ def refuse_average(attention: AttentionPolicy) -> None:
 
 
 def _other_base(name: str, folder: Path, digest: str) -> list[str]:
-    """Returns a line if files of moesaic show that an adapter has another base. (PEFT stores only a base's name.)"""
+    """Returns a line if files of moesaic show that an adapter has another base; PEFT itself stores only a name."""
     trained, model = folder / "training.json", folder.parent.parent / DESCRIPTION
     known = None
     if trained.is_file():  # an expert of a run
