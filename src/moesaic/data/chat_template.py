@@ -1,14 +1,15 @@
 """Writes the prompt as a chat template, so that other programs ask an export as it was asked in training.
 
-What ``PromptFormat`` writes around a task is a constant of the tokenizer, so the templates are that text and a choice
-of the language. They do what the server does with a conversation (``serve.prompting``): all that was said is one task,
-and its language is the one that the request names, else that of the last code fence, else the one that its words name
-("in Java", "a C++ program"), else the model's first.
+The text that ``PromptFormat`` writes around a task is constant for a tokenizer. A template therefore consists of this
+text and a rule that chooses the language. It treats a conversation as the server does (``serve.prompting``): all
+messages together are one task. The language is the one that the request names, else that of the last code fence, else
+the one that the words of the conversation name ("in Java", "a C++ program"), else the model's first language.
 
-    Jinja    Hugging Face's tokenizers, vLLM, llama.cpp
-    Go       Ollama, whose templates cannot look into a text: there a system message of one word names the language
+    Jinja    for Hugging Face's tokenizers, vLLM and llama.cpp
+    Go       for Ollama, whose templates cannot search in a text; here a system message of one word names the language
 
-``PromptFormat`` reads these templates like any other: it sets ``moesaic_frame``, which leaves the task as it is given.
+``PromptFormat`` can read these templates like any other. It sets ``moesaic_frame``, with which a template leaves the
+task unchanged.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def jinja_template(frame: Frame, languages: Sequence[str]) -> str:
     """Returns the prompt as a chat template of Hugging Face's tokenizers.
 
     Args:
-        frame: What stands around the task; see ``PromptFormat.frame``.
-        languages: The model's languages; the first is taken where nothing names one.
+        frame: The text around the task; see ``PromptFormat.frame``.
+        languages: The model's languages. The first is used if nothing names a language.
     """
     rows = [[row.title, row.fence, _requested(row), _spoken(row), _certain(row)] for row in _ordered(languages)]
     before, after = _around_task()
@@ -62,9 +63,9 @@ def go_template(frame: Frame, languages: Sequence[str], without: str = "") -> st
     """Returns the prompt as a template of Ollama.
 
     Args:
-        frame: What stands around the task.
-        languages: The model's languages; the first is taken unless a system message is the name of another.
-        without: What Ollama writes before every prompt by itself, as the token that starts a text.
+        frame: The text around the task; see ``PromptFormat.frame``.
+        languages: The model's languages. The first is used unless a system message is the name of another.
+        without: Text that Ollama itself writes before every prompt, such as the token that starts a text.
     """
     rows = _ordered(languages)
     before, after = _around_task()
@@ -86,30 +87,30 @@ def go_template(frame: Frame, languages: Sequence[str], without: str = "") -> st
 
 
 def _around_task() -> tuple[str, str]:
-    """Returns what the user's turn says before and after the title of the language, as far as the task."""
+    """Returns the text of the user's turn before the title of the language, and between the title and the task."""
     language = next(iter(LANGUAGES.values()))
     before, _, after = task_text(_PROBE, language).removesuffix(_PROBE).partition(language.title)
     return before, after
 
 
 def _ordered(languages: Sequence[str]) -> list[Language]:
-    """All languages and the model's domains, the one that is taken by default first."""
+    """Returns all languages and the model's domains, beginning with the default."""
     first = next((row for name in languages if (row := find_language(name))), next(iter(LANGUAGES.values())))
     return [first, *(row for row in rows_of(languages) if row != first)]
 
 
 def _requested(row: Language) -> list[str]:
-    fences = () if row.domain_of else (row.fence,)  # a domain's is that of its language
+    fences = () if row.domain_of else (row.fence,)  # a domain has the fence of its language
     return list(dict.fromkeys([row.name, row.title.lower(), *fences, *row.aliases]))
 
 
 def _spoken(row: Language) -> list[str]:
-    """Names in a text; of C only the capital is one, which the template calls by a longer name."""
+    """Returns the names by which a text may mention a language; for C, the template's name for the capital letter."""
     return ["the-language-c" if name == "c" else name for name in _requested(row)]
 
 
 def _certain(row: Language) -> list[str]:
-    """Names that are no other word: those of one or two letters need a place that says so."""
+    """Returns the names that mean the language anywhere in a text, without short names and names that are words."""
     names = [name for name in _requested(row) if name != "node" and not (len(name) < 3 and name.isalnum())]
     return [name for name in names if name != "c"]
 
@@ -119,5 +120,5 @@ def _words(row: Language) -> str:
 
 
 def _literal(value: object) -> str:
-    """A value as both template languages write it: JSON with characters as they are."""
+    """Returns a value as a literal of both template languages: JSON without escapes for non-ASCII characters."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """Finds the columns of a table that hold the task, the program, and its language.
 
-``text`` and ``code`` are moesaic's own names. ``data.fields`` gives others, and without it the usual forms of public
-data sets are known by their names: conversations, and the pairs of ``PAIRS``.
+``text`` and ``code`` are moesaic's own names. ``data.fields`` can name others. Without it, the usual forms of public
+data sets are recognised by their column names: conversations, and the pairs in ``PAIRS``.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ PAIRS: Final = (
     ("intent", "snippet"),
     ("func_documentation_string", "func_code_string"),
 )
-"""Column of the task, column of the answer: the first pair that a row has is taken."""
+"""(column of the task, column of the answer); the first pair that a row has is used."""
 
 _MORE: Final = {"instruction": ("input", "context")}
-"""Column of the task -> columns that may say more of it; Alpaca's and Dolly's."""
+"""Column of the task -> columns that may add to the task, as in Alpaca and Dolly."""
 
 _CONVERSATIONS: Final = (
     ("messages", "role", "content", "user", "assistant"),
     ("conversations", "from", "value", "human", "gpt"),
     ("conversations", "role", "content", "user", "assistant"),
 )
-"""Column, keys of a turn for who speaks and what, and the two who speak: OpenAI's form and ShareGPT's."""
+"""(column, key of the speaker, key of the text, user's name, assistant's name), as in OpenAI's and ShareGPT's data."""
 
 LANGUAGE_COLUMNS: Final = ("language", "lang", "programming_language")
 
 
 def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping[Any, str] | None = None) -> Example:
-    """Returns the example of a record, which may have ``id``, ``tests`` and ``opening`` beside its text and its code.
+    """Returns the example in a record, which may have ``id``, ``tests`` and ``opening`` in addition to text and code.
 
     Args:
-        record: With ``text`` and ``code``; with ``messages`` or ``conversations``, of which the first answer and what
-            was asked are taken; or with one of ``PAIRS``. Of an answer the code in its fence is taken.
-        where: ``file:line`` for messages.
+        record: A record with ``text`` and ``code``; with ``messages`` or ``conversations``, from which the first answer
+            and its question are used; or with one of ``PAIRS``. The code of an answer is the code in its fence.
+        where: ``file:line`` for error messages.
         row: The language.
-        fields: Names that the source has for ``text``, ``code`` and ``id``.
+        fields: ``text``, ``code`` or ``id`` -> the source's name for it.
 
     Raises:
         DataError: A field is missing or of another type, or the code does not begin with its opening.
@@ -70,13 +70,13 @@ def read_pair(record: dict[str, Any], where: str, row: Language, fields: Mapping
     text = string_field(record, names.get("text", "text"), where)
     code = string_field(record, names.get("code", "code"), where)
     found = record.get(names.get("id", "id"))
-    # Without an id the title stands in: it is what the same problem shares across languages.
+    # Without an id, the title replaces it, because the same problem has the same title in all languages.
     identifier = str(found) if found not in (None, "") else f"title-{text_digest(title_of(text).lower())[:12]}"
     return Example(identifier, row.name, text, code, tests_field(record, where), _opening(record, where, code))
 
 
 def _opening(record: dict[str, Any], where: str, code: str) -> str:
-    """The beginning of the code that the prompt gives, whole lines, where the record has one."""
+    """Returns the beginning of the code that the prompt gives, in whole lines, or "" if the record has none."""
     if record.get("opening") in (None, ""):
         return ""
     opening = string_field(record, "opening", where)
@@ -91,19 +91,19 @@ def _opening(record: dict[str, Any], where: str, code: str) -> str:
 def of_language(
     rows: Iterable[Row], row: Language, others: tuple[str, ...], fields: Mapping[Any, str] | None, source: str
 ) -> list[Row]:
-    """Returns the rows of a table of all languages that are in one of them.
+    """Returns the rows of one language from a table that contains several.
 
     Args:
-        rows: The table.
+        rows: The rows of the table.
         row: The language.
-        others: Names of the recipe's other languages. Without any, a table that does not name a language is all in
-            this one.
-        fields: Names of the columns; ``language`` is that of the programming language, by default the first of
-            ``LANGUAGE_COLUMNS`` that the table has.
-        source: What the table is called in messages.
+        others: Names of the recipe's other languages. If there are none, and the table does not name languages, all
+            rows are in this language.
+        fields: Names of the columns. ``language`` is the column that names the programming language, by default the
+            first of ``LANGUAGE_COLUMNS`` that the table has.
+        source: Name of the table in error messages.
 
     Raises:
-        DataError: The languages cannot be told apart, or a column that is named is not there.
+        DataError: The languages cannot be told apart, or the column that ``fields`` names has no known language.
     """
     rows = list(rows)
     named = (fields or {}).get("language")
@@ -126,13 +126,13 @@ def of_language(
 
 
 def table_languages(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Returns the known languages and domains that rows name in one of ``LANGUAGE_COLUMNS``."""
+    """Returns the known languages and domains that the rows name in the columns ``LANGUAGE_COLUMNS``."""
     found = {_known_language(record.get(name), {}) for _, record in rows for name in LANGUAGE_COLUMNS}
     return tuple(in_order(name for name in found if name is not None))
 
 
 def _known_language(value: Any, domains: Mapping[str, str]) -> str | None:
-    """The language that a cell names; a domain also by what stands behind its dash."""
+    """Returns the language that a cell names, or None. A domain may also be named by the part after its dash."""
     if not isinstance(value, str):
         return None
     row = find_language(value)
@@ -140,7 +140,7 @@ def _known_language(value: Any, domains: Mapping[str, str]) -> str | None:
 
 
 def _from_conversation(record: dict[str, Any], where: str, row: Language) -> dict[str, str]:
-    """The first answer of a conversation, without the prose around its code, and the turn before it."""
+    """Returns the code of the first answer of a conversation and the text of the turn before it, or an empty dict."""
     there = [form for form in _CONVERSATIONS if form[0] in record]
     for column, who, what, asks, answers in there:
         turns = record[column]

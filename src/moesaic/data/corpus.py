@@ -1,10 +1,10 @@
 """The embedded corpus: small programming tasks, solved in seven languages and tested by input and output.
 
-It is package data, one folder a task under ``corpus_tasks/``: ``task.json`` (split, text, tests) and a program per
-language under the file name that its compiler expects. The tasks are those of a programming course, written for this
-project, and share their conventions, so that a small model can learn the manner from the training tasks.
-``docs/corpus.md`` says how to add one. The corpus shows the pipeline and tests it on a machine without other data; it
-is too small to rest a claim about quality on.
+The corpus is package data with one folder per task under ``corpus_tasks/``. A folder holds ``task.json`` (split, text,
+tests) and one program per language, under the file name that its compiler expects. The tasks resemble those of a
+programming course and were written for this project. They share their conventions, so that a small model can learn
+these from the training tasks. ``docs/corpus.md`` says how to add a task. The corpus demonstrates and tests the pipeline
+on a machine without other data; it is too small to support claims about quality.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from moesaic.errors import DataError
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
 
 CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby", "typescript", "go")
-"""The languages that every task is solved in. The quickstart trains on the first four; the others are to grow by."""
+"""The languages in which every task is solved.
+
+The quickstart trains on the first four; the others are for growing a model.
+"""
 
 SHOWN_TESTS = 2
-"""So many tests of a task, the first ones, are in its text as examples."""
+"""Number of tests of a task, from the first on, that its text shows as examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class CorpusTest:
 
     Attributes:
         input: Standard input.
-        output: Standard output, whole, with its trailing newline.
+        output: The complete standard output, with its trailing newline.
     """
 
     input: str
@@ -42,11 +45,11 @@ class CorpusTask:
     """A task, its programs and its tests.
 
     Attributes:
-        id: Name of the task's folder; in each program the function that solves the task has this name.
-        split: ``train``, ``validation`` or ``test``; a task is in the same split in every language.
-        description: The task in XLCoST's manner, ``title | comment ; comment ; comment``.
-        programs: Source of a whole program by language; it reads standard input and prints.
-        tests: Five runs or more, among them an edge case.
+        id: Name of the task's folder. In each program, the function that solves the task has this name.
+        split: ``train``, ``validation`` or ``test``. A task is in the same split in every language.
+        description: The task in the form of XLCoST, ``title | comment ; comment ; comment``.
+        programs: Language -> source of a whole program, which reads standard input and writes standard output.
+        tests: Five runs or more, including an edge case.
     """
 
     id: str
@@ -57,7 +60,7 @@ class CorpusTask:
 
     @property
     def text(self) -> str:
-        """The task as a model is asked for it: the description, then the first tests as examples."""
+        """The task as it is given to a model: the description, followed by the first tests as examples."""
         examples = [f"Input:\n{test.input}Output:\n{test.output}" for test in self.tests[:SHOWN_TESTS]]
         return "\n".join([f"{self.description}\n", *examples]).rstrip("\n")
 
@@ -66,7 +69,7 @@ def load_tasks() -> list[CorpusTask]:
     """Returns all tasks of the embedded corpus, sorted by id.
 
     Raises:
-        DataError: A folder lacks a file or its ``task.json`` is malformed; the message says which.
+        DataError: A folder lacks a file, or its ``task.json`` is malformed; the message says which.
     """
     folders = [entry for entry in (files("moesaic.data") / "corpus_tasks").iterdir() if entry.is_dir()]
     return [_load_task(folder) for folder in sorted(folders, key=lambda folder: folder.name)]

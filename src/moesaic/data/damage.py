@@ -3,10 +3,10 @@
 Three things happened to XLCoST's programs that ``detokenize`` cannot undo:
 
 - `||` was lost from many Java, JavaScript and C++ programs: ``if ( M < 0 M >= N )``. Such a program no longer parses.
-- JavaScript's string literals were blanked to ``" "``. Where a blank is printed between values the program is as good
-  as before. Where it is compared, stored, passed on or returned, the program has lost its constants, and where a branch
-  prints nothing else, it has lost its answer.
-- Some programs were cut or garbled and do not parse for other reasons.
+- JavaScript's string literals were replaced by ``" "``. If such a blank is printed between values, the program is still
+  good. If it is compared, stored, passed on or returned, the program has lost its constants; if a branch prints nothing
+  else, the program has lost its answer.
+- Some programs were cut off or garbled and do not parse for other reasons.
 
 ``docs/data.md`` has the counts.
 """
@@ -25,7 +25,7 @@ DOES_NOT_PARSE = "does_not_parse"
 LOST_OPERATOR = "lost_operator"
 BLANK_STRINGS = "blank_strings"
 REASONS: tuple[str, ...] = (LOST_OPERATOR, DOES_NOT_PARSE, BLANK_STRINGS)
-"""Why a program counts as damaged; the report counts each."""
+"""The reasons for which a program counts as damaged; the report counts each."""
 
 _OPERAND = r"""(?:-?[\w.]+(?:\[[^\]]*\]|\([^()]*\))*|'[^'\n]*'|"[^"\n]*"|[\])])"""
 _TERM = rf"{_OPERAND}(?: [-+*/%] {_OPERAND})*"
@@ -45,10 +45,10 @@ def damage(source: str, language: str, is_restored: bool = True) -> str | None:
     Args:
         source: Restored source, as :func:`moesaic.data.detokenize.detokenize` returns it.
         language: Name of the language.
-        is_restored: False for source that was no token stream: it has to parse, and its blank strings are meant.
+        is_restored: False for source that was not a token stream. It must parse, but its blank strings are intended.
 
     Returns:
-        One of :data:`REASONS`.
+        One of :data:`REASONS`, or None.
     """
     if not reads(source, language):
         return LOST_OPERATOR if is_restored and _LOST_OPERATOR.search(source) else DOES_NOT_PARSE
@@ -58,22 +58,22 @@ def damage(source: str, language: str, is_restored: bool = True) -> str | None:
 
 
 def reads(source: str, language: str) -> bool:
-    """Whether a program parses: no error in its syntax tree and, for Python, accepted by Python itself."""
+    """Returns whether a program parses without an error in its syntax tree and, for Python, in Python's own parser."""
     if not parses(source, language):
         return False
     if language != "python":
         return True
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: data, not ours
+            warnings.simplefilter("ignore")  # about the data, such as "is" with a literal or invalid escapes
             ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what ast.parse documents for bad input
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the errors that ast.parse documents for bad input
         return False
     return True
 
 
 def _lost_strings(source: str) -> bool:
-    """Whether every literal is blank, and one stands where the program needs the text it had."""
+    """Returns whether every literal is blank, and at least one is where the program needs the text that it had."""
     text = encode(source)
     literals = [node for node in walk(parse(source, "javascript")) if node.type == "string"]
     all_blank = not any(text[node.start_byte + 1 : node.end_byte - 1].strip() for node in literals)
@@ -106,12 +106,12 @@ def _is_concatenation(node: Node) -> bool:
 
 
 def _is_blank(expression: Node, text: bytes) -> bool:
-    """Whether an expression is made of blank literals alone."""
+    """Returns whether an expression consists of blank literals only."""
     return not re.sub(rb"""["'\s+()]""", b"", text[expression.start_byte : expression.end_byte])
 
 
 def _is_branch(call: Node) -> bool:
-    """Whether a call is a whole branch of an `if`, or the first statement of one."""
+    """Returns whether a call is a whole branch of an `if`, or the first statement of a branch."""
     statement = call.parent
     if statement is None or statement.parent is None:
         return False

@@ -1,9 +1,10 @@
 """Turns XLCoST's tokenised descriptions into ordinary text.
 
-A description is ``title | comment ; comment ; ...``, tokenised: "Landau 's function", "sub - array", "arr [ i ]". The
-comments come from one language's program and often name it ("Python3 program to find ..."), which is wrong when the
-description stands in for another language's. The prompt names the language, so a comment that says nothing else goes,
-and in the others the name becomes the right one.
+A description has the form ``title | comment ; comment ; ...`` and is tokenised: "Landau 's function", "sub - array",
+"arr [ i ]". The comments come from the program in one language and often name that language ("Python3 program to find
+..."), which is wrong if the description is used for a program in another language. The prompt already names the
+language. A comment that says nothing else is therefore removed; in other comments the name is replaced by the right
+one.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def clean_description(text: str, language: str) -> str:
     """Returns a description of XLCoST with ordinary spacing and the name of the right language.
 
     Args:
-        text: ``title | comment ; comment ; ...`` as tokenised.
-        language: Name of the language of the program it goes with.
+        text: A tokenised description, ``title | comment ; comment ; ...``.
+        language: Name of the language of the program that belongs to the description.
     """
     title = get_language(language).title
     head, _, tail = text.partition(" | ")
@@ -59,7 +60,7 @@ def clean_description(text: str, language: str) -> str:
 
 
 def title_of(text: str) -> str:
-    """Returns the title of a description: what stands before the first ``|``."""
+    """Returns the title of a description, which is the text before the first ``|``."""
     return text.partition(" | ")[0].strip()
 
 

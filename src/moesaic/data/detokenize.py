@@ -5,16 +5,18 @@ A program of XLCoST is one line of tokens with single spaces between them:
     def f ( x ) : NEW_LINE INDENT print ( " a ▁ b " ) NEW_LINE DEDENT        Python
     #include <iostream> NEW_LINE int main ( ) { cout << " x STRNEWLINE " ; }  C++
 
-1. String and character literals are found first, because markers mean different things inside and outside of them.
-   Inside, the spaces are the tokeniser's and U+2581, STRNEWLINE and TABSYMBOL are the real white space.
-2. The layout is laid out: Python's INDENT and DEDENT become indentation, the end of a preprocessor line becomes a
-   line break, the others are broken at braces and semicolons.
-3. A formatter (``formatting``) puts spaces and line breaks where the language's style wants them.
+Restoring has three steps:
 
-Text that is no token stream, such as ordinary source, goes through the formatter alone, so doing it twice changes
-nothing. Whether a text is one is decided on what ordinary code cannot be (``is_certain_stream``), for a whole set of
-programs at once (``is_xlcost``), or known from where it comes. What cannot be restored is found by ``damage``. The
-rules and what they reach are in ``docs/data.md``.
+1. String and character literals are found first, because markers have a different meaning inside them: spaces were
+added by the tokeniser, and U+2581, STRNEWLINE and TABSYMBOL are the real white space.
+2. The program is broken into lines: Python's INDENT and DEDENT become indentation, a preprocessor directive ends with a
+line break, and programs in other languages are broken at braces and semicolons.
+3. A formatter (``formatting``) adjusts spaces and line breaks to the style of the language.
+
+Text that is not a token stream, such as ordinary source, is only formatted, so that restoring twice changes nothing.
+There are three ways to find out whether a text is a token stream: it has properties that ordinary code cannot have
+(``is_certain_stream``), a whole set of programs is judged at once (``is_xlcost``), or its origin is known. ``damage``
+finds the programs that cannot be restored. ``docs/data.md`` describes the rules and their results.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from moesaic.data.semicolons import end_statements
 from moesaic.languages import get_language
 
 SPACE_MARK = "\u2581"
-"""U+2581: a real space inside a literal."""
+"""U+2581, which marks a real space inside a literal."""
 
 _NEW_LINE, _INDENT, _DEDENT = "NEW_LINE", "INDENT", "DEDENT"
 _LINE_MARKS = frozenset({_NEW_LINE, _INDENT, _DEDENT})
@@ -37,14 +39,14 @@ _OPERATORS = frozenset({"and", "or", "*", "/", "//", "%", "+", "==", "!=", "<=",
 _OPEN_OPERATORS = _OPERATORS | {"-", "=", "+=", "-=", "*=", "not", "in", "\\"}
 _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'")
 _MARK = re.compile(rf" *(?:{SPACE_MARK}|STRNEWLINE|TABSYMBOL|NEW_LINE) *")
-# White space inside a literal, as control characters until the tokeniser's own spaces are gone.
+# White space inside a literal is represented by control characters until the tokeniser's own spaces are removed.
 _WHITE_SPACE = {SPACE_MARK: "\0", "STRNEWLINE": "\1", "NEW_LINE": "\1", "TABSYMBOL": "\2"}
 _ESCAPES = str.maketrans({"\0": " ", "\1": r"\n", "\2": r"\t"})
 _DIRECTIVE = re.compile(r"#\s*(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|error)\b")
 _INCLUDE = re.compile(r'#\s*include\s*(?:<[^>]*>|"[^"]*")')
 _MARKED = re.compile(rf"""(["']) (?:.* )?(?:{SPACE_MARK}|STRNEWLINE|TABSYMBOL) (?:.* )?\1""", re.DOTALL)
-_SAMPLE = 200  # programs that a data set is judged by
-_FEWEST = 20  # programs from which their manner alone says what they are
+_SAMPLE = 200  # number of programs by which a data set is judged
+_FEWEST = 20  # number of programs from which on their form alone is enough to judge them
 _UNSPACED = re.compile(r"[^\s][;,()\[\]{}](?:\s|$)")
 _PREPROCESSED = frozenset({"c", "cpp", "csharp"})
 
@@ -53,11 +55,11 @@ def detokenize(code: str, language: str) -> str:
     """Returns the source of one XLCoST program; ordinary source is only formatted.
 
     Args:
-        code: Token stream or source.
+        code: A token stream, or source.
         language: Name of the language.
 
     Returns:
-        Formatted source with one trailing newline; what the formatter cannot read keeps the plain layout.
+        Formatted source with one trailing newline. A program that the formatter cannot read keeps the plain layout.
 
     Raises:
         DataError: The language is not known.
@@ -74,8 +76,12 @@ def detokenize_many(
     Args:
         codes: Token streams or sources.
         language: Name of the language.
-        workers: Processes that format at the same time.
-        from_xlcost: Whether they are XLCoST's; None: as :func:`is_xlcost` finds.
+        workers: Number of processes that format at the same time.
+        from_xlcost: Whether the programs come from XLCoST; None to ask :func:`is_xlcost`.
+
+    Raises:
+        DataError: The language is not known.
+        ToolchainError: The formatter of the language is not installed.
     """
     name = get_language(language).name
     known = is_xlcost(codes, name) if from_xlcost is None else from_xlcost
@@ -84,7 +90,7 @@ def detokenize_many(
 
 
 def restore(code: str, language: str) -> str:
-    """Returns the source of a token stream in plain layout, before any formatter; other text as it is."""
+    """Returns the source of a token stream in plain layout, without formatting it; other text is not changed."""
     if get_language(language).xlcost_name is None or not is_token_stream(code):
         return code.strip("\n") + "\n"
     parts = [token for token in _split(code, language) if token != SPACE_MARK]
@@ -96,9 +102,9 @@ def restore(code: str, language: str) -> str:
 
 
 def is_token_stream(code: str) -> bool:
-    """Whether a text has the form of a token stream: one line, a space before every bracket, comma and semicolon.
+    """Returns whether a text has the form of a token stream: one line with spaces around brackets and punctuation.
 
-    Some people write ``print ( x )``, so this is enough only for what is known to be XLCoST's.
+    Some people write ``print ( x )``, so this check suffices only for programs that are known to come from XLCoST.
     """
     stripped = code.strip()
     if "\n" in stripped:
@@ -112,10 +118,10 @@ def is_token_stream(code: str) -> bool:
 
 
 def is_certain_stream(code: str, language: str) -> bool:
-    """Whether a text is a token stream because ordinary code cannot be like it.
+    """Returns whether a text is certainly a token stream, because ordinary code does not look like it.
 
-    It has the form of one, and a literal with one of the data set's marks between spaces, or it is no program as it
-    stands: its line breaks were lost, or became words.
+    The text must have the form of a token stream. In addition, it must contain a literal with one of the data set's
+    marks between spaces, or not be a program as it stands because its line breaks were lost or became words.
     """
     if get_language(language).xlcost_name is None or not is_token_stream(code):
         return False
@@ -128,9 +134,10 @@ def is_certain_stream(code: str, language: str) -> bool:
 
 
 def is_xlcost(codes: Sequence[str], language: str) -> bool:
-    """Whether a set of programs is XLCoST's, judged by its first ones.
+    """Returns whether a set of programs comes from XLCoST, judged by its first programs.
 
-    A tenth of them are certain streams; or all have the form and nearly all literals are blank, as in its JavaScript.
+    This is so if at least a tenth of them are certainly token streams, or if all have the form of a token stream and
+    nearly all literals are blank, as in XLCoST's JavaScript.
     """
     sample = codes[:_SAMPLE]
     certain = sum(is_certain_stream(code, language) for code in sample)
@@ -142,7 +149,7 @@ def is_xlcost(codes: Sequence[str], language: str) -> bool:
 
 
 def _split(code: str, language: str) -> Iterator[str]:
-    """Yields the tokens of a stream, every literal restored and as one token."""
+    """Yields the tokens of a stream; every literal is restored and yielded as one token."""
     position = 0
     previous = _NEW_LINE
     pattern = re.compile(r"\S+")
@@ -158,7 +165,7 @@ def _split(code: str, language: str) -> Iterator[str]:
                 continue
         token = match.group()
         quote = next((i for i, char in enumerate(token) if i and char in "\"'"), None)
-        if quote is not None:  # a token glued to a literal: f'...', u"..."
+        if quote is not None:  # the token touches a literal: f'...', u"..."
             token = token[:quote]
         position = start + len(token)
         if token in ('"', "'") and _is_stray_quote(text, start, previous, language):
@@ -168,7 +175,7 @@ def _split(code: str, language: str) -> Iterator[str]:
 
 
 def _is_stray_quote(text: str, start: int, previous: str, language: str) -> bool:
-    """Whether a quote is what the data set left of a doc string: alone at the start or end of a line of Python."""
+    """Returns whether a quote is the rest of a doc string: a single quote at the start or end of a line of Python."""
     return (
         language == "python"
         and text.startswith(" NEW_LINE", start + 1)
@@ -179,36 +186,38 @@ def _is_stray_quote(text: str, start: int, previous: str, language: str) -> bool
 def _restore_literal(literal: str, language: str) -> str:
     quote, content = literal[0], literal[1:-1]
     if not content.strip():
-        # JavaScript's literals were all blanked, and an empty character literal is not C or Java: keep the space.
+        # Keep the space if all literals were blanked (JavaScript), or if empty character literals are not valid (C,
+        # Java).
         keeps_space = language == "javascript" or (quote == "'" and language not in ("python", "php"))
         return f"{quote} {quote}" if keeps_space else quote * 2
     if "NEW_LINE" in content and SPACE_MARK not in content:
         content = _restore_unsplit(content, language)
     else:
         content = _MARK.sub(lambda mark: _WHITE_SPACE[mark.group().strip()], content.strip())
-        # What is left are the tokeniser's spaces, but for those between two letters: it splits no word.
+        # The remaining spaces were added by the tokeniser, except those between two letters, because it splits no
+        # words.
         content = re.sub(r"(?<![A-Za-z]) +| +(?![A-Za-z])", "", content)
         content = content.translate(_ESCAPES)
     return quote + content + quote
 
 
 def _restore_unsplit(content: str, language: str) -> str:
-    """Restores a literal with a line break, which the tokenisers did not split: its spaces are real."""
-    if language == "python":  # padded with spaces, and layout markers take part
+    """Restores a literal with a line break. The tokenisers did not split such literals, so its spaces are real."""
+    if language == "python":  # padded with spaces, and it may contain layout markers
         content = re.sub(r"\s?NEW_LINE(?:\s(?:INDENT|DEDENT)\b)*\s?", "NEW_LINE", content.removeprefix(" "))
     return content.replace("NEW_LINE", r"\n")
 
 
 def _indent(tokens: Iterable[str]) -> str:
-    """Lays out Python, mending what the markers miss.
+    """Lays out Python, and repairs places where markers are missing.
 
-    An expression that goes on in the next line is joined. A header without INDENT has the next statement as its body,
-    and an INDENT that follows no header is no block.
+    An expression that continues in the next line is joined to one line. A header without INDENT has the next statement
+    as its body. An INDENT that does not follow a header does not open a block.
     """
     lines: list[str] = []
     line: list[str] = []
-    blocks: list[bool] = []  # one entry an INDENT: whether it opens a block
-    bodies: list[int] = []  # number of open markers where a header got its body without INDENT
+    blocks: list[bool] = []  # one entry per INDENT: whether it opens a block
+    bodies: list[int] = []  # number of open INDENTs at each header that got its body without INDENT
     needs_body = False
 
     def flush() -> None:
@@ -247,7 +256,7 @@ def _indent(tokens: Iterable[str]) -> str:
 
 
 def _modern_print(line: list[str]) -> list[str]:
-    """Turns Python 2's print statement into a call; a comma at its end kept the line open."""
+    """Turns a print statement of Python 2 into a call. A comma at its end means that no line break is printed."""
     if line[0] != "print" or (len(line) > 1 and (line[1] in ("(", "=", ".", ",", ":") or line[1] in _OPERATORS)):
         return line
     arguments = line[1:]
@@ -265,7 +274,7 @@ def _break_lines(tokens: Iterable[str], language: str) -> str:
     text = _INCLUDE.sub(lambda include: include.group() + "\n", text)
     pieces: list[str] = []
     for line in text.split("\n"):
-        # A directive takes its whole line, so it must start one; what stands before it is code.
+        # A directive needs a line of its own; the text before it is code.
         start = _DIRECTIVE.search(_LITERAL.sub(lambda literal: "_" * len(literal.group()), line))
         code, directive = (line[: start.start()], line[start.start() :]) if start else (line, "")
         pieces += [lay_out(code, language), directive.strip()]

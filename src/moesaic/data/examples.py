@@ -1,7 +1,7 @@
 """Defines a pair of a task and its program, and reads and writes such pairs as JSON Lines.
 
-A prepared data folder has one file per language and split, ``<language>/{train,validation,test}.jsonl``; every line is
-an :class:`Example`. Everything that reads pairs, from training to the report, reads them through :func:`read_examples`.
+A prepared data folder has one file per language and split, ``<language>/{train,validation,test}.jsonl``, and every line
+is an :class:`Example`. All modules that read pairs, from training to the report, use :func:`read_examples`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moesaic.errors import DataError
 from moesaic.files import read_json_lines, write_json_lines
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
-"""The splits of every data set, in the order they are used."""
+"""The splits of every data set, in the order in which they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Example:
     """A task in natural language and a program that solves it.
 
     Attributes:
-        id: Problem id; the same problem has the same id in every language.
-        language: A name of ``moesaic.languages.LANGUAGES``.
+        id: Id of the problem. The same problem has the same id in every language.
+        language: A name in ``moesaic.languages.LANGUAGES``.
         text: The task.
         code: Source as people would write it, with one trailing newline.
-        tests: Embedded corpus only: ``{"input": ..., "output": ...}`` of standard input and output.
-        opening: Beginning of ``code``, whole lines, that the prompt gives and the answer completes; "": the answer is
-            the whole program.
+        tests: Only in the embedded corpus: ``{"input": ..., "output": ...}``, the standard input and output of a run.
+        opening: Beginning of ``code``, in whole lines, that the prompt gives and the answer continues; "" if the answer
+            is the whole program.
     """
 
     id: str
@@ -44,7 +44,8 @@ def read_examples(path: Path) -> list[Example]:
     """Reads a JSON Lines file of examples.
 
     Raises:
-        DataError: The file is missing, empty or has a line that is not an example; names the file and the line.
+        DataError: The file is missing or empty, or has a line that is not an example. The message names the file and
+            the line.
     """
     examples = [_example(record, where) for where, record in read_records(path)]
     if not examples:
@@ -55,9 +56,9 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Writes examples as JSON Lines, one object a line, fields in the order of :class:`Example`.
+    """Writes examples as JSON Lines, one object per line, with the fields in the order of :class:`Example`.
 
-    The folder is created. Publishing the finished folder atomically is the workspace's part.
+    The folder is created if necessary. The workspace makes sure that a finished folder appears atomically.
 
     Raises:
         SpaceError: The disk is full.
@@ -70,10 +71,10 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
 
 
 def read_records(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Reads a JSON Lines file of objects (``files.read_json_lines``).
+    """Reads a JSON Lines file of objects with ``files.read_json_lines``.
 
     Returns:
-        ``(where, object)`` per line, where ``where`` is ``file:line`` for messages.
+        One pair ``(where, object)`` per line; ``where`` is ``file:line``, for error messages.
 
     Raises:
         DataError: The file is missing, not UTF-8, or a line is not a JSON object.
@@ -103,7 +104,7 @@ def tests_field(record: dict[str, Any], where: str) -> tuple[dict[str, str], ...
     """Returns the optional field ``tests``: a list of objects with the strings ``input`` and ``output``.
 
     Raises:
-        DataError: The field is there and has another form.
+        DataError: The field exists and has another form.
     """
     value = record.get("tests", [])
     if not isinstance(value, list) or not all(

@@ -1,9 +1,9 @@
 """Reads further sources of training examples, in addition to ``data.source``.
 
-    mbxp:PATH                    MBXP's gold solutions: completions of a given signature (``mbxp``)
+    mbxp:PATH                    MBXP's gold solutions, which complete a given signature (``mbxp``)
     a folder of JSON Lines       <language>/train.jsonl or <language>.jsonl, as for ``data.source``
 
-They join the training split alone. Validation and test are those of the main source, whatever is added.
+Their examples are added to the training split only. The validation and test splits always come from the main source.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class ExtraOptions(SourceOptions, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What a further source has for one language.
+    """The examples of a further source in one language.
 
     Attributes:
-        examples: With the code as the source has it.
-        left_out: Reason -> examples that its reader has left out already.
+        examples: The examples, with the code as it is in the source.
+        left_out: Reason -> number of examples that the reader of the source left out.
     """
 
     examples: list[Example]
@@ -50,7 +50,7 @@ def read_extras(options: ExtraOptions) -> dict[str, dict[str, Extra]]:
     """Reads the further sources.
 
     Returns:
-        Source as the recipe names it -> language -> what it has; a source need not have every language.
+        Source, as the recipe names it -> language -> its examples. A source need not have every language.
 
     Raises:
         DataError: A source is missing, malformed, or has nothing in any of the languages.
@@ -73,18 +73,18 @@ def read_extras(options: ExtraOptions) -> dict[str, dict[str, Extra]]:
 
 
 def read_folder(source: str, languages: tuple[str, ...], key: str = "data.extra") -> dict[str, list[Example]]:
-    """Reads the training examples of a folder of JSON Lines, as they are.
+    """Reads the training examples of a folder of JSON Lines without changing them.
 
     Args:
         source: The folder.
         languages: Names of languages.
-        key: Key of the recipe that names it.
+        key: Key of the recipe that names the folder, for error messages.
 
     Returns:
-        Language -> examples, for the languages that it has.
+        Language -> examples, for the languages that the folder has.
 
     Raises:
-        DataError: It is no folder, a line is malformed, or it holds HumanEval.
+        DataError: The source is not a folder, a line is malformed, or the examples are from HumanEval.
     """
     found = {
         row.name: [read_pair(record, where, row) for where, record in read_table(file)]
@@ -95,7 +95,7 @@ def read_folder(source: str, languages: tuple[str, ...], key: str = "data.extra"
 
 
 def source_files(source: str, languages: tuple[str, ...], key: str = "data.extra") -> list[list[str]]:
-    """Returns what changes when the files of a further source do.
+    """Returns the names and digests of the files of a further source, which change if the files do.
 
     Raises:
         DataError: The source is missing.
@@ -107,7 +107,7 @@ def source_files(source: str, languages: tuple[str, ...], key: str = "data.extra
 
 
 def input_digest(options: ExtraOptions) -> str:
-    """Returns a digest that changes when the files of the source or of a further one do.
+    """Returns a digest that changes if files of the main source or of a further source change.
 
     Raises:
         DataError: A source is missing.

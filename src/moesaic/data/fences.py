@@ -1,8 +1,9 @@
 """Finds the program in a text with Markdown code fences.
 
-A prompt opens a fence of three backticks before the program is known, so a program that holds fences itself, in a doc
-comment or a multi-line string, cannot be given a longer one. Instead its end is found: the first bare fence before
-which the text is a whole program, that is one outside of every string and comment.
+A prompt opens a fence of three backticks before the program is known. It can therefore not use a longer fence for a
+program that itself contains fences, in a doc comment or a multi-line string. Instead, the end of the program is
+searched for: it is the first bare fence before which the text is a whole program, so that the fence is outside all
+strings and comments.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ FENCE = "```"
 _FENCE_LINE = re.compile(r"\s*```")
 _BARE = re.compile(r"\s*`{3,}\s*")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"")
-_MOST_FENCES = 50  # more are a model that repeats itself; every one tried is a program parsed
+_MOST_FENCES = 50  # a text with more repeats itself, and each fence that is tried means parsing a program
 
 
 def extract_code(text: str, language: str | None = None) -> str:
-    """Returns the source in what a model wrote behind an opened fence.
+    """Returns the source in a text that a model wrote after an opened fence.
 
-    A model that opens a fence of its own, with or without words before it, is taken at that fence.
+    If the model opens a fence of its own, with or without words before it, the program starts after that fence.
 
     Args:
-        text: What the model wrote.
-        language: Name of the language, whose grammar then tells a fence inside the program from the one that ends it.
-            Without it, or without a grammar, open strings and comments are counted.
+        text: The text that the model wrote.
+        language: Name of the language. Its grammar distinguishes a fence inside the program from the fence that ends
+            it. Without a language or a grammar, open strings and comments are counted instead.
 
     Returns:
         The program with one trailing newline, or "".
@@ -47,14 +48,14 @@ def extract_code(text: str, language: str | None = None) -> str:
 
 
 def cut_at_fence(text: str, language: str | None = None) -> str:
-    """Returns a text up to the fence that ends its program; the whole text if there is none."""
+    """Returns a text up to the fence that ends its program, or the whole text if there is no such fence."""
     language = language and syntax_of(language)
     lines = text.split("\n")
     return "\n".join(lines[: _end(lines, language)])
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text; a fence glued to the last one, as in "}```", gets a line of its own."""
+    """Returns the lines of a text. A fence at the end of the last line, as in "}```", gets a line of its own."""
     lines = clean_source(text).rstrip().split("\n")
     last = lines[-1]
     if last.endswith(FENCE) and not _FENCE_LINE.match(last) and last.count(FENCE) % 2:
@@ -67,7 +68,7 @@ def _fences(lines: Sequence[str]) -> list[int]:
 
 
 def _opens(lines: Sequence[str], fences: Sequence[int]) -> bool:
-    """Whether the first fence opens a block: it names something, or nothing is before it and another one after."""
+    """Returns whether the first fence opens a block: it has a word, or nothing before it and another fence after."""
     first = fences[0]
     if not _BARE.fullmatch(lines[first]):
         return True
@@ -75,13 +76,13 @@ def _opens(lines: Sequence[str], fences: Sequence[int]) -> bool:
 
 
 def _end(lines: Sequence[str], language: str | None) -> int:
-    """Returns the number of the line that ends the program; the first fence where none can be told."""
+    """Returns the number of the line that ends the program, or of the first fence if the end cannot be determined."""
     end = _program_end(lines, language)
     return end if end is not None else next(iter(_fences(lines)), len(lines))
 
 
 def _program_end(lines: Sequence[str], language: str | None) -> int | None:
-    """Returns the first bare fence with a program before it, all of whose fences are in strings or comments."""
+    """Returns the line of the first bare fence after a program whose own fences are all in strings or comments."""
     fences = _fences(lines)[:_MOST_FENCES]
     bare = [number for number in fences if _BARE.fullmatch(lines[number]) and any(map(str.strip, lines[:number]))]
     if language is not None and len(fences) > 1:
@@ -96,7 +97,7 @@ def _program_end(lines: Sequence[str], language: str | None) -> int | None:
 
 
 def _holds_fences(program: str, fences: Sequence[int], lines: Sequence[str], language: str) -> bool:
-    """Whether a text is a program, and the given lines of it lie inside of its strings and comments."""
+    """Returns whether a text is a program, and the given lines of it are inside its strings and comments."""
     if not parses(program, language):
         return False
     if not fences:
@@ -115,7 +116,7 @@ def _holds_fences(program: str, fences: Sequence[int], lines: Sequence[str], lan
 
 
 def _is_open(lines: Sequence[str]) -> bool:
-    """Whether a text ends inside of a multi-line string or a block comment, in any language."""
+    """Returns whether a text ends inside a multi-line string or a block comment, in any language."""
     text = "\n".join(line for line in lines if not _FENCE_LINE.match(line))
     if any(text.count(quotes) % 2 for quotes in ('"""', "'''")):
         return True

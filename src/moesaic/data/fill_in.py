@@ -1,7 +1,7 @@
 """Makes prompts for the text between two texts, for bases that were trained to fill in the middle.
 
-Order and tokens are those of the base's training (Bavarian et al. 2022, "Efficient Training of Language Models to Fill
-in the Middle", section 3: prefix, suffix, middle).
+The order of the parts is prefix, suffix, middle (Bavarian et al. 2022, "Efficient Training of Language Models to Fill
+in the Middle", section 3). The tokens between them are those with which the base was trained.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from moesaic.data.prompts import PromptFormat
 
-_TOKENS: Final = (  # before what comes first, before what comes last, before what is to be written
+_TOKENS: Final = (  # tokens before the prefix, the suffix, and the text to be written
     ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder
     ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder
     ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001  # DeepSeek-Coder
@@ -20,12 +20,12 @@ _FILE_ENDS: Final = ("<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftex
 
 
 def fill_in_ids(prompts: PromptFormat, before: str, after: str) -> list[int] | None:
-    """Returns a prompt that asks for what is between two texts; None if the tokenizer has no tokens for it.
+    """Returns the ids of a prompt that asks for the text between two texts, or None if the tokenizer lacks the tokens.
 
     Args:
-        prompts: Of the base.
-        before: What comes before it.
-        after: What comes after it.
+        prompts: The prompt format of the base.
+        before: The text before the gap.
+        after: The text after the gap.
     """
     for names in _TOKENS:
         if prompts.tokenizer.get_vocab().keys() >= set(names):
@@ -35,6 +35,6 @@ def fill_in_ids(prompts: PromptFormat, before: str, after: str) -> list[int] | N
 
 
 def file_end_ids(prompts: PromptFormat) -> tuple[int, ...]:
-    """Returns the tokens after which a filled-in text is over, because another text or file begins."""
+    """Returns the ids of tokens that end a filled-in text, because another text or file begins."""
     found = prompts.tokenizer.get_vocab()
     return tuple(found[name] for name in (*chain(*_TOKENS), *_FILE_ENDS) if name in found)

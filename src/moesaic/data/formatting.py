@@ -1,8 +1,8 @@
 """Formats source code: ruff for Python, clang-format for the C family, a small line breaker for the rest.
 
-A formatter that refuses one program must not lose the others: that program keeps the layout it came with, and so does
-one that the formatter changed in anything but its layout (``same_program``). Starting a formatter costs about ten times
-what it takes to format a program, so programs go to it by the batch.
+If a formatter refuses a program, or changes more of it than its layout (``same_program``), the program keeps its
+original layout, and the other programs of its batch are not affected. Starting a formatter takes about ten times as
+long as formatting one program, so programs are formatted in batches.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ CLANG_FORMAT_STYLE = (
     " JavaScriptQuotes: Leave, SeparateDefinitionBlocks: Always, MaxEmptyLinesToKeep: 1, BreakStringLiterals: false,"
     " SortUsingDeclarations: Never}"
 )
-"""Google's style with four spaces: what most programs of the kind look like. It adds, breaks and sorts no tokens."""
+"""Google's style with four spaces, which most such programs resemble. It does not add, break or sort tokens."""
 
-_MAX_INDENTATION = 100  # more blocks in one another Python does not read; an indentation each is quadratic text
+_MAX_INDENTATION = 100  # Python refuses more nested blocks, and indenting them would make the text grow quadratically
 _LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'")
 
 
 def format_source(source: str, language: str) -> str:
-    """Returns formatted source, or the source itself where the formatter cannot read it.
+    """Returns formatted source, or the source itself if the formatter cannot read it.
 
     Raises:
         DataError: The language is not known.
@@ -50,9 +50,9 @@ def format_many(sources: Sequence[str], language: str, workers: int = 1) -> list
     """Formats many programs of one language.
 
     Args:
-        sources: Programs.
+        sources: The programs.
         language: Name of the language.
-        workers: Processes at the same time.
+        workers: Number of processes that format at the same time.
 
     Returns:
         The programs in the same order, each with one trailing newline.
@@ -73,14 +73,15 @@ def format_many(sources: Sequence[str], language: str, workers: int = 1) -> list
 
 
 def indentation(depth: int) -> str:
-    """Returns the white space before a line; what is nested deeper than any program is not indented further."""
+    """Returns the white space before a line; beyond 100 levels, which no program has, it does not grow further."""
     return "    " * min(depth, _MAX_INDENTATION)
 
 
 def lay_out(code: str, language: str) -> str:
     """Breaks one-line code of a language with braces into indented lines.
 
-    It is what a formatter starts from, what a program keeps that the formatter cannot read, and all that PHP gets.
+    A formatter starts from this layout. A program that the formatter cannot read keeps it, and PHP has no other
+    formatter.
     """
     literals: list[str] = []
 
@@ -112,16 +113,16 @@ def lay_out(code: str, language: str) -> str:
     if line.strip():
         lines.append(indentation(depth) + line.strip())
     laid_out = "\n".join(lines)
-    # "}" takes along what C-like style keeps on its line: "};", "} else {", "} while (...);".
+    # In C-like style, some text follows "}" on the same line: "};", "} else {", "} while (...);".
     laid_out = re.sub(r"\}\n\s*(;|,|\))", r"}\1", laid_out)
     laid_out = re.sub(r"\}\n\s*(else|catch|finally)\b", r"} \1", laid_out)
     return re.sub("\x00(\\d+)\x00", lambda match: literals[int(match.group(1))], laid_out) + "\n"
 
 
 def _join_tokens(text: str) -> str:
-    """Removes the spaces that nobody writes around brackets, member access and the like."""
+    """Removes spaces that people do not write, for example around brackets and member access."""
     text = re.sub(r"[ \t]+", " ", text)
-    text = re.sub(r"< ?\? ?(?=php\b|=)", "<?", text)  # tags; some tokenisers take them apart
+    text = re.sub(r"< ?\? ?(?=php\b|=)", "<?", text)  # tags, which some tokenisers split
     text = re.sub(r"\? ?>(?=\s*$)", "?>", text)
     text = re.sub(r" ?(->|::) ?", r"\1", text)
     text = re.sub(r"\$ (?=\w)", "$", text)
@@ -136,7 +137,7 @@ def _join_tokens(text: str) -> str:
 
 
 def _command(row: Language) -> list[str]:
-    """Returns the command that formats files in place; none for a language without formatter.
+    """Returns the command that formats files in place; an empty list for a language without a formatter.
 
     Raises:
         ToolchainError: The formatter is not installed.
@@ -157,7 +158,7 @@ def _command(row: Language) -> list[str]:
 
 
 def _format_batch(command: list[str], row: Language, sources: list[str]) -> list[str]:
-    """Formats a batch in place in a temporary folder; a program that is refused, or changed, stays as it was."""
+    """Formats a batch in a temporary folder; programs that are refused, or changed in more than layout, stay."""
     sources = [source.strip("\n") + "\n" for source in sources]
     if not command:
         return sources
@@ -165,9 +166,10 @@ def _format_batch(command: list[str], row: Language, sources: list[str]) -> list
         paths = [Path(folder, f"{number}.{row.extension}") for number in range(len(sources))]
         for path, source in zip(paths, sources, strict=True):
             path.write_bytes(encode(source))
-        # clang-format gets the empty lines between definitions right only the second time.
+        # clang-format needs a second pass to get the empty lines between definitions right.
         for _ in range(1 if row.formatter == "ruff" else 2):
-            # ruff formats the others when it refuses some; after clang-format failed, others may be damaged.
+            # If ruff refuses some files, it still formats the others. If clang-format fails, it may have damaged
+            # others.
             if not _succeeds([*command, *map(str, paths)]) and row.formatter != "ruff":
                 _format_one_by_one(command, paths, sources)
                 break
@@ -179,7 +181,7 @@ def _format_batch(command: list[str], row: Language, sources: list[str]) -> list
 
 
 def _format_one_by_one(command: list[str], paths: Sequence[Path], sources: Sequence[str]) -> None:
-    """Formats what can be formatted after a batch failed; one bad file may have ended the run, or damaged others."""
+    """Formats each file alone after a batch failed, since one bad file may have ended the run or damaged others."""
     for path, source in zip(paths, sources, strict=True):
         path.write_bytes(encode(source))
         if not (_succeeds([*command, str(path)]) and _succeeds([*command, str(path)])):

@@ -1,14 +1,15 @@
 """Reads data sets of the Hugging Face hub from their files, found by listing, without running any script.
 
-``codeparrot/xlcost-text-to-code`` has a loader script that its configurations come from, which the ``datasets`` library
-refuses since version 4. The files that the script would read are there all the same. In this order:
+The configurations of ``codeparrot/xlcost-text-to-code`` are defined by a loader script, which the ``datasets`` library
+refuses since version 4. The files that the script would read are in the repository, so they are read directly. The
+following places are tried in this order:
 
     1. JSON, JSON Lines, Parquet or CSV files of the data set whose path names the language and the split
-    2. such files that belong to no configuration: a table of all languages
-    3. the hub's own Parquet conversion (revision ``refs/convert/parquet``), likewise
-    4. ``datasets``, for what is stored otherwise; it runs no script either
+    2. such files that belong to no configuration, as a table of all languages
+    3. the same in the hub's own Parquet conversion (revision ``refs/convert/parquet``)
+    4. the ``datasets`` library, for data that is stored in another form; it does not run scripts either
 
-A configuration is named as in XLCoST's data set (``Python-program-level``) or by the language's own name.
+A configuration has the name that it has in XLCoST's data set (``Python-program-level``), or the name of the language.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ Records = dict[str, list[Row]]
 
 
 def commit_of(name: str, revision: str | None = None) -> str:
-    """Returns the commit of a data set that a branch or tag stands for now; of the newest state by default.
+    """Returns the commit to which a branch or tag of a data set points now; by default the newest commit.
 
     Raises:
         DataError: The data set, or the revision, cannot be found or reached.
@@ -55,12 +56,12 @@ def read_hub(name: str, row: Language, commit: str) -> tuple[Records, bool]:
         commit: The commit to read; see ``commit_of``.
 
     Returns:
-        Split -> rows, with ``train`` among the splits, and whether they are those of all languages, for lack of a
-        configuration for this one.
+        Split -> rows, which always includes ``train``; and True if the rows are of all languages, because there is no
+        configuration for this language.
 
     Raises:
         DataError: The data set has no files that can be read, or a file is damaged.
-        DependencyError: Parquet files without the extra ``hub``.
+        DependencyError: The files need the extra ``hub``, which is not installed.
     """
     listed = _ask(name, commit, lambda api: api.list_repo_files(name, repo_type="dataset", revision=commit))
     configurations = tuple(dict.fromkeys(filter(None, (row.hub_config, row.name, *row.aliases))))
@@ -83,13 +84,14 @@ def read_hub(name: str, row: Language, commit: str) -> tuple[Records, bool]:
 
 
 def _files_of(listed: list[str], configurations: tuple[str, ...], suffixes: tuple[str, ...]) -> dict[str, list[str]]:
-    """The files of each split.
+    """Returns split -> files.
 
     Args:
-        listed: Files of the data set.
-        configurations: Those whose folders name the first of these that any does; without any: those that belong to no
-            configuration. A file of these that names no split is of the training split.
-        suffixes: Ends of their names.
+        listed: All files of the data set.
+        configurations: Names of configurations; the first one that is a folder of any file selects the files. If empty,
+            the files that belong to no configuration are selected, and those that name no split are of the training
+            split.
+        suffixes: Endings of the names of the selected files.
     """
     for configuration in configurations or (None,):
         found: dict[str, list[str]] = {}
@@ -138,7 +140,7 @@ def _through_datasets(name: str, row: Language, commit: str) -> tuple[Records, b
         known = datasets.get_dataset_config_names(name, revision=commit)
         configuration = next((each for each in (row.hub_config, row.name, *row.aliases) if each in known), None)
         loaded = datasets.load_dataset(name, configuration, revision=commit)
-    except Exception as error:  # the library raises dozens of kinds: network, disk, unknown name, unknown configuration
+    except Exception as error:  # the library raises dozens of types: network, disk, unknown name or configuration
         _unreachable(name, error)
     splits = {split: next((each for each in names if each in loaded), None) for split, names in _SPLIT_NAMES.items()}
     if splits["train"] is None:
@@ -152,7 +154,11 @@ def _through_datasets(name: str, row: Language, commit: str) -> tuple[Records, b
 
 
 def _ask(name: str, revision: str | None, question: Callable[[Any], Any]) -> Any:
-    """Asks the hub one thing."""
+    """Sends one request to the hub and returns the answer.
+
+    Raises:
+        DataError: The hub cannot be reached, or the data set or its revision does not exist.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 
@@ -160,7 +166,7 @@ def _ask(name: str, revision: str | None, question: Callable[[Any], Any]) -> Any
         return question(HfApi())
     except RevisionNotFoundError as error:
         raise DataError(f"the hub data set {name!r} has no revision {revision!r} (data.revision)") from error
-    except Exception as error:  # httpx's and the hub's own kinds: no network, unknown name, no access
+    except Exception as error:  # exceptions of httpx and of the hub: no network, unknown name, no access
         _unreachable(name, error)
 
 

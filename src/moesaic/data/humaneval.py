@@ -9,7 +9,7 @@ from typing import Final
 from moesaic.errors import DataError
 
 _NAMES: Final = re.compile(r"human[-_]?eval|^(Python|Java|JavaScript|CPP|Go|Rust)/\d+$", re.IGNORECASE)
-"""Names of files and problems of HumanEval, of its translations, and of HumanEval-X."""
+"""Pattern of the names of files and problems of HumanEval, its translations and HumanEval-X."""
 
 
 def refuse_humaneval(key: str, source: str, names: Iterable[str]) -> None:
@@ -17,11 +17,11 @@ def refuse_humaneval(key: str, source: str, names: Iterable[str]) -> None:
 
     Args:
         key: Key of the recipe that names the source.
-        source: The source as the recipe has it.
-        names: Names of its files, or of its problems.
+        source: The source, as the recipe names it.
+        names: Names of its files or problems.
 
     Raises:
-        DataError: One has such a name.
+        DataError: One of the names is a name of HumanEval.
     """
     name = next(filter(_NAMES.search, names), None)
     if name is not None:

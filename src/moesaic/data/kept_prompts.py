@@ -1,10 +1,10 @@
 """Caches the prompts of a base, so that a process that only writes does not import transformers for its tokenizer.
 
-    $MOESAIC_CACHE/prompts/<key>.json     the tokenizer as the ``tokenizers`` library reads it, and what
+    $MOESAIC_CACHE/prompts/<key>.json     the tokenizer in the format of the ``tokenizers`` library, and the facts that
                                           ``PromptFormat`` found out about it
 
-The key depends on the files, the libraries and the code that it was made with; if any of them changes, it is made anew.
-The cached tokenizer is the one that transformers uses, so that both give the same tokens.
+The key depends on the files, libraries and code from which the entry was made. If any of them changes, a new entry is
+made. The cached tokenizer is the one that transformers uses internally, so both give the same tokens.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from moesaic.errors import SpaceError
 from moesaic.files import cache_folder, read_json_object, replacing, text_digest
 
 _METHODS = ("__call__", "_encode_plus", "decode", "_decode", "get_vocab", "convert_tokens_to_ids")
-"""Methods of transformers' tokenizer that ``KeptTokenizer`` stands in for: a class with its own is not kept."""
+"""Methods of transformers' tokenizer that ``KeptTokenizer`` replaces; a class that overrides them is not cached."""
 
 
 class KeptTokenizer:
-    """What ``PromptFormat`` and decoding ask of a transformers tokenizer, on the ``tokenizers`` library alone.
+    """A tokenizer with the methods that ``PromptFormat`` and decoding need, based on the ``tokenizers`` library only.
 
     Args:
         text: The tokenizer as JSON.
@@ -43,33 +43,33 @@ class KeptTokenizer:
     def __call__(
         self, text: str, add_special_tokens: bool = True, split_special_tokens: bool = False
     ) -> dict[str, list[int]]:
-        """Returns a text as tokens."""
+        """Returns the token ids of a text, under the key ``input_ids``."""
         self._tokenizer.encode_special_tokens = split_special_tokens
         return {"input_ids": self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids}
 
     def decode(
         self, ids: Sequence[int], skip_special_tokens: bool = False, clean_up_tokenization_spaces: bool = False
     ) -> str:
-        """Returns tokens as text; blanks before punctuation are what the model wrote, and stay."""
+        """Returns tokens as text. Spaces before punctuation are kept, because the model wrote them."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def get_vocab(self) -> dict[str, int]:
-        """Every token's name and id."""
+        """Returns token -> id."""
         names: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
         return names
 
     def convert_tokens_to_ids(self, names: Sequence[str]) -> list[int]:
-        """Ids of tokens that are there."""
+        """Returns the ids of tokens that are in the vocabulary."""
         return [self._tokenizer.token_to_id(name) for name in names]
 
 
 def kept_prompts(folder: Path) -> PromptFormat | None:
-    """Returns the prompts of the tokenizer in a base's folder, if they were kept and nothing has changed since.
+    """Returns the cached prompts of the tokenizer in a base's folder; None if there are none or something has changed.
 
     Args:
         folder: A checkpoint folder.
     """
-    # A cache that cannot be read, or that somebody wrote into, only costs the time that it would have saved.
+    # If the cache cannot be read, or somebody changed it, only the time that it would have saved is lost.
     with contextlib.suppress(Exception):
         kept = read_json_object(_file(folder))
         return PromptFormat.restored(KeptTokenizer(kept["tokenizer"]), kept["prompts"])
@@ -77,11 +77,11 @@ def kept_prompts(folder: Path) -> PromptFormat | None:
 
 
 def keep_prompts(folder: Path, prompts: PromptFormat) -> None:
-    """Keeps the prompts of a transformers tokenizer, if it is one that another can stand in for.
+    """Caches the prompts of a transformers tokenizer, if ``KeptTokenizer`` can replace it.
 
     Args:
-        folder: The checkpoint folder that the tokenizer was loaded from.
-        prompts: Its prompts.
+        folder: The checkpoint folder from which the tokenizer was loaded.
+        prompts: The prompts of this tokenizer.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -93,7 +93,7 @@ def keep_prompts(folder: Path, prompts: PromptFormat) -> None:
     backend = prompts.tokenizer.backend_tokenizer
     backend.encode_special_tokens = False
     content = json.dumps({"tokenizer": backend.to_str(), "prompts": prompts.facts})
-    with contextlib.suppress(OSError, SpaceError):  # a cache that cannot be written only costs time
+    with contextlib.suppress(OSError, SpaceError):  # without the cache, only time is lost
         file = _file(folder)
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as temporary:
@@ -101,7 +101,7 @@ def keep_prompts(folder: Path, prompts: PromptFormat) -> None:
 
 
 def _file(folder: Path) -> Path:
-    """The cache's file for a folder as it is now.
+    """Returns the file of the cache for the present state of a folder.
 
     Raises:
         OSError: The folder cannot be read.

@@ -1,14 +1,15 @@
 """Finds repeated examples within a split and examples that leak between splits.
 
-Test programs must be new to a model that was trained, in whatever language it saw the problem. So an example goes
+The problems of the test split must be new to a trained model, regardless of the language in which it could have seen
+them. An example is therefore left out
 
-- as *leaked* when its problem id or its normalised title is also in a later split (validation, test), in any
-  language, or its program nearly equals one of a later split in the same language;
-- as *duplicate* when its program nearly equals an earlier one of the same split and language.
+- as *leaked* if its problem id or its normalised title also occurs in a later split (validation, test) in any language,
+  or if its program nearly equals a program of a later split in the same language;
+- as *duplicate* if its program nearly equals an earlier program of the same split and language.
 
-Two programs nearly equal each other when the Jaccard similarity of their shingles (five tokens in a row) is at least
-0.9. The search is exact: an inverted index over the rarest shingles finds every candidate (prefix filtering,
-Chaudhuri, Ganti and Kaushik 2006, section 3), because two sets that similar must share one of them.
+Two programs are nearly equal if the Jaccard similarity of their shingles (five consecutive tokens) is at least 0.9. The
+search is exact: an inverted index over the rarest shingles of each program finds every candidate, because two sets that
+are so similar must share one of these shingles (prefix filtering, Chaudhuri, Ganti and Kaushik 2006, section 3).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from moesaic.data.descriptions import title_of
 from moesaic.data.examples import SPLITS, Example
 
 NEAR_DUPLICATE = 0.9
-"""Jaccard similarity of shingles from which two programs count as the same."""
+"""Jaccard similarity of shingles from which on two programs count as the same."""
 
 SHINGLE_TOKENS = 5
 DUPLICATE = "duplicate"
@@ -35,10 +36,10 @@ def find_repeats(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[int,
     """Finds the examples that repeat others.
 
     Args:
-        splits: The examples of every split, all languages together.
+        splits: Split -> its examples in all languages.
 
     Returns:
-        Split -> index of the example -> ``DUPLICATE`` or ``LEAKED``. What is not in it can stay.
+        Split -> index of an example -> ``DUPLICATE`` or ``LEAKED``. Examples that are not in it can be kept.
     """
     repeats: dict[str, dict[int, str]] = {split: {} for split in splits}
     held_ids: set[str] = set()
@@ -64,16 +65,16 @@ def find_repeats(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[int,
 
 
 def normalise(text: str) -> str:
-    """Returns a text as its lower-case words and digits alone."""
+    """Returns only the words and digits of a text, in lower case and separated by single spaces."""
     return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
 class NearDuplicates:
-    """A growing set of programs that finds one nearly equal to a new one.
+    """A growing set of programs, in which a program that nearly equals a new one can be found.
 
     Args:
-        corpus: All programs that will be looked up; says which shingles are rare.
-        threshold: Jaccard similarity from which two programs are the same.
+        corpus: All programs that will be looked up; they determine which shingles are rare.
+        threshold: Jaccard similarity from which on two programs count as the same.
     """
 
     def __init__(self, corpus: Iterable[str], threshold: float = NEAR_DUPLICATE) -> None:
@@ -86,7 +87,7 @@ class NearDuplicates:
         self._index: dict[int, list[int]] = defaultdict(list)
 
     def find_or_add(self, code: str) -> int | None:
-        """Returns the number of the first program that nearly equals this one; if none does, adds it (None)."""
+        """Returns the index of the first program that nearly equals this one, or adds this one and returns None."""
         program = shingles(code)
         rare_first = sorted(program, key=lambda shingle: (self._frequency[shingle], shingle))
         prefix = rare_first[: len(program) - math.ceil(self.threshold * len(program)) + 1]
@@ -102,7 +103,7 @@ class NearDuplicates:
 
 
 def shingles(code: str) -> frozenset[int]:
-    """Returns the hashes of every five tokens in a row; of all tokens if the program is shorter."""
+    """Returns the hashes of all runs of five consecutive tokens; a shorter program has one hash of all its tokens."""
     tokens = _TOKEN.findall(code)
     last = max(1, len(tokens) - SHINGLE_TOKENS + 1)
     return frozenset(hash(tuple(tokens[start : start + SHINGLE_TOKENS])) for start in range(last))

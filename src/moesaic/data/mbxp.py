@@ -1,12 +1,14 @@
 """Makes training examples of MBXP's gold solutions: a signature with its doc comment, and its completion.
 
-MBXP (Athiwaratkun et al. 2023, arXiv:2210.14868) poses about a thousand small tasks in several languages, the same task
-under the same number in each. Its own split goes by that number, in every language alike, so that nothing of a held-out
-task is seen in any: numbers that end in 0 are for test, in 5 for validation, the others for training.
+MBXP (Athiwaratkun et al. 2023, arXiv:2210.14868) poses about a thousand small tasks in several languages; a task has
+the same number in each. The tasks are split by this number in the same way in every language, so that a held-out task
+is not seen in any language: numbers that end in 0 are for test, numbers that end in 5 for validation, and the others
+for training.
 
-Some gold solutions fail their own tests. Left out are those that did when all of three fifths of the tasks were run
-(``docs/execution.md``), and JavaScript's and PHP's that spell a parameter in other case than the signature, which is
-what ails nearly all the others; those that do not parse go with every other such program.
+Some gold solutions fail their own tests. Two kinds are left out: solutions that failed when all solutions of three
+fifths of the tasks were run (``docs/execution.md``), and solutions in JavaScript and PHP in which a parameter differs
+in case from the signature, which is the fault of nearly all the others. Solutions that do not parse are left out like
+all such programs.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ HELD_OUT = "held_out"
 NO_SOLUTION = "no_solution"
 FAILS_TESTS = "fails_tests"
 REASONS = (HELD_OUT, NO_SOLUTION, FAILS_TESTS)
-"""Why a task gives no training example, in the order the reasons are looked at."""
+"""The reasons why a task gives no training example, in the order in which they are checked."""
 
 _SPLIT_OF_DIGIT = {"0": "test", "5": "validation"}
 
@@ -45,17 +47,17 @@ _FAILING = {
         | {499, 595}
     ),
 }
-"""Numbers of the tasks whose gold solution was run and failed, without those that ``_misnames_parameter`` finds."""
+"""Language -> numbers of the tasks whose gold solution failed, without those that ``_misnames_parameter`` finds."""
 
 _VARIABLES = {"javascript": "identifier", "php": "variable_name"}
-"""Languages some of whose solutions spell a parameter in other case than the signature -> their grammar's names."""
+"""Language -> node type of a variable, for languages in which parameters may differ in case from the signature."""
 
 
 def split_of(task_id: str) -> str:
     """Returns the split of a task of MBXP: ``train``, ``validation`` or ``test``.
 
     Args:
-        task_id: The benchmark's name for it, which ends in its number: ``MBJP/17``.
+        task_id: The benchmark's id of the task, which ends in its number, as in ``MBJP/17``.
     """
     return _SPLIT_OF_DIGIT.get(task_id[-1:], "train")
 
@@ -68,10 +70,11 @@ def read_mbxp(path: Path, languages: tuple[str, ...]) -> dict[str, tuple[list[Ex
         languages: Names of languages.
 
     Returns:
-        Language -> examples, and the number of tasks left out for each of ``REASONS``; no entry without any task.
+        Language -> examples, and the number of tasks that were left out for each of ``REASONS``. Languages without any
+        task are not included.
 
     Raises:
-        DataError: Nothing is there, or a line is malformed.
+        DataError: There is no file, or a line is malformed.
     """
     found: dict[str, tuple[list[Example], Counter[str]]] = {}
     for file in mbxp_files(path):
@@ -93,10 +96,10 @@ def mbxp_files(path: Path, key: str = "data.extra") -> list[Path]:
 
     Args:
         path: One of MBXP's JSON Lines files, or a folder with such files at any depth.
-        key: Key of the recipe that names it.
+        key: Key of the recipe that names the path, for error messages.
 
     Raises:
-        DataError: Nothing is there.
+        DataError: There is no file.
     """
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path] if path.is_file() else []
     if not files:
@@ -106,7 +109,7 @@ def mbxp_files(path: Path, key: str = "data.extra") -> list[Path]:
 
 
 def _example(record: dict[str, Any], where: str, language: str) -> Example | str:
-    """The training example of a line, or why there is none."""
+    """Returns the training example of a line, or the reason why there is none."""
     task_id = string_field(record, "task_id", where)
     refuse_humaneval("data.extra", where, [task_id])
     number = task_id.rpartition("/")[2]
@@ -125,7 +128,7 @@ def _example(record: dict[str, Any], where: str, language: str) -> Example | str
 
 
 def _misnames_parameter(opening: str, solution: str, language: str) -> bool:
-    """Whether a solution uses a name of the signature in another case, which it nowhere has there."""
+    """Returns whether a solution uses a name that differs only in case from a name of the signature."""
     if language not in _VARIABLES:
         return False
     start, text = len(encode(opening)), encode(opening + solution)

@@ -1,8 +1,8 @@
 """Finds where the given beginning of a program ends after the program was formatted.
 
-A program that continues a given beginning is formatted as a whole, since a formatter cannot read half a definition.
-Formatting moves white space and breaks comments anew, but keeps the syntax tokens: so the beginning ends after as many
-tokens as before.
+A program that continues a given beginning is formatted as a whole, because a formatter cannot read half a definition.
+Formatting changes white space and the line breaks of comments, but keeps the syntax tokens. The beginning therefore
+ends after the same number of tokens as before.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from moesaic.parsing import encode, parse, walk
 
 
 def find_opening(opening: str, source: str, formatted: str, language: str) -> str | None:
-    """Returns the beginning of a formatted program, whole lines of it.
+    """Returns the beginning of a formatted program, in whole lines.
 
     Args:
-        opening: The beginning of ``source``, to the end of a line.
+        opening: The beginning of ``source``, up to the end of a line.
         source: The program before formatting.
-        formatted: The program after it.
+        formatted: The program after formatting.
         language: Name of the language.
 
     Returns:
-        What ``opening`` has become; None if it cannot be told: the formatter added or took tokens of the beginning, or
-        joined its last line with the next.
+        The formatted form of ``opening``. None if it cannot be determined, because the formatter added or removed
+        tokens of the beginning, or joined its last line with the next one.
     """
     before, after = _tokens(source, language), _tokens(formatted, language)
     size = len(encode(opening))
@@ -39,5 +39,5 @@ def find_opening(opening: str, source: str, formatted: str, language: str) -> st
 
 
 def _tokens(source: str, language: str) -> list[Node]:
-    """The leaves of the syntax tree that no formatter changes: all but comments."""
+    """Returns the leaves of the syntax tree that no formatter changes: all except comments."""
     return [node for node in walk(parse(source, language)) if not node.child_count and "comment" not in node.type]

@@ -4,13 +4,14 @@
     position_ids     | 0 1 2 3 4 5 6 7 8 | 0 1 2 3 4 5 | 0 1 2 3 4 5 6 7 8 9 10|
     cu_seqlens       0                   9             15                      26
 
-``cu_seqlens`` goes to variable-length attention; where that is missing, the restarting ``position_ids`` say the same
-(a block-diagonal causal mask). Rows have their natural length, so a CPU computes no padding at all; ``pad_to`` rounds
-them up for compiled graphs that need few distinct shapes, with one last document of padding that nothing else sees.
+``cu_seqlens`` is passed to variable-length attention. Without such attention, ``position_ids``, which restart in each
+document, define the same block-diagonal causal mask. Rows have their natural length, so that no padding is computed on
+a CPU. ``pad_to`` rounds the length up for compiled graphs, which need few distinct shapes, by adding one document of
+padding that no other document sees.
 
-The assignment is best-fit decreasing (Johnson 1974) inside windows of the shuffled order: nearly full rows, and rows
-that still mix short and long programs. It is made once; an epoch shuffles the rows. So every epoch has the same number
-of rows, and ``(epoch, index)`` is all the state that an exact resume needs.
+Documents are assigned to rows by best-fit decreasing (Johnson 1974) within windows of the shuffled order. This gives
+nearly full rows that still mix short and long programs. The assignment is made once, and each epoch shuffles the rows.
+Every epoch therefore has the same number of rows, and an exact resume needs only the state ``(epoch, index)``.
 
 Shape suffixes: 1 batch of one row, T tokens of the row, D documents of the row (D1: D + 1).
 """
@@ -32,7 +33,7 @@ from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
 
 IGNORED_LABEL = -100
-"""Label of tokens that carry no loss (the default ``ignore_index`` of cross entropy)."""
+"""Label of tokens without loss (the default ``ignore_index`` of cross entropy)."""
 
 WINDOW_DOCUMENTS = 512
 
@@ -42,14 +43,17 @@ class PackedBatch:
     """One row of concatenated documents.
 
     Attributes:
-        input_ids_1T: Tokens.
-        position_ids_1T: Position inside the own document; starts at 0 in each.
-        labels_1T: The token at the same place, ``IGNORED_LABEL`` on prompts and padding; the loss shifts.
-        code_mask_1T: True on tokens of the program alone, without the closing fence and the end of turn.
-        language_ids_1T: Index of the document's language in the list given to the packer; -1 on padding.
-        cu_seqlens_D1: Document boundaries, int32, from 0 to T.
-        max_seqlen: Length of the longest document.
-        example_ids_D: Index of each document in the packed sequence; -1 for padding.
+        input_ids_1T: Token ids, int64, ``(1, T)``.
+        position_ids_1T: Position of each token in its document, int64, ``(1, T)``; each document starts at 0.
+        labels_1T: The token id at the same position, int64, ``(1, T)``; ``IGNORED_LABEL`` on prompts and padding. The
+            loss function shifts the labels.
+        code_mask_1T: True on tokens of the program, bool, ``(1, T)``; False on prompts, closing fences and ends of
+            turns.
+        language_ids_1T: Index of the document's language in the list that the packer was given, int64, ``(1, T)``; -1
+            on padding.
+        cu_seqlens_D1: Document boundaries from 0 to T, int32, ``(D + 1,)``.
+        max_seqlen: Length of the longest document in tokens.
+        example_ids_D: Index of each document in the packed sequence of examples, int64, ``(D,)``; -1 for padding.
     """
 
     input_ids_1T: Tensor
@@ -67,7 +71,7 @@ class PackedBatch:
         return self.input_ids_1T.shape[1]
 
     def examples_at(self, positions_N: Tensor) -> Tensor:
-        """Returns the index of the packed example that each position of the row belongs to, ``(N,)``."""
+        """Returns the index of the packed example to which each position of the row belongs, ``(N,)``."""
         return self.example_ids_D[torch.bucketize(positions_N, self.cu_seqlens_D1[1:].long(), right=True)]
 
     def to(self, device: torch.device | str) -> PackedBatch:
@@ -75,7 +79,7 @@ class PackedBatch:
         return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> PackedBatch:
-        """Returns the batch in page-locked memory, from where a copy to a GPU waits for nothing that runs there."""
+        """Returns the batch in page-locked memory, from which it can be copied to a GPU while the GPU is working."""
         return self._with(Tensor.pin_memory)
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> PackedBatch:
@@ -88,21 +92,21 @@ class PackedBatch:
 
 
 def assign_rows(lengths: Sequence[int], row_tokens: int, order: Sequence[int] | None = None) -> list[list[int]]:
-    """Assigns documents to rows of at most ``row_tokens`` tokens: best-fit decreasing in windows of ``order``.
+    """Assigns documents to rows of at most ``row_tokens`` tokens, by best-fit decreasing in windows of ``order``.
 
     Args:
-        lengths: Tokens of each document.
-        row_tokens: Capacity of a row.
-        order: Order of the documents that the windows follow; as given if None.
+        lengths: Length of each document in tokens.
+        row_tokens: Capacity of a row in tokens.
+        order: Order of the documents, which is cut into windows; None for the given order.
 
     Returns:
-        The documents of each row; every document is in exactly one.
+        The indices of the documents in each row; every document is in exactly one row.
 
     Raises:
         DataError: A document is longer than a row.
     """
     rows: list[list[int]] = []
-    free: list[tuple[int, int]] = []  # (free tokens, row), sorted: bisect finds the tightest row that fits
+    free: list[tuple[int, int]] = []  # (free tokens, row), sorted to find the fullest row that has room
     order = range(len(lengths)) if order is None else order
     for start in range(0, len(order), WINDOW_DOCUMENTS):
         window = sorted(order[start : start + WINDOW_DOCUMENTS], key=lambda index: -lengths[index])
@@ -135,10 +139,11 @@ def pack_row(
 
     Args:
         examples: Encoded examples.
-        languages: Gives each language its id: the index in this list.
-        indices: Which of them, in this order; all if None.
-        pad_to: Rounds the length of the row up to a multiple of this with one padding document.
-        pad_id: Token of the padding.
+        languages: Names of languages; the id of a language is its index in this list.
+        indices: Indices of the examples in the row, in this order; None for all examples.
+        pad_to: The length of the row is rounded up to a multiple of this by one document of padding; None for no
+            padding.
+        pad_id: Token id of the padding.
     """
     indices = range(len(examples)) if indices is None else indices
     ids: list[int] = []
@@ -178,22 +183,22 @@ def pack_row(
 
 
 class PackedBatches:
-    """The packed rows of a data set, epoch after epoch, resumable at any row.
+    """The packed rows of a data set for one epoch after the other, which can be resumed at any row.
 
-    Iterating yields the rows that are left of the current epoch and then moves on to the next one. The order depends on
-    the examples, ``seed`` and the epoch only, so loading a state continues with the very next row.
+    Iterating yields the remaining rows of the current epoch and then advances to the next epoch. The order depends only
+    on the examples, ``seed`` and the epoch, so that a loaded state continues with exactly the next row.
 
     Args:
         examples: Encoded examples.
-        languages: Gives each language its id: the index in this list.
-        row_tokens: Most tokens in a row.
-        seed: Seed of the assignment and of every epoch's order.
-        shuffle: False keeps one order for all epochs (validation).
+        languages: Names of languages; the id of a language is its index in this list.
+        row_tokens: Maximum number of tokens in a row.
+        seed: Seed of the assignment to rows, and of the order of every epoch.
+        shuffle: False to use the same order in all epochs (for validation).
         pad_to: See :func:`pack_row`.
         pad_id: See :func:`pack_row`.
 
     Raises:
-        DataError: There is no example, or one is longer than a row.
+        DataError: There are no examples, or one is longer than a row.
     """
 
     def __init__(
@@ -223,32 +228,32 @@ class PackedBatches:
         self.rows = assign_rows([len(example.ids) for example in examples], row_tokens, order)
 
     def __len__(self) -> int:
-        """Rows of an epoch, the same in every epoch."""
+        """Returns the number of rows in an epoch, which is the same in every epoch."""
         return len(self.rows)
 
     @property
     def num_tokens(self) -> int:
-        """Tokens of an epoch, without padding."""
+        """Number of tokens in an epoch, without padding."""
         return sum(len(example.ids) for example in self.examples)
 
     def __iter__(self) -> Iterator[PackedBatch]:
         order = self._epoch_order()
         while self.index < len(order):
             row = self.rows[order[self.index]]
-            self.index += 1  # before the yield: a state saved after this row was used points at the next one
+            self.index += 1  # before the yield, so that a state saved after this row was used points to the next one
             yield pack_row(self.examples, self.languages, row, self.pad_to, self.pad_id)
         self.epoch += 1
         self.index = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Returns the place in the stream: the epoch and how many of its rows were given out."""
+        """Returns the position: the epoch, and how many of its rows were yielded."""
         return {"epoch": self.epoch, "index": self.index, "rows": len(self.rows)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continues where :meth:`state_dict` was taken.
+        """Continues at the position that :meth:`state_dict` returned.
 
         Raises:
-            DataError: The state is of another packing.
+            DataError: The state belongs to a different packing.
         """
         if state["rows"] != len(self.rows):
             raise DataError(

@@ -2,9 +2,9 @@
 
     read -> restore, format -> damaged? -> repeated? leaked? -> too long? -> over the limit? -> <language>/<split>.jsonl
 
-What no layout could make fit, and what is no Unicode text, is left out before anything else sees it. Every example that
-is left out is counted under the first reason that applies. Further sources (``extras``) join the training split behind
-the main source's examples, so that they change nothing of what that one gives.
+Examples that are too long in any layout, and text that is not Unicode, are left out first. Every example that is left
+out is counted under the first reason that applies. Examples of further sources (``extras``) follow those of the main
+source in the training split, so that they do not change which examples the main source contributes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CODE_FENCE = "code_fence"
 TOO_LONG = "too_long"
 OVER_LIMIT = "over_limit"
 LEFT_OUT: tuple[str, ...] = (NOT_UNICODE, *REASONS, CODE_FENCE, DUPLICATE, LEAKED, TOO_LONG, OVER_LIMIT)
-"""Why an example may be left out, in the order the reasons are looked at."""
+"""The reasons why an example may be left out, in the order in which they are checked."""
 
 _ADVICE = {
     NOT_UNICODE: "mend the escapes of half characters (lone surrogates) in data.source",
@@ -52,53 +52,54 @@ _ADVICE = {
     LEAKED: "give it problems (ids, titles, programs) that are in no other split",
     TOO_LONG: "raise data.max_tokens",
 }
-_QUICK_CHARACTERS = 2**14  # whatever is in them, formatters are done in a second
+_QUICK_CHARACTERS = 2**14  # formatters finish any text of this length within a second
 _MOST_CHARACTERS_A_TOKEN = 64  # no program has more on average
-_MANY_CHARACTERS_A_TOKEN = 8  # few have these: then tokens are counted, of which a stream may have twice as many
+_MANY_CHARACTERS_A_TOKEN = 8  # few have more: then tokens are counted, of which a stream may have twice as many
 _MARKS = re.compile(r"\b(?:NEW_LINE|INDENT|DEDENT)\b|\s+")
 
 REPORT_FILE = "report.json"
 
 
 class DataOptions(ExtraOptions, Protocol):
-    """What the stage needs to know; ``recipe.DataRecipe`` has it."""
+    """The options of the stage, which ``recipe.DataRecipe`` has."""
 
     @property
     def format(self) -> str | None:
-        """``keep``, ``standard``, or None: as it is the source's default."""
+        """``keep``, ``standard``, or None for the default of the source."""
 
     @property
     def max_tokens(self) -> int:
-        """Longest example, prompt and code together."""
+        """Maximum length of an example in tokens, prompt and code together."""
 
     @property
     def train_limit(self) -> int | None:
-        """Most training examples of a language, those of further sources not counted."""
+        """Maximum number of training examples per language, without those of further sources."""
 
     @property
     def validation_limit(self) -> int | None:
-        """Most validation examples of a language."""
+        """Maximum number of validation examples per language."""
 
     @property
     def test_limit(self) -> int | None:
-        """Most test examples of a language."""
+        """Maximum number of test examples per language."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitReport:
     """What happened to one split of one language.
 
-    The shares leave aside what was left out unread: by the reader of a further source, as no Unicode, or as far too
-    long. Without any program they are 0. Of a domain whose programs no grammar reads they are None.
+    The shares do not include programs that were left out without being parsed: by the reader of a further source, or
+    because they were not Unicode or far too long. They are 0 if there are no programs, and None for a domain without a
+    grammar.
 
     Attributes:
-        read: Examples in the source.
-        kept: Examples written.
-        left_out: Reason -> examples; every reason of ``LEFT_OUT`` is there, and a reader's own if it left some out.
-        parse_share_raw: Share of programs that parse as the source has them.
-        parse_share_restored: Share that parses after restoring, before any is left out.
-        parse_share_kept: Share of the written ones that parses.
-        tokens: Tokens of the written examples, prompt and code; None if they were not counted.
+        read: Number of examples in the source.
+        kept: Number of examples written.
+        left_out: Reason -> number of examples, for every reason in ``LEFT_OUT`` and every reason of a reader.
+        parse_share_raw: Share of programs that parse in the form that they have in the source.
+        parse_share_restored: Share of programs that parse after restoring, before any is left out.
+        parse_share_kept: Share of the written programs that parse.
+        tokens: Number of tokens in the written examples, prompt and code; None if they were not counted.
     """
 
     read: int
@@ -112,12 +113,12 @@ class SplitReport:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What the data stage did; stored as ``report.json``.
+    """The report of the data stage, stored as ``report.json``.
 
     Attributes:
         source: The main source.
-        languages: Language -> split -> what happened to the main source's examples.
-        extra: Further source -> language -> what happened to its examples; they went to the training split.
+        languages: Language -> split -> report on the examples of the main source.
+        extra: Further source -> language -> report on its examples, which were added to the training split.
         revision: Commit of a hub data set; None for every other source.
     """
 
@@ -127,7 +128,7 @@ class DataReport:
     revision: str | None = None
 
     def summary(self) -> str:
-        """Returns a line per language and source, of what was kept and why not the rest; and what domains lack."""
+        """Returns a line per language and source with kept and left-out examples, and a line per domain's limits."""
         lines = [_summary(language, splits) for language, splits in self.languages.items()]
         for source, languages in self.extra.items():
             lines += [_summary(f"{language}, {source}", {"train": part}) for language, part in languages.items()]
@@ -137,9 +138,10 @@ class DataReport:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An example on its way through the stage, why it was left out if it was, and its length once it is counted.
+    """An example in the stage, the reason why it was left out, if any, and its length once it was counted.
 
-    Whether it parses, as it came and as it is, is None for what was left out unread, and where no grammar reads it.
+    ``parses_raw`` and ``parses`` say whether it parses before and after restoring. They are None for examples that were
+    left out without being parsed, and for languages without a grammar.
     """
 
     example: Example
@@ -154,12 +156,12 @@ class _Part:
     """One language and split of one source.
 
     Attributes:
-        extra: The further source; None: the main one.
+        extra: The further source; None for the main source.
         language: Name of the language.
         split: Name of the split.
-        examples: As they were read.
-        left_out: Reason -> examples that the reader left out.
-        rows: What becomes of the examples, in the same order.
+        examples: The examples as they were read.
+        left_out: Reason -> number of examples that the reader left out.
+        rows: The state of each example, in the same order.
     """
 
     extra: str | None
@@ -179,23 +181,23 @@ def prepare(
     """Reads a source and writes ``<language>/{train,validation,test}.jsonl`` and ``report.json``.
 
     Args:
-        options: Sources, languages, limits (``recipe.data``).
-        folder: Where to write; created. The caller publishes it once it is whole.
-        count_tokens: Length of an encoded example; without it no example is too long.
-        workers: Processes that restore and format; as many as there are processors, at most 8, if None.
+        options: Sources, languages and limits (``recipe.data``).
+        folder: Folder to write to, which is created. The caller publishes it when it is complete.
+        count_tokens: Returns the length of an encoded example; None to not limit the length.
+        workers: Number of processes that restore and format; None for the number of processors, at most 8.
 
     Returns:
-        What was read, kept and left out.
+        The report on what was read, kept and left out.
 
     Raises:
-        DataError: The source is missing or malformed, or nothing is left of a split.
-        DependencyError: A hub data set without the extra ``hub``.
+        DataError: The source is missing or malformed, or no examples are left in a split.
+        DependencyError: A hub data set needs the extra ``hub``, which is not installed.
         ToolchainError: A formatter is not installed.
     """
     workers = workers or min(8, os.cpu_count() or 1)
     revision = resolve_revision(options)
     pairs, extras = read_source(options, revision), read_extras(options)
-    # The main source comes first: what a further one repeats of it goes, not the other way round.
+    # The main source comes first, so that repetitions are left out of the further sources.
     parts = [_Part(None, language, split, splits[split]) for language, splits in pairs.items() for split in SPLITS]
     for name, found in extras.items():
         parts += [_Part(name, language, "train", has.examples, has.left_out) for language, has in found.items()]
@@ -225,7 +227,7 @@ def prepare(
 def _restore(
     parts: Sequence[_Part], options: DataOptions, count_tokens: Callable[[Example], int] | None, workers: int
 ) -> None:
-    """Fills the rows of all parts, in several processes."""
+    """Fills the rows of all parts, using several processes."""
     sources = {part.extra for part in parts}
     from_xlcost = {source: _is_xlcost(source, parts, options) for source in sources}
     with (
@@ -252,7 +254,7 @@ def _restore(
 
 @contextmanager
 def _mapper(workers: int) -> Iterator[Callable[..., Iterable[list[_Candidate]]]]:
-    """Yields a function like ``map``, which works in several processes if it may."""
+    """Yields a function like ``map`` that uses several processes if there are several workers."""
     if workers == 1:
         yield map
         return
@@ -267,7 +269,7 @@ def _counted(batches: Iterable[list[_Candidate]], bar: Bar) -> Iterator[list[_Ca
 
 
 def _is_xlcost(source: str | None, parts: Sequence[_Part], options: DataOptions) -> bool:
-    """Whether a source, the main one if None, has XLCoST's token streams: it says so, or one of its languages shows."""
+    """Returns whether a source (None: the main one) has XLCoST's token streams, by its name or one of its languages."""
     if says_xlcost(source or options.source):
         return True
     return any(
@@ -276,7 +278,7 @@ def _is_xlcost(source: str | None, parts: Sequence[_Part], options: DataOptions)
 
 
 def _unread(example: Example, max_tokens: int, count_tokens: Callable[[Example], int] | None) -> str | None:
-    """Returns why an example is left out before its program is looked at: a formatter may take minutes for a line."""
+    """Returns why an example is left out without parsing or formatting, which may take minutes; None if it is not."""
     if not all(map(is_unicode, (example.id, example.text, example.code))):
         return NOT_UNICODE
     length = len(example.text) + len(example.code)
@@ -323,7 +325,7 @@ def _candidate(example: Example, code: str, is_stream: bool, language: str) -> _
 
 
 def _leave_out_repeats(parts: Sequence[_Part]) -> None:
-    """Marks duplicates and leaks among what is sound; problems are compared across languages."""
+    """Marks duplicates and leaks among the examples that are not yet left out; compares problems across languages."""
     for_split = {
         split: [
             (part.rows, index)
@@ -344,7 +346,7 @@ def _leave_out_repeats(parts: Sequence[_Part]) -> None:
 
 
 def _measure(parts: Sequence[_Part], max_tokens: int, count_tokens: Callable[[Example], int]) -> None:
-    """Counts the tokens of what is sound and marks what is too long."""
+    """Counts the tokens of the examples that are not yet left out, and marks those that are too long."""
     with Bar("counting tokens", sum(row.reason is None for part in parts for row in part.rows), "programs") as bar:
         for part in parts:
             for index, row in enumerate(part.rows):

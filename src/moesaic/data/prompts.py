@@ -7,13 +7,13 @@
                                               import java.util.*; ...
                                               ```<end of turn>
 
-The assistant turn is opened with a code fence of the language: a base that was tuned to chat then writes the program
-at once. A base without chat template gets the same as Markdown text. Prompt and continuation are tokenised separately,
-so the boundary has the same tokens when the model trains on a program and when it has to write one.
+The assistant turn is opened with a code fence of the language, so that a base that was tuned to chat writes the program
+at once. A base without a chat template gets the same content as Markdown text. Prompt and continuation are tokenised
+separately, so that the tokens at the boundary are the same in training and in generation.
 
-Where the beginning of the program is given (a signature with its doc comment, as benchmarks do), the answer starts with
-it and the loss after it. It is given without the white space at its end: a line break and the indentation after it are
-one token, and a small model that is shown the line break alone takes the definition for finished.
+If the beginning of the program is given, such as a signature with its doc comment in a benchmark, the answer starts
+with it, and the loss starts after it. The white space at its end is not given: a line break and the indentation after
+it are one token, and a small model that sees only the line break takes the definition for finished.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 COMPLETION_TASK = "Complete the function."
 
-# Templates write today's date into every prompt, Llama 3's unless told one, others always; a prompt must not depend on
-# the day.
+# Some templates write today's date into every prompt: Llama 3's unless it is given a date, others always. A prompt
+# must not depend on the day.
 _FIXED_DAY = datetime(2024, 7, 26)
 _TODAY = re.compile(r"""\bstrftime_now\(\s*("[^"\\]*"|'[^'\\]*')\s*\)""")
 
-_TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # what a template must not change
+_TASK_PROBE = 'moesaic\'s "task" & <more>\n\n    of it'  # a task that a template must write unchanged
 _ANSWER_PROBE = "moesaic-answer"
 _FACTS = (
     *("_controls", "_has_template", "_system", "_before", "_after", "_num_controls", "leading_ids", "_tail"),
@@ -53,12 +53,12 @@ _FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class EncodedExample:
-    """An example as tokens: prompt, then code, then closing fence and end of turn.
+    """An example as tokens: the prompt, the code, then the closing fence and the end of turn.
 
     Attributes:
-        ids: All tokens.
-        num_prompt_tokens: Leading tokens that are the prompt; no loss on them.
-        num_code_tokens: Tokens after the prompt that are the program itself; the rest closes the answer.
+        ids: All token ids.
+        num_prompt_tokens: Number of tokens of the prompt, at the beginning; they have no loss.
+        num_code_tokens: Number of tokens of the program, after the prompt. The remaining tokens close the answer.
         language: Name of the language.
     """
 
@@ -70,13 +70,13 @@ class EncodedExample:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around task and answer in a prompt, as text.
+    """The text around task and answer in a prompt.
 
     Attributes:
-        before: Before the task, with the token that starts every text where a tokenizer has one.
-        after: Between the task and the turn of the assistant.
-        opening: What opens the turn of the assistant, before the code fence.
-        end: What ends it, after the answer.
+        before: Text before the task, including the token that starts every text if the tokenizer has one.
+        after: Text between the task and the turn of the assistant.
+        opening: Text that opens the turn of the assistant, before the code fence.
+        end: Text that ends the turn, after the answer.
     """
 
     before: str
@@ -88,21 +88,21 @@ class Frame:
 class PromptFormat:
     """Turns tasks into prompts and completions into source for one tokenizer.
 
-    A tokenizer's special tokens come from the template alone: in tasks and programs their names are text like any
-    other, tokenised as such and kept when tokens become text again.
+    Special tokens come only from the template. In tasks and programs, their names are ordinary text: they are tokenised
+    as text, and kept when tokens are decoded.
 
     Args:
-        tokenizer: A ``transformers`` tokenizer; its chat template is used if it has one. ``generation_config.json`` in
-            the folder that it was loaded from may name further stop tokens.
+        tokenizer: A ``transformers`` tokenizer. Its chat template is used if it has one. ``generation_config.json`` in
+            the folder from which it was loaded may name further stop tokens.
 
     Attributes:
-        leading_ids: Tokens that every text starts with: the start of sequence, where the tokenizer puts it and no
-            template does.
-        stop_ids: Tokens that end an answer: what the template writes after one, the tokenizer's end of sequence, and
-            those that the base's generation config names.
+        leading_ids: Ids with which every text starts: the start of sequence, if the tokenizer adds it and no template
+            writes it.
+        stop_ids: Ids that end an answer: the token that the template writes after it, the tokenizer's end of sequence,
+            and those that the base's generation config names.
 
     Raises:
-        ModelError: The chat template fails, or does not write the task that it is given.
+        ModelError: The chat template fails, or does not write the task unchanged.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -124,11 +124,11 @@ class PromptFormat:
 
     @classmethod
     def restored(cls, tokenizer: Any, facts: Mapping[str, Any]) -> PromptFormat:
-        """Makes one from what another's ``facts`` were, without asking the template again.
+        """Makes a prompt format from the ``facts`` of another, without evaluating the template again.
 
         Args:
-            tokenizer: The same tokenizer, or what encodes and decodes as it does.
-            facts: See ``facts``.
+            tokenizer: The same tokenizer, or one that encodes and decodes in the same way.
+            facts: The property ``facts`` of the other prompt format.
         """
         prompts = cls.__new__(cls)
         prompts.tokenizer, prompts._lock = tokenizer, threading.Lock()
@@ -141,12 +141,12 @@ class PromptFormat:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What was found out about tokenizer and template, in JSON's types."""
+        """What was found out about the tokenizer and its template, as values that JSON can store."""
         return {**{name: getattr(self, name) for name in _FACTS}, "_controls": list(self._controls.items())}
 
     @property
     def frame(self) -> Frame:
-        """What stands around task and answer."""
+        """The text around task and answer."""
         start = self.text_of(self.leading_ids) if self.leading_ids else ""
         after = self._after
         if self._has_template:
@@ -158,7 +158,7 @@ class PromptFormat:
         return Frame(start + self._before, after, self._after.removeprefix(after), end)
 
     def prompt_text(self, text: str, language: str) -> str:
-        """Returns the prompt as text, up to and including the opened code fence.
+        """Returns the prompt as text, up to and including the opening code fence.
 
         Raises:
             DataError: The language is not known.
@@ -174,14 +174,14 @@ class PromptFormat:
         """
         task, opening = self._task(text, language)
         ids = self._template_ids(f"{self._before}{task}{self._after}{opening}")
-        if sum(token in self._controls for token in ids) != self._num_controls:  # the task names some
+        if sum(token in self._controls for token in ids) != self._num_controls:  # the task names special tokens
             ids = self._framed_ids(task, opening)
         return self.leading_ids + ids
 
     def completion_ids(self, opening: str, language: str) -> list[int]:
-        """Returns the prompt of a program that goes on from a given beginning, as tokens.
+        """Returns the prompt for a program that continues a given beginning, as tokens.
 
-        What follows starts with the white space that the beginning ends with.
+        The continuation starts with the white space at the end of the beginning.
 
         Raises:
             DataError: The language is not known.
@@ -189,17 +189,17 @@ class PromptFormat:
         return self.prompt_ids(COMPLETION_TASK, language) + self.code_ids(opening.rstrip())
 
     def task_ids(self, text: str, opening: str, language: str) -> list[int]:
-        """Returns the prompt of a task as tokens: that of a text for a whole program, or of a beginning to go on from.
+        """Returns the prompt of a task as tokens: for a whole program, or for the continuation of a beginning.
 
         Args:
             text: The task in words; "" if there is a beginning.
-            opening: What is to be continued.
+            opening: The beginning to be continued.
             language: Name or alias of the language.
         """
         return self.prompt_ids(text, language) if text else self.completion_ids(opening, language)
 
     def code_ids(self, code: str) -> list[int]:
-        """Returns a program as the tokens that follow the prompt, without what closes the answer."""
+        """Returns a program as the tokens that follow the prompt, without those that close the answer."""
         return self._continuation_ids(code)
 
     def encode(self, example: Example) -> EncodedExample:
@@ -213,32 +213,32 @@ class PromptFormat:
         return EncodedExample(prompt + code + self._closing_ids, len(prompt), len(code), example.language)
 
     def count_tokens(self, example: Example) -> int:
-        """Returns the length of the encoded example in tokens, as packing will see it."""
+        """Returns the length of the encoded example in tokens, as packing uses it."""
         return len(self.encode(example).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Returns generated tokens as text, up to a stop token; every other token keeps its text, special or not."""
+        """Returns generated tokens as text, up to the first stop token; other special tokens are written as text."""
         end = next((number for number, token in enumerate(ids) if token in self.stop_ids), len(ids))
         return self.text_of(ids[:end])
 
     def text_of(self, ids: Sequence[int]) -> str:
-        """Returns tokens as text, stop tokens and special ones too."""
-        with self._lock:  # a tokenizer that is being set for another thread refuses to decode
+        """Returns tokens as text, including stop tokens and special tokens."""
+        with self._lock:  # a tokenizer refuses to decode while another thread changes its settings
             text = self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return str(text)
 
     def raw_ids(self, text: str) -> list[int]:
-        """Returns a text as the tokenizer reads it: special tokens by name, BOS if it adds one."""
+        """Returns a text as the tokenizer encodes it: special tokens by name, with BOS if it adds one."""
         with self._lock:
             encoded = self.tokenizer(text, split_special_tokens=False)
         return list(encoded["input_ids"])
 
     def extract_code(self, completion: str, language: str | None = None) -> str:
-        """Returns the source in what a model wrote after the prompt; see :func:`moesaic.data.fences.extract_code`."""
+        """Returns the source in a text that a model wrote; see :func:`moesaic.data.fences.extract_code`."""
         return extract_code(completion, language)
 
     def _task(self, text: str, language: str) -> tuple[str, str]:
-        """Returns what the user's turn says, and how the answer is opened."""
+        """Returns the text of the user's turn, and the text that opens the answer."""
         row = get_language(language)
         return task_text(clean_source(text).strip(), row), f"{FENCE}{row.fence}\n"
 
@@ -248,16 +248,16 @@ class PromptFormat:
             tokenize=False,
             add_generation_prompt=generation,
             date_string=f"{_FIXED_DAY:%d %b %Y}",
-            moesaic_frame=True,  # of our own templates (``chat_template``): the task as it is given
+            moesaic_frame=True,  # makes moesaic's own templates (``chat_template``) keep the task unchanged
             chat_template=_TODAY.sub(_on_fixed_day, self.tokenizer.get_chat_template()),
         )
         return str(rendered)
 
     def _shortest_system(self) -> list[dict[str, str]]:
-        """Returns an empty system turn where a template needs one, or where the prompt is shorter with it.
+        """Returns an empty system turn if the template needs one, or if the prompt is shorter with it.
 
-        It is shorter where a template has a default: SmolLM2 introduces itself in every prompt otherwise. Most
-        templates write nothing, some refuse the role.
+        It is shorter if the template has a default system turn, such as SmolLM2's, which introduces the model. Most
+        templates write nothing for an empty turn, and some refuse the role.
         """
         user = {"role": "user", "content": "x"}
         system = {"role": "system", "content": ""}
@@ -266,7 +266,7 @@ class PromptFormat:
         for messages in ([user], [system, user]):
             try:
                 lengths.append(len(self._template_ids(self._render(messages))))
-            except Exception as error:  # jinja2's TemplateError if it refuses, or what its own code runs into
+            except Exception as error:  # jinja2's TemplateError if it refuses, or any error in its code
                 lengths.append(-1)
                 errors.append(error)
         without, with_system = lengths
@@ -280,10 +280,10 @@ class PromptFormat:
         before, found, after = rendered.partition(_TASK_PROBE)
         if not found or _TASK_PROBE in after:
             raise _template_error("does not write the text of the user's turn exactly once and unchanged")
-        return before, after or "\n\n"  # a template for the user's turn alone
+        return before, after or "\n\n"  # if the template writes only the user's turn
 
     def _written_after_answers(self) -> str:
-        """Returns what the template writes after an assistant's answer, "" if it does not write answers."""
+        """Returns what the template writes after an assistant's answer, or "" if it does not write answers."""
         messages = [*self._system, {"role": "user", "content": "x"}, {"role": "assistant", "content": _ANSWER_PROBE}]
         try:
             _, found, tail = self._render(messages, generation=False).rpartition(_ANSWER_PROBE)
@@ -297,16 +297,15 @@ class PromptFormat:
         return next((token for token in self._template_ids(self._tail) if token in self._controls), eos)
 
     def _template_ids(self, text: str) -> list[int]:
-        """Tokenises what the template wrote: names of special tokens become those."""
+        """Tokenises text of the template, in which names of special tokens become these tokens."""
         return self._encode(text, split=False)
 
     def text_ids(self, text: str) -> list[int]:
-        """Tokenises text of users and programs: names of special tokens are split like any other word."""
+        """Tokenises text of users and programs, in which names of special tokens are split like any other word."""
         ids = self._encode(text, split=True)
         if self._control_pattern is None or self._controls.keys().isdisjoint(ids):
             return ids
-        # The tokenizer splits what it calls special and nothing else: take the other names apart after their first
-        # character.
+        # The tokenizer splits only the tokens that it calls special. Other names are split here, after one character.
         pieces, start = [], 0
         for match in self._control_pattern.finditer(text):
             pieces.append(text[start : match.start() + 1])
@@ -318,13 +317,13 @@ class PromptFormat:
         return ids
 
     def _encode(self, text: str, split: bool) -> list[int]:
-        with self._lock:  # the setting is the tokenizer's own, and a server asks from several threads
+        with self._lock:  # the setting belongs to the tokenizer, which the threads of a server share
             encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=split)
         return list(encoded["input_ids"])
 
     def _framed_ids(self, task: str, opening: str) -> list[int]:
-        """Tokenises a prompt whose task names special tokens: the template's are found in the template's text alone."""
-        # Behind a special token SentencePiece puts a space before the text, or not: as for a task that names none.
+        """Tokenises a prompt whose task names special tokens; only the template's text is searched for these tokens."""
+        # SentencePiece may put a space before text that follows a special token. Do as for a task without such names.
         whole = self._template_ids(f"{self._before}x{self._after}{opening}")
         follow = self.text_ids if self._joined_ids("x", opening, self.text_ids) == whole else self._continuation_ids
         return self._joined_ids(task, opening, follow)
@@ -344,7 +343,7 @@ class PromptFormat:
         return ids
 
     def _split(self, text: str) -> list[tuple[str, bool]]:
-        """Takes the template's text apart into control tokens and what is between them."""
+        """Splits the template's text into control tokens and the text between them."""
         if self._control_pattern is None:
             return [(text, False)]
         parts, start = [], 0
@@ -354,13 +353,13 @@ class PromptFormat:
         return [(part, control) for part, control in [*parts, (text[start:], False)] if part]
 
     def _following_ids(self, begun: str, code: str) -> list[int]:
-        """Tokenises the rest of a program behind its beginning as in the whole, where a token ends there."""
+        """Tokenises the rest of a program as in the whole program, if a token ends where the beginning ends."""
         whole, begun_ids = self.code_ids(code), self.code_ids(begun)
         is_boundary = whole[: len(begun_ids)] == begun_ids
         return whole[len(begun_ids) :] if is_boundary else self.text_ids(code.removeprefix(begun))
 
     def _continuation_ids(self, text: str) -> list[int]:
-        """Tokenises text that follows a line break: at the start, SentencePiece would put a space before it."""
+        """Tokenises text as after a line break, because SentencePiece puts a space before the first text."""
         return self._anchored_ids(text, self.text_ids)
 
     def _anchored_ids(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
@@ -370,12 +369,12 @@ class PromptFormat:
 
 
 def task_text(task: str, language: Language) -> str:
-    """Returns what the user's turn of a prompt says."""
+    """Returns the text of the user's turn of a prompt."""
     return f"Write a {language.title} program.\n\n{task}"
 
 
 def _on_fixed_day(call: re.Match[str]) -> str:
-    """Returns a template's literal for what its call of ``strftime_now`` would give on the fixed day."""
+    """Returns the literal that replaces a template's call of ``strftime_now``: its result on the fixed day."""
     quoted = call[1]
     return f"{quoted[0]}{_FIXED_DAY.strftime(quoted[1:-1])}{quoted[0]}"
 

@@ -1,9 +1,9 @@
 """Checks whether a formatter left a program unchanged apart from its layout.
 
-A formatter may move white space and comments and nothing else. clang-format joins a `return` with the next line of
-JavaScript that does without semicolons, and what comes out parses and prints something else. So its result is compared
-with what it was given: for Python the syntax trees of Python itself, for every other language the tokens and nodes of
-the grammar's tree. Where a line break ends a statement of JavaScript (ECMA-262, section 12.10), the nodes tell.
+A formatter may only move white space and comments. However, clang-format joins a `return` with the next line in
+JavaScript without semicolons, and the result parses but does something else. The result is therefore compared with the
+program that was formatted: for Python by Python's own syntax trees, for every other language by the tokens and nodes of
+the grammar's syntax tree. If a line break ends a statement of JavaScript (ECMA-262, section 12.10), the nodes show it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _LITERAL = re.compile(r'"(?:\\.|[^"\\])*"' + r"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\]
 _PIECES = re.compile(
     rb"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\w+|\+\+|--|&&|\|\||<<|->|::|[-+*/%&|^<>=!]=|[^\w\s]|[^\x00-\x7f]+"
 )
-_HOLDS_SPACES = re.compile("regex|jsx|preproc_arg|heredoc|nowdoc")  # tokens with white space that are no literals
+_HOLDS_SPACES = re.compile("regex|jsx|preproc_arg|heredoc|nowdoc")  # tokens with white space other than literals
 _SHOWS_DOCSTRINGS = re.compile(r"__doc__|doctest|getdoc|\bhelp\s*\(")
-_FREE_FORM = ("c", "cpp", "csharp", "java")  # a line break ends no statement, so the tokens are the program
+_FREE_FORM = ("c", "cpp", "csharp", "java")  # line breaks end no statements, so comparing the tokens suffices
 _EXACT = ("string", "char", "template", "regex", "text", "heredoc", "nowdoc")  # node types whose white space is content
 
 
 def is_same_program(before: str, after: str, language: Language) -> bool:
-    """Says whether two texts are the same program in another layout.
+    """Returns whether two texts are the same program in a different layout.
 
     Args:
-        before: What a formatter was given.
-        after: What it returned.
+        before: The text before formatting.
+        after: The text after formatting.
         language: Row of the language.
     """
     if before == after:
@@ -49,8 +49,9 @@ def is_same_program(before: str, after: str, language: Language) -> bool:
         and not _HOLDS_SPACES.search(nodes)
     ):
         return True
-    # Comments were moved or broken anew, or something was changed: node by node, which takes ten times as long.
-    # What is no program for want of line breaks may get them: then only the tokens are the same.
+    # Comments were moved or broken differently, or something else changed. Compare node by node, which takes ten times
+    # as long. If a text is not a program because line breaks are missing, formatting may add them, so only its tokens
+    # count.
     tokens_only = language.name in _FREE_FORM or tree_before.root_node.has_error
     first, second = (
         list(_nodes(tree.root_node, source, tokens_only))
@@ -60,7 +61,7 @@ def is_same_program(before: str, after: str, language: Language) -> bool:
 
 
 def _nodes(root: Node, source: str, tokens_only: bool) -> Iterator[tuple[str, bytes]]:
-    """Yields the tokens of a tree without comments, and unless only those are wanted, its nodes by type."""
+    """Yields the tokens of a tree without comments and, unless ``tokens_only``, the types of its nodes."""
     data = encode(source)
     for node in walk(root):
         if "comment" in node.type:
@@ -71,20 +72,20 @@ def _nodes(root: Node, source: str, tokens_only: bool) -> Iterator[tuple[str, by
             continue
         if not tokens_only and (node.is_missing or node.child_count):
             yield node.type, b""
-        # One token of the grammar may be several, with white space between them: a macro, a number with its sign. A
-        # line break that ends a directive is one, too.
+        # A token of the grammar may consist of several with white space between them, such as a macro or a number with
+        # its sign. A line break that ends a directive is a token, too.
         for piece in _PIECES.findall(text.replace(b"\\\n", b" ")):
             yield "", piece
 
 
 def _is_same_python(before: str, after: str) -> bool:
-    """Compares what Python reads; doc strings without their indentation, unless the program looks at them."""
+    """Compares Python's syntax trees, ignoring the indentation of doc strings unless the program reads them."""
     exact = bool(_SHOWS_DOCSTRINGS.search(before))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: data, not ours
+            warnings.simplefilter("ignore")  # about the data, such as "is" with a literal or invalid escapes
             return _python_tree(before, exact) == _python_tree(after, exact)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what ast.parse documents for bad input
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the errors that ast.parse documents for bad input
         return False
 
 

@@ -1,8 +1,8 @@
 """Ends JavaScript statements whose line break was lost.
 
-JavaScript lets a line break end a statement (ECMA-262, section 12.10, automatic semicolon insertion). XLCoST put every
-program on one line, so `var a = [ ] function f ( ) { }` no longer parses. The statement boundaries follow from the
-tokens: the end of an expression beside the start of a statement, outside of brackets.
+In JavaScript, a line break can end a statement (ECMA-262, section 12.10, automatic semicolon insertion). XLCoST put
+every program on one line, so that `var a = [ ] function f ( ) { }` no longer parses. The boundaries of statements
+follow from the tokens: outside brackets, a boundary is where the end of an expression meets the start of a statement.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _MAX_INSERTIONS = 24
 
 
 def end_statements(tokens: list[str]) -> str:
-    """Joins JavaScript tokens with spaces, with a semicolon where a lost line break ended a statement.
+    """Joins JavaScript tokens with spaces, and inserts a semicolon where a lost line break ended a statement.
 
-    Programs that parse, and those that semicolons do not make parse, are joined as they are.
+    Programs that parse, and programs that do not parse with inserted semicolons either, are joined unchanged.
     """
     text = " ".join(tokens)
     if parses(text, _LANGUAGE):
@@ -41,9 +41,9 @@ def end_statements(tokens: list[str]) -> str:
 
 
 def _insert_between(tokens: list[str]) -> list[str]:
-    """Inserts semicolons between an expression's last token and a statement's first one."""
+    """Inserts a semicolon between the last token of an expression and the first token of a statement."""
     result: list[str] = []
-    opened: list[tuple[str, bool]] = []  # open brackets: which, and whether it is the head of if, for, while, ...
+    opened: list[tuple[str, bool]] = []  # open brackets, and whether each belongs to the head of if, for, while, ...
     after_header = False
     statement: list[str] = []
     previous = ""
@@ -54,7 +54,7 @@ def _insert_between(tokens: list[str]) -> list[str]:
             result.append(";")
             statement = []
         if token in ("(", "[", "{"):
-            # Only parentheses follow these words.
+            # These words are followed by parentheses only.
             opened.append((token, previous in _HEADERS or "function" in statement[-2:]))
         after_header = False
         if token in (")", "]", "}") and opened:
@@ -68,12 +68,12 @@ def _insert_between(tokens: list[str]) -> list[str]:
 def _starts_statement(token: str, statement: list[str]) -> bool:
     if token in _BOUNDARIES:
         return True
-    # Two values in a row after `return` or in a comparison are a lost `||`, which nobody can put back.
+    # Two adjacent values after `return` or in a comparison are a lost `||`, which cannot be restored.
     return bool(_NAME.fullmatch(token)) and token not in _NO_END and statement[0] != "return"
 
 
 def _insert_missing(text: str) -> str:
-    """Inserts the semicolons that the grammar itself names as missing, such as between `})` and a statement."""
+    """Inserts the semicolons that the parser reports as missing, for example between `})` and a statement."""
     for _ in range(_MAX_INSERTIONS):
         missing = next((node for node in walk(parse(text, _LANGUAGE)) if node.is_missing and node.type == ";"), None)
         if missing is None:

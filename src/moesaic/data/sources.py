@@ -6,9 +6,9 @@
     a folder of tables              <language>/{train,validation,test}.jsonl or <language>.jsonl
     one table                       pairs.jsonl, with a column that names the language if there are several
 
-A table is a file of rows: JSON Lines, CSV, Parquet (``tables``). Its columns are ``text`` and ``code``, or others
-(``columns``), perhaps with ``id`` and ``tests``. What has no splits is split by a hash of the id, so that a problem is
-in the same split in every language.
+A table is a file of rows: JSON Lines, CSV or Parquet (``tables``). Its columns are ``text`` and ``code``, or others
+(``columns``), and optionally ``id`` and ``tests``. A source without splits is split by a hash of the id, so that a
+problem is in the same split in every language.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from moesaic.progress import say
 from moesaic.recipe import MBXP_PREFIX
 
 Pairs = dict[str, dict[str, list[Example]]]
-"""Language -> split -> examples, with the code as the source has it."""
+"""Language -> split -> examples, with the code as it is in the source."""
 
 HUB_PREFIX = "hub:"
 CORPUS = "corpus"
 XLCOST_FOLDER = "pair_data_tok_full_desc_comment"
 
-_LOOKED_AT = 10_000  # rows of a table in which languages are looked for
+_LOOKED_AT = 10_000  # number of rows of a table that are searched for languages
 _XLCOST_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -59,19 +59,19 @@ class SourceOptions(Protocol):
 
     @property
     def fields(self) -> Mapping[Any, str]:
-        """What the source calls ``text``, ``code``, ``id`` and ``language``, where that is something else."""
+        """``text``, ``code``, ``id`` or ``language`` -> the source's name for it, if it has a different one."""
 
     @property
     def validation_fraction(self) -> float:
-        """Share for validation where the source has no splits."""
+        """Share of examples for validation if the source has no splits."""
 
     @property
     def test_fraction(self) -> float:
-        """Share for test where the source has no splits."""
+        """Share of examples for test if the source has no splits."""
 
 
 def resolve_revision(options: SourceOptions) -> str | None:
-    """Returns the commit that a hub data set is read at; None for every other source.
+    """Returns the commit at which a hub data set is read; None for every other source.
 
     Raises:
         DataError: The data set or its revision cannot be found.
@@ -86,29 +86,29 @@ def read_source(options: SourceOptions, commit: str | None = None) -> Pairs:
 
     Args:
         options: What to read.
-        commit: The commit of a hub data set, from ``resolve_revision``; looked up when None.
+        commit: The commit of a hub data set, from ``resolve_revision``; None to look it up.
 
     Raises:
-        DataError: The source is missing, malformed, holds HumanEval, or has no example for a language and split.
-        DependencyError: A hub data set without the extra ``hub``.
+        DataError: The source is missing or malformed, contains HumanEval, or lacks examples in a language and split.
+        DependencyError: A hub data set needs the extra ``hub``, which is not installed.
     """
     at = commit or resolve_revision(options)
     return {row.name: _read(row, options, at) for row in map(get_language, options.languages)}
 
 
 def read_head(options: SourceOptions, language: str, limit: int | None) -> tuple[dict[str, list[Example]], bool]:
-    """Reads one language's splits, or the first rows of one's own tables.
+    """Reads the splits of one language, or the first rows of the user's own tables.
 
     Args:
         options: What to read.
         language: One of its languages.
-        limit: Rows of each file; None: all.
+        limit: Number of rows to read from each file; None for all.
 
     Returns:
-        Split -> examples, and whether they are all there are.
+        Split -> examples, and whether these are all examples.
 
     Raises:
-        DataError: The source is missing or malformed, or a split is seen to be empty.
+        DataError: The source is missing or malformed, or a split is found to be empty.
     """
     row = get_language(language)
     if limit is None or not is_own(options.source):
@@ -120,7 +120,7 @@ def read_head(options: SourceOptions, language: str, limit: int | None) -> tuple
         return _read(row, options, None), True
     try:
         read = [_examples(head[:limit], row, options, place) for head in heads]
-    except DataError:  # all of the table says the same, or names the languages that its head does not
+    except DataError:  # the rest of the table may name the languages; if not, the same error is raised
         return _read(row, options, None), True
     if len(files) < len(SPLITS):
         return {"one file": read[0]}, False
@@ -130,9 +130,9 @@ def read_head(options: SourceOptions, language: str, limit: int | None) -> tuple
 
 
 def languages_of(source: str) -> tuple[str, ...]:
-    """Returns the languages that a source has, as far as that is seen without reading all of it; of the hub none.
+    """Returns the languages that a source visibly has, without reading all of it; none for a hub data set.
 
-    Of a folder also the domains that its files and folders are named after, as in ``sql-postgresql.jsonl``.
+    For a folder, this includes the domains after which its files and folders are named, as ``sql-postgresql.jsonl``.
 
     Raises:
         DataError: The source is missing, or a table is malformed.
@@ -155,19 +155,19 @@ def languages_of(source: str) -> tuple[str, ...]:
 
 
 def says_xlcost(source: str) -> bool:
-    """Whether a source's name says that it has XLCoST's token streams."""
+    """Returns whether a source's name says that it has token streams of XLCoST."""
     if source.startswith(HUB_PREFIX):
         return "xlcost" in source.lower()
     return source != CORPUS and _xlcost_folder(Path(source).expanduser()) is not None
 
 
 def is_own(source: str) -> bool:
-    """Whether a source is one's own: a table or a folder of them."""
+    """Returns whether a source is the user's own, which means a table or a folder of tables."""
     return source != CORPUS and not source.startswith((HUB_PREFIX, MBXP_PREFIX)) and not says_xlcost(source)
 
 
 def _read(row: Language, options: SourceOptions, commit: str | None) -> dict[str, list[Example]]:
-    """Reads the splits of one of the languages, none of which is empty."""
+    """Reads the splits of one language, none of which may be empty."""
     if options.source == CORPUS:
         splits = _read_corpus(row)
     elif commit is not None:
@@ -208,9 +208,9 @@ def _why_empty(split: str, splits: Mapping[str, Sequence[Example]], options: Sou
 
 
 def source_digest(options: SourceOptions) -> str:
-    """Returns a digest that changes when the source's files do.
+    """Returns a digest that changes if the source's files change.
 
-    Of a hub data set, its name and ``data.revision`` are all that is looked at.
+    For a hub data set, it depends only on the name and ``data.revision``.
 
     Raises:
         DataError: The source is missing.
@@ -270,7 +270,7 @@ def _read_hub(name: str, row: Language, commit: str, options: SourceOptions) -> 
 def _completed(
     read: dict[str, list[Example]], name: str, row: Language, options: SourceOptions
 ) -> dict[str, list[Example]]:
-    """Takes the splits that a data set lacks from its training split."""
+    """Adds missing splits, which are taken from the training split."""
     fractions = {"validation": options.validation_fraction, "test": options.test_fraction}
     missing = {split: fraction for split, fraction in fractions.items() if split not in read}
     if not missing:
@@ -321,7 +321,7 @@ def _column(path: Path) -> list[str]:
 
 
 def _read_aligned(text_path: Path, code_path: Path, map_path: Path, row: Language) -> list[Example]:
-    """Reads three files that belong together line by line: descriptions, programs, problem ids."""
+    """Reads three files whose lines belong together: descriptions, programs and problem ids."""
     columns = [_column(path) for path in (text_path, code_path, map_path)]
     if len({len(column) for column in columns}) > 1:
         counts = ", ".join(
@@ -335,11 +335,11 @@ def _read_aligned(text_path: Path, code_path: Path, map_path: Path, row: Languag
     ]
 
 
-# ---- one's own tables ------------------------------------------------------------------------------------------------
+# ---- own tables ------------------------------------------------------------------------------------------------------
 
 
 def _own_files(place: Path, row: Language) -> list[Path]:
-    """The files of a language: one for each split, or one in all."""
+    """Returns the files of a language: one per split, or a single file."""
     if place.is_file():
         return [place]
     for name in (row.name, *row.aliases):
@@ -370,7 +370,7 @@ def _read_own(place: Path, row: Language, options: SourceOptions) -> dict[str, l
 
 
 def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table: Path | str | None) -> list[Example]:
-    """The examples of rows; of a table that all languages share, those of this one."""
+    """Returns the examples in rows; from a table that all languages share, those of this language."""
     if isinstance(table, str) or (table is not None and table.is_file()):
         others = tuple(name for name in options.languages if get_language(name) is not row)
         rows = of_language(rows, row, others, options.fields, str(table))
@@ -378,7 +378,7 @@ def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table:
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
-    """Splits by a hash of the id: a problem goes the same way in every language, and adding one moves no other."""
+    """Splits by a hash of the id, so that a problem is in the same split in every language; a new one moves no other."""
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
         share = int(text_digest(example.id)[:12], 16) / 2**48

@@ -12,15 +12,15 @@ from moesaic.files import read_json_object
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's tokens of single bytes
+_BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's tokens for single bytes
 _MARKER = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
-    """Returns the tokens that steer a model, id -> name: special in any way that a tokenizer can say so.
+    """Returns the tokens that control a model, id -> name, in whichever way the tokenizer marks them as special.
 
-    Beside those flagged special and those with a role, these are added tokens that look like one: ``<tool_call>`` and
-    ``[INST]`` are often added without the flag.
+    These are the tokens that are flagged as special, those that have a role, and added tokens that look like special
+    tokens: ``<tool_call>`` and ``[INST]`` are often added without the flag.
     """
     names = {*tokenizer.all_special_tokens, *map(str, getattr(tokenizer, "extra_special_tokens", None) or ())}
     found: dict[int, str] = {}
@@ -35,13 +35,13 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
 
 
 def pattern_of(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Returns a pattern that finds any of the names, the longest first; None without names."""
+    """Returns a pattern that finds any of the names and prefers longer ones, or None if there are no names."""
     longest_first = sorted(set(names), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
 
 def generation_stops(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Returns the end tokens that the base's own folder names, in its generation config or else in its config."""
+    """Returns the ids of end tokens that the base's folder names, in its generation config or else in its config."""
     if not tokenizer.name_or_path:
         return []
     folder = Path(tokenizer.name_or_path)

@@ -5,8 +5,8 @@
     .csv                a line of column names first; UTF-8, commas, double quotes (RFC 4180)
     .parquet            needs the extra ``hub``
 
-CSV is read by Python's own reader, and every cell stays the text that it is: a reader that guesses types would turn the
-id ``007`` into a number and the program ``None`` into nothing.
+CSV is read by Python's own reader, and every cell is kept as text. A reader that guesses types would turn the id
+``007`` into a number and the program ``None`` into a missing value.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from moesaic.errors import DataError, DependencyError
 from moesaic.files import LONGEST_LINE, parse_json, read_json_lines, read_text
 
 SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
-"""Ends of the names of files that are read, in lower case."""
+"""Endings of the names of files that can be read, in lower case."""
 
 Row = tuple[str, dict[str, Any]]
-"""Where a row is, ``file:line`` for messages, and the row."""
+"""The place of a row, ``file:line``, for error messages, and the row."""
 
 
 def suffix_of(name: str) -> str | None:
-    """Returns the one of ``SUFFIXES`` that a file name ends with, or None."""
+    """Returns the element of ``SUFFIXES`` with which a file name ends, or None."""
     return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), None)
 
 
 def read_table(path: Path, shown: str | None = None) -> Iterator[Row]:
-    """Yields the rows of a file; of JSON Lines, CSV and Parquet one after the other, so that a head is soon read.
+    """Yields the rows of a file. JSON Lines, CSV and Parquet are read row by row, so that the first rows come quickly.
 
     Args:
         path: The file.
-        shown: What messages call it; its path by default.
+        shown: Name of the file in error messages; its path by default.
 
     Raises:
-        DataError: The file cannot be read, or a row is malformed; names the file and the line.
-        DependencyError: A Parquet file without the extra ``hub``.
+        DataError: The file cannot be read, or a row is malformed; the message names the file and the line.
+        DependencyError: A Parquet file needs the extra ``hub``, which is not installed.
     """
     shown = shown or str(path)
     suffix = suffix_of(path.name)
@@ -55,10 +55,10 @@ def read_table(path: Path, shown: str | None = None) -> Iterator[Row]:
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """Returns the file ``name`` of a folder in whichever format it is there; None without one.
+    """Returns the file called ``name`` in a folder, in any format, or None if there is no such file.
 
     Raises:
-        DataError: It is there in two formats.
+        DataError: The file exists in two formats.
     """
     found = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
     if len(found) > 1:

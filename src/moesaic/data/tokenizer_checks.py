@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def tokenizer_problems(tokenizer: PreTrainedTokenizerBase, embedding_rows: int | None = None) -> list[str]:
-    """Returns what keeps a base's tokenizer from being used, without the base's weights.
+    """Returns descriptions of the problems that prevent a base's tokenizer from being used; an empty list if it can be.
 
     Args:
         tokenizer: The tokenizer.
-        embedding_rows: ``vocab_size`` of the base's config.
+        embedding_rows: ``vocab_size`` in the base's config; None to not check it.
     """
     problems = []
     try:
