@@ -378,7 +378,7 @@ def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table:
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
-    """Splits by a hash of the id, so that a problem is in the same split in every language; a new one moves no other."""
+    """Splits by a hash of the id, so that a problem has one split in every language, and a new one moves no other."""
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
         share = int(text_digest(example.id)[:12], 16) / 2**48
