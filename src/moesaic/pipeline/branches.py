@@ -2,15 +2,18 @@
 
     moesaic run RECIPE --ray ADDRESS
 
-The process that was started makes the data, holds the workspace's lock and hands out work. What needs the base runs
-where Ray finds room: all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al.
-2024), and so are their own rewards, then the initial gates, the gates' training and the rewards of the whole model one
-after the other, the baselines at the same time, the systems of ``predict`` at the same time, and then the programs of
-all benchmarks. The workspace is all that they share, so it has to be in an object store, or on a file system that all
-machines see under the same path; what a task leaves in it is what the stage leaves in a local run.
+The command's own process makes the data, holds the workspace's lock and submits tasks. Everything that needs the base
+runs in tasks, on machines that Ray chooses:
 
-A task whose machine is lost is started again elsewhere by Ray, finds its partial folder and goes on from its
-checkpoint.
+- all experts at the same time (the "Branch" and "Train" of Branch-Train-MiX, Sukhbaatar et al. 2024), and then their
+  trainings on rewards (``reward.alone``) at the same time;
+- ``compose``, ``gate`` and ``reward``, one after the other;
+- all baselines at the same time, then all systems of ``predict``, and then the programs of all benchmarks.
+
+Tasks share only the workspace. It has to be in an object store, or on a file system that all machines see under the
+same path. A task writes the same files as its stage writes in a local run.
+
+If the machine of a task is lost, Ray starts the task again on another one, where it continues from its checkpoint.
 """
 
 from __future__ import annotations
@@ -35,19 +38,19 @@ from moesaic.stores.workspace import StoredWorkspace
 from moesaic.workspace import MARK
 
 RETRIES: Final = 3
-"""How often a task is started again whose machine or process was lost."""
+"""How often a task is started again if its machine or process is lost."""
 
 Job = tuple[str, tuple[Any, ...]]
-"""A method of ``Run`` and its arguments."""
+"""Name of a method of ``TaskRun``, and its arguments."""
 
 
 class SpreadRun(Run):
     """A run whose heavy stages are tasks of a Ray cluster.
 
     Args:
-        recipe: The recipe; its workspace, base and data are there on all machines.
-        only: Restrict the experts stage to these languages.
-        address: Of the cluster: ``HOST:PORT``, or ``auto`` for the one on this machine.
+        recipe: The recipe. Its workspace, base and data have to be available on all machines.
+        only: Train only the experts of these languages.
+        address: Address of the cluster: ``HOST:PORT``, or ``auto`` for the cluster on this machine.
     """
 
     def __init__(self, recipe: Recipe, only: tuple[str, ...], address: str) -> None:
@@ -60,14 +63,15 @@ class SpreadRun(Run):
         Raises:
             DependencyError: Ray is not installed.
             RecipeError: There is no cluster at the address.
-            ProcessError: A task was lost more often than it is started again.
+            ToolchainError: A machine of the cluster lacks something that its tasks need.
+            ProcessError: A task was lost more than ``RETRIES`` times.
         """
         with _connected(self._address):
             check_nodes(self.recipe, Path.cwd(), self._runs_programs(stages))
             super().__call__(stages)
 
     def _runs_programs(self, stages: tuple[str, ...]) -> bool:
-        """Whether tasks of these stages run programs."""
+        """Returns whether tasks of these stages run programs."""
         recipe = self.recipe
         answers = recipe.data.keep is not None and recipe.runs_answers and "keep" in stages
         rewards = recipe.reward.runs_tests and bool({"reward", "expert_rewards"} & set(stages))
@@ -84,11 +88,11 @@ class SpreadRun(Run):
         self._spread([("expert", (language,)) for language in self.only or self.recipe.trained_languages])
 
     def expert_rewards(self) -> None:
-        """Trains the experts of ``reward.alone`` on their own programs, all at the same time."""
+        """Trains the experts of ``reward.alone`` on rewards, all at the same time."""
         self._spread([("expert_reward", (language,)) for language in self.rewarded_alone()])
 
     def compose(self) -> None:
-        """Puts the experts side by side, in a task."""
+        """Composes the experts and fits the initial gates, in a task."""
         self._spread([("compose", ())])
 
     def gate(self) -> None:
@@ -115,7 +119,7 @@ class SpreadRun(Run):
             return
         digest = (folder / MARK).read_text()
         parts = [self.workspace.part("predict", str(index), digest) for index in range(len(groups))]
-        if any(folder.glob("[!.]*")):  # of systems that are what they were
+        if any(folder.glob("[!.]*")):  # results of unchanged systems, taken over from an earlier ``predict``
             for part in parts:
                 shutil.copytree(folder, part.folder, dirs_exist_ok=True)
                 part.take()
@@ -125,7 +129,7 @@ class SpreadRun(Run):
             part.remove()
 
     def judge(self, folder: Path) -> None:
-        """Runs the programs of all benchmarks at the same time, a few dozen a task."""
+        """Runs the programs of all benchmarks at the same time, a few dozen per task."""
         chunks = list(open_chunks(self, folder))
 
         def keep(number: int, verdicts: Sequence[Row]) -> None:
@@ -137,12 +141,16 @@ class SpreadRun(Run):
     def _spread(
         self, jobs: Sequence[Job], keep: Callable[[int, Any], None] | None = None, on_gpus: bool = True
     ) -> None:
-        """Lets the cluster do jobs.
+        """Runs jobs as tasks of the cluster and waits for all of them.
 
         Args:
             jobs: The jobs.
-            keep: Gets the number of a job and what it returned, when it has.
-            on_gpus: Each needs one, if the cluster has any.
+            keep: Called with the index and the result of each job when the job is finished.
+            on_gpus: Whether each job gets a GPU of its own, if the cluster has any.
+
+        Raises:
+            MoesaicError: The first error of a task.
+            ProcessError: A task was lost more than ``RETRIES`` times.
         """
         import ray
         from ray.exceptions import RayError, RayTaskError
@@ -165,7 +173,7 @@ class SpreadRun(Run):
                     if keep is not None:
                         keep(number, result)
                     bar.advance()
-                except RayTaskError as error:  # what the others come to is kept: they are waited for
+                except RayTaskError as error:  # the other jobs continue, so that their results are not lost
                     if not isinstance(error.cause, MoesaicError):
                         raise
                     failed.append(error.cause)
@@ -182,19 +190,22 @@ class SpreadRun(Run):
 
 
 class TaskRun(Run):
-    """A run as a task sees it."""
+    """A run inside a task of the cluster."""
 
     def measure_part(self, systems: Sequence[str], part: str, digest: str) -> None:
-        """Measures some systems in a folder of this machine, and uploads it.
+        """Measures some systems in a folder of this machine, and uploads the folder.
 
         Args:
-            systems: Their names.
-            part: Name of the part of ``predict`` that they are.
-            digest: Of what ``predict`` is made from.
+            systems: Names of the systems.
+            part: Name of this part of the stage ``predict``.
+            digest: Digest of the inputs of ``predict``.
+
+        Raises:
+            CheckpointError: A stage that ``predict`` reads is not finished, or one of its files is damaged.
         """
         assert isinstance(self.workspace, StoredWorkspace)
         for name in stages_read(self.recipe, "predict"):
-            self.workspace.verify(name)  # which brings it here
+            self.workspace.verify(name)  # also downloads the stage
         snapshots = self.workspace.part("predict", part, digest)
         snapshots.fetch()
         snapshots.folder.mkdir(parents=True, exist_ok=True)
@@ -204,13 +215,13 @@ class TaskRun(Run):
         shutil.rmtree(snapshots.folder)
 
     def judge_chunk(self, chunk: Chunk) -> list[Row]:
-        """Runs some programs; a machine without the tools runs none."""
+        """Runs the programs of a chunk and returns the verdicts; none if tools are missing on this machine."""
         return judge_chunk(self.recipe.evaluate, chunk)
 
 
 def _work(settings: dict[str, Any], only: tuple[str, ...], folder: str, job: Job) -> Any:
-    """A task: one method of a run, in the workspace that all share."""
-    os.chdir(folder)  # paths of a recipe are relative to where the run was started
+    """Runs one job as a task of the cluster."""
+    os.chdir(folder)  # paths of a recipe are relative to the folder in which the run was started
     method, arguments = job
     run = TaskRun(Recipe.model_validate(settings), only)
     say(f"{_title(method, arguments)}: on {platform.node()}")
@@ -225,7 +236,7 @@ def _title(method: str, arguments: Sequence[Any]) -> str:
 
 @contextlib.contextmanager
 def _connected(address: str) -> Iterator[None]:
-    """A connection to a cluster, whose tasks' lines are shown here."""
+    """Connects to a cluster inside the context; the output of its tasks is shown here."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray

@@ -1,11 +1,11 @@
 """Measures what a recipe costs on this machine: seconds per token and memory, once per base.
 
-Every kind of work is done on two short rows of made-up tokens, by the functions that do it in a run. Time is that of
-the longer row; memory grows by the same amount with every token of a row, so two rows tell what a row of the recipe's
-length needs. Costs are kept beside the cached bases, with everything they depend on in their name, unless other
-programs kept the machine busy while they were measured.
+Each kind of work is done on two short rows of made-up tokens, by the same functions as in a run. The time per token is
+that of the longer row. Memory grows linearly with the tokens of a row, so the memory for a row of the recipe's length
+is extrapolated from the two rows. Costs are cached next to the cached bases, in a file whose name is a digest of
+everything that they depend on, unless other programs kept the machine busy during the measurement.
 
-Compiled layers are not measured: ``compile: true`` is faster than what is said here.
+Compiled layers are not measured; with ``compile: true``, runs are faster than measured here.
 """
 
 from __future__ import annotations
@@ -49,22 +49,23 @@ _FIRST_ROW: Final = 64
 """Tokens of the shorter row on a CPU."""
 
 _ROW_SECONDS: Final = 2.0
-"""The longer row is as long as this allows on a CPU, by the speed of the shorter one."""
+"""Seconds that the longer row may take on a CPU, estimated from the speed of the shorter one."""
 
 _DOCUMENT: Final = 256
-"""Tokens of a document of the rows."""
+"""Tokens per document of a row."""
 
 _NEW_TOKENS: Final = 8
-"""Tokens that every slot of the decoding generates."""
+"""Tokens that are generated per sequence to measure decoding."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one kind of work costs.
+    """The cost of one kind of work.
 
     Attributes:
-        seconds: Per token; of decoding, per new token of one of the rows that are decoded together.
-        memory: Bytes at the peak, the base included, with rows (or a batch) of the recipe's length.
+        seconds: Seconds per token. For decoding, seconds per new token of one of the sequences that are decoded
+            together.
+        memory: Peak memory in bytes, including the base, with rows of the recipe's length or a batch of its size.
     """
 
     seconds: float
@@ -73,12 +74,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the kinds of work of a recipe cost on this machine.
+    """The costs of a recipe on this machine, by kind of work.
 
     Attributes:
         expert: Training an expert.
         gates: Training the gates alone.
-        joint: Training gates and experts together.
+        joint: Joint training of gates and experts.
         loss: A forward pass.
         program: Decoding.
     """
@@ -91,17 +92,17 @@ class Costs:
 
     @property
     def memory(self) -> int:
-        """Bytes at the peak of a run."""
+        """Peak memory of a run in bytes."""
         return max(self.expert.memory, self.gates.memory, self.joint.memory, self.loss.memory, self.program.memory)
 
 
 def uses_gpu() -> bool:
-    """Whether a run works on a GPU here."""
+    """Returns whether runs use a GPU on this machine."""
     return torch.cuda.is_available()
 
 
 def machine() -> str:
-    """Returns what costs are measured on, in words."""
+    """Returns the name of the device on which costs are measured."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name(0))
     count = torch.get_num_threads()
@@ -116,10 +117,10 @@ def machine_memory() -> int:
 
 
 def costs_of(session: Session) -> Costs:
-    """Returns what a recipe costs on this machine; measured on the base unless that was done before.
+    """Returns the costs of a recipe on this machine. They are measured on its base unless they are cached.
 
     Args:
-        session: The recipe; its base is loaded to be measured, and let go of.
+        session: The recipe's session. For a measurement, its base is loaded and released afterwards.
 
     Raises:
         ModelError: The base cannot be loaded.
@@ -129,7 +130,7 @@ def costs_of(session: Session) -> Costs:
     try:
         return Costs(**{name: Cost(**cost) for name, cost in read_json_object(place).items()})
     except (CheckpointError, TypeError):
-        pass  # never measured, or by an earlier version
+        pass  # not measured yet, or only by an earlier version
     say(f"measuring {session.recipe.base.model} on {machine()}, once")
     costs = _measure(session)
     session.drop_base()
@@ -139,7 +140,7 @@ def costs_of(session: Session) -> Costs:
             "measured times are too long; they are measured again next time"
         )
         return costs
-    with contextlib.suppress(OSError):  # a cache that may not be written to is no reason to fail
+    with contextlib.suppress(OSError):  # the plan can be printed without a writable cache
         place.parent.mkdir(parents=True, exist_ok=True)
         write_json(place, asdict(costs))
     return costs
@@ -242,11 +243,11 @@ def _forward(session: Session, recipe: Recipe) -> Cost:
 
 
 def _rows(session: Session, row_tokens: int, work: Callable[[PreparedRow], None]) -> Cost:
-    """Measures work on a short and a longer row; extends the memory to a row of full length."""
+    """Measures work on a short and a longer row, and extrapolates the memory to a row of full length."""
     on_gpu = session.accelerator.device.type == "cuda"
     first = row_tokens // 2 if on_gpu else min(_FIRST_ROW, row_tokens // 2)
     if on_gpu:
-        work(_row(session, row_tokens))  # kernels are chosen
+        work(_row(session, row_tokens))  # warm-up, in which the libraries choose their kernels
     seconds, memory = _taken(session, first, work)
     second = row_tokens if on_gpu else min(row_tokens, max(2 * first, int(_ROW_SECONDS * first / max(seconds, 1e-6))))
     longer_seconds, longer_memory = _taken(session, second, work)
@@ -264,7 +265,7 @@ def _taken(session: Session, tokens: int, work: Callable[[PreparedRow], None]) -
 
 
 def _row(session: Session, tokens: int) -> PreparedRow:
-    """A row of documents of made-up tokens, a quarter of each its prompt."""
+    """Returns a row of documents of made-up tokens; a quarter of each document is its prompt."""
     languages = session.recipe.data.languages
     rows = min(1000, session.base.model.config.vocab_size)
     documents = []
@@ -296,7 +297,7 @@ def _decoding(session: Session) -> Cost:
 
 
 def _clock(session: Session) -> float:
-    """Seconds of the device so far, once it has done what it was given."""
+    """Waits until the device has finished its work, and returns the time in seconds."""
     if session.accelerator.device.type == "cuda":
         torch.cuda.synchronize()
     return time.monotonic()
@@ -304,7 +305,7 @@ def _clock(session: Session) -> float:
 
 @contextlib.contextmanager
 def _peak(session: Session) -> Iterator[list[int]]:
-    """Yields a list that gets, at the end, the most bytes in use meanwhile: of the GPU, or of the process."""
+    """Yields a list whose only item is, at the end, the peak memory of the GPU or else of the process, in bytes."""
     found = [0]
     if session.accelerator.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -329,7 +330,7 @@ def _peak(session: Session) -> Iterator[list[int]]:
 
 
 def _resident() -> int:
-    """Bytes of memory that this process holds now; where the system does not say, the most that it ever held."""
+    """Returns the memory of this process in bytes; its peak so far if the system does not say the current value."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
 """Checks base and data before a run, as far as that is possible without weights or training.
 
-Of the base the configuration and the tokenizer are read; of a hub model nothing else is downloaded. Of the data the
-head of every file is read, or all of it.
+Only the configuration and the tokenizer of the base are read, and nothing else of a hub model is downloaded. Of the
+data, either the beginning of each file is read or everything.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from moesaic.pipeline.tasks import check_tasks
 from moesaic.recipe import BaseRecipe, DataRecipe, Recipe
 
 HEAD: Final = 1000
-"""Lines of each file that are looked at, unless all are."""
+"""Number of lines that are read of each file, unless all are."""
 
 
 def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], list[str]]:
-    """Looks at the base and the data of a recipe.
+    """Checks the base and the data of a recipe.
 
     Args:
         recipe: The recipe.
-        whole_data: Read all of the data, not only the head of its files.
+        whole_data: Whether to read all of the data instead of the beginning of each file.
 
     Returns:
-        Problems, each of which would end the run or spoil it, and notes on what could not be looked at and on what
-        domains lack.
+        Problems, each of which would end the run or spoil its results; and notes about what could not be checked and
+        about what domains lack.
     """
     problems, notes = _base(recipe.base, recipe.data.max_tokens)
     more, further = _data(recipe.data, None if whole_data else HEAD)

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def deciding_programs(
     session: Session, options: Optimisation | None, languages: Sequence[str]
 ) -> Iterator[Programs | None]:
-    """Yields the validation tasks whose programs decide, with what scores them; None where the loss decides.
+    """Yields the validation tasks whose programs decide which state is kept, or None if the loss decides.
 
     Args:
         session: The run.
-        options: Of the training; None: it has no states to choose from.
+        options: Options of the training; None if there are no states to choose from.
         languages: Languages of the training.
+
+    Raises:
+        DataError: The data stage has not run.
     """
     if options is None or options.select == "loss":
         yield None

@@ -22,12 +22,12 @@ GROWTH: Final = "growth.json"
 
 
 def starting_model(recipe: Recipe) -> ModelFolder | None:
-    """Returns the model that a run grows from, checked against the recipe; None for a run that makes its own.
+    """Returns the model that a run grows from, after checking it against the recipe; None if the run does not grow one.
 
     Raises:
-        RecipeError: Lists everything in the recipe that does not fit the model.
-        ModelError: There is no model.
-        CheckpointError: It is damaged.
+        RecipeError: The recipe does not fit the model; the message lists every problem.
+        ModelError: There is no model at ``grow.model``.
+        CheckpointError: The model is damaged.
     """
     if recipe.grow.model is None:
         return None
@@ -40,7 +40,7 @@ def starting_model(recipe: Recipe) -> ModelFolder | None:
 
 
 def growth_problems(recipe: Recipe, folder: ModelFolder) -> list[str]:
-    """Returns what in a recipe does not fit the model that it is to grow, with the keys to change."""
+    """Returns a message for each part of a recipe that does not fit the model to grow, with the key to change."""
     problems = []
     if folder.path.resolve().is_relative_to(recipe.workspace.resolve()):
         problems.append(
@@ -81,7 +81,7 @@ def growth_problems(recipe: Recipe, folder: ModelFolder) -> list[str]:
 
 
 def model_digest(folder: ModelFolder) -> str:
-    """Returns a digest of what a model computes: base, experts in their order, gates."""
+    """Returns a digest of everything that a model's output depends on: base, experts in their order, gates."""
     files = read_json_object(folder.path / DESCRIPTION)["files"]
     own = sorted(name for name in files if not name.startswith(f"{BASE}/"))
     contents = [[name, file_digest(folder.path / name)] for name in own]
@@ -89,13 +89,18 @@ def model_digest(folder: ModelFolder) -> str:
 
 
 def grow(session: Session, start: ModelFolder, programs: dict[str, list[EncodedExample]], folder: Path) -> None:
-    """Makes the grown model, and ``growth.json``: what was kept, what is new, what became of each language.
+    """Makes the grown model and writes ``growth.json``: the kept and new experts, and each language's losses.
 
     Args:
-        session: The run; its new experts are trained.
+        session: The run, whose new experts are trained.
         start: The model that grows.
-        programs: Encoded training programs per expert.
+        programs: Expert name -> encoded training programs.
         folder: Folder of the stage ``compose``.
+
+    Raises:
+        CheckpointError: A file of the model or of an adapter is corrupt.
+        DataError: A language has no programs.
+        ModelError: An expert was trained on another base.
     """
     from moesaic.train.growth import grow_folder
 
@@ -122,7 +127,7 @@ def grow(session: Session, start: ModelFolder, programs: dict[str, list[EncodedE
 
 
 def _answers(session: Session) -> dict[str, tuple[list[EncodedExample], list[EncodedExample]]]:
-    """The base's answers in the new languages, for a model that has an anchor to give them."""
+    """Returns the base's answers in the new languages; none without an anchor, which would have to give them."""
     recipe, limit = session.recipe, session.recipe.gate.init_programs
     if recipe.data.keep is None or not recipe.gate.anchor:
         return {}
@@ -135,6 +140,6 @@ def _answers(session: Session) -> dict[str, tuple[list[EncodedExample], list[Enc
 
 
 def _encoded(session: Session, examples: list[Example], limit: int) -> list[EncodedExample]:
-    """Some of the examples, from all over them: answers to one prompt stand together."""
+    """Encodes at most ``limit`` examples at regular intervals, because answers to the same prompt are neighbours."""
     step = max(1, len(examples) // limit)
     return [session.prompt.encode(example) for example in examples[::step][:limit]]

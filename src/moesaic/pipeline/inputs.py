@@ -1,11 +1,11 @@
 """Lists what each stage depends on: recipe keys, contents of files, finished stages, tools.
 
-A stage is skipped when its folder was made from exactly the same things, and a killed one resumes when they are still
-the same. So a thing that can change a result must be named here, and a key that changes none must not: it may be set
-to another value at any time, and costs nothing that is done.
+A stage is skipped if its folder was made from exactly the same inputs, and a killed stage resumes if its inputs are
+still the same. Therefore everything that can change a result must be listed here, and a key that changes no result must
+not be: its value may be changed at any time, without making a stage again.
 
-``READ_BY`` has a row for every key of a recipe. Its stages are those that read the key themselves: a stage that sees a
-key only through the files of an earlier one is made again when these files change, and not before.
+``READ_BY`` has a row for every key that changes a result. It lists the stages that read the key themselves. A stage
+that depends on a key only through the files of an earlier stage is made again only when these files change.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _keys(section: str, names: Iterable[str], *stages: str) -> dict[str, tuple[s
 READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "seed": ("experts", "compose", "gate", "reward", "baselines", "predict"),
     "compare": ("predict",),
-    # Names and number formats of the base; its files count by their content.
+    # The name and number format of the base; its files are inputs by their content (``_base``).
     "base.model": ("experts", "compose", "gate", "reward", "baselines"),
     "base.dtype": ("keep", "experts", "compose", "gate", "reward", "baselines", "predict"),
     "base.quantize": ("keep", "experts", "compose", "gate", "reward", "baselines", "predict"),
@@ -123,11 +123,11 @@ LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
     **{("reward", f"evaluate.{key}"): _RAN for key in ("allow_code_execution", "sandbox")},
     **{(stage, "data.keep"): _ANSWERED for stage in ("experts", "compose", "gate", "reward", "baselines")},
 }
-"""Stage and key that it looks at without being changed by it -> why."""
+"""(stage, key that it reads) -> why the key does not change the stage's result."""
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yields the keys of a recipe's tree, dotted, with their values; a mapping from names to paths is one value."""
+    """Yields the dotted keys of a recipe with their values; a mapping from names to paths is one value."""
     for name, value in tree.items():
         if isinstance(value, dict) and not prefix:
             yield from leaves(value, f"{name}.")
@@ -150,7 +150,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
         "gate": ("data", *kept, "compose"),
         "reward": ("data", *kept, "gate"),
-        # A dense adapter is made from data and answers alone: a retrained expert changes nothing about it.
+        # A dense adapter is made only from data and answers, so a retrained expert does not change it.
         "baselines": ("data", *(kept if part in DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
         "predict": ("data", "compose", *gate, *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
         "evaluate": ("data", "predict"),
@@ -159,15 +159,15 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
 
 
 def stage_inputs(session: Session, name: str) -> Inputs:
-    """Returns everything that a stage is made from.
+    """Returns all inputs of a stage.
 
     Args:
         session: The recipe and its workspace.
-        name: Name of the stage's folder, ``experts/python`` for instance.
+        name: Name of the stage's folder, for example ``experts/python``.
 
     Raises:
-        CheckpointError: A stage that it reads is not finished.
-        DataError: The data is not there, or a source or benchmark is missing.
+        CheckpointError: A stage that this one reads is not finished.
+        DataError: The data stage has not run, or a source or benchmark is missing.
     """
     stage, _, part = name.partition("/")
     recipe, workspace = session.recipe, session.workspace
@@ -179,19 +179,19 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     for other in others:
         if other == "keep":
             inputs |= _answers(session, *([part] if stage in ("experts", "expert_rewards") else []))
-        elif other != "data":  # stages read parts of it, a language or a split
+        elif other != "data":  # stages read parts of the data, which ``_examples`` lists
             inputs[f"stage {other}"] = workspace.output_digest(other)
     return inputs
 
 
 def _reads(recipe: Recipe, stage: str, key: str, others: Sequence[str]) -> bool:
-    """Whether a key's value is an input of a stage, which reads others."""
+    """Returns whether the value of a key is an input of a stage that reads the stages ``others``."""
     learns = recipe.experts.self_training
     if key.startswith("keep.") and stage != "keep" and ("keep" not in others or (stage == "experts" and learns)):
-        return False  # how answers are weighed
+        return False  # these keys weight answers against programs, and the stage does not train on both
     if key == "experts.self_training" and not learns:
-        return False  # off it is as if there were no such key
-    if stage == "expert_rewards":  # what all together read, but for the others
+        return False  # as if the key did not exist, so that stages made before it existed stay finished
+    if stage == "expert_rewards":  # reads the keys of ``reward``, except for the other languages
         return key != "data.languages" and "reward" in READ_BY.get(key, ())
     return stage in READ_BY.get(key, ())
 
@@ -202,7 +202,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def asks_again(name: str) -> bool:
-    """Says whether another value of an input of ``keep`` changes the base's answers, not only how they are judged."""
+    """Returns whether a change of an input of ``keep`` changes the base's answers, and not only how they are judged."""
     judged = (
         "data.keep",
         "data.max_tokens",
@@ -231,7 +231,7 @@ def _keep(session: Session, _: str) -> Inputs:
     if recipe.keep.temperature > 0:
         inputs["seed"] = recipe.seed
     tools = tools_of(recipe) if recipe.evaluate.allow_code_execution and recipe.runs_answers else {}
-    # What was judged where the tools are stays judged where they are missing.
+    # Answers that were judged on a machine with the tools stay judged on one without them.
     before = (session.workspace.manifest("keep") or {}).get("inputs", {})
     tools = {key: before.get(key, value) if str(value).startswith(MISSING) else value for key, value in tools.items()}
     return inputs | _base(session) | tools
@@ -277,7 +277,7 @@ def _baseline(session: Session, name: str) -> Inputs:
 
 
 def _predict(session: Session, _: str) -> Inputs:
-    # Of a problem the model sees its prompt; what judges the answer is an input of evaluate.
+    # The model sees only the prompt of a problem. Its tests are inputs of ``evaluate``.
     prompts = _problems(session, lambda problem: [problem.id, problem.language, problem.prompt])
     return _base(session) | _examples(session, (session.recipe.predict.split,)) | prompts
 
@@ -312,7 +312,7 @@ _OTHER_INPUTS: Final[Mapping[str, Callable[[Session, str], Inputs]]] = {
     "predict": _predict,
     "evaluate": _evaluate,
 }
-"""Stage -> what it reads besides keys and other stages."""
+"""Stage -> function that returns its inputs other than keys and earlier stages."""
 
 
 def _base(session: Session) -> Inputs:
@@ -320,7 +320,7 @@ def _base(session: Session) -> Inputs:
 
 
 def _tokenizer(session: Session) -> str:
-    """Digest of the small files of a base: tokenizer, chat template, configuration, stop tokens."""
+    """Returns a digest of the small files of a base: tokenizer, chat template, configuration, stop tokens."""
     folder = session.base_source.path
     kinds = {".json", ".jinja", ".model", ".txt"}
     places = (*folder.glob("*"), *folder.glob("additional_chat_templates/*"))
@@ -344,7 +344,7 @@ def _examples(session: Session, splits: tuple[str, ...], *languages: str) -> Inp
 
 
 def _answers(session: Session, *languages: str) -> Inputs:
-    """The base's answers that are trained on; a language may have none."""
+    """Returns the digests of the kept answers; a language may have none."""
     folder, manifest = session.workspace.path("keep"), session.workspace.manifest("keep")
     if manifest is None:
         raise DataError(f"there are no answers of the base in {folder}: run moesaic keep RECIPE first")
@@ -366,7 +366,10 @@ def _problems(session: Session, describe: Callable[[Problem], object]) -> Inputs
 
 
 def tools_of(recipe: Recipe) -> Inputs:
-    """Returns compilers, run-times and the sandbox: one that is installed later makes a difference."""
+    """Returns the versions of compilers, run-times and the sandbox, and which of them are missing.
+
+    They are inputs, because a tool that is installed later changes results.
+    """
     from moesaic.execution.isolation import Bubblewrap, RlimitOnly
     from moesaic.execution.judges import find_toolchains
 

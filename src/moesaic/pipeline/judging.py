@@ -1,7 +1,8 @@
 """Splits the programs of benchmarks into chunks that several machines judge at the same time.
 
-A chunk is judged where it is sent; its verdicts come back and are appended to the rows file that ``evaluate`` takes
-verdicts over from, so that nothing else of it knows. Every machine was asked for the same tools before.
+Each machine that gets a chunk judges it and returns the verdicts. These are appended to the rows file from which
+``evaluate`` takes verdicts over, so no other part of ``evaluate`` has to know about the machines. Before, module
+``nodes`` has checked that all machines have the same tools.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from moesaic.pipeline.session import Session
 
 PROBLEMS: Final = 32
-"""Of a chunk: seconds of work, so that all machines are busy to the end."""
+"""Number of problems per chunk. This is a few seconds of work, so that all machines are busy until the end."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Chunk:
     """Some programs of one system in one language.
 
     Attributes:
-        benchmark: Its name.
-        problems: Problems.
-        completions: What the system wrote for them.
-        rows: The file that verdicts go to, where the command was given.
+        benchmark: Name of the benchmark.
+        problems: The problems.
+        completions: The system's completions of the problems.
+        rows: File to which the command's own process appends the verdicts.
     """
 
     benchmark: str
@@ -49,8 +50,8 @@ def open_chunks(session: Session, folder: Path) -> Iterator[Chunk]:
     """Yields the programs of all systems and benchmarks that have no verdict yet.
 
     Args:
-        session: With the finished stage ``predict``.
-        folder: Of the stage ``evaluate``.
+        session: A session whose stage ``predict`` is finished.
+        folder: Folder of the stage ``evaluate``.
 
     Raises:
         DataError: A file of completions cannot be read.
@@ -76,8 +77,15 @@ def open_chunks(session: Session, folder: Path) -> Iterator[Chunk]:
 def judge_chunk(options: EvaluateRecipe, chunk: Chunk) -> list[Row]:
     """Runs the programs of a chunk, one at a time.
 
+    Args:
+        options: The recipe's section ``evaluate``.
+        chunk: The programs.
+
     Returns:
-        Their verdicts; none where the tools are missing, which ``evaluate`` says itself.
+        The verdicts. None if tools are missing on this machine, which the stage ``evaluate`` reports itself.
+
+    Raises:
+        ConsentError: Running programs is not allowed.
     """
     language = chunk.problems[0].language
     try:

@@ -3,12 +3,14 @@
     prompts -> answers of the base -> cut where the definition ends -> parse? (pass their tests?)
       -> <language>/{train,validation}.jsonl
 
-With ``keep.loss: kl`` that is all: the model is to stay as the base was, wrong answers included. A likelihood teaches
-what it is given, so with ``keep.loss: likelihood`` or ``experts.self_training`` tests are run where the source has
-some, ``evaluate.allow_code_execution`` allows it and the language's tools are there; of an answer that nobody ran, it
-is only known that it parses. Answers written without that permission are judged later, elsewhere if need be, by setting
-it; the base is not asked again. Every tenth problem with an answer is for validation, in all languages alike. Files of
-answers appear by rename and verdicts are appended, so that a killed stage goes on.
+With ``keep.loss: kl``, answers are not tested, because the model should stay as the base was, wrong answers included.
+``keep.loss: likelihood`` and ``experts.self_training`` teach the answers themselves. With them, answers are run against
+tests if the source has tests, ``evaluate.allow_code_execution`` allows it and the language's tools are installed. An
+answer that was not run is only known to parse. Answers that were written without this permission can be judged later,
+also on another machine, by setting it; the base does not answer again.
+
+Every tenth problem with an answer is for validation, the same problems in all languages. Files of answers appear by
+rename and verdicts are appended, so that a killed stage can continue.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ from moesaic.recipe import MBXP_PREFIX
 from moesaic.train.experts import seed_of
 
 ANSWERS = "answers"
-"""Folder of the stage with what the base said, a file per language."""
+"""Folder of the stage with the base's answers as they were given, one file per language."""
 
 SPLITS = ("train", "validation")
 LEFT_OUT = ("unfinished", "does_not_parse", "fails_tests", "too_long", "duplicate", "enough")
-"""Why an answer is not kept, in the order the reasons are looked at."""
+"""Reasons for leaving an answer out, in the order in which they are checked."""
 
 _HELD_OUT = 10
-"""One problem in so many is for validation."""
+"""One problem in this many is for validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Prompt:
     """A prompt that the base answers.
 
     Attributes:
-        text: The task in words, for a whole program; "" for a completion.
-        problem: Its name, language, beginning of the answer and tests.
+        text: The task in words, if the answer is a whole program; "" if it completes one.
+        problem: Name and language of the prompt, the given beginning of the answer, and tests.
     """
 
     text: str
@@ -63,11 +65,11 @@ class Prompt:
 
     @property
     def has_tests(self) -> bool:
-        """Whether answers can be judged."""
+        """Whether there are tests for the answers."""
         return bool(self.problem.test or self.problem.cases)
 
     def ids(self, prompt: PromptFormat) -> list[int]:
-        """Returns it as tokens."""
+        """Returns the prompt as token ids."""
         if self.text:
             return prompt.prompt_ids(self.text, self.problem.language)
         return problem_ids(prompt, self.problem)
@@ -81,14 +83,14 @@ class Prompt:
 
 @dataclass
 class AnswersReport:
-    """What became of one language's answers.
+    """Counts of one language's answers.
 
     Attributes:
-        prompts: Prompts.
-        answers: Answers of the base.
-        kept: Answers that are kept.
-        verified: Whether they were run against tests.
-        left_out: Reason -> answers.
+        prompts: Number of prompts.
+        answers: Number of answers of the base.
+        kept: Number of answers that are kept.
+        verified: Whether the answers were run against tests.
+        left_out: Reason -> number of answers that were left out.
     """
 
     prompts: int
@@ -102,15 +104,18 @@ def read_prompts(source: str, languages: tuple[str, ...]) -> dict[str, list[Prom
     """Reads the prompts of ``data.keep``.
 
     Args:
-        source: ``mbxp:PATH``, whose training tasks are taken, or a folder of JSON Lines as for ``data.extra``.
+        source: ``mbxp:PATH``, of which the training tasks are used, or a folder of JSON Lines as for ``data.extra``.
         languages: Languages of the run.
 
+    Returns:
+        Language -> prompts. Languages without any are left out.
+
     Raises:
-        DataError: The source is missing, malformed, or has nothing in any of the languages.
+        DataError: The source is missing, malformed or HumanEval, or has no prompt in any of the languages.
     """
     if source.startswith(MBXP_PREFIX):
         path = Path(source.removeprefix(MBXP_PREFIX)).expanduser()
-        mbxp_files(path, "data.keep")  # says which key names it, if it is missing
+        mbxp_files(path, "data.keep")  # if the path is missing, this error names the key
         problems = read_problems("mbxp", path)
         refuse_humaneval("data.keep", source, (problem.id for group in problems.values() for problem in group))
         found = {
@@ -133,12 +138,12 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
     """Lets the base answer all prompts and writes ``<language>/{train,validation}.jsonl`` and ``report.json``.
 
     Args:
-        session: The recipe's session; its base is as it was loaded.
+        session: The recipe's session; its base is unchanged.
         source: ``data.keep``.
-        folder: The stage's folder.
+        folder: Folder of the stage.
 
     Returns:
-        Language -> what became of its answers; nothing in other processes than the first, which help with the answers.
+        Language -> counts of its answers. Empty in all processes but the first; they only help to generate answers.
 
     Raises:
         DataError: No answer is left for training or for validation.
@@ -171,7 +176,7 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
 
 
 def _write_answers(session: Session, prompts: Mapping[str, Sequence[Prompt]], folder: Path) -> None:
-    """Writes what the base says, a file per language, unless the file is there."""
+    """Writes the base's answers, one file per language, unless the file exists."""
     options, predict, prompt = session.recipe.keep, session.recipe.predict, session.prompt
     for name, group in prompts.items():
         path = folder / f"{name}.jsonl"
@@ -210,7 +215,7 @@ def _passed(
     answers: Mapping[str, Sequence[Mapping[str, Any]]],
     rows: Path,
 ) -> dict[str, list[bool]]:
-    """Language -> whether each answer passes its tests; no entry where that cannot be known."""
+    """Returns language -> whether each answer passes its tests. Languages that cannot be tested are left out."""
     options = session.recipe.evaluate
     judged = {name: group for name, group in prompts.items() if all(item.has_tests for item in group)}
     if not judged or not options.allow_code_execution or not session.recipe.runs_answers:
@@ -238,7 +243,7 @@ def _kept(
     passed: Sequence[bool] | None,
     report: AnswersReport,
 ) -> list[Example]:
-    """The answers of one language that are kept; the others are counted."""
+    """Returns the answers of one language that are kept, and counts the others in ``report``."""
     kept: list[Example] = []
     known: set[tuple[str, str]] = set()
     count, most = Counter[str](), session.recipe.keep.per_prompt
@@ -247,7 +252,7 @@ def _kept(
         report.answers += 1
         example = item.example(row["completion"])
         reason = None
-        if not row["stopped"] and item.text:  # a completion ends where its definition does, whatever follows
+        if not row["stopped"] and item.text:  # a completion is cut where its definition ends, so it need not have ended
             reason = "unfinished"
         elif not row["completion"].strip() or (
             syntax_of(example.language) is not None and not parses(example.code, example.language)
@@ -277,5 +282,5 @@ def _prompt(example: Example) -> Prompt:
 
 
 def _problem(id_: str) -> str:
-    """A problem's name, the same in every language."""
+    """Returns the name of a problem, which is the same in every language."""
     return problem_name("mbxp", id_)

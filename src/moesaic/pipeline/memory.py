@@ -18,7 +18,7 @@ _FREE: Final[Mapping[str, tuple[str, ...]]] = {
     "baselines": ("experts.gradient_checkpointing", "gate.gradient_checkpointing", "predict.row_tokens"),
     "predict": ("predict.batch_size", "predict.row_tokens"),
 }
-"""Stage -> keys that change no result, so that the stage goes on from its checkpoint."""
+"""Stage -> keys that change no result, so that the stage continues from its checkpoint."""
 
 _COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "keep": ("keep.max_new_tokens",),
@@ -29,7 +29,7 @@ _COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "baselines": ("experts.row_tokens", "gate.row_tokens"),
     "predict": ("predict.max_new_tokens",),
 }
-"""Stage -> keys that start it again."""
+"""Stage -> keys whose change starts the stage again."""
 
 
 _SHARED: Final = ("keep", "experts", "compose", "gate", "predict")
@@ -39,6 +39,10 @@ _SHARED: Final = ("keep", "experts", "compose", "gate", "predict")
 @contextlib.contextmanager
 def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
     """Turns a failed allocation in a stage into an error that names the keys to change.
+
+    Args:
+        recipe: The recipe.
+        name: Name of the stage's folder, for example ``experts/python``.
 
     Raises:
         DeviceMemoryError: The memory is full.
@@ -64,9 +68,9 @@ def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Says whether an error is that of a failed allocation, on a GPU or in the machine's memory.
+    """Returns whether an error comes from a failed allocation, on a GPU or in the machine's memory.
 
-    Libraries in native code report some of them as text only.
+    Native libraries report some of these errors only by their text.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
@@ -78,7 +82,7 @@ _SIGNS: Final = ("out of memory", "can't allocate memory", "cublas_status_alloc_
 
 
 def _advice(recipe: Recipe, keys: tuple[str, ...]) -> str:
-    """Says which of the keys to lower, or to set where they are switches that are off."""
+    """Says which keys to lower, or to switch on if they are off."""
     parts = []
     for key in keys:
         section, _, name = key.partition(".")

@@ -1,7 +1,7 @@
 """Asks every machine of a cluster whether it can run what it may be sent, before anything is sent.
 
-A task goes to whichever machine has room. So all of those that could get one are asked for what a run needs beyond the
-packages of the command's own machine: the folder, the workspace, the base, extras, compilers and the sandbox.
+Ray sends a task to any machine that has room. Therefore every machine that could get a task is asked whether it has
+what a run needs: the folder, the workspace, the base, extras, compilers and the sandbox.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def check_nodes(recipe: Recipe, folder: Path, needs_tools: bool) -> None:
 
     Args:
         recipe: The recipe.
-        folder: Where the command was started; paths of the recipe are relative to it.
-        needs_tools: Programs are run in what is still to be done.
+        folder: Folder in which the command was started; paths of the recipe are relative to it.
+        needs_tools: Whether the remaining stages run programs.
 
     Raises:
-        ToolchainError: A machine lacks something; the message says which one and what.
+        ToolchainError: A machine lacks something; the message says which machine and what.
     """
     import ray
     from ray.exceptions import GetTimeoutError, RayError
@@ -80,16 +80,17 @@ def check_nodes(recipe: Recipe, folder: Path, needs_tools: bool) -> None:
 
 
 def look_here(settings: dict[str, Any], folder: str, mark: str | None, tools: Any) -> tuple[list[str], Any]:
-    """Looks at the machine that it runs on.
+    """Checks the machine on which this function runs, as a task of the cluster.
 
     Args:
-        settings: The recipe.
-        folder: Where the command was started.
-        mark: A file in the workspace that its machine has just made; None where the workspace is in an object store.
-        tools: Compilers, run-times and sandbox of its machine; None if no programs are run.
+        settings: The recipe as a dictionary.
+        folder: Folder in which the command was started.
+        mark: File in the workspace that the command's machine has just written; None if the workspace is in an object
+            store.
+        tools: Compilers, run-times and sandbox of the command's machine; None if no programs are run.
 
     Returns:
-        What is missing, in words, and the versions of packages.
+        Descriptions of what is missing, and the versions of packages.
     """
     lacking = []
     try:
@@ -118,7 +119,7 @@ def look_here(settings: dict[str, Any], folder: str, mark: str | None, tools: An
 
 
 def _missing_tools(recipe: Recipe, tools: Mapping[str, Any]) -> list[str]:
-    """Tools of the command's machine that are missing here, or are others."""
+    """Describes the tools of the command's machine that are missing on this one, or that differ."""
     lacking = []
     found = tools_of(recipe)
     for name, there in tools.items():

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from moesaic.train.objective import Kept
 
 LONG_HOURS: Final = 4.0
-"""A run that takes longer is warned of."""
+"""Hours above which a run gets a warning."""
 
 _FULL: Final = 0.9
-"""Share of the memory from which a run may not fit."""
+"""Share of the memory above which a run may not fit."""
 
 _SHORTER: Final[dict[str, Callable[[Recipe], str]]] = {
     "keep": lambda recipe: f"a lower keep.max_new_tokens (now {recipe.keep.max_new_tokens:,}), or no data.keep",
@@ -48,7 +48,7 @@ _SHORTER: Final[dict[str, Callable[[Recipe], str]]] = {
         f"predict.max_new_tokens (now {recipe.predict.max_new_tokens:,})"
     ),
 }
-"""Stage -> what makes it shorter."""
+"""Stage -> advice that makes the stage shorter."""
 
 
 @dataclass
@@ -56,8 +56,9 @@ class Plan:
     """The rows of a plan.
 
     Attributes:
-        stretches: What goes through the model.
-        programs: What is generated: name, programs, and the most tokens that they can have.
+        stretches: Work in which tokens go through the model.
+        programs: Name -> number of programs that are generated, and the largest number of tokens that they can have
+            together.
         validations: Name of a stretch -> tokens of all its validations.
     """
 
@@ -66,12 +67,22 @@ class Plan:
     validations: dict[str, int] = field(default_factory=dict)
 
     def add_written(self, name: str, count: int, recipe: Recipe) -> None:
-        """Adds programs that decide between the states of a stretch, where there are any."""
+        """Adds the programs that decide between the states of a stretch, if there are any.
+
+        Args:
+            name: Name of the stretch.
+            count: Number of programs.
+            recipe: The recipe.
+        """
         if count:
             self.programs[f"{name}: programs"] = (count, count * recipe.predict.max_new_tokens)
 
     def seconds(self, costs: Costs) -> dict[str, float]:
-        """Returns the seconds of every row; programs count at their longest."""
+        """Returns row -> seconds, as if each program had the greatest length.
+
+        Args:
+            costs: Costs on this machine.
+        """
         found = {}
         for stretch in self.stretches:
             stage, _, part = stretch.name.partition(": ")
@@ -109,7 +120,11 @@ def _written(options: Optimisation, validation: Mapping[str, Sequence[int]]) -> 
 
 
 def make_plan(run: Run) -> Plan:
-    """Returns the plan of a run whose data stage is finished; its tokenizer is loaded, its base is not."""
+    """Returns the plan of a run whose data stage is finished. This loads the tokenizer, but not the base.
+
+    Raises:
+        DataError: The data stage has not run, or a source of prompts or tasks cannot be read.
+    """
     recipe, languages = run.recipe, run.recipe.data.languages
     plan = Plan()
     training = run.encoded("train")
@@ -151,11 +166,12 @@ def make_plan(run: Run) -> Plan:
             )
     test = run.encoded(recipe.predict.split)
     test_tokens = sum(len(example.ids) for example in test)
-    models = 2 if recipe.reward.together else 1  # the one before the reward is measured too
+    models = 2 if recipe.reward.together else 1  # the model before the stage ``reward`` is measured, too
     systems = 1 + models + (len(languages) if recipe.predict.cross_table else 1) + len(recipe.compare)
     plan.stretches.append(Stretch("predict: losses", len(test), test_tokens, None, systems * test_tokens))
     programs = sum(len(run.examples(name, recipe.predict.split)[: recipe.predict.limit]) for name in languages)
-    writers = 2 + models + len(recipe.compare)  # base and experts, each of these in its own language
+    # The base, the experts (each in its own language, so together they count as one), the models and the baselines.
+    writers = 2 + models + len(recipe.compare)
     counts = {"programs": programs} | {
         benchmark: sum(map(len, problems.values())) for benchmark, problems in run.benchmarks().items()
     }
@@ -165,10 +181,10 @@ def make_plan(run: Run) -> Plan:
 
 
 def print_plan(run: Run) -> None:
-    """Prints the plan of a run whose data stage is finished, on stdout, and what it costs on this machine.
+    """Prints the plan of a run whose data stage is finished, with its costs on this machine, to stdout.
 
     Args:
-        run: The run; its base is loaded where something is to be done whose costs on this machine are not known yet.
+        run: The run. Its base is loaded if costs on this machine are needed that were not measured before.
     """
     plan, to_do = make_plan(run), run.to_do()
     costs = (
@@ -177,7 +193,7 @@ def print_plan(run: Run) -> None:
     seconds = plan.seconds(costs) if costs is not None else {}
     table = Table(title=f"{run.recipe.name}: {run.recipe.workspace}", title_justify="left")
     words = [word for name in (*(each.name for each in plan.stretches), *plan.programs) for word in name.split()]
-    longest = max(map(len, words), default=0)  # a stage is never cut within a word: nothing else says which it is
+    longest = max(map(len, words), default=0)  # names of stages are not cut within a word, so that they stay readable
     for column in ("stage", "examples", "tokens", "steps", "tokens processed", *(["time"] if costs else [])):
         is_name = column == "stage"
         table.add_column(column, justify="left" if is_name else "right", min_width=longest if is_name else None)
@@ -202,11 +218,11 @@ def print_plan(run: Run) -> None:
 
 
 def cost_lines(seconds: dict[str, float], costs: Costs, recipe: Recipe) -> list[str]:
-    """Returns what is said of the time and the memory of what is to be done, warnings included.
+    """Returns lines about the time and the memory that the remaining stages need, with warnings.
 
     Args:
         seconds: Row of the plan -> its seconds.
-        costs: Of this machine.
+        costs: Costs on this machine.
         recipe: The recipe.
     """
     from moesaic.pipeline.calibration import machine, machine_memory
@@ -230,7 +246,7 @@ def cost_lines(seconds: dict[str, float], costs: Costs, recipe: Recipe) -> list[
 
 
 def duration(seconds: float) -> str:
-    """Returns a length of time as people say it, to about two digits."""
+    """Returns a length of time in words, with about two significant digits."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:

@@ -1,7 +1,7 @@
 """The stage ``predict``: losses on the test split and generated programs, by system and language.
 
-Files appear by rename, so a killed stage goes on with the first file that is missing. Several processes share rows and
-prompts; the first one, which writes, says what is missing.
+Files appear by rename, so a killed stage continues with the first missing file. Several processes share rows and
+prompts. Only the first one writes files, and it decides which are missing.
 """
 
 from __future__ import annotations
@@ -36,23 +36,27 @@ from moesaic.workspace import Stage, Workspace
 
 ItemT = TypeVar("ItemT")
 
-_BASELINE = "stage baselines/"  # what baselines are called among the inputs of ``predict``
+_BASELINE = "stage baselines/"  # prefix of baselines among the inputs of ``predict``
 
 
 def system_groups(recipe: Recipe) -> list[tuple[str, ...]]:
-    """Returns the systems of a recipe, those together that one loaded model is."""
+    """Returns the systems of a recipe, in groups that one loaded model serves."""
     experts = [f"expert:{name}" for name in recipe.data.languages]
     models = ["moe:likelihood", "moe"] if recipe.reward.together else ["moe"]
     return [("base", *experts), *((name,) for name in [*models, *recipe.compare])]
 
 
 def measure_systems(session: Session, folder: Path, systems: Sequence[str] | None = None) -> None:
-    """Writes losses, routing and generated programs of every system of a recipe, unless they are there.
+    """Writes losses, routing and generated programs of each system of a recipe, unless the files exist.
 
     Args:
-        session: The recipe's session; its model stages are finished.
-        folder: The stage's folder.
-        systems: Some groups of ``system_groups``; all by default.
+        session: The recipe's session, whose model stages are finished.
+        folder: Folder of the stage.
+        systems: Systems of one or more groups of ``system_groups``; all by default.
+
+    Raises:
+        DataError: The data stage has not run.
+        CheckpointError: A file of a model is corrupt.
     """
 
     def is_wanted(system: str) -> bool:
@@ -118,7 +122,7 @@ def measure_systems(session: Session, folder: Path, systems: Sequence[str] | Non
             for name in languages:
                 with force_expert(model, name):
                     measure(f"expert:{name}", model, languages if options.cross_table else (name,), (name,))
-        del model  # the next one may have a base of its own, and the device no room for both
+        del model  # the next model may have its own base, and the device may not have room for both
     if session.recipe.reward.together and is_wanted("moe:likelihood"):
         with session.loaded(session.workspace.path("gate") / "model", dtype) as model:
             measure("moe:likelihood", model, languages, languages)
@@ -135,11 +139,11 @@ def measure_systems(session: Session, folder: Path, systems: Sequence[str] | Non
 
 
 def take_over(workspace: Workspace, stage: Stage) -> None:
-    """Keeps what an earlier ``predict`` wrote of unchanged systems, so that a new baseline costs its own time.
+    """Copies the files of unchanged systems from an earlier ``predict``, so that a new baseline is measured alone.
 
     Args:
-        workspace: With the earlier stage.
-        stage: The one that is made now.
+        workspace: The workspace with the earlier stage.
+        stage: The new stage.
     """
     before, now = workspace.manifest("predict"), stage.notes["inputs"]
     if before is None:
@@ -166,20 +170,20 @@ def write_losses(
     routing_path: Path | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Writes the loss of every example under one system, with the routing in it if wanted, unless they are there.
+    """Writes the loss of each example under one system, and optionally the routing, unless the files exist.
 
-    Losses and routing come out of the same forward passes: if either file is missing, both are made again.
+    Losses and routing come from the same forward passes. If either file is missing, both are written again.
 
     Args:
-        path: JSON Lines file: id, language, loss_sum (nats), code_tokens.
-        system: Name shown.
-        model: The model, already set to be that system.
+        path: JSON Lines file to write: id, language, loss_sum (nats), code_tokens.
+        system: Name of the system, for the progress bar.
+        model: The model, which already runs as that system.
         examples: The examples.
-        encoded: The same, encoded.
+        encoded: The same examples, encoded.
         languages: All languages of the run.
-        options: Row length.
+        options: ``row_tokens`` is the length of rows.
         routing_path: JSON file for the :class:`RoutingStatistics` of a composed model and its ``own_expert()``.
-        ranks: The processes that share the rows.
+        ranks: Processes that share the rows.
     """
     if ranks.first(path.exists() and (routing_path is None or routing_path.exists())):
         return
@@ -222,17 +226,17 @@ def write_predictions(
     seed: int,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Writes one generated program per example, a file per language, unless the file is there.
+    """Writes one generated program per example, one file per language, unless the file exists.
 
     Args:
-        folder: Gets ``<language>.jsonl``: id, language, text, reference, prediction, num_tokens, stopped.
-        system: Name shown.
-        model: The model, already set to be that system.
+        folder: Folder for ``<language>.jsonl``: id, language, text, reference, prediction, num_tokens, stopped.
+        system: Name of the system, for the progress bar.
+        model: The model, which already runs as that system.
         prompt: Prompts and stop tokens.
-        examples: Tasks per language; decoded together, so that batches stay full.
+        examples: Language -> tasks. All languages are decoded together, so that batches stay full.
         options: Length, batch size, sampling.
-        seed: Seed of sampling.
-        ranks: The processes that share the prompts.
+        seed: Seed of the sampling.
+        ranks: Processes that share the prompts.
     """
     missing = _missing(folder, examples, ranks)
     tasks = [example for items in missing.values() for example in items]
@@ -258,17 +262,17 @@ def write_completions(
     seed: int,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Writes one completion per benchmark problem, a file per language, unless the file is there.
+    """Writes one completion per benchmark problem, one file per language, unless the file exists.
 
     Args:
-        folder: Gets ``<language>.jsonl``, which ``moesaic execute`` reads as it is.
-        system: Name shown.
-        model: The model, already set to be that system.
+        folder: Folder for ``<language>.jsonl``, which ``moesaic execute`` can read directly.
+        system: Name of the system, for the progress bar.
+        model: The model, which already runs as that system.
         prompt: Prompts and stop tokens.
-        problems: Problems per language.
+        problems: Language -> problems.
         options: Length, batch size, sampling.
-        seed: Seed of sampling.
-        ranks: The processes that share the prompts.
+        seed: Seed of the sampling.
+        ranks: Processes that share the prompts.
     """
     missing = _missing(folder, problems, ranks)
     tasks = [problem for items in missing.values() for problem in items]
@@ -310,7 +314,7 @@ def _generate(
 
 
 def _missing(folder: Path, groups: Mapping[str, Sequence[ItemT]], ranks: Ranks) -> dict[str, Sequence[ItemT]]:
-    """The groups, by language, whose file is not there; all processes get the same."""
+    """Returns the languages, with their items, whose file does not exist; the same in all processes."""
     wanted = [name for name, items in groups.items() if items and not (folder / f"{name}.jsonl").exists()]
     return {name: groups[name] for name in ranks.first(wanted)}
 

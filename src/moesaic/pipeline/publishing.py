@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def publish(run: Run) -> None:
     """Writes results.json, report.html and the model with its card into the workspace.
 
-    Where the run came from another machine without its weights, there is no model.
+    If the run was copied from another machine without its weights, no model is written.
 
     Args:
         run: A run whose stages are finished.
 
     Raises:
-        CheckpointError: A stage is not finished, or one of its files was damaged since.
+        CheckpointError: A stage is not finished, or one of its files was damaged afterwards.
     """
     root = run.workspace.root
     final = run.final_model.parent.name

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def refuse_far_processes(run: Run) -> None:
-    """Refuses processes on several machines where the workspace is in an object store.
+    """Refuses processes on several machines if the workspace is in an object store.
 
     Raises:
-        RecipeError: There are some: the folder that a machine works in is its own.
+        RecipeError: There are processes on several machines. Each machine would work in a local folder of its own.
     """
     here = run.ranks.count_here
     if run.recipe.store is not None and run.ranks.count > here:
@@ -27,11 +27,11 @@ def refuse_far_processes(run: Run) -> None:
 
 
 def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
-    """Looks at what training on rewards needs, not after hours of training.
+    """Checks what training on rewards needs before the stages that come first, which can take hours.
 
     Raises:
         DataError: There are no tasks to train on.
-        ToolchainError: The tools that run their tests are missing.
+        ToolchainError: The tools that run the tasks' tests are missing.
     """
     if not run.recipe.reward.runs_tests:
         return

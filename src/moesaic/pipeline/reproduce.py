@@ -1,7 +1,7 @@
 """Repeats a finished run with the recipe that it stored, and reports which results differ.
 
-Compared are, stage by stage, what it was made from and the digests of what it left, and then every number of
-``results.json``. Files that hold times are not compared, nor is the report, which is made of the numbers.
+For each stage, its inputs and the digests of its files are compared; then every number in ``results.json`` is compared.
+Files that contain times are not compared, and neither is the report, which is made from the same numbers.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _SHOWN: Final = 10
 
 @dataclass
 class Comparison:
-    """What two runs of a recipe have in common.
+    """The differences between two runs of a recipe.
 
     Attributes:
         surroundings: Versions and hardware that differ.
-        inputs: Inputs that differ, by stage: the second run was made from something else.
-        files: Files with other bytes, by stage.
-        num_files: Files compared.
-        numbers: Path of a number in ``results.json`` -> both values, where they differ.
-        num_numbers: Numbers compared.
+        inputs: Stage -> inputs that differ.
+        files: Stage -> files whose bytes differ.
+        num_files: Number of files compared.
+        numbers: Path of a number in ``results.json`` -> both values, if they differ.
+        num_numbers: Number of numbers compared.
     """
 
     surroundings: list[str] = field(default_factory=list)
@@ -44,11 +44,11 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether all bytes and numbers that were compared are the same."""
+        """Whether all inputs, bytes and numbers that were compared are the same."""
         return not (self.inputs or self.files or self.numbers)
 
     def lines(self) -> Iterator[str]:
-        """Yields it in words."""
+        """Yields lines that describe the differences."""
         for text in self.surroundings:
             yield f"other surroundings: {text}"
         for stage, names in self.inputs.items():
@@ -69,14 +69,14 @@ class Comparison:
 
 
 def recipe_of(run: Path, output: Path) -> Recipe:
-    """Returns the recipe that a finished run kept, to be run into another folder.
+    """Returns the recipe that a finished run stored, with another output folder.
 
     Args:
         run: Folder of the run.
-        output: Folder of runs; the new one gets the same name there.
+        output: Parent folder of the new run, which gets the same name.
 
     Raises:
-        CheckpointError: No finished run is there, or ``output`` is where it is.
+        CheckpointError: There is no finished run in ``run``, or the new run would have the same folder.
     """
     if not (run / "recipe.yaml").is_file() or not (run / "results.json").is_file():
         raise CheckpointError(f"{run} holds no finished run: recipe.yaml or results.json is missing (RUN)")
@@ -87,7 +87,11 @@ def recipe_of(run: Path, output: Path) -> Recipe:
 
 
 def compare_runs(before: Path, recipe: Recipe) -> Comparison:
-    """Compares a run with the one that a recipe's workspace holds.
+    """Compares an earlier run with the run in a recipe's workspace.
+
+    Args:
+        before: Folder of the earlier run.
+        recipe: Recipe of the new run.
 
     Raises:
         CheckpointError: A manifest cannot be read.
@@ -103,7 +107,8 @@ def compare_runs(before: Path, recipe: Recipe) -> Comparison:
                 if old.get(part) != new.get(part):
                     found.surroundings.append(f"{part} {old.get(part)} before, {new.get(part)} now")
         inputs = _other(first.get("inputs", {}), second.get("inputs", {}))
-        # Of a stage that it reads the files are compared, not their digest, in which there are times.
+        # A stage also depends on earlier stages through a digest of their files, which includes times. The files of
+        # these stages are compared instead.
         if inputs := [item for item in inputs if not item.startswith("stage ")]:
             found.inputs[name] = inputs
         old, new = (

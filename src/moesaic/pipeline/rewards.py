@@ -1,6 +1,6 @@
 """The stages ``reward`` and ``expert_rewards``: training on rewards, as the recipe describes it.
 
-What judges programs, processes and a sandbox, is opened for a training and closed after it.
+The processes and the sandbox that judge programs are started for a training and stopped after it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Measures:
 
     Attributes:
         all: The measures.
-        tests: What runs programs; None where nothing does.
-        ranks: Processes that judge.
+        tests: Runs programs against tests; None if no measure does.
+        ranks: Processes that share the judging.
     """
 
     all: list[Measure]
@@ -49,11 +49,11 @@ class Measures:
     ranks: Ranks
 
     def rates(self) -> Mapping[str, float]:
-        """Returns language -> verdicts a second since this was last asked; nothing where no program runs."""
+        """Returns, for each language, the verdicts per second since the last call; empty if no programs are run."""
         return {} if self.tests is None else self.tests.take_rates()
 
     def summary(self) -> dict[str, Any]:
-        """Returns what is kept of the running, for JSON: ``verdicts_per_second`` and ``versions``, by language."""
+        """Returns, for JSON, ``verdicts_per_second`` and ``versions`` by language; empty if no programs are run."""
         if self.tests is None:
             return {}
         rates = {name: round(rate, 2) for name, rate in sums(self.ranks.gather(self.tests.total_rates())).items()}
@@ -67,6 +67,13 @@ Tasks = tuple[list[Task], list[Task]]
 
 def tasks_by_measure(session: Session, languages: Sequence[str]) -> dict[str, Tasks]:
     """Returns the tasks of each measure of a recipe, in some of its languages.
+
+    Args:
+        session: The run, whose data stage is finished.
+        languages: The languages.
+
+    Returns:
+        Name of the measure -> its tasks.
 
     Raises:
         DataError: ``data.tasks`` has nothing to train on or to decide by.
@@ -87,15 +94,19 @@ def tasks_by_measure(session: Session, languages: Sequence[str]) -> dict[str, Ta
 
 @contextlib.contextmanager
 def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measures]:
-    """Opens what judges programs in some of a recipe's languages.
+    """Starts the measures of a recipe in some of its languages, and stops them afterwards.
+
+    Args:
+        session: The run, whose data stage is finished.
+        languages: The languages.
 
     Raises:
         DataError: ``data.tasks`` has nothing to train on or to decide by.
-        ConsentError: Programs are to be run, but may not be.
+        ConsentError: A measure has to run programs, but that is not allowed.
         ToolchainError: The sandbox does not work here, or a language's tools are missing.
     """
     options, judging, prompt = session.recipe.reward, session.recipe.evaluate, session.prompt
-    # The processes of one machine share its processors.
+    # The processes on one machine share its CPU cores.
     workers = max(1, (options.workers or processors()) // session.ranks.count_here)
     with contextlib.ExitStack() as stack:
         found: list[Measure] = []
@@ -121,7 +132,17 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
 
 
 def reward_together(session: Session, folder: Path) -> None:
-    """Trains experts and gates of the model of the stage ``gate``; writes ``model/`` and ``training.json``."""
+    """Trains experts and gates of the model of the stage ``gate``, and writes ``model/`` and ``training.json``.
+
+    Args:
+        session: The run, whose stage ``gate`` is finished.
+        folder: Folder of the stage ``reward``.
+
+    Raises:
+        DataError: ``data.tasks`` has nothing to train on or to decide by.
+        RecipeError: No training task is short enough.
+        TrainingError: A gradient or the validation loss is not finite.
+    """
     start = read_model_folder(session.workspace.path("gate") / "model")
     languages, teacher = session.recipe.data.languages, _teacher(session, session.recipe.data.languages)
     with open_measures(session, languages) as measures, session.loaded(start.path) as model:
@@ -145,10 +166,20 @@ def reward_together(session: Session, folder: Path) -> None:
 
 
 def reward_alone(session: Session, language: str, folder: Path) -> None:
-    """Trains one language's expert by itself and writes its adapter and ``training.json``.
+    """Trains one language's expert separately, and writes its adapter and ``training.json``.
 
-    The model is the base with this expert and no gates. Deltas outside the MLP, which no gate could reach later, are
-    left out, as they are when experts are put together.
+    The model is the base with this expert; its gates are not used. Deltas outside the MLP are left out, as they are
+    when experts are composed, because gates cannot choose them.
+
+    Args:
+        session: The run, whose stage ``experts/<language>`` is finished.
+        language: The language.
+        folder: Folder of the stage ``expert_rewards/<language>``.
+
+    Raises:
+        DataError: ``data.tasks`` has nothing to train on or to decide by.
+        RecipeError: No training task is short enough.
+        TrainingError: A gradient or the validation loss is not finite.
     """
     adapter = session.workspace.path(f"experts/{language}")
     expert, languages = read_adapter(adapter, language), (language,)
@@ -177,7 +208,7 @@ def reward_alone(session: Session, language: str, folder: Path) -> None:
 
 
 def _teacher(session: Session, languages: tuple[str, ...]) -> Teacher | None:
-    """The recipe's base says what is kept, not one that a shared delta was folded into."""
+    """Returns the distribution of the recipe's base on the kept answers, not that of a base with a shared delta."""
     kept = session.kept(languages)
     if kept is None:
         return None

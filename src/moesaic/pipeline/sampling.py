@@ -20,19 +20,21 @@ def generate_together(
     unit: str = "programs",
     **options: Any,
 ) -> list[Generation]:
-    """Continues prompts under a bar; a prompt samples from the same stream in any number of processes.
+    """Continues prompts and shows a progress bar.
+
+    The random stream of each prompt does not depend on the number of processes.
 
     Args:
         ranks: The processes.
-        model: The model, the same in each of them.
-        prompt: Gives the stop tokens.
+        model: The model, the same in each process.
+        prompt: Provides the stop tokens.
         prompts: All prompts, as token ids.
-        title: What the bar says; it counts this process's share.
-        unit: What is written, plural.
+        title: Title of the progress bar, which counts this process's share.
+        unit: Name of what is generated, in the plural.
         **options: Further arguments of ``generate``.
 
     Returns:
-        One ``Generation`` a prompt, in their order.
+        One ``Generation`` per prompt, in the order of the prompts.
     """
     own = ranks.share(range(len(prompts)))
     num_tokens = 0

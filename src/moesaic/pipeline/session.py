@@ -1,6 +1,7 @@
 """What the stages of a run share: recipe, workspace, device, base model, prompts and examples.
 
-Everything heavy is made when a stage first asks for it, so that a run whose stages are all finished imports no torch.
+Everything that takes time is created when a stage first needs it, so a run whose stages are all finished does not even
+import torch.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One recipe's workspace, and the base model once something needs it.
+    """The workspace of a recipe, and the base model when a stage needs it.
 
     Args:
         recipe: The recipe.
@@ -51,7 +52,7 @@ class Session:
 
     @functools.cached_property
     def start(self) -> ModelFolder | None:
-        """The finished model that this run grows from; None if it makes its own."""
+        """The finished model that this run grows from; None if the run does not grow one."""
         from moesaic.pipeline.growing import starting_model
 
         return starting_model(self.recipe)
@@ -65,21 +66,21 @@ class Session:
 
     @functools.cached_property
     def ranks(self) -> Ranks:
-        """The processes of the run, which meet here."""
+        """The processes of the run. The first access waits for all of them."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return ALONE
         count = self.accelerator.num_processes
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", count))  # torchrun and accelerate say so
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", count))  # set by torchrun and accelerate
         return Ranks(self.accelerator.process_index, count, min(count, max(1, here)))
 
     @property
     def is_sharded(self) -> bool:
-        """Whether the base's layers are spread over the processes, so that all of them take part in every pass."""
+        """Whether the base's layers are spread over the processes, so that every pass needs all of them."""
         return self.recipe.processes.shard and self.ranks.count > 1
 
     @functools.cached_property
     def base(self) -> Base:
-        """The base model, loaded once; whoever changes it puts it back."""
+        """The base model, loaded on first access. Code that changes it has to restore it."""
         from moesaic.checkpoint.bases import check_base
 
         started = time.monotonic()
@@ -100,7 +101,7 @@ class Session:
 
     @functools.cached_property
     def base_source(self) -> BaseSource:
-        """The base's files, found; no weights are loaded."""
+        """The files of the base; no weights are loaded."""
         from moesaic.checkpoint.bases import check_base
         from moesaic.model.base_files import resolve_recorded
 
@@ -113,17 +114,17 @@ class Session:
         return source
 
     def base_spec(self) -> dict[str, Any]:
-        """The recipe's ``base`` section for a model folder, with the commit of a hub model as it was found."""
+        """Returns the recipe's ``base`` section for a model folder, with the commit of a hub model that was loaded."""
         pinned = self.recipe.base.model_dump(mode="json", exclude_none=True)
         return pinned if self.base.revision is None else pinned | {"revision": self.base.revision}
 
     def drop_base(self) -> None:
-        """Lets go of the base, if it is loaded: the next who asks for it gets it from the disk."""
+        """Releases the base if it is loaded. The next access loads it again."""
         self.__dict__.pop("base", None)
 
     @functools.cached_property
     def prompt(self) -> PromptFormat:
-        """Prompts of the base's tokenizer."""
+        """The prompt format of the base's tokenizer."""
         from moesaic.data.prompts import PromptFormat
         from moesaic.model.backbone import load_tokenizer
 
@@ -132,7 +133,7 @@ class Session:
         return PromptFormat(load_tokenizer(self.base_source))
 
     def close(self) -> None:
-        """Lets the experiment trackers write what they hold back."""
+        """Finishes the experiment trackers, so that they write buffered values."""
         if "accelerator" in self.__dict__:
             for tracker in self.accelerator.trackers:
                 tracker.finish()
@@ -162,19 +163,19 @@ class Session:
         return read_examples(self.workspace.path("data") / language / f"{split}.jsonl")
 
     def encoded(self, split: str, languages: tuple[str, ...] | None = None) -> list[EncodedExample]:
-        """Returns the encoded examples of some or all languages."""
+        """Returns the encoded examples of some languages, or of all if ``languages`` is None."""
         chosen = languages or self.recipe.data.languages
         return [self.prompt.encode(example) for name in chosen for example in self.examples(name, split)]
 
     def kept_examples(self, split: str, languages: tuple[str, ...] | None = None) -> dict[str, list[Example]]:
-        """Returns the base's answers of the stage ``keep`` by language; a language may have none.
+        """Returns language -> the kept answers of the stage ``keep``; a language may have none.
 
         Args:
             split: ``train`` or ``validation``.
             languages: Some of the run's languages; all by default.
 
         Raises:
-            DataError: The stage has not run.
+            DataError: The stage ``keep`` has not run.
         """
         folder = self.workspace.path("keep")
         if self.workspace.manifest("keep") is None:
@@ -185,7 +186,7 @@ class Session:
         }
 
     def kept(self, languages: tuple[str, ...] | None = None) -> Kept | None:
-        """Returns the base's answers as training sees them; None where there are none to keep."""
+        """Returns the kept answers, encoded for training; None if there are none."""
         from moesaic.train.objective import Kept
 
         if self.recipe.data.keep is None:
@@ -194,7 +195,7 @@ class Session:
             [example for examples in self.kept_examples(split, languages).values() for example in examples]
             for split in ("train", "validation")
         )
-        # A language of few answers may have none in one of the splits.
+        # A language with few answers may have none in one of the splits.
         training, validation = training or validation, validation or training
         languages_of = [example.language for example in training]
         kept = Kept(self._answers(training), self._answers(validation), self.recipe.keep, languages_of)
@@ -204,7 +205,7 @@ class Session:
         return [replace(self.prompt.encode(example), language=ANCHOR) for example in examples]
 
     def passing(self, language: str) -> tuple[list[EncodedExample], list[EncodedExample]]:
-        """Returns the base's answers in a language that pass their tests, to train on and to validate on.
+        """Returns the base's answers in a language that pass their tests: those to train on and those to validate on.
 
         Raises:
             DataError: The stage ``keep`` has not run, the answers were not run against tests, or none passed.
@@ -228,17 +229,21 @@ class Session:
 
     @contextmanager
     def stage(self, name: str, *, together: bool = False) -> Iterator[Stage | None]:
-        """Opens a stage, or yields None when it is finished.
+        """Opens a stage, or yields None if it is finished.
 
-        Of several processes the first one decides and publishes, and all leave the stage when that is done.
+        The first process decides whether the stage is finished, and publishes it. All processes leave the stage after
+        that.
 
         Args:
             name: Name of the stage's folder.
-            together: All processes work in it, of which only the first one may write; otherwise they wait for it.
+            together: Whether all processes work in the stage, where only the first may write. If False, the others wait
+                for the first.
 
         Raises:
-            CheckpointError: A stage that this one reads is not finished, or one of its files was damaged since.
+            CheckpointError: A stage that this one reads is not finished, or one of its files was damaged afterwards.
             DataError: The data stage has not run.
+            DeviceMemoryError: The memory is full.
+            ModelError: The base differs between processes, or its files were changed during the stage.
         """
         if self.ranks.is_first:
             with self._stage(name) as stage:
@@ -256,11 +261,7 @@ class Session:
         self.ranks.first()
 
     def _compare_bases(self) -> None:
-        """Makes sure that all processes compute with the same weights.
-
-        Raises:
-            ModelError: They found others on their machines.
-        """
+        """Checks that all processes have found the same base; raises ``ModelError`` otherwise."""
         if self.ranks.count == 1:
             return
         digests = self.ranks.gather(self.base_source.digest)
@@ -269,7 +270,7 @@ class Session:
             raise ModelError(f"base.model: {self.recipe.base.model} is not the same on all machines: {found}")
 
     def _check_base(self) -> None:
-        """Makes sure that what was computed was computed with the base that is named in the inputs."""
+        """Checks that the base in use is still the one that the stage's inputs name."""
         if "base" in self.__dict__:
             self.base.check_unchanged()
 
@@ -293,25 +294,29 @@ class Session:
             try:
                 self._check_base()
             except ModelError:
-                shutil.rmtree(stage.folder, ignore_errors=True)  # a checkpoint of other weights, too
+                shutil.rmtree(stage.folder, ignore_errors=True)  # including checkpoints made with other weights
                 raise
         manifest = self.workspace.manifest(name)
         say(f"{name}: done in {manifest['seconds'] if manifest else 0:,.0f} s -> {self.workspace.path(name)}")
 
     def is_finished(self, name: str) -> bool:
-        """Says whether a run would skip a stage, as far as the stages before it are what they are now."""
+        """Returns whether a run would skip a stage, if the stages before it stay as they are."""
         try:
             return self.workspace.matches(name, digest_of(stage_inputs(self, name)))
         except (CheckpointError, DataError):
             return False
 
     def changed_inputs(self, name: str, inputs: Inputs) -> list[str]:
-        """Returns the names of the inputs that an earlier result of a stage had other values of."""
+        """Returns the names of the inputs that have changed since a stage was last finished."""
         before = (self.workspace.manifest(name) or {}).get("inputs")
         return changes(before, inputs) if isinstance(before, dict) else []
 
     def benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
-        """The recipe's benchmarks, the problems of its languages; none when no programs are generated."""
+        """Returns benchmark -> language -> problems, in the recipe's languages; empty if no programs are generated.
+
+        Raises:
+            DataError: A benchmark's file is missing or malformed.
+        """
         from moesaic.evaluate.benchmarks import held_out
         from moesaic.execution.problems import read_problems
 
@@ -327,12 +332,12 @@ class Session:
 
     @property
     def final_model(self) -> Path:
-        """Model folder that the last of the recipe's training stages leaves."""
+        """The model folder of the recipe's last training stage."""
         last = "gate" if self.recipe.trains_gates else "compose"
         return self.workspace.path("reward" if self.recipe.reward.together else last) / "model"
 
     def trained_experts(self) -> dict[str, Path]:
-        """Returns the adapter folder of each language's expert; those that are kept are in the model that grows.
+        """Returns language -> adapter folder of its expert. If a model grows, its kept experts are in that model.
 
         Raises:
             ModelError: An expert was trained on another base than the recipe's.
@@ -354,7 +359,14 @@ class Session:
 
     @contextmanager
     def loaded(self, folder: Path, dtype: Any = None) -> Iterator[Any]:
-        """The base composed as a model folder says, taken apart afterwards; or the folder's own base, in its place."""
+        """Yields the base composed as a model folder describes, and restores it afterwards.
+
+        If the model folder contains its own base, that is composed instead, and the recipe's base is released.
+
+        Args:
+            folder: The model folder.
+            dtype: Number format of the factors; float32 by default.
+        """
         import torch
 
         from moesaic.checkpoint.native import load_moe, read_model_folder
@@ -362,7 +374,7 @@ class Session:
 
         own_base = read_model_folder(folder).has_own_base
         if own_base:
-            self.drop_base()  # a device that has room for one base need not have it for two
+            self.drop_base()  # the device may not have room for two bases
         model, _, _ = load_moe(
             folder,
             device=self.accelerator.device,
@@ -376,8 +388,8 @@ class Session:
 
     @contextmanager
     def original_base(self) -> Iterator[Any]:
-        """The recipe's base as it is, where a model that grows has one of its own, which training changed."""
-        self.drop_base()  # a device that has room for one base need not have it for two
+        """Loads the recipe's base, if the model that grows has its own base, which training has changed."""
+        self.drop_base()  # the device may not have room for two bases
         yield self._load(self.recipe.base).model.eval()
 
     def _load(self, spec: BaseRecipe, shard: bool = False) -> Base:

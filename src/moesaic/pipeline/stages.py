@@ -3,8 +3,8 @@
     data -> keep -> experts -> expert_rewards -> compose -> gate -> reward -> baselines -> predict -> evaluate -> report
 
 A stage is a function of the recipe and of finished stages. It is skipped if its folder was made from exactly the same
-inputs (``inputs`` lists them), and it resumes if it was killed. ``keep``, ``expert_rewards``, ``reward`` and
-``baselines`` make nothing unless the recipe asks for it. At test time, only ``predict`` needs the models and only
+inputs (module ``inputs`` lists them), and it resumes if it was killed. ``keep``, ``expert_rewards``, ``reward`` and
+``baselines`` do nothing unless the recipe asks for them. At test time, only ``predict`` needs the models and only
 ``evaluate`` needs compilers and grammars, so a run can be trained and sampled on a GPU machine and judged on another.
 """
 
@@ -43,7 +43,10 @@ class Run(Session):
 
     Args:
         recipe: The recipe.
-        only: Train only the experts of these languages; the others are used as they are.
+        only: Train only the experts of these languages; the others do not change.
+
+    Raises:
+        RecipeError: ``only`` names a language that has no expert to train.
     """
 
     def __init__(self, recipe: Recipe, only: tuple[str, ...] = ()) -> None:
@@ -57,9 +60,13 @@ class Run(Session):
     def __call__(self, stages: tuple[str, ...] = STAGES) -> None:
         """Runs stages in order.
 
+        Args:
+            stages: Names of the stages; all by default.
+
         Raises:
-            BusyError: Another run works in the workspace.
-            MoesaicError: As the stages do.
+            BusyError: Another run is using the workspace.
+            ProcessError: Another process of the run is lost.
+            MoesaicError: A stage fails.
         """
         table: dict[str, Callable[[], None]] = {
             "data": self.data,
@@ -74,11 +81,11 @@ class Run(Session):
             "evaluate": self.evaluate,
             "report": self.report,
         }
-        # Of several processes the first one holds the lock for all.
+        # The first process holds the lock for all processes.
         alone = self.workspace.lock() if self.ranks.is_first else contextlib.nullcontext()
         refuse_far_processes(self)
         with alone, watching(self.workspace.root, self.ranks):
-            _ = self.start  # a model that does not fit is named before anything is written
+            _ = self.start  # refuses a model to grow that does not fit, before anything is written
             if self.ranks.is_first:
                 check_rewards(self, stages)
                 settings = self.recipe.model_dump(mode="json")
@@ -100,7 +107,7 @@ class Run(Session):
                 say(report.summary())
 
     def keep(self) -> None:
-        """Lets the base answer the prompts of ``data.keep``, when the recipe names some."""
+        """Lets the base answer the prompts of ``data.keep``, if the recipe names any."""
         source = self.recipe.data.keep
         if source is None:
             return
@@ -111,7 +118,7 @@ class Run(Session):
                 first = self.ranks.is_first
                 changed = self.changed_inputs("keep", stage.notes["inputs"]) if first else []
                 if changed and not any(map(asks_again, changed)) and not (stage.folder / ANSWERS).exists():
-                    # Answered on one machine, judged on another: the base is not asked again.
+                    # Only the judging has changed, so the base does not answer again.
                     shutil.copytree(self.workspace.path("keep") / ANSWERS, stage.folder / ANSWERS)
                 for language, report in write_kept(self, source, stage.folder).items():
                     left_out = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items() if count)
@@ -122,7 +129,7 @@ class Run(Session):
                     )
 
     def experts(self) -> None:
-        """Trains one LoRA expert per language; where a model grows, those of its new languages."""
+        """Trains one LoRA expert per language; if a model grows, only those of its new languages."""
         for language in self.only or self.recipe.trained_languages:
             self.expert(language)
 
@@ -130,7 +137,7 @@ class Run(Session):
         """Trains the LoRA expert of one language."""
         name = f"experts/{language}"
         if self.only and self.ranks.is_first and self.is_finished(name):
-            self.workspace.forget(name)  # asked for by name: train it again
+            self.workspace.forget(name)  # an expert that is named by ``only`` is trained again
         with self.stage(name, together=True) as stage:
             if stage is not None:
                 self._train_expert(language, stage)
@@ -160,7 +167,7 @@ class Run(Session):
             write_json(stage.folder / "training.json", {**vars(result), "base_digest": self.base.digest})
 
     def expert_rewards(self) -> None:
-        """Trains the experts of ``reward.alone`` on their own programs, each by itself."""
+        """Trains each expert of ``reward.alone`` separately on programs that it writes."""
         for language in self.rewarded_alone():
             self.expert_reward(language)
 
@@ -170,7 +177,7 @@ class Run(Session):
         return [language for language in self.only or alone if language in alone]
 
     def expert_reward(self, language: str) -> None:
-        """Trains the expert of one language on its own programs."""
+        """Trains the expert of one language on programs that it writes."""
         with self.stage(f"expert_rewards/{language}", together=True) as stage:
             if stage is not None:
                 from moesaic.pipeline.rewards import reward_alone
@@ -178,7 +185,7 @@ class Run(Session):
                 reward_alone(self, language, stage.folder)
 
     def compose(self) -> None:
-        """Puts the experts side by side and fits the initial gates."""
+        """Composes the experts and fits the initial gates; if a model grows, adds the new experts to it."""
         options = self.recipe.gate
         with self.stage("compose", together=self.is_sharded) as stage:
             if stage is None:
@@ -190,7 +197,7 @@ class Run(Session):
                 for name in self.recipe.data.languages
             }
             if options.anchor and self.recipe.data.keep is not None:
-                # Whose the answers in the languages of a growth are is not settled yet.
+                # If a model grows, ``grow`` decides how answers in the new languages are routed.
                 new = () if self.start is None else self.recipe.trained_languages
                 programs[ANCHOR] = [
                     self.prompt.encode(example)
@@ -216,7 +223,7 @@ class Run(Session):
             )
 
     def gate(self) -> None:
-        """Trains the gates, then gates and experts together; not where a model grows, unless it is asked for."""
+        """Trains the gates, then gates and experts together; if a model grows, only with ``grow.train_gates``."""
         if not self.recipe.trains_gates:
             return
         with self.stage("gate", together=True) as stage:
@@ -230,7 +237,7 @@ class Run(Session):
                 self._train_gate(stage)
             finally:
                 if shared:
-                    self.drop_base()  # its weights may be others now
+                    self.drop_base()  # its weights may have changed
 
     def _train_gate(self, stage: Stage) -> None:
         from moesaic.checkpoint.description import BASE
@@ -270,7 +277,7 @@ class Run(Session):
         write_json(stage.folder / "training.json", {"gates": vars(result.gates), "joint": vars(result.joint)})
 
     def reward(self) -> None:
-        """Trains experts and gates on the model's own programs, when the recipe wants rounds of that."""
+        """Trains experts and gates on programs that the model writes, if the recipe asks for rounds of it."""
         if not self.recipe.reward.together:
             return
         with self.stage("reward", together=True) as stage:
@@ -280,7 +287,7 @@ class Run(Session):
                 reward_together(self, stage.folder)
 
     def baselines(self) -> None:
-        """Makes what the recipe wants the Mixture-of-Experts compared with; none by default."""
+        """Makes the baselines that the recipe compares the Mixture-of-Experts with; none by default."""
         for name in self.recipe.compare:
             self.baseline(name)
 
@@ -308,7 +315,7 @@ class Run(Session):
                 )
 
     def predict(self) -> None:
-        """Losses, routing and generated programs of every system."""
+        """Measures losses and routing, and generates programs, for every system."""
         with self.stage("predict", together=True) as stage:
             if stage is not None:
                 from moesaic.pipeline.predict import take_over
@@ -318,13 +325,18 @@ class Run(Session):
                 self.measure(stage.folder)
 
     def measure(self, folder: Path, systems: Sequence[str] | None = None) -> None:
-        """Writes what ``predict`` has of some systems, of all by default, into its folder."""
+        """Writes the files of the stage ``predict`` for some systems.
+
+        Args:
+            folder: Folder of the stage.
+            systems: Names of the systems; all by default.
+        """
         from moesaic.pipeline.predict import measure_systems
 
         measure_systems(self, folder, systems)
 
     def evaluate(self) -> None:
-        """Judges the predictions: needs no model."""
+        """Judges the predictions; needs no model."""
         options = self.recipe.evaluate
         if self.ranks.is_first and self.workspace.manifest("predict") is None:
             raise CheckpointError(f"no predictions in {self.workspace.root}: run moesaic predict RECIPE first")
@@ -340,10 +352,10 @@ class Run(Session):
                 write_json(stage.folder / "results.json", results)
 
     def judge(self, folder: Path) -> None:
-        """Runs generated programs before ``evaluate`` does; here it does so itself.
+        """Runs generated programs ahead of ``evaluate``. Does nothing here, because ``evaluate`` runs them itself.
 
         Args:
-            folder: Of the stage ``evaluate``; verdicts that are in its rows files are taken over.
+            folder: Folder of the stage ``evaluate``, which takes over the verdicts in its rows files.
         """
 
     def report(self) -> None:
@@ -355,7 +367,7 @@ class Run(Session):
         publish(self)
 
     def stage_names(self) -> list[str]:
-        """Returns the folder names of all stages that leave one, in order."""
+        """Returns the names of all stage folders of the recipe, in order."""
         parts = {
             "experts": self.recipe.trained_languages,
             "expert_rewards": self.recipe.reward.alone,
@@ -371,9 +383,9 @@ class Run(Session):
         ]
 
     def to_do(self) -> dict[str, str]:
-        """Returns what a run would do now: every stage, in order -> ``finished``, or ``to do`` and why.
+        """Returns, in order, each stage -> ``finished``, or ``to do`` with the reason, without changing anything.
 
-        It changes nothing. A stage behind one that is to be done may still be skipped, if that one comes out the same.
+        A stage that waits for an earlier one may still be skipped, if the earlier one produces the same files again.
         """
         found: dict[str, str] = {}
         for name in self.stage_names():

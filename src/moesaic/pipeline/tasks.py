@@ -1,13 +1,13 @@
-"""Tasks with tests, as ``data.tasks`` names them: those to train on, and those that decide.
+"""Reads the tasks with tests that ``data.tasks`` names: those to train on, and those that decide.
 
-    mbxp:PATH            MBXP's training tasks; its validation tasks decide, its test tasks are never touched
-    mathqa:PATH          MathQA's, in MBXP's format: functions without arguments; all for training
-    corpus               the embedded corpus, by its own splits
-    a file or a folder   problems in the format ``own`` (docs/execution.md), of which every tenth decides
+    mbxp:PATH            MBXP's training tasks; its validation tasks decide, its test tasks are never used
+    mathqa:PATH          MathQA's tasks in MBXP's format (functions without arguments), all for training
+    corpus               the embedded corpus, with its own splits
+    a file or a folder   problems in the format ``own`` (docs/execution.md); every tenth decides
 
-Where MBXP is among them its validation tasks alone decide.
+If MBXP is among the sources, only its validation tasks decide.
 
-HumanEval, in any language and by whatever way, is for testing alone and refused.
+HumanEval is for testing only. It is refused in any language and any format.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from moesaic.recipe import CORPUS, MATHQA_PREFIX, MBXP_PREFIX, DataRecipe, Recip
 
 _KEY: Final = "data.tasks"
 _HELD_OUT: Final = 10
-"""One problem in so many decides, the tenth the first, where the source has no split of its own."""
+"""If a source has no splits of its own, one problem in this many decides; the first of them is the tenth."""
 
 _ALLOWED: Final = f"{MBXP_PREFIX}PATH, {MATHQA_PREFIX}PATH, {CORPUS}, a file or folder of problems in JSON Lines"
 
@@ -40,16 +40,16 @@ def read_tasks(options: DataRecipe, languages: Sequence[str]) -> tuple[Problems,
     """Reads the tasks of ``data.tasks``.
 
     Args:
-        options: Names them.
-        languages: Languages that are asked for.
+        options: The recipe's section ``data``.
+        languages: Languages whose tasks are returned.
 
     Returns:
-        Language -> problems to sample programs for, and language -> problems that decide; languages without any are
+        Language -> problems to sample programs for, and language -> problems that decide. Languages without any are
         left out.
 
     Raises:
-        DataError: A source is missing or malformed, is HumanEval, holds a problem that does not describe its task, or
-            there is nothing to train on or to decide by.
+        DataError: A source is missing or malformed, is HumanEval, or contains a problem that does not describe its
+            task; or there is nothing to train on or to decide by.
     """
     sources, training, deciding = options.tasks, Problems(), Problems()
     has_mbxp = any(source.startswith(MBXP_PREFIX) for source in sources)
@@ -73,10 +73,11 @@ def read_tasks(options: DataRecipe, languages: Sequence[str]) -> tuple[Problems,
 
 
 def check_tasks(recipe: Recipe) -> None:
-    """Finds what would keep programs from being rewarded for their tests, before anything is trained.
+    """Checks, before anything is trained, that programs can be rewarded for passing tests.
 
     Raises:
-        DataError: As ``read_tasks`` does.
+        DataError: The tasks cannot be used; see ``read_tasks``.
+        ConsentError: Running programs is not allowed.
         ToolchainError: The sandbox does not work here, or the tools of a language that has tasks are missing.
     """
     judging = recipe.evaluate
@@ -89,7 +90,7 @@ def check_tasks(recipe: Recipe) -> None:
 
 
 def tasks_digest(sources: Sequence[str]) -> str:
-    """Returns what changes when the tasks of ``data.tasks`` do.
+    """Returns a digest of the files of ``data.tasks``.
 
     Raises:
         DataError: A source is missing.
@@ -98,7 +99,7 @@ def tasks_digest(sources: Sequence[str]) -> str:
 
 
 def task_path(source: str) -> Path | None:
-    """Returns the path that a source names; None for the corpus."""
+    """Returns the path that a source names; None for the embedded corpus."""
     prefixes = (MBXP_PREFIX, MATHQA_PREFIX)
     prefix = next((prefix for prefix in prefixes if source.startswith(prefix)), "")
     return None if source == CORPUS else Path(source.removeprefix(prefix)).expanduser()
@@ -141,7 +142,7 @@ def _check(source: str, problems: Sequence[Problem]) -> None:
 
 
 def _splits(source: str, problems: Mapping[str, Sequence[Problem]], has_mbxp: bool) -> dict[str, str]:
-    """Problem -> its split, the same in every language."""
+    """Returns the split of each problem by its id. A problem has the same split in every language."""
     names = list(dict.fromkeys(problem.id for group in problems.values() for problem in group))
     if source == CORPUS:
         return {task.id: "" if has_mbxp and task.split == "validation" else task.split for task in load_tasks()}

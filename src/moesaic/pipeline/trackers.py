@@ -14,7 +14,7 @@ from moesaic.recipe import Recipe
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_PATIENCE = datetime.timedelta(hours=2)  # for gradients: every process is at the same step
+_PATIENCE = datetime.timedelta(hours=2)  # for exchanging gradients, where all processes are at the same step
 
 
 def start_accelerator(recipe: Recipe, folder: Path) -> Accelerator:
@@ -22,7 +22,7 @@ def start_accelerator(recipe: Recipe, folder: Path) -> Accelerator:
 
     Args:
         recipe: The recipe.
-        folder: The workspace's, below which trackers write.
+        folder: Folder of the workspace; trackers write to ``trackers/`` in it.
 
     Raises:
         RecipeError: A tracker is unknown, or its package is not installed.
@@ -47,7 +47,10 @@ def start_accelerator(recipe: Recipe, folder: Path) -> Accelerator:
 
 
 def installed_trackers(names: Sequence[str]) -> list[str]:
-    """Returns the names that ``trackers`` lists, checked: accelerate passes over a tracker that is not installed.
+    """Checks the names of trackers and returns them. accelerate would silently skip a tracker that is not installed.
+
+    Args:
+        names: The recipe's ``trackers``.
 
     Raises:
         RecipeError: A name is unknown, or its package is not installed.

@@ -1,9 +1,9 @@
 """Notices when another process of a run is lost, and says which one.
 
-Each process holds a lock on a file of its own in the workspace. The operating system lets go of it when the process
-ends, however that happens, and on whatever machine; one that ends in an orderly way says so in the file before. A
-process that is gone is noticed where another one waits for it, or within seconds by a thread that looks at the files,
-whatever the backend of the GPUs makes of it.
+Each process holds a lock on its own file in the workspace. The operating system releases the lock when the process
+ends, however it ends and on whichever machine it runs. A process that ends in an orderly way first writes so into its
+file. The loss of a process is noticed by another one that waits for it, or within seconds by a thread that checks the
+files, independently of how the GPUs' backend reacts.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from moesaic.ranks import Ranks
 FOLDER: Final = ".ranks"
 """Folder in the workspace with a file for each process."""
 
-_EVERY: Final = 0.5  # seconds between two looks
-_GRACE: Final = 10.0  # seconds for a process that was told to unwind
+_EVERY: Final = 0.5  # seconds between two checks
+_GRACE: Final = 10.0  # seconds that a process has to unwind before it is ended
 
 
 @contextlib.contextmanager
 def watching(root: Path, ranks: Ranks) -> Iterator[None]:
-    """Ends this process soon after another one of the run was lost.
+    """Ends this process soon after another process of the run was lost.
 
     Args:
-        root: The workspace.
-        ranks: The processes; of one alone nothing is watched.
+        root: Folder of the workspace.
+        ranks: The processes. A single process is not watched.
 
     Raises:
-        ProcessError: Another process is gone; the message names it.
+        ProcessError: Another process is lost; the message names it.
     """
     if ranks.is_first:
-        shutil.rmtree(root / FOLDER, ignore_errors=True)  # of a run whose end nobody saw
+        shutil.rmtree(root / FOLDER, ignore_errors=True)  # left by an earlier run that was killed
     if ranks.count == 1:
         yield
         return
@@ -54,12 +54,13 @@ def watching(root: Path, ranks: Ranks) -> Iterator[None]:
         ranks.first()
         watch.start()
         yield
-        ranks.gather(None)  # none leaves before all are done
-    except BaseException as error:  # a signal too: torchrun stops the others as soon as one is gone
+        ranks.gather(None)  # no process leaves before all are done
+    except BaseException as error:  # includes signals: torchrun stops the others as soon as one process is lost
         reason = str(error).strip() or type(error).__name__
         watch.end(reason)
         if isinstance(error, MoesaicError):
-            # What all of them find at the same time, a loss that is not finite, is said by the first.
+            # All processes can find the same error at the same time, for example a loss that is not finite. Then only
+            # the first process reports it.
             lost = None if ranks.is_first else watch.lost(wait=2.0)
             if lost is not None and lost.reason == reason:
                 lost.is_said, lost.exit_code = True, error.exit_code
@@ -73,11 +74,14 @@ def watching(root: Path, ranks: Ranks) -> Iterator[None]:
 
 
 class Watch:
-    """The files of a run's processes, and a thread that looks at them.
+    """Watches the files of a run's processes in a thread.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
         ranks: The processes.
+
+    Attributes:
+        stopped_this: Whether the thread has sent a signal to end this process.
     """
 
     def __init__(self, folder: Path, ranks: Ranks) -> None:
@@ -87,18 +91,23 @@ class Watch:
         self.stopped_this = False
 
     def start(self) -> None:
-        """Takes this process's file, waits for the others, and starts to look."""
+        """Locks this process's file, waits for the other processes, and starts the thread."""
         path = self._path(self._ranks.index)
         self._folder.mkdir(exist_ok=True)
         self._file = path.open("w")
-        with contextlib.suppress(OSError):  # where files cannot be locked, only what waits for a process misses it
+        # If files cannot be locked, a lost process is noticed only by one that waits for it.
+        with contextlib.suppress(OSError):
             fcntl.flock(self._file, fcntl.LOCK_EX)
         self._write({"pid": os.getpid(), "host": platform.node()})
         self._ranks.gather(None)
         threading.Thread(target=self._look, name="watch", daemon=True).start()
 
     def end(self, reason: str) -> None:
-        """Says that this process ends, and why; "" if it is done."""
+        """Stops the thread and records that this process ends.
+
+        Args:
+            reason: Reason for the end; "" if the process has finished its work.
+        """
         self._over.set()
         if self._file is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -106,14 +115,14 @@ class Watch:
                     self._write({"pid": os.getpid(), "host": platform.node(), "ended": reason})
                 else:
                     self._path(self._ranks.index).unlink(missing_ok=True)
-                    self._folder.rmdir()  # the last one can
+                    self._folder.rmdir()  # succeeds only in the last process
             self._file.close()
 
     def lost(self, wait: float = 0.0) -> ProcessError | None:
-        """Returns what became of a process that is gone, if there is one.
+        """Returns an error that describes a lost process; None if no process is lost.
 
         Args:
-            wait: Seconds to wait for one: a connection may break before a lock does.
+            wait: Seconds to wait for one, because a connection can break before the lock is released.
         """
         deadline = time.monotonic() + wait
         while True:
@@ -128,7 +137,7 @@ class Watch:
         index, facts = next(iter((killed or failed).items()))
         who = f"process {index} of {self._ranks.count} (pid {facts.get('pid')} on {facts.get('host')})"
         if not killed:
-            # It has said why; the first process repeats it, since it may have said it on another machine.
+            # The process has reported the reason, but perhaps on another machine, so the first process repeats it.
             return ProcessError(f"{who} has ended: {facts['ended']}", facts["ended"], not self._ranks.is_first)
         speaks = min(set(range(self._ranks.count)) - killed.keys()) == self._ranks.index
         return ProcessError(
@@ -142,19 +151,19 @@ class Watch:
             if self.lost() is None:
                 continue
             if self._over.wait(_GRACE / 2):
-                return  # the main thread has noticed
+                return  # the main thread has noticed the loss
             self.stopped_this = True
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
             if self._over.wait(_GRACE / 2):
                 return
-            error = self.lost()  # the main thread is in a call that nothing interrupts
+            error = self.lost()  # the main thread is in a call that a signal does not interrupt
             if error is not None and not error.is_said:
                 say(f"error: {error}")
             sys.stderr.flush()
             os._exit(ProcessError.exit_code)
 
     def _gone(self, index: int) -> dict[str, Any] | None:
-        """What the file of a process that is not there any more says; None if it is there, or cannot be asked."""
+        """Returns the content of a lost process's file; None if the process is running or the file cannot be read."""
         if index == self._ranks.index:
             return None
         try:
