@@ -1,8 +1,8 @@
 """Runs benchmarks inside a run: makes prompts, cuts answers at their end, computes pass@1.
 
-A problem's prompt is code to be continued. The answer is opened with it, so that what follows continues it, and is cut
-where the definition that the prompt began ends (``execution.completions``), since a model that goes on with a main
-program of its own would collide with the benchmark's tests.
+A problem's prompt is code to be continued. The answer is opened with this code, so that the model continues it. The
+answer is cut where the definition that the prompt began ends (``execution.completions``), because a main program that
+the model adds would collide with the benchmark's tests.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _LANGUAGE_IN_ID = ("humaneval-x", "mbxp")
 
 
 def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
-    """Returns the prompt of a problem as tokens: the task, and an answer opened with the problem's code, if any."""
+    """Returns the prompt of a problem as token ids: the task, and an answer that is opened with the problem's code."""
     return prompt.task_ids(problem.text, problem.prompt, problem.language)
 
 
 def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str, list[Problem]]:
-    """Returns MBXP's problems of a split that no training example was made of.
+    """Returns the problems of MBXP in a split from which no training example was made.
 
     Args:
         problems: Language -> problems.
-        split: ``validation`` or ``test``, of MBXP's own (``data.mbxp``).
+        split: ``validation`` or ``test``, as ``data.mbxp`` splits MBXP.
     """
     return {name: [problem for problem in group if split_of(problem.id) == split] for name, group in problems.items()}
 
 
 def completion_row(problem: Problem, text: str, num_tokens: int, stopped: bool) -> dict[str, Any]:
-    """Returns the line of a completions file, which ``moesaic execute`` reads as it is."""
+    """Returns one line of a completions file, in the form that ``moesaic execute`` reads."""
     return {
         "task_id": problem.id,
         "language": problem.language,
@@ -60,15 +60,20 @@ def pass_at_1(
     """Grades one system's completions of a benchmark.
 
     Args:
-        benchmark: Its name.
+        benchmark: Name of the benchmark.
         problems: Language -> problems.
         files: Completions files.
-        options: Sandbox, consent and workers.
-        rows: File of verdicts, also used to resume.
+        options: Sandbox, consent and number of workers.
+        rows: File of verdicts, from which a stopped grading is continued.
 
     Returns:
-        Language -> pass@1 with its interval; language -> the verdict on each completion (1 for one that passed), by the
-        problem's name, which is the same in every language; and the reasons for languages that were skipped.
+        Language -> pass@1 with its interval; language -> the verdict on each completion (1 if it passed) with the name
+        of the problem, which is the same in every language; and the reasons why languages were skipped.
+
+    Raises:
+        ConsentError: The options do not allow code execution.
+        DataError: A completions file or the file of verdicts cannot be used.
+        ToolchainError: The sandbox does not work here.
     """
     from moesaic.execution.grading import execute, read_completions
     from moesaic.execution.sandbox import Sandbox
@@ -87,5 +92,5 @@ def pass_at_1(
 
 
 def problem_name(benchmark: str, id_: str) -> str:
-    """Returns what a problem is called in every language: ``17`` for ``Java/17`` of HumanEval-X, and so in MBXP."""
+    """Returns the name of a problem without its language: ``17`` for ``Java/17`` of HumanEval-X; likewise for MBXP."""
     return id_.rpartition("/")[2] if benchmark in _LANGUAGE_IN_ID else id_

@@ -1,7 +1,7 @@
 """Computes guards: how many predictions are empty, not code, in the wrong language, or ignore their prompt.
 
-The reference study's MoE scored 0.25 with the bare word "Python" for a program and with programs that had nothing to
-do with their task. These shares stand beside every score, so that such a number gives itself away.
+The reference study's MoE scored 0.25 with the bare word "Python" in place of a program, and with programs that had
+nothing to do with their task. These shares are shown beside every score, so that such a score can be recognised.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 }
 _PATTERNS = {name: tuple(re.compile(sign, re.MULTILINE) for sign in signs) for name, signs in _SIGNS.items()}
 
-_MARGIN, _MARGIN_IF_READ = 0.25, 0.75  # what the grammar asked for reads without error is doubted only on strong signs
-_TELLING = {  # asked for -> its near relative, and forms that only the relative has; for C++ those of C do not count
+_MARGIN, _MARGIN_IF_READ = 0.25, 0.75  # a text that parses in the requested language needs stronger signs of another
+_TELLING = {  # language asked for -> its near relative, and forms that only the relative has; C has none that C++ lacks
     "cpp": ("c", re.compile(r"(?!)")),
     "c": (
         "cpp",
@@ -108,11 +108,11 @@ _TELLING = {  # asked for -> its near relative, and forms that only the relative
             r"|^\s*interface\s+\w+[^\n(=]*\{"
         ),
     ),
-    "typescript": ("javascript", re.compile(r"(?!)")),  # every program in JavaScript is one in TypeScript
+    "typescript": ("javascript", re.compile(r"(?!)")),  # every JavaScript program is also a TypeScript program
     "csharp": ("java", re.compile(r"\bSystem\s*\.\s*out\b|\bimport java\b|\bstatic void main\b|\bString\s*\[")),
 }
 
-_CODE_LINE = re.compile(  # on lines whose white space is single spaces, so no two repeats compete for a run of them
+_CODE_LINE = re.compile(  # for lines with single spaces only, so that no two repeats can match the same run of spaces
     r"""[;{}]$                                                               # ends like a statement or block
       | ^(\#\ ?include|import\ |from\ \S+\ import\b|using\ |package\ |<\?php)
       | ^(def|class|if|elif|else|for|while|try|except|with|async)\b.*:\ ?(\#.*)?$
@@ -132,12 +132,12 @@ _WORD = re.compile(r"\w+")
 
 
 def has_code(text: str) -> bool:
-    """Says whether any line of a text looks like a line of a program; a label, prose and numbers do not."""
+    """Returns whether any line of a text looks like a line of a program; labels, prose and numbers do not."""
     return any(_CODE_LINE.search(" ".join(line.split())) for line in text.splitlines())
 
 
 def echoes_label(text: str) -> bool:
-    """Says whether a text is nothing but the name of a language, in any quotes, brackets or fences."""
+    """Returns whether a text is only the name of a language, possibly in quotes, brackets or fences."""
     bare = text.strip().strip("`'\"[](){}<>/:;.,!*# \n\t").lower()
     return any(
         bare in (row.name, row.title.lower(), row.fence, (row.xlcost_name or row.name).lower(), *row.aliases)
@@ -146,7 +146,7 @@ def echoes_label(text: str) -> bool:
 
 
 def _fit(source: str, language: str) -> float:
-    """How well a language explains a text, from 0 to 2: what its grammar reads, and how many of its signs occur."""
+    """Returns how well a language explains a text, from 0 to 2: the share that parses, plus its signs that occur."""
     data = encode(source)
     broken = 0
     cursor = parse(source, language).walk()
@@ -174,10 +174,10 @@ def _fits(source: str) -> dict[str, float]:
 
 
 def detect_language(source: str) -> str | None:
-    """Returns the language that explains a text best; None for a text without code.
+    """Returns the language that explains a text best, or None for a text without code.
 
-    The grammar's errors and the language's own words and forms are weighed together. C that is also C++ may come out
-    as either.
+    Both the errors of the grammar and the words and forms of the language are taken into account. For a C program that
+    is also valid C++, the result may be either.
     """
     if not has_code(source):
         return None
@@ -186,10 +186,10 @@ def detect_language(source: str) -> str | None:
 
 
 def in_wrong_language(source: str, language: str) -> bool:
-    """Says whether another language explains a text clearly better than the one that was asked for.
+    """Returns whether another language explains a text clearly better than the language that was asked for.
 
-    A text without code is in no language, so not in the wrong one. C and C++, and Java and C#, share so many programs
-    that only a form that the other alone has counts.
+    A text without code is in no language and therefore not in a wrong one. C and C++, and Java and C#, have so much in
+    common that only forms that exist in just one of the two count.
     """
     if not has_code(source):
         return False
@@ -202,13 +202,13 @@ def in_wrong_language(source: str, language: str) -> bool:
 
 
 def _overlap(first: Counter[str], second: Counter[str]) -> float:
-    """Twice the shared words over all words (Dice 1945), with multiplicity."""
+    """Returns twice the number of shared words divided by the number of all words, as multisets (Dice 1945)."""
     total = first.total() + second.total()
     return 2 * (first & second).total() / total if total else 0.0
 
 
 def _other_rows(count: int, seed: int) -> list[int]:
-    """For every row another one: a random cycle through all rows."""
+    """Returns the index of another row for every row, by a random cycle through all rows."""
     order = list(range(count))
     random.Random(seed).shuffle(order)
     successor = dict(zip(order, order[1:] + order[:1], strict=True))
@@ -216,19 +216,19 @@ def _other_rows(count: int, seed: int) -> list[int]:
 
 
 def guards(rows: Sequence[Mapping[str, Any]], language: str, seed: int = 0) -> dict[str, float | int]:
-    """Counts what a score would hide.
+    """Computes shares that reveal when a score means nothing.
 
     Args:
-        rows: ``prediction`` and ``reference`` (a string or several) each.
-        language: Name or alias of the language asked for.
+        rows: Rows with ``prediction`` and ``reference`` (one string or several).
+        language: Name or alias of the language that was asked for.
         seed: Seed of the shuffled tasks.
 
     Returns:
-        ``n`` and these shares of the predictions: ``empty``; ``no_code`` (empty ones included); ``parses``;
-        ``wrong_language``; ``label_echo``; then ``own_task_overlap`` and ``shuffled_task_overlap``: the mean word
-        overlap of a prediction with its own reference and with another row's. When the two are equal, generation did
-        not look at its prompt. (One row has no other: its shuffled overlap is its own.) Of a domain that no grammar
-        reads there is no ``no_code``, ``parses`` and ``wrong_language``.
+        ``n``, and the following shares of the predictions: ``empty``; ``no_code`` (including empty ones); ``parses``;
+        ``wrong_language``; and ``label_echo``. In addition ``own_task_overlap`` and ``shuffled_task_overlap``, the mean
+        word overlap of a prediction with its own reference and with the reference of another row, each between 0 and 1.
+        If the two are equal, generation ignored its prompts. (A single row is compared with its own reference in both.)
+        For a domain without a grammar, ``no_code``, ``parses`` and ``wrong_language`` are missing.
     """
     name = syntax_of(language)
     predictions = [str(row["prediction"]) for row in rows]

@@ -1,8 +1,8 @@
 """Compares the MoE with every other system, program by program.
 
-Two systems judged on the same programs differ by less than their intervals suggest, because a hard program is hard for
-both. So programs are paired before anything is averaged, and problems are resampled with all their programs
-(``statistics.estimate_over_problems``).
+The intervals of two systems that are judged on the same programs overstate the uncertainty of their difference, because
+a program that is hard for one system is usually hard for the other. Programs are therefore paired before anything is
+averaged, and problems are resampled with all their programs (``statistics.estimate_over_problems``).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any
 from moesaic.statistics import Sample, estimate_over_problems, sign_test
 
 Samples = dict[str, dict[str, dict[str, list[Sample]]]]
-"""System -> metric -> language -> its programs, in the order of the files."""
+"""System -> metric -> language -> values of its programs, in the order of the files."""
 
 MEAN = "mean"
 VERDICTS = "pass@1 "
-"""Metrics that begin so are the verdicts on a benchmark, by its name."""
+"""Prefix of the metrics that are verdicts on a benchmark; the name of the benchmark follows."""
 
 
 def paired_differences(systems: Samples, languages: Sequence[str], resamples: int) -> dict[str, dict[str, Any]]:
     """Compares the MoE with every other system, on the programs that both have.
 
     Args:
-        systems: What was measured, the row ``experts`` among the systems; those of single experts are not compared.
-        languages: Languages of the run. A metric that lacks one of them, on either side, has no mean.
-        resamples: Number of resamples behind each interval.
+        systems: The measured values, with ``experts`` as one of the systems. Single experts are not compared.
+        languages: Languages of the run. A metric has no mean if either system lacks it in one of them.
+        resamples: Number of resamples for each interval.
 
     Returns:
-        System -> metric -> language and ``mean`` -> estimate of MoE minus that system, and the problems that it rests
-        on; empty without a MoE.
+        System -> metric -> language or ``mean`` -> estimate of the MoE's value minus that system's value, and the
+        number of problems on which it is based. Empty if there is no MoE.
     """
     moe = systems.get("moe", {})
     table: dict[str, dict[str, Any]] = {}
@@ -56,19 +56,19 @@ def paired_differences(systems: Samples, languages: Sequence[str], resamples: in
 
 
 def kept_abilities(systems: Samples, languages: Sequence[str], resamples: int) -> dict[str, dict[str, Any]]:
-    """What the MoE still solves of what its base solved, on every benchmark, problem by problem.
+    """Compares which problems the MoE and its base solve, for every benchmark and problem by problem.
 
     Args:
-        systems: What was measured.
-        languages: Languages of the run; a benchmark that lacks one of them has no mean.
-        resamples: Number of resamples behind each interval.
+        systems: The measured values.
+        languages: Languages of the run. A benchmark that lacks one of them has no mean.
+        resamples: Number of resamples for each interval.
 
     Returns:
-        Benchmark -> language and ``mean`` -> problems, and of them those that both solve, that were lost, that were
-        won, and that neither solves; the difference of the shares solved, MoE minus base, with its interval; and the
-        exact p of that difference. The four counts of ``mean`` are sums. Its p is that of problems on which the MoE
-        solves more, or fewer, languages than the base, since one problem in several languages is not several
-        independent ones.
+        Benchmark -> language or ``mean`` -> the number of problems; the numbers that both solve (``both``), that only
+        the base solves (``lost``), that only the MoE solves (``won``), and that neither solves (``neither``); the
+        difference of the shares solved, MoE minus base, with its interval; and the exact p of this difference. For
+        ``mean``, the four counts are sums. Its p compares the numbers of problems that the MoE solves in more, or in
+        fewer, languages than the base, because one problem in several languages is not several independent problems.
     """
     table: dict[str, dict[str, Any]] = {}
     base, moe = systems.get("base", {}), systems.get("moe", {})
@@ -83,7 +83,7 @@ def kept_abilities(systems: Samples, languages: Sequence[str], resamples: int) -
 
 
 def _pairs(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[tuple[str, bool, bool]]:
-    """Problem, whether we solved it, whether they did; for the programs that both have."""
+    """Returns (problem, whether ``ours`` solves it, whether ``theirs`` does) for the programs that both have."""
     known = dict(_numbered(theirs))
     return [(key[0], sample[1] > 0, known[key][1] > 0) for key, sample in _numbered(ours) if key in known]
 
@@ -110,7 +110,7 @@ def _kept(groups: Sequence[Sequence[tuple[str, bool, bool]]], resamples: int) ->
 
 
 def _differences(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[Sample]:
-    """Program by program: ours minus theirs, where both are per the same denominator."""
+    """Returns ours minus theirs for each program of which both values have the same denominator."""
     known: Mapping[tuple[str, int], Sample] = dict(_numbered(theirs))
     return [
         (problem, numerator - known[key][1], denominator)
@@ -120,7 +120,7 @@ def _differences(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[Sampl
 
 
 def _numbered(samples: Sequence[Sample]) -> Iterator[tuple[tuple[str, int], Sample]]:
-    """Tells programs of one problem apart by how many came before."""
+    """Yields each sample with the key (problem, number of earlier samples of this problem)."""
     seen: Counter[str] = Counter()
     for sample in samples:
         yield (sample[0], seen[sample[0]]), sample

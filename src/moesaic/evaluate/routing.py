@@ -1,9 +1,10 @@
 """Measures where tokens are routed: load, entropy and specialisation, per language and layer.
 
-Measured on the code tokens of real programs read with teacher forcing, so it is a statement about the language, not
-about one system's own output. Everything is a share or a mean over tokens; nothing here changes the model.
+Routing is measured on the code tokens of the programs in the data, which the model reads with teacher forcing. The
+statistics therefore describe the languages, not the output of one system. They are shares or means over tokens. Nothing
+in this module changes the model.
 
-L layers, E experts, G languages, T tokens.
+Shape suffixes: L layers, E experts, G languages, T tokens.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ from moesaic.model.balance import chosen, gates
 from moesaic.model.router import Routing
 
 DEAD_SHARE = 0.01
-"""An expert that gets less than this share of the choices of every language in a layer is named dead there."""
+"""An expert of a layer is called dead if it is chosen for less than this share of the tokens of every language."""
 
 
 @dataclass(frozen=True)
 class RoutingStatistics:
-    """Routing of one model on one split; lists are indexed as their names say.
+    """Routing of one model on one split, as nested lists that are indexed as their suffixes say.
 
     Attributes:
-        experts: Names of the experts (E).
-        languages: Names of the languages (G).
-        tokens_G: Code tokens measured.
-        top1_GLE: Share of tokens whose first expert is e.
-        chosen_GLE: Share of tokens that run expert e at all.
-        weight_GLE: Mean gate weight of expert e.
-        entropy_GL: Mean entropy of the router's probabilities, in bits (at most log2 E).
-        dead: ``layer/expert`` pairs that no language uses, the anchor apart.
+        experts: Names of the experts, ``(E,)``.
+        languages: Names of the languages, ``(G,)``.
+        tokens_G: Number of code tokens that were measured, ``(G,)``.
+        top1_GLE: Share of tokens for which the expert has the greatest weight, ``(G, L, E)``.
+        chosen_GLE: Share of tokens for which the expert is chosen, ``(G, L, E)``.
+        weight_GLE: Mean gate weight of the expert, ``(G, L, E)``.
+        entropy_GL: Mean entropy of the gate's probabilities in bits, at most log2 E, ``(G, L)``.
+        dead: ``layer/expert`` of the experts that no language uses, except the anchor.
     """
 
     experts: list[str]
@@ -50,14 +51,14 @@ class RoutingStatistics:
     dead: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain lists."""
+        """Returns the statistics as plain lists."""
         return asdict(self)
 
     def own_expert(self) -> dict[str, dict[str, float]]:
-        """Returns, per language with an expert of its own: first choice, chosen, weight, and enrichment.
+        """Returns language -> ``top1``, ``chosen``, ``weight`` and ``enrichment`` of its own expert, means over layers.
 
-        Enrichment is the mean gate weight on the own language over its mean on the other languages: 1 means that the
-        router does not tell them apart.
+        Enrichment is the expert's mean gate weight on its own language divided by its mean gate weight on the other
+        languages. It is 1 if the gates do not distinguish the languages. Languages without an own expert are left out.
         """
         table: dict[str, dict[str, float]] = {}
         for row, language in enumerate(self.languages):
@@ -79,11 +80,11 @@ class RoutingStatistics:
 
 
 class RoutingSums:
-    """Adds up the routing of one model over the forward passes that somebody else makes.
+    """Adds up the routing of one model over forward passes, which the caller makes.
 
     Args:
         experts: Names of the experts.
-        languages: Names in the order of the table, which packed rows count by.
+        languages: Names of the languages, in the order of the language ids of the packed rows.
     """
 
     def __init__(self, experts: Sequence[str], languages: Sequence[str]) -> None:
@@ -91,10 +92,10 @@ class RoutingSums:
         self._sums: dict[str, Tensor] = {}
 
     def of_row(self, routings: Mapping[int, Routing], batch: PackedBatch) -> dict[str, Tensor]:
-        """Returns the sums over the code tokens of a row, float64 on the CPU, for ``include``.
+        """Returns the sums over the code tokens of a row as float64 tensors on the CPU, for ``include``.
 
         Args:
-            routings: Routing of every layer in the pass over the row, as ``record_routing`` gives it.
+            routings: Layer -> its routing in the forward pass over the row, as ``record_routing`` gives it.
             batch: The row, on the CPU.
         """
         member_TG = one_hot(batch.language_ids_1T[0].clamp(min=0), len(self.languages))
@@ -103,7 +104,7 @@ class RoutingSums:
         layers = [routings[layer] for layer in range(len(routings))]
         weights_LTE = torch.stack([gates(routing) for routing in layers])
         probs_LTE = torch.stack([routing.probs_TE for routing in layers]).double()
-        member_GT = member_GT.to(weights_LTE.device)  # what leaves a GPU are the sums
+        member_GT = member_GT.to(weights_LTE.device)  # only the sums are copied from a GPU
         for key, values_LTE in {
             "top1": one_hot(weights_LTE.argmax(-1), len(self.experts)),
             "chosen": torch.stack([chosen(routing) for routing in layers]),
@@ -114,16 +115,16 @@ class RoutingSums:
         return sums
 
     def add(self, routings: Mapping[int, Routing], batch: PackedBatch) -> None:
-        """Counts the code tokens of a row; see ``of_row``."""
+        """Adds the routing of the code tokens of a row; see ``of_row``."""
         self.include(self.of_row(routings, batch))
 
     def include(self, row: Mapping[str, Tensor]) -> None:
-        """Adds what ``of_row`` returned; the order of the rows decides the last bits."""
+        """Adds the sums that ``of_row`` returned. The order of the rows changes the last bits of the result."""
         for key, total in row.items():
             self._sums[key] = self._sums[key] + total if key in self._sums else total
 
     def statistics(self) -> RoutingStatistics:
-        """Returns the shares and means over all rows added, of which there is at least one."""
+        """Returns the shares and means over all rows that were added; there must be at least one."""
         tokens_G = self._sums["tokens"]
         sums = {key: total for key, total in self._sums.items() if key != "tokens"}
         mean = {key: total / tokens_G.clamp(min=1)[:, None, None] for key, total in sums.items()}
@@ -131,7 +132,7 @@ class RoutingSums:
         dead = [
             f"{layer}/{self.experts[expert]}"
             for layer, expert in (busiest_LE < DEAD_SHARE).nonzero().tolist()
-            if self.experts[expert] != ANCHOR  # it is there for other prompts than these
+            if self.experts[expert] != ANCHOR  # the anchor is for prompts other than these
         ]
         return RoutingStatistics(
             experts=self.experts,

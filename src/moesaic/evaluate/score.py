@@ -24,7 +24,7 @@ __all__ = ["ALL", "METRICS", "FileScore", "LanguageScore", "PredictionRow", "rea
 ALL = "all"
 METRICS = ("codebleu", "bleu")
 LONGEST_PROGRAM = 2**18
-"""Characters of a program that is scored: more than any model writes, and seconds of work."""
+"""Maximum number of characters of a program: more than any model writes, and still scored within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class PredictionRow:
     """One line of a predictions file.
 
     Attributes:
-        line: Its number, from 1.
+        line: Number of the line, from 1.
         language: Name of the language.
-        prediction: The program that was generated.
-        references: One program or more that it is compared with.
-        id: What the file calls it, if anything.
+        prediction: The generated program.
+        references: One or more programs with which the prediction is compared.
+        id: Id in the file, or None.
     """
 
     line: int
@@ -48,12 +48,12 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class LanguageScore:
-    """The scores of one language, or of all.
+    """The scores of one language, or of all languages together.
 
     Attributes:
-        estimates: Metric to the mean over the rows.
-        guards: Shares that stand beside the score.
-        corpus: Metric to the score of the pooled counts; only for CodeBLEU in one language.
+        estimates: Metric -> mean over the rows, with n and interval.
+        guards: Shares that are shown beside the score (``evaluate.guards``).
+        corpus: Component -> score of the pooled counts; only for CodeBLEU in one language.
     """
 
     estimates: dict[str, Estimate]
@@ -61,7 +61,7 @@ class LanguageScore:
     corpus: dict[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns metric -> ``{"value", "n", "low", "high"}``, with ``guards`` and ``corpus`` beside them."""
+        """Returns metric -> ``{"value", "n", "low", "high"}``, together with ``guards`` and ``corpus``."""
         result: dict[str, Any] = {name: estimate.to_dict() for name, estimate in self.estimates.items()}
         return result | {"guards": self.guards} | ({"corpus": self.corpus} if self.corpus else {})
 
@@ -72,8 +72,8 @@ class FileScore:
 
     Attributes:
         protocol: Protocol of CodeBLEU; None for another metric.
-        languages: Language to its score; with ``all`` last if every language was asked for.
-        rows: One mapping per line: ``line``, ``id`` if given, ``language`` and the metrics.
+        languages: Language -> its scores; ``all`` comes last if every language was asked for.
+        rows: One mapping per line, with ``line``, ``id`` if given, ``language`` and the metrics.
     """
 
     protocol: str | None
@@ -81,7 +81,7 @@ class FileScore:
     rows: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object that ``score --json`` prints: of the one language, or of each by name."""
+        """Returns the object that ``score --json`` prints: the scores of one language, or language -> scores."""
         facts = {"protocol": self.protocol, "versions": grammar_versions()} if self.protocol else {}
         if ALL not in self.languages:
             ((name, score),) = self.languages.items()
@@ -90,15 +90,15 @@ class FileScore:
 
 
 def read_rows(path: Path, language: str) -> list[PredictionRow]:
-    """Reads JSON Lines with ``prediction`` and ``reference`` (a string or several), and optional ``language``.
+    """Reads JSON Lines with ``prediction``, ``reference`` (one string or several) and, optionally, ``language``.
 
     Args:
-        path: The file, UTF-8.
-        language: Name or alias of a language: lines that name another one are passed over. Or ``all``: every line must
-            name its own.
+        path: The file, in UTF-8.
+        language: Name or alias of a language; lines that name another language are skipped. With ``all``, every line
+            must name its language.
 
     Raises:
-        DataError: The file cannot be read, a line is malformed (named by number), or no line is left.
+        DataError: The file cannot be read, a line is malformed (the message gives its number), or no line is left.
     """
     wanted = None if language == ALL else get_language(language).name
     rows = [_parse_row(record, number, path, wanted) for number, record in read_json_lines(path)]
@@ -135,7 +135,7 @@ def _show(value: object) -> str:
 
 
 def sentence_bleu(prediction: str, references: Sequence[str]) -> float:
-    """Sentence BLEU (Papineni et al. 2002) as sacrebleu computes it (its tokens, its smoothing), from 0 to 1."""
+    """Returns sentence BLEU (Papineni et al. 2002), from 0 to 1, with sacrebleu's tokens and smoothing."""
     import sacrebleu
 
     return float(sacrebleu.sentence_bleu(prediction, list(references)).score) / 100 if prediction.strip() else 0.0
@@ -154,13 +154,13 @@ def score_file(
     """Scores a file of predictions.
 
     Args:
-        path: JSON Lines, see :func:`read_rows`.
-        language: Name or alias of a language, or ``all`` to score each line in its own.
+        path: JSON Lines; see :func:`read_rows`.
+        language: Name or alias of a language, or ``all`` to score each line in its own language.
         metric: ``codebleu`` or ``bleu``.
-        protocol: Of CodeBLEU: ``strict`` or ``reference``.
-        detokenize: Turn XLCoST token streams back into source first; other text stays as it is. None: yes, except in
-            the ``reference`` protocol, which is defined on the text as it stands.
-        workers: Processes.
+        protocol: Protocol of CodeBLEU, ``strict`` or ``reference``.
+        detokenize: Whether XLCoST token streams are first turned back into source; other text is not changed. None
+            means True, except in the ``reference`` protocol, which is defined on unchanged text.
+        workers: Number of processes.
         seed: Seed of the bootstrap intervals.
 
     Raises:
@@ -213,7 +213,7 @@ def _cleaned(row: PredictionRow) -> PredictionRow:
 
 
 def _restored(rows: Sequence[PredictionRow], known: bool) -> list[PredictionRow]:
-    """Turns token streams into source: all that have the form of one if XLCoST's are there, else what must be one."""
+    """Turns token streams into source: if XLCoST's are present, all texts of that form, else only certain streams."""
     for name in dict.fromkeys(row.language for row in rows):
         known = known or is_xlcost([text for row in rows if row.language == name for text in row.references], name)
 
@@ -244,7 +244,7 @@ def _guards(rows: Sequence[PredictionRow], seed: int) -> dict[str, float | int]:
 
 
 def _mean_guards(scores: Iterable[LanguageScore]) -> dict[str, float | int]:
-    """The guards of all languages together: shares weighted by the rows of the languages that have them."""
+    """Returns the guards of all languages together, weighted by the number of rows of the languages that have them."""
     tables = [score.guards for score in scores]
     shares: dict[str, float | int] = {}
     for key in dict.fromkeys(key for table in tables for key in table if key != "n"):

@@ -1,9 +1,9 @@
 """Computes the table of results: every metric of every system on every language, with n and interval.
 
-A metric is a function from prediction rows to one value per row. A new one has its name in ``recipe.MetricName``, its
-function in ``METRICS`` and its title in ``report.summary``; a test compares the three. Loss comes from the losses that
-``predict`` wrote; the row ``experts`` is each language's own expert. ``paired`` compares the MoE with the others,
-program by program.
+A metric is a function from prediction rows to one value per row. To add a metric, put its name into
+``recipe.MetricName``, its function into ``METRICS`` and its title into ``report.summary``; a test compares the three.
+The loss is computed from the losses that ``predict`` wrote. The row ``experts`` is each language's own expert.
+``paired`` compares the MoE with the other systems, program by program.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Row = dict[str, Any]
 Metric = Callable[[Sequence[Row], str, Executor | None], list[float]]
 _Leaf = TypeVar("_Leaf")
 
-_EXECUTED: Final = "pass@1"  # runs programs, those of all systems together, so it stands apart from METRICS
-_PARALLEL_ROWS = 200  # below that, starting processes costs more than it saves
+_EXECUTED: Final = "pass@1"  # not in METRICS, because the programs of all systems run together
+_PARALLEL_ROWS = 200  # with fewer rows, starting processes costs more than it saves
 
 
 def system_folder(system: str) -> str:
-    """Returns a system's name as a file name: ``expert:java`` -> ``expert-java``."""
+    """Returns the name of a system as a file name: ``expert-java`` for ``expert:java``."""
     return system.replace(":", "-")
 
 
@@ -57,14 +57,14 @@ def build_results(
 
     Args:
         predictions: Folder of the predict stage.
-        folder: Where per-program rows go.
-        examples: Test examples per language; those with tests can be executed.
+        folder: Folder to which the rows of all programs are written.
+        examples: Language -> test examples. Programs are executed if the examples have tests.
         options: Metrics and intervals.
         benchmarks: Benchmark -> language -> problems, for the completions that ``predict`` wrote.
 
     Returns:
-        ``systems``, ``guards``, ``routing``, ``skipped`` and, where there is a MoE, ``paired`` of results.json; where a
-        benchmark was judged, ``kept``.
+        ``systems``, ``guards``, ``routing`` and ``skipped`` of results.json; also ``paired`` if there is a MoE, and
+        ``kept`` if a benchmark was judged.
 
     Raises:
         CheckpointError: The predictions are missing or malformed.
@@ -137,9 +137,9 @@ def _executed(
     examples: Mapping[str, Sequence[Example]],
     options: EvaluateRecipe,
 ) -> tuple[dict[tuple[str, str], list[float]], list[str]]:
-    """Share of programs that pass their task's tests (pass@1 of Chen et al. 2021, one sample a task).
+    """Returns whether each program passes the tests of its task (pass@1 of Chen et al. 2021, one sample per task).
 
-    All systems go through one sandbox together, so that every processor has work to the end.
+    The programs of all systems run in one sandbox, so that all processors have work until the end.
     """
     from moesaic.execution.grading import grade_programs
     from moesaic.execution.problems import Case, Problem
@@ -188,9 +188,9 @@ def _benchmark(
     samples: Samples,
     options: EvaluateRecipe,
 ) -> list[str]:
-    """Adds a benchmark's pass@1 to every system that has completions; returns what was skipped.
+    """Adds the pass@1 of a benchmark to every system that has completions; returns the reasons for what was skipped.
 
-    A reason that does not hold for all systems says for which it does.
+    A reason that does not apply to all judged systems names the systems to which it applies.
     """
     if not options.allow_code_execution:
         return [f"{benchmark}: evaluate.allow_code_execution is false"]
@@ -220,16 +220,16 @@ def _benchmark(
 def _processes(
     generated: Mapping[tuple[str, str], Sequence[Row]], options: EvaluateRecipe
 ) -> AbstractContextManager[Executor | None]:
-    """Opens the processes that compare programs, for all files; None where the programs are too few for them."""
+    """Opens the processes that compare the programs of all files; None if there are too few programs."""
     workers = options.workers or processors()
     if workers == 1 or sum(map(len, generated.values())) < _PARALLEL_ROWS:
         return nullcontext(None)
-    # Spawned: the caller may have threads.
+    # Spawned, because forking a process that has threads is not safe.
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _undefined(language: str, metrics: Sequence[MetricName]) -> list[MetricName]:
-    """The metrics that need a syntax tree, of a domain that no grammar reads."""
+    """Returns the metrics that are not defined for a language, because they need a grammar and it has none."""
     if get_language(language).syntax is not None:
         return []
     return [name for name in metrics if name in _OF_SYNTAX]
@@ -268,7 +268,10 @@ METRICS: dict[MetricName, Metric] = {
     "codebleu": _codebleu("strict"),
     "codebleu_reference": _codebleu("reference"),
 }
-"""Every metric that reads programs, by its key in recipes and results; a name that a recipe allows must be here."""
+"""Key in recipes and results -> metric, for all metrics that read programs.
+
+Every name that a recipe allows must be here, except ``pass@1``.
+"""
 
 _OF_SYNTAX: Final = ("parse_share", "codebleu", "codebleu_reference")
 
@@ -286,7 +289,7 @@ def _systems(predictions: Path, languages: Sequence[str]) -> list[str]:
 
 
 def _losses(path: Path) -> dict[str, list[Sample]]:
-    """Returns nats and code tokens of every program, by language."""
+    """Returns language -> (id, loss in nats, number of code tokens) of every program."""
     by_language: dict[str, list[Sample]] = {}
     for row in _read(path, id=(str, int), language=str, loss_sum=(float, int), code_tokens=int):
         sample = (str(row["id"]), float(row["loss_sum"]), float(row["code_tokens"]))
@@ -295,7 +298,7 @@ def _losses(path: Path) -> dict[str, list[Sample]]:
 
 
 def _loss(samples: Sequence[Sample], options: EvaluateRecipe) -> Estimate:
-    """Mean loss per code token; the interval resamples programs."""
+    """Returns the mean loss in nats per code token; its interval resamples programs."""
     return estimate_ratio([[(nats, tokens) for _, nats, tokens in samples]], samples=options.bootstrap_samples)
 
 
@@ -307,7 +310,7 @@ def _mean(values: list[float], options: EvaluateRecipe) -> Estimate:
 def _with_own_experts(
     systems: dict[str, dict[str, dict[str, _Leaf]]], languages: Sequence[str]
 ) -> dict[str, dict[str, dict[str, _Leaf]]]:
-    """Adds the row ``experts`` (each language judged with its own expert) after the base."""
+    """Adds the system ``experts``, in which each language is judged with its own expert, after the base."""
     own: dict[str, dict[str, _Leaf]] = {}
     for language in languages:
         for metric, row in systems.get(f"expert:{language}", {}).items():
@@ -318,7 +321,11 @@ def _with_own_experts(
 
 
 def _read(path: Path, **fields: type | tuple[type, ...]) -> list[Row]:
-    """Reads the rows of a file that ``predict`` wrote, each of which has fields of these types."""
+    """Reads the rows of a file that ``predict`` wrote, and checks that they have fields of these types.
+
+    Raises:
+        CheckpointError: The file cannot be read, or a row is malformed.
+    """
     rows = []
     try:
         for number, row in read_json_lines(path):

@@ -1,9 +1,10 @@
 """Runs main.py, then the test that comes over standard input, and writes a secret to standard output after both.
 
-The first line of standard input is the secret, the second a token, the third the modules that the test imports; the
-rest is the test (``python_tests.py``). All of it is read before the program is loaded, so the program finds neither
-the secret nor its test: they are in no file, argument or variable, and what holds them is not in the stack while the
-program runs. Program and test are compiled apart, so neither can take up the other.
+The first line of standard input is the secret, the second line a token, the third line the modules that the test
+imports. The rest is the test (``python_tests.py``). Standard input is read before the program is loaded, so the program
+can find neither the secret nor the test: they are in no file, argument or variable, and the frames that hold them are
+not on the stack while the program runs. Program and test are compiled separately, so that neither can become part of
+the other.
 """
 
 import os
@@ -43,12 +44,12 @@ def _prepare():
         message = f"\n{secret}\n".encode()
         try:
             write(output, message)
-        except OSError:  # the program closed every descriptor but the usual ones
+        except OSError:  # the program closed all but the standard descriptors
             write(1, message)
         exit_now(0)
 
     def with_objects(code):
-        """Puts objects in the place of the strings that name them, where no program can reach."""
+        """Replaces the strings that name objects by these objects, in constants that no program can reach."""
         constants = []
         for value in code.co_consts:
             constants.append(with_objects(value) if type(value) is types.CodeType else replaced(value))
@@ -72,7 +73,7 @@ def _prepare():
         last_line = statements[-1].lineno if statements else 0
     except (RecursionError, MemoryError):  # nested too deep for a tree of objects
         last_line = float("inf")
-    standard_error, sys.stderr = sys.stderr, None  # "'str' object is not callable", about what is replaced below
+    standard_error, sys.stderr = sys.stderr, None  # no "'str' object is not callable" about strings replaced below
     try:
         annotations = program.co_flags & 0x1000000  # the one future import that changed what a test does
         test = with_objects(compile(test, "<test>", "exec", annotations, dont_inherit=True))
@@ -94,7 +95,7 @@ def _prepare():
 
 
 def _originals(builtins, modules):
-    """What a test relies on, as it is before the program: the built-in names, and the modules that it imports."""
+    """Returns the built-in names and the contents of the modules that a test imports, before the program runs."""
     found = [(builtins, {name: value for name, value in vars(builtins).items() if name != "_"})]
     for name in modules:
         if name.partition(".")[0] in sys.stdlib_module_names:
@@ -106,13 +107,13 @@ def _originals(builtins, modules):
             callables = {key: value for key, value in vars(module).items() if callable(value)}
             found.append((module, callables))
             for value in callables.values():
-                if type(value) is type and value.__flags__ & (1 << 9):  # defined in Python, so that it can be changed
+                if type(value) is type and value.__flags__ & (1 << 9):  # defined in Python, so programs could change it
                     methods = {key: method for key, method in vars(value).items() if callable(method)}
                     found.append((value, methods))
     return found
 
 
-# A program whose last statement ends it, as "sys.exit(main())" does, has defined what its test asks for.
+# A program whose last statement ends it, such as "sys.exit(main())", has already defined what its test needs.
 _RUN = """
 try:
     run(program, scope)
@@ -129,9 +130,10 @@ _REFUSED = frozenset(
 
 
 def _refusing(untraced):
-    """Returns a hook that ends what programs use to look into the launcher or to change a running test.
+    """Returns an audit hook that refuses calls with which programs could inspect the launcher or change a running test.
 
-    ``untraced`` is the code of a function that ends by setting the trace function that it found, ``doctest``'s.
+    ``untraced`` is the code of the function of ``doctest`` that restores the trace function at its end, which is
+    allowed.
     """
     refused, error, frame_of = _REFUSED, RuntimeError, sys._getframe
 
@@ -149,10 +151,10 @@ def _refusing(untraced):
 
 
 def _helpers():
-    """The comparisons of a test, as the language makes them, but not by the word of an object that agrees to all.
+    """Returns comparisons for a test that behave as in Python, but do not trust an object that equals everything.
 
-    An object whose class defines its own equality in Python may say that it equals anything. What it says is believed
-    if it does not say the same of other values, and, where its class derives from a built-in one, if the built-in
+    An object whose class defines its own equality in Python may claim to equal anything. The claim is accepted if the
+    object does not claim the same of other values and, if its class derives from a built-in class, if the built-in
     equality agrees.
     """
     plain = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
@@ -167,7 +169,7 @@ def _helpers():
     _type, _any, _all, _zip, _object, _id, _getattr = type, any, all, zip, object, id, getattr
 
     def own(value, method):
-        """True if the class of a value defines a comparison in Python."""
+        """Returns True if the class of a value defines a comparison in Python."""
         for kind in mro_of(_type(value)):
             found = dict_of(kind).get(method)
             if found is not None:
@@ -175,7 +177,7 @@ def _helpers():
         return False
 
     def base(value):
-        """The built-in class that a value's class is or derives from."""
+        """Returns the built-in class that a value's class is or derives from, or None."""
         for kind in mro_of(_type(value)):
             if kind in equals:
                 return kind
@@ -199,7 +201,7 @@ def _helpers():
         return [0, "none"]
 
     def honest(value, other, seen):
-        """Says whether an object that claims to equal ``other`` denies to equal what it cannot."""
+        """Returns whether an object that claims to equal ``other`` denies that it equals different values."""
         kind = base(value)
         if kind is not None and base(other) is kind:
             return equals[kind](value, other) is True and inside(value, other, kind, seen)
@@ -245,14 +247,14 @@ def _helpers():
         return True
 
     def needs_look(value):
-        """True if a key or an element of a set is, or holds, an object with equality of its own."""
+        """Returns True if a key or an element of a set is, or contains, an object with its own equality."""
         if _type(value) in scalars:
             return False
         kind = base(value)
         return own(value, "__eq__") or (kind in iterate and _any(needs_look(part) for part in iterate[kind](value)))
 
     def genuine(left, right, seen):
-        """Says whether two values that Python calls equal are; only objects with equality of their own may not be."""
+        """Returns whether two values are truly equal; objects with their own equality may only claim to be."""
         if left is right:
             return True
         left_own, right_own = own(left, "__eq__"), own(right, "__eq__")
@@ -318,14 +320,14 @@ def _helpers():
         return result
 
     def pair(left, right):
-        """The arguments of ``assertEqual``; the first is another where the two only claim to be equal."""
+        """Returns the arguments of ``assertEqual``; the first is a different object if they only claim to be equal."""
         return (left, right) if left != right or genuine(left, right, frozenset()) else (_object(), right)
 
     return {"compare": compare, "pair": pair}
 
 
 def _failure():
-    """Returns what ends the process after an exception, as Python would, whatever the program did to Python."""
+    """Returns a function that ends the process after an exception as Python does, even if the program changed it."""
     exit_now, show, streams, kind_of, leaving, whole = os._exit, sys.__excepthook__, sys, type, SystemExit, int
     stream = open(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
