@@ -1,7 +1,8 @@
 """CodeBLEU (Ren et al. 2020, arXiv:2009.10297), implemented anew with current tree-sitter grammars.
 
 There are two protocols. ``strict`` follows the definition of the paper. ``reference`` gives the numbers of the package
-codebleu 0.7.0, for comparison with published ones. docs/codebleu.md shows what each component sees and how they differ.
+codebleu 0.7.0, for comparison with published work. docs/codebleu.md shows what each component compares and how the
+protocols differ.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["COMPONENTS", "PROTOCOLS", "CodeBLEU", "CodeBleuResult", "PairScore",
 PROTOCOLS = ("strict", "reference")
 References = Sequence[str | Sequence[str]]
 
-_CHUNK = 32  # pairs sent to a worker at once
+_CHUNK = 32  # number of pairs that are sent to a worker at once
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class CodeBleuResult:
     Attributes:
         language: Name of the language.
         protocol: ``strict`` or ``reference``.
-        rows: The score of every pair, in the order given.
+        rows: The score of every pair, in the given order.
         corpus: The score of the pooled counts, as BLEU is defined for a corpus.
         seed: Seed of the bootstrap.
     """
@@ -49,7 +50,8 @@ class CodeBleuResult:
     def means(self) -> dict[str, Estimate]:
         """Mean over the pairs of every component, with its 95% bootstrap interval.
 
-        Pairs whose reference does not define a component are left out of its mean; ``n`` is the number of the others.
+        Pairs whose reference does not define a component are left out of its mean; ``n`` is the number of remaining
+        pairs.
         """
         columns = {
             name: [value for pair in self.rows if (value := pair.to_dict()[name]) is not None] for name in COMPONENTS
@@ -65,7 +67,7 @@ class CodeBleuResult:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Versions of the tree-sitter core and grammars that the scores depend on."""
+        """Versions of the tree-sitter core and of the grammars, on which the scores depend."""
         return grammar_versions()
 
 
@@ -83,8 +85,8 @@ def codebleu(
 
     Args:
         predictions: Source texts.
-        references: One reference per prediction, or several, of which the best one counts (in the ``reference``
-            protocol they are added up, as in the package).
+        references: One reference per prediction, or several, of which the best one counts. In the ``reference``
+            protocol, the counts of all references are added up, as in the package.
         language: Name or alias of the language of all programs.
         protocol: ``strict`` or ``reference``.
         workers: Number of processes. They are spawned, so a script must guard its main part.
@@ -166,7 +168,7 @@ class CodeBLEU:
     Args:
         language: Name or alias of the language.
         protocol: ``strict`` or ``reference``.
-        workers: Processes used by ``compute``.
+        workers: Number of processes that ``compute`` uses.
     """
 
     def __init__(self, language: str, protocol: str = "strict", *, workers: int = 1) -> None:
@@ -176,7 +178,7 @@ class CodeBLEU:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all pairs."""
+        """Removes all pairs."""
         self._predictions: list[str] = []
         self._references: list[str | Sequence[str]] = []
 
@@ -191,9 +193,9 @@ class CodeBLEU:
         self._references.extend(references)
 
     def compute(self) -> CodeBleuResult:
-        """Scores all pairs added since the last reset.
+        """Scores all pairs that were added since the last reset.
 
         Raises:
-            DataError: There are none.
+            DataError: There are no pairs.
         """
         return codebleu(self._predictions, self._references, self.language, self.protocol, workers=self.workers)

@@ -14,13 +14,13 @@ COMPONENTS = ("ngram", "weighted", "syntax", "dataflow", "codebleu")
 
 @dataclass(frozen=True, slots=True)
 class MatchCounts:
-    """Matches of one prediction with its reference; the counts of many pairs add up to those of a corpus.
+    """Counts of the matches of one prediction with its reference; they can be added up for a corpus.
 
     Attributes:
         ngram: Counts of the n-gram match.
-        weighted: Counts of the n-gram match with keywords weighted.
-        syntax: Matched and all subtrees of the reference.
-        dataflow: Matched and all data-flow edges of the reference.
+        weighted: Counts of the n-gram match with weighted keywords.
+        syntax: Number of matched subtrees, and of all subtrees, of the reference.
+        dataflow: Number of matched data-flow edges, and of all edges, of the reference.
     """
 
     ngram: BleuCounts
@@ -31,14 +31,14 @@ class MatchCounts:
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
-    """The four components, each in [0, 1], and their combination.
+    """The four components, each between 0 and 1, and their combination.
 
     Attributes:
         ngram: BLEU-4 over tokens.
-        weighted: The same with keywords five times the weight.
-        syntax: Share of the reference's subtrees found; None if it has none that could be.
-        dataflow: Share of the reference's data-flow edges found; None if it has none.
-        codebleu: The mean of what is defined.
+        weighted: BLEU-4 over tokens, with keywords weighted five times as much as other tokens.
+        syntax: Share of the reference's subtrees that were found; None if the reference has none to be found.
+        dataflow: Share of the reference's data-flow edges that were found; None if the reference has none.
+        codebleu: The mean of the components that are defined.
     """
 
     ngram: float
@@ -48,7 +48,7 @@ class PairScore:
     codebleu: float
 
     def to_dict(self) -> dict[str, float | None]:
-        """Returns the components by name."""
+        """Returns name -> value of each component."""
         return asdict(self)
 
 

@@ -1,15 +1,15 @@
 """Data flow of a program as a multiset of edges between variables (Ren et al. 2020, section 3.3; Guo et al. 2021).
 
-Variables are the names a program binds, one per scope, and the unbound ones that a variable is computed from (a
-fragment's inputs); what is called, types, members, numbers and strings are none.
-Every occurrence of a variable is an event, the events are laid out in basic blocks, and reaching definitions are
-solved over the blocks. Two kinds of edge result:
+Variables are the names that a program binds, one per scope, and unbound names from which a variable is computed (the
+inputs of a fragment). Names of functions that are called, types, members, numbers and strings are not variables. Every
+occurrence of a variable is an event. Events are arranged in basic blocks, and the reaching definitions are solved over
+the blocks. There are two kinds of edges:
 
     v comesFrom v       a read of v, once for every definition of v that may reach it
-    v computedFrom u    a definition of v, once for every occurrence of u in what it is computed from
+    v computedFrom u    a definition of v, once for every occurrence of u in the expression from which it is computed
 
-Variables are then numbered in the order in which they appear, so a consistently renamed program has the same edges.
-What a construct of a language does is in ``dataflow_rules``; nothing here or there recurses.
+Variables are then numbered in the order in which they appear, so that a consistently renamed program has the same
+edges. ``dataflow_rules`` says what the constructs of a language do. Neither module uses recursion.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dataclasses import dataclass, field
 __all__ = ["Edge", "Events", "Task", "solve"]
 
 Edge = tuple[int, str, int]
-"""Number of the target variable, the relation, number of the source variable."""
+"""(number of the target variable, relation, number of the source variable)."""
 
 Task = int | tuple[int, int] | Callable[[], object]
-"""A node to visit, a run of nodes, or something to do, which may return a list of further tasks."""
+"""A node to visit, a range of nodes, or a function to call, which may return a list of further tasks."""
 
 _Variable = tuple[int, str]  # scope, name
 
 _MAX_VISITS = 64
-"""Bound on the visits of a block, on average; loops nested more than a dozen deep may come to it, nothing else."""
+"""Limit on the average number of visits per block; only loops nested more than a dozen deep may reach it."""
 
 
 @dataclass(slots=True)
@@ -46,8 +46,8 @@ class _Occurrence:
     name: str
     scope: int
     position: int
-    sources: tuple[int, ...] | None  # None: a read; else the occurrences this definition is computed from
-    free: bool = False  # a variable even if nothing binds it
+    sources: tuple[int, ...] | None  # None for a read; else the occurrences from which this definition is computed
+    free: bool = False  # it is a variable even if nothing binds it
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class _Block:
 class Events:
     """Collects scopes, occurrences and basic blocks while a program is visited.
 
-    Blocks belong to flows: a function's body is a flow of its own, entered by nobody.
+    Blocks belong to flows. The body of a function is a flow of its own, to which no other flow leads.
     """
 
     def __init__(self) -> None:
@@ -69,25 +69,25 @@ class Events:
         self.flows: list[list[int]] = [[]]
         self.blocks: list[_Block] = []
         self._flow = 0
-        self._pending: list[int] = []  # occurrences that flow into the expression being visited
+        self._pending: list[int] = []  # occurrences that flow into the expression that is being visited
         self._marks: list[int] = []
-        self._exits: list[tuple[int, int]] = []  # where break and continue lead
+        self._exits: list[tuple[int, int]] = []  # the targets of break and continue
         self._saved: list[tuple[int, int, list[tuple[int, int]], int]] = []
         self.block = self.new_block()
 
     # Scopes
 
     def open_scope(self, kind: str) -> None:
-        """Enters a scope: ``block``, ``function`` (also a comprehension) or ``class``."""
+        """Opens a scope of the kind ``block``, ``function`` (also for a comprehension) or ``class``."""
         self.scopes.append(_Scope(parent=self.scope, kind=kind))
         self.scope = len(self.scopes) - 1
 
     def close_scope(self) -> None:
-        """Leaves the innermost scope."""
+        """Closes the innermost scope."""
         self.scope = self.scopes[self.scope].parent
 
     def nearest(self, *kinds: str) -> int:
-        """Returns the innermost scope of one of the kinds, or the program's."""
+        """Returns the innermost scope of one of the kinds, or the scope of the program."""
         scope = self.scope
         while scope > 0 and self.scopes[scope].kind not in kinds:
             scope = self.scopes[scope].parent
@@ -96,7 +96,7 @@ class Events:
     # Functions
 
     def open_function(self) -> None:
-        """Starts a function: its own scope, flow and exits."""
+        """Starts a function, with its own scope, flow and exits."""
         self._saved.append((self._flow, self.block, self._exits, len(self._pending)))
         self.flows.append([])
         self._flow, self._exits = len(self.flows) - 1, []
@@ -104,7 +104,7 @@ class Events:
         self.open_scope("function")
 
     def close_function(self) -> None:
-        """Ends a function; what happened inside does not flow into the expression that holds it."""
+        """Ends a function. Occurrences inside it do not flow into the expression that contains it."""
         self.close_scope()
         self._flow, self.block, self._exits, pending = self._saved.pop()
         del self._pending[pending:]
@@ -112,80 +112,88 @@ class Events:
     # Blocks
 
     def new_block(self) -> int:
-        """Returns a fresh, unconnected block of the current flow."""
+        """Adds an unconnected block to the current flow and returns its number."""
         self.blocks.append(_Block())
         self.flows[self._flow].append(len(self.blocks) - 1)
         return len(self.blocks) - 1
 
     def link(self, target: int) -> None:
-        """Control may go from here to a block."""
+        """Adds a possible transfer of control from the current block to another."""
         self.blocks[self.block].successors.append(target)
 
     def connect(self, source: int, target: int) -> None:
-        """Control may go from one block to another."""
+        """Adds a possible transfer of control from one block to another."""
         self.blocks[source].successors.append(target)
 
     def enter(self, block: int) -> None:
-        """What follows happens in a block."""
+        """Makes a block the current block."""
         self.block = block
 
     def go(self, block: int) -> None:
-        """Control goes from here to a block and what follows happens there."""
+        """Transfers control from the current block to another, and makes that the current block."""
         self.link(block)
         self.block = block
 
     def leave(self, target: int | None = None) -> None:
-        """Control goes to a block (or out of the function); what follows is not reached from here."""
+        """Transfers control to a block, or out of the function; a new, unconnected block becomes the current block."""
         if target is not None:
             self.link(target)
         self.block = self.new_block()
 
     def open_exits(self, end: int, again: int | None = None) -> None:
-        """Tells where break and continue lead from now on; a switch keeps the loop's continue."""
+        """Sets the targets of break and continue; without ``again``, as for a switch, the loop's continue is kept."""
         kept = self._exits[-1][1] if self._exits else end
         self._exits.append((end, kept if again is None else again))
 
     def close_exits(self) -> None:
-        """Forgets the innermost break and continue."""
+        """Removes the innermost targets of break and continue."""
         self._exits.pop()
 
     def jump(self, *, out: bool) -> None:
-        """Follows a break (``out``) or a continue."""
+        """Transfers control as a break (``out``) or a continue does."""
         self.leave(self._exits[-1][0 if out else 1] if self._exits else None)
 
     # Occurrences
 
     def mark(self) -> None:
-        """Starts collecting what flows into an expression."""
+        """Starts collecting the occurrences that flow into an expression."""
         self._marks.append(len(self._pending))
 
     def take(self, sources: list[int]) -> None:
-        """Ends collecting and adds what was found to ``sources``."""
+        """Ends collecting, and moves the collected occurrences to ``sources``."""
         start = self._marks.pop()
         sources.extend(self._pending[start:])
         del self._pending[start:]
 
     def keep(self, sources: list[int]) -> None:
-        """As :meth:`take`, but what was found flows into the surrounding expression, too."""
+        """Like :meth:`take`, but the collected occurrences also flow into the surrounding expression."""
         sources.extend(self._pending[self._marks.pop() :])
 
     def read(
         self, name: str, position: int, scope: int | None = None, *, is_value: bool = True, free: bool = False
     ) -> int:
-        """A variable is read; arguments as for :meth:`write`, and ``free``: it is one even if nothing binds it."""
+        """Records a read of a variable; returns the number of the occurrence.
+
+        Args:
+            name: Name of the variable.
+            position: Byte offset.
+            scope: Scope in which the name is looked up; None for the current one.
+            is_value: Whether the occurrence is an expression whose value flows on.
+            free: Whether the name is a variable even if nothing binds it.
+        """
         where = self.scope if scope is None else scope
         return self._occur(_Occurrence(name, where, position, None, free), is_value)
 
     def write(
         self, name: str, position: int, sources: Iterable[int], *, scope: int | None = None, is_value: bool = False
     ) -> int:
-        """A variable is defined.
+        """Records a definition of a variable.
 
         Args:
-            name: Its name.
+            name: Name of the variable.
             position: Byte offset.
-            sources: The occurrences it is computed from.
-            scope: Where to look the name up, if not here.
+            sources: The occurrences from which it is computed.
+            scope: Scope in which the name is looked up; None for the current one.
             is_value: Whether the occurrence is an expression whose value flows on.
 
         Returns:
@@ -203,7 +211,7 @@ class Events:
         return index
 
     def resolve(self) -> list[_Variable | None]:
-        """Returns the variable of every occurrence, in scope -1 if nothing binds it; None for what is no variable."""
+        """Returns the variable of every occurrence: in scope -1 if nothing binds it, None if it is not a variable."""
         known: dict[_Variable, int] = {}
 
         def owner(scope: int, name: str) -> int:
@@ -223,7 +231,7 @@ class Events:
             for occurrence in self.occurrences
             if occurrence.sources is not None and owner(occurrence.scope, occurrence.name) < 0
         }
-        self.scopes[0].names |= unknown  # an assignment to a name declared nowhere makes it the program's
+        self.scopes[0].names |= unknown  # assigning to an undeclared name makes it a variable of the program
         known.clear()
         owners = [owner(occurrence.scope, occurrence.name) for occurrence in self.occurrences]
         return [
@@ -235,13 +243,13 @@ class Events:
 def solve(events: Events) -> Counter[Edge]:
     """Solves the reaching definitions and returns the edges between numbered variables."""
     variables = events.resolve()
-    edges: list[tuple[int, int, _Variable, str, _Variable, int]] = []  # two positions to sort by; the count comes last
+    edges: list[tuple[int, int, _Variable, str, _Variable, int]] = []  # begins with two positions, ends with the count
     for flow in events.flows:
         reaching = _reaching(events, flow, variables)
         for index, count in reaching:
             variable = variables[index]
             assert variable is not None
-            if variable[0] >= 0:  # a free variable has no definition to come from
+            if variable[0] >= 0:  # a free variable has no definition
                 position = events.occurrences[index].position
                 edges.append((position, position, variable, "comesFrom", variable, max(1, count)))
     for index, occurrence in enumerate(events.occurrences):
@@ -265,7 +273,7 @@ def solve(events: Events) -> Counter[Edge]:
 def _reaching(events: Events, flow: list[int], variables: list[_Variable | None]) -> list[tuple[int, int]]:
     """Returns every read of a flow with the number of definitions that reach it (Aho et al. 2006, section 9.2.4).
 
-    A set of definitions is an integer with a bit for each.
+    A set of definitions is an integer with one bit per definition.
     """
     bits: dict[int, int] = {}
     of_variable: dict[_Variable, int] = {}
@@ -298,7 +306,7 @@ def _solve_entries(
     bits: dict[int, int],
     of_variable: dict[_Variable, int],
 ) -> dict[int, int]:
-    """Returns the definitions that reach the start of each block: the least fixed point, in reverse postorder."""
+    """Returns block -> definitions that reach its start: the least fixed point, computed in reverse postorder."""
     generated: dict[int, int] = {}
     killed: dict[int, int] = {}
     for block in flow:
@@ -331,10 +339,10 @@ def _solve_entries(
 
 
 def _reverse_postorder(events: Events, flow: list[int]) -> list[int]:
-    """Orders blocks so that only loops lead backwards."""
+    """Returns the blocks in an order in which only loops lead backwards."""
     order: list[int] = []
     seen: set[int] = set()
-    for root in reversed(flow):  # so that the first block, the entry, comes first of all
+    for root in reversed(flow):  # so that the first block, the entry, comes first in the result
         stack = [(root, iter(events.blocks[root].successors))] if root not in seen else []
         seen.add(root)
         while stack:

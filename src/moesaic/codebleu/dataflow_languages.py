@@ -1,6 +1,6 @@
 """Lists, for each language, what its grammar calls the constructs that move values between variables.
 
-To add a language, add a row; ``dataflow_values`` and ``dataflow_rules`` say what the constructs do, for all languages.
+To add a language, add a row. ``dataflow_values`` and ``dataflow_rules`` define what the constructs do in all languages.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ def words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Grammar symbols of one language, by what they do."""
+    """Grammar symbols of one language, grouped by what they do."""
 
     functions: frozenset[str]
-    declarators: frozenset[str] = frozenset()  # fields name or declarator, and value: bind in the innermost scope
+    declarators: frozenset[str] = frozenset()  # fields name or declarator, and value; bind in the innermost scope
     parameters: frozenset[str] = frozenset()  # like declarators, inside a parameter list
     assignments: frozenset[str] = frozenset()  # fields left and right
     updates: frozenset[str] = frozenset()  # ++ and --
-    patterns: frozenset[str] = frozenset()  # targets made of targets
+    patterns: frozenset[str] = frozenset()  # targets that consist of targets
     members: frozenset[str] = frozenset()  # object.name; the first child is the object
-    elements: frozenset[str] = frozenset()  # object[index]; likewise
+    elements: frozenset[str] = frozenset()  # object[index]; the first child is the object
     loops: frozenset[str] = words("while_statement do_statement")
     counted: frozenset[str] = words("for_statement")
     each: frozenset[str] = frozenset()
-    clauses: frozenset[str] = frozenset()  # loops of all three kinds, which their clause tells
+    clauses: frozenset[str] = frozenset()  # loops of all three kinds; their clause says which
     branches: frozenset[str] = words("if_statement")
-    chained: frozenset[str] = frozenset()  # else-if parts that hang on the same if
+    chained: frozenset[str] = frozenset()  # else-if parts that belong to the same if
     switches: frozenset[str] = words("switch_statement")
     cases: frozenset[str] = words("switch_case switch_default")
     falls_through: bool = True
@@ -46,8 +46,8 @@ class Rules:
     selves: frozenset[str] = words("this")
     assignment_binds: bool = False  # Python, PHP, Ruby: assigning declares
     own_fields: frozenset[str] = frozenset()  # variables of the class, wherever they are assigned
-    block_calls: frozenset[str] = frozenset()  # calls with a field block: a loop over what is called upon
-    captures: frozenset[str] = frozenset()  # patterns whose names are bound to what they match
+    block_calls: frozenset[str] = frozenset()  # calls with a field block: loops over the receiver of the call
+    captures: frozenset[str] = frozenset()  # patterns whose names are bound to the values that they match
     declaring: frozenset[str] = frozenset()  # assignments that declare in the innermost scope
     unbound_is_call: bool = False  # Ruby: a name that nothing binds calls a method
 

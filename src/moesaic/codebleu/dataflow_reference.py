@@ -1,14 +1,18 @@
 """Data flow as codebleu 0.7.0 computes it, errors included, for comparison with published scores.
 
-The packaged extractors are recursive functions from a node and the reaching definitions to a list of items and new
-definitions. Here the same function is a stack of tasks; loops, which it evaluates twice per nesting level, are
-memoised on their entry definitions, so nested loops cost polynomial instead of exponential time. Where the package
-iterates over a ``set`` of names, names keep the order of their first occurrence: that is its result without the
-dependence on the hash seed.
+The extractors of the package are recursive functions that map a node and the reaching definitions to a list of items
+and new definitions. Here, the same function is a stack of tasks. The package evaluates loops twice per nesting level.
+Here, loops are memoised by their definitions at the entry, so that nested loops take polynomial instead of exponential
+time. Where the package iterates over a ``set`` of names, names are kept in the order of their first occurrence, which
+gives the package's result without its dependence on the hash seed.
 
-What is kept on purpose: every token whose text differs from its grammar symbol counts as a variable, numbers, strings
-and type names included; C and C++ are read with the C# rules; a construct the rules do not expect empties the whole
-flow; byte columns index the text, so a non-ASCII character shifts the names of its line.
+The following errors are kept on purpose:
+
+- Every token whose text differs from its grammar symbol counts as a variable, including numbers, strings and type
+  names.
+- C and C++ are read with the rules of C#.
+- A construct that the rules do not expect empties the whole flow.
+- Byte columns are used as indices of the text, so that a non-ASCII character shifts the names in its line.
 """
 
 from __future__ import annotations
@@ -24,24 +28,24 @@ from moesaic.codebleu.tree import STRING_KINDS, FlatTree
 __all__ = ["FlowItem", "reference_flow"]
 
 FlowItem = tuple[str, str, tuple[str, ...]]
-"""A normalised variable, its relation, the normalised variables it comes from."""
+"""(normalised variable, relation, normalised variables from which it comes)."""
 
 _Item = tuple[str, int, str, tuple[str, ...], tuple[int, ...]]
-_Task = int | tuple[int, int] | Callable[[], None]  # a node, a run of nodes, something to do
+_Task = int | tuple[int, int] | Callable[[], None]  # a node, a range of nodes, or a function to call
 _States = dict[str, tuple[int, ...]]
 
 _MAX_DEPTH = 990
-"""Nesting at which Python's default recursion limit stops the packaged extractors: they then find no flow at all."""
+"""Nesting depth at which Python's default recursion limit stops the package's extractors, which then find no flow."""
 
 
 _COMPREHENSIONS = frozenset(
     {"list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression", "ERROR"}
 )
-"""What may hold Python's ``for_in_clause``."""
+"""Nodes that may contain Python's ``for_in_clause``."""
 
 
 class _UnexpectedNodeError(Exception):
-    """The packaged extractor would have raised, and its caller taken the flow as empty."""
+    """Raised where the package's extractor raises an error, after which its caller takes the flow as empty."""
 
 
 class _Extractor:
@@ -57,10 +61,10 @@ class _Extractor:
         self._index_tokens(source)
 
     def _index_tokens(self, source: str) -> None:
-        """Numbers the tokens; a node's tokens are the numbers from ``first[node]`` to ``first[end of node]``."""
+        """Numbers the tokens. The tokens of a node have the numbers from ``first[node]`` to ``first[end of node]``."""
         tree = self.tree
         kinds, ends, size = tree.kind, tree.end, len(tree)
-        first = self.first = [-1] * (size + 1)  # -1: inside a string, where the package looks nothing up
+        first = self.first = [-1] * (size + 1)  # -1 inside a string, where the package does not look anything up
         token_nodes: list[int] = []
         node = 0
         while node < size:
@@ -73,7 +77,7 @@ class _Extractor:
                 node += 1
         first[size] = len(token_nodes)
         spans = [(tree.start[node], tree.stop[node]) for node in token_nodes]
-        number = {span: index for index, span in enumerate(spans)}  # empty tokens at one place: the last one counts
+        number = {span: index for index, span in enumerate(spans)}  # of empty tokens at one place, the last one counts
         texts = _texts(source, tree.source, spans)
         self.tokens = [(number[span], text) for span, text in zip(spans, texts, strict=True)]
         self.is_variable = [tree.kind[node] != text for node, text in zip(token_nodes, texts, strict=True)]
@@ -92,7 +96,7 @@ class _Extractor:
         return self.items
 
     def _walk(self, node: int, end: int) -> None:
-        """Evaluates nodes in order up to the first that a rule is about; the rest waits behind what that amounts to."""
+        """Evaluates nodes up to the first to which a rule applies; pushes its tasks, and the rest below them."""
         kinds, ends, special = self.tree.kind, self.tree.end, self.special
         while node < end:
             kind, after = kinds[node], ends[node]
@@ -113,7 +117,7 @@ class _Extractor:
         return [self.tokens[index] for index in tokens if self.is_variable[index]]
 
     def _plan(self, node: int) -> Sequence[_Task]:
-        """Returns what evaluating a node amounts to: nodes to evaluate and things to do, in order."""
+        """Returns the tasks that evaluate a node, in order: nodes to evaluate and functions to call."""
         tree, rules, kind = self.tree, self.rules, self.tree.kind[node]
         if kind == rules.declarator:
             return self._declare(node)
@@ -139,7 +143,7 @@ class _Extractor:
             return self._loop(node, [value, partial(self._link_pairs, name, value, "computedFrom"), body] * 2)
         if kind == "while_statement":
             return self._loop(node, children * 2)
-        # A comprehension: its clauses are evaluated before what they yield.
+        # In a comprehension, the clauses are evaluated before the value.
         return sorted(children, key=lambda child: tree.kind[child] != "for_in_clause")
 
     def _read(self, node: int) -> None:
@@ -175,7 +179,8 @@ class _Extractor:
     def _link_pairs(self, target: int, value: int, relation: str) -> None:
         """Links every target token with every value token.
 
-        The package makes an item of each pair, and later one of all that share a target: here it is one at once.
+        The package makes one item per pair, and later merges the items with the same target. Here, they are merged from
+        the start.
         """
         sources = self._variables(value)
         names, indices = tuple(dict.fromkeys(name for _, name in sources)), tuple(index for index, _ in sources)
@@ -185,7 +190,7 @@ class _Extractor:
             self.states[text] = (index,)
 
     def _link_all(self, target: int, value: int) -> None:
-        """One item for every target token, with all value tokens as its sources."""
+        """Makes one item for every target token, with all value tokens as its sources."""
         sources = self._variables(value)
         names, indices = tuple(name for _, name in sources), tuple(index for index, _ in sources)
         for index, text in self._variables(target):
@@ -205,7 +210,7 @@ class _Extractor:
         return [*rights, *(partial(self._link_all, *pair) for pair in zip(lefts, rights, strict=True))]
 
     def _pair(self, left: int, right: int) -> tuple[list[int], list[int]]:
-        """Pairs the parts of two sides by position if they have equally many, else the sides as wholes."""
+        """Pairs the parts of two sides by position if their numbers are equal, else pairs the whole sides."""
         lefts = [child for child in self.tree.children(left) if self.tree.kind[child] != ","]
         rights = [child for child in self.tree.children(right) if self.tree.kind[child] != ","]
         return (lefts, rights) if lefts and len(lefts) == len(rights) else ([left], [right])
@@ -225,7 +230,7 @@ class _Extractor:
         return _present(name), _present(value)
 
     def _branch(self, node: int) -> Sequence[_Task]:
-        """Evaluates the parts of a conditional: some in sequence, the alternatives each from the entry definitions."""
+        """Evaluates the parts of a conditional in sequence, but each alternative with the definitions at the entry."""
         tree, rules = self.tree, self.rules
         entry = dict(self.states)
         outcomes: list[_States] = []
@@ -273,7 +278,7 @@ class _Extractor:
         return ()
 
     def _close_loop(self, key: tuple[int, frozenset[tuple[str, tuple[int, ...]]]], start: int) -> None:
-        """Merges the items of all passes that agree in variable, place and relation."""
+        """Merges the items of all passes that have the same variable, place and relation."""
         merged: dict[tuple[str, int, str], _Item] = {}
         for item in self.items[start:]:
             first = merged.get(item[:3])
@@ -295,7 +300,7 @@ def _union(first: _Item, second: _Item, *, ordered: bool) -> _Item:
 
 
 def _texts(source: str, data: bytes, spans: list[tuple[int, int]]) -> list[str]:
-    """Cuts the tokens out of the text by row and byte column, as the package does."""
+    """Returns the texts of the tokens, cut out by row and byte column as in the package."""
     if source.isascii():
         return [source[start:stop].replace("\n", "") for start, stop in spans]
     lines = source.split("\n")
@@ -317,9 +322,9 @@ def reference_flow(tree: FlatTree, source: str, language: str) -> Counter[FlowIt
     """Returns the normalised data-flow items of a program as codebleu 0.7.0 counts them.
 
     Args:
-        tree: The program's tree.
-        source: Its text.
-        language: A name of ``languages.LANGUAGES``.
+        tree: The syntax tree of the program.
+        source: The source text of the program.
+        language: A name in ``languages.LANGUAGES``.
     """
     try:
         items = _Extractor(tree, source, language).run() if tree.depth <= _MAX_DEPTH else []

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one packaged extractor calls things; empty means that it has no such rule."""
+    """The grammar symbols that one extractor of the package looks for; an empty value means that it has no rule."""
 
     assignments: frozenset[str]
     declarator: str
     increment: str = ""
     branches: frozenset[str] = frozenset({"if_statement", "else"})
     merge_entry_always: bool = False
-    repeat_after: str = ""  # the child of a for statement after which its children are evaluated again
+    repeat_after: str = ""  # child of a for statement; those after it are evaluated twice
     each: str = ""
     each_fields: tuple[str, str] = ("", "")
     value_field: str = "value"
     value_by_position: bool = False
 
     def kinds(self) -> frozenset[str]:
-        """Every grammar symbol that a rule is about."""
+        """Returns all grammar symbols to which a rule applies."""
         loops = {"for_statement", "while_statement", self.each}
         return self.assignments | self.branches | loops | {self.declarator, self.increment}
 
@@ -72,4 +72,4 @@ RULES: Mapping[str, Rules] = {
     "cpp": _CSHARP,
     "c": _CSHARP,
 }
-"""Language -> rules; C and C++ are read with those of C#, as the package does."""
+"""Language -> rules. C and C++ use the rules of C#, as in the package."""

@@ -1,6 +1,6 @@
 """Defines control flow, functions and scopes: what the constructs of a language do, for all languages.
 
-Visiting is a loop over a stack of tasks, so nesting depth does not matter.
+A program is visited in a loop over a stack of tasks, so that the nesting depth is not limited by recursion.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Visitor(Values):
         return self.events
 
     def _walk(self, node: int, end: int) -> None:
-        """Visits nodes in order up to the first that a rule is about; the rest waits behind what that amounts to."""
+        """Visits nodes in order up to the first to which a rule applies; pushes its tasks, and the rest below them."""
         kinds, named, special = self.tree.kind, self.tree.named, self.special
         while node < end:
             if kinds[node] not in special or not named[node]:
@@ -129,20 +129,20 @@ class _Visitor(Values):
         parts = [child for child in self._parts(node) if child not in body and tree.field[child] != "alternative"]
         values = [child for child in parts if tree.field[child] in ("right", "value")]
         targets = [child for child in parts if tree.field[child] in ("left", "name", "declarator", "pattern")]
-        if not values and len(parts) == 2:  # PHP names neither
+        if not values and len(parts) == 2:  # PHP has no field names for them
             values, targets = parts[:1], parts[1:]
         sources: list[int] = []
         declare = not self.rules.assignment_binds and (tree.field[node + 1] != "left" or len(targets) != 1)
         define: list[Task] = [partial(self._store, target, sources, declare) for target in targets]
         collected = self._collect(list(values), sources)
-        if tree.kind[node] == "for_in_clause":  # a comprehension has no body to come back from
+        if tree.kind[node] == "for_in_clause":  # a comprehension has no body
             return [*collected, *define]
         after = self._fields(node, "alternative")
         loop = [*collected, *self._repeat(condition=[], body=[*define, *body], after=after)]
         return self._scoped(loop)
 
     def _clause_loop(self, node: int) -> list[Task]:
-        """Go's only loop: over a range, counted, while a condition holds, or for ever; and Lua's two over values."""
+        """Handles Go's only loop (over a range, counted, with a condition or endless), and Lua's two for loops."""
         tree, body = self.tree, self._fields(node, "body")
         head = next((child for child in self._parts(node) if child not in body), None)
         kind = "" if head is None else tree.kind[head]
@@ -174,7 +174,7 @@ class _Visitor(Values):
         after: list[Task] | None = None,
         tested_first: bool = True,
     ) -> list[Task]:
-        """A loop; ``after`` (Python's else) follows the test alone, not a break."""
+        """Returns the tasks of a loop. ``after`` (Python's else) runs when the test fails, but not after a break."""
         events = self.events
         head, inside, again, end, out = (events.new_block() for _ in range(5))
         guarded: list[Task] = [partial(events.open_exits, out, again), *body, events.close_exits]
@@ -211,12 +211,12 @@ class _Visitor(Values):
 
     def _open_case(self, head: list[int], case: int) -> None:
         if self.events.block != head[0]:
-            self.events.link(case)  # falls through from the case before
+            self.events.link(case)  # falls through from the previous case
         self.events.connect(head[0], case)
         self.events.enter(case)
 
     def _try(self, node: int) -> list[Task]:
-        """A handler starts with what held before the guarded part or after it."""
+        """Handles a try statement. A handler may start with the definitions before the guarded part, or after it."""
         tree, events = self.tree, self.events
         handlers = [child for child in tree.children(node) if tree.kind[child] in self.rules.handlers]
         last = [child for child in tree.children(node) if tree.kind[child] in ("finally_clause", "ensure")]
@@ -243,7 +243,7 @@ class _Visitor(Values):
         return [*self._parts(node), self.events.leave]
 
     def _block_call(self, node: int) -> list[Task]:
-        """A call whose block runs any number of times, with parts of what it is called upon."""
+        """Handles a call whose block runs any number of times, with parts of the receiver as its parameters."""
         block = self._first(node, "block")
         if block is None:
             return self._member(node)
@@ -260,7 +260,7 @@ class _Visitor(Values):
         return self._parameter(node) if self.tree.kind[node] in self.rules.parameters else self._bind(node, sources)
 
     def _captures(self, node: int) -> list[Task]:
-        """A pattern of names."""
+        """Handles a pattern whose names are bound to what they match."""
         tasks: list[Task] = []
         for child in self._parts(node):
             parts = self._parts(child)
@@ -281,7 +281,7 @@ class _Visitor(Values):
         tree, events = self.tree, self.events
         holder = node
         declarator = self._first(node, "declarator")
-        while declarator is not None:  # C: the parameters hang on the declarator
+        while declarator is not None:  # C: the parameters belong to the declarator
             holder, declarator = declarator, self._first(declarator, "declarator")
             if tree.kind[holder] == "function_declarator" or tree.kind[holder] == "abstract_function_declarator":
                 break
@@ -305,7 +305,7 @@ class _Visitor(Values):
             return [partial(self._bind, name, []) for name in names]
         target = self._first(node, "name", "declarator", "left", "pattern")
         value = self._first(node, "value", "default_value", "right")
-        if target is None:  # Python's typed parameter; Java's variable arity
+        if target is None:  # Python's typed parameter, or Java's variable number of arguments
             parts = [child for child in self._parts(node) if self.tree.field[child] != "type"]
             return [partial(self._bind, parts[-1], [])] if parts else []
         sources: list[int] = []
@@ -315,7 +315,7 @@ class _Visitor(Values):
         return [partial(self.events.open_scope, "class"), *self._parts(node), self.events.close_scope]
 
     def _comprehension(self, node: int) -> list[Task]:
-        """The clauses come first, then what they yield."""
+        """Handles a comprehension: first its clauses, then its value."""
         clauses = [child for child in self._parts(node) if self.tree.kind[child].endswith("_clause")]
         rest = self._parts(node, *clauses)
         return [partial(self.events.open_scope, "function"), *clauses, *rest, self.events.close_scope]
@@ -332,7 +332,7 @@ class _Visitor(Values):
         return [*values, *([] if alias is None else [partial(self._store, alias, sources, False)])]
 
     def _case_pattern(self, node: int) -> list[Task]:
-        """A bare name in a pattern captures what it matches."""
+        """Handles a pattern of a case. A single name is bound to the value that it matches."""
         tree = self.tree
         parts = self._parts(node)
         if len(parts) == 1 and tree.kind[parts[0]] == "dotted_name":
@@ -342,10 +342,10 @@ class _Visitor(Values):
 
 
 def data_flow(tree: FlatTree, language: str) -> Counter[Edge]:
-    """Returns the data-flow edges of a program, its variables numbered in order of appearance.
+    """Returns the data-flow edges of a program, with variables numbered in the order in which they appear.
 
     Args:
-        tree: The program.
-        language: A name of ``languages.LANGUAGES``.
+        tree: The syntax tree of the program.
+        language: A name in ``languages.LANGUAGES``.
     """
     return solve(_Visitor(tree, language).run())

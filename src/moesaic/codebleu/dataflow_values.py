@@ -12,7 +12,7 @@ __all__ = ["Values"]
 
 
 _NO_VALUES = words("function object type returns constructor scope name superclasses")
-"""Fields in which an unbound name is a function, a module or a type rather than a variable."""
+"""Fields in which an unbound name is a function, a module or a type, not a variable."""
 
 _STARS = ("splat", "splat_pattern", "rest_pattern", "element", "rest_assignment", "splat_argument")
 _STREAMS = frozenset({"cin", "std::cin"})
@@ -21,11 +21,12 @@ _STREAMS = frozenset({"cin", "std::cin"})
 class Values:
     """Turns the expressions and targets of one program into events.
 
-    A method returns the tasks that a node amounts to; a task is a node to visit, or a call, which may return tasks.
+    A method returns the tasks for a node. A task is a node to visit, or a function to call, which may return further
+    tasks.
 
     Args:
-        tree: The program.
-        language: A name of ``languages.LANGUAGES``.
+        tree: The syntax tree of the program.
+        language: A name in ``languages.LANGUAGES``.
     """
 
     def __init__(self, tree: FlatTree, language: str) -> None:
@@ -35,10 +36,10 @@ class Values:
         for kind, _, field in (name.partition(".") for name in self.rules.skipped):
             self.skipped_fields.setdefault(kind, set()).add(field)
         self.events = Events()
-        self.streams: dict[int, bool] = {}  # C++: which shifts read from a stream
+        self.streams: dict[int, bool] = {}  # C++: whether a shift reads from a stream
 
     def _parts(self, node: int, *excluded: int | None) -> list[int]:
-        """The named children that may hold variables."""
+        """Returns the named children that may contain variables."""
         named, fields, skipped = self.tree.named, self.tree.field, self.skipped_fields.get(self.tree.kind[node], ())
         return [
             child
@@ -56,7 +57,7 @@ class Values:
         return [partial(self.events.open_scope, "block"), *tasks, self.events.close_scope]
 
     def _collect(self, tasks: list[Task], sources: list[int]) -> list[Task]:
-        """Visits an expression and gathers what flows into it."""
+        """Returns tasks that visit an expression and add the occurrences that flow into it to ``sources``."""
         return [self.events.mark, *tasks, partial(self.events.take, sources)]
 
     # Reads and writes
@@ -67,7 +68,7 @@ class Values:
         return []
 
     def _own_field(self, node: int) -> str | None:
-        """Name of the field for ``this.name``, ``self.name`` and ``@name``, which belong to the class."""
+        """Returns the name of a field of the class, as in ``this.name``, ``self.name`` or ``@name``, or None."""
         tree = self.tree
         if tree.kind[node] in self.rules.own_fields:
             return tree.text(node)
@@ -83,7 +84,7 @@ class Values:
         return tree.text(children[2])
 
     def _is(self, node: int, texts: frozenset[str]) -> bool:
-        """Compares the text of a node, unless it is long, as that of a nested expression may be."""
+        """Returns whether the text of a node is one of ``texts``; the long text of a nested expression is not read."""
         return self.tree.stop[node] - self.tree.start[node] < 16 and self.tree.text(node) in texts
 
     def _member(self, node: int) -> list[Task]:
@@ -99,14 +100,14 @@ class Values:
     def _store(
         self, node: int, sources: list[int], declare: bool, is_value: bool = False, keeps_old: bool = False
     ) -> list[Task]:
-        """Defines a target: a name, a part of something named, or a pattern of targets.
+        """Defines a target: a name, a part of a named object, or a pattern of targets.
 
         Args:
             node: The target.
-            sources: Occurrences that it is computed from.
-            declare: The names are declared here; otherwise they are looked up.
-            is_value: The definition is itself an expression.
-            keeps_old: The old value flows in, as in ``+=`` and ``++``.
+            sources: The occurrences from which it is computed.
+            declare: Whether names are declared in the current scope; otherwise they are looked up.
+            is_value: Whether the definition is itself an expression.
+            keeps_old: Whether the old value flows in, as in ``+=`` and ``++``.
         """
         tree, rules, events = self.tree, self.rules, self.events
         kind = tree.kind[node]
@@ -127,7 +128,7 @@ class Values:
             base, indices = self._base(node)
             if base is None:
                 return list(self._parts(node))
-            # Storing into a part makes a new whole out of the old one, the index and the value.
+            # Storing into a part defines the whole object, from its old value, the index and the new value.
             mixed = list(sources)
             write = partial(self._define, tree.text(base), base, mixed, None, is_value, True)
             return [*self._collect([*indices], mixed), write]
@@ -154,7 +155,7 @@ class Values:
         self.events.write(name, position, [*sources, *old], scope=scope, is_value=is_value)
 
     def _base(self, node: int) -> tuple[int | None, list[int]]:
-        """The variable that a chain of members and elements starts at, and the index expressions on the way."""
+        """Returns the variable at the start of a chain of members and elements, and the indices in the chain."""
         indices: list[int] = []
         chained = self.rules.members | self.rules.elements
         while self.tree.kind[node] in chained:
@@ -182,7 +183,7 @@ class Values:
         return [*self._collect([value], sources), *(partial(self._bind, target, sources) for target in targets)]
 
     def _bind(self, target: int, sources: list[int]) -> list[Task]:
-        """Stores into a name that is declared here."""
+        """Defines a target whose names are declared in the current scope."""
         kind = self.tree.kind[target]
         if kind == "init_declarator":
             return self._declarator(target)
@@ -204,7 +205,7 @@ class Values:
             left, right = parts[0], parts[-1]
         operator = next((child for child in self.tree.children(node) if not self.tree.named[child]), left)
         text = self.tree.text(operator)
-        if text not in ("=", ":=") and text.endswith("="):  # compound: the old value flows in
+        if text not in ("=", ":=") and text.endswith("="):  # compound assignment: the old value flows in
             sources: list[int] = []
             store = partial(self._store, left, sources, declare=False, is_value=True, keeps_old=True)
             return [*self._collect([right], sources), store]
@@ -222,7 +223,7 @@ class Values:
         ]
 
     def _elements(self, node: int) -> list[int] | None:
-        """The parts of a tuple or list on one side of an assignment; None if it has none, or a starred one."""
+        """Returns the parts of a tuple or list in an assignment; None for another node, or if a part is starred."""
         tree = self.tree
         if tree.kind[node] not in self.rules.patterns and tree.kind[node] != "array":
             return None
@@ -238,7 +239,7 @@ class Values:
         return [partial(self._store, parts[0], [], declare=False, is_value=True, keeps_old=True)]
 
     def _stream(self, node: int) -> list[Task]:
-        """``cin >> a >> b`` defines a and b."""
+        """Handles ``cin >> a >> b``, which defines a and b."""
         tree = self.tree
         chain = []
         while node not in self.streams and tree.kind[node] == "binary_expression":

@@ -1,6 +1,6 @@
 """BLEU over code tokens, plain and with weighted keywords (Ren et al. 2020, section 3.1; Papineni et al. 2002).
 
-Counts are kept apart from the score, so that a corpus score can pool the counts of its pairs, as BLEU is defined.
+Counts are separate from the score, because the BLEU of a corpus is defined by the pooled counts of its pairs.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ def count_ngrams(tokens: Sequence[str]) -> NGrams:
 
 
 def count_shared(first: Mapping[tuple[str, ...], int], second: Mapping[tuple[str, ...], int]) -> int:
-    """Counts the n-grams that two texts share, each as often as both have it."""
+    """Counts the n-grams that two texts share; each counts as often as it occurs in both."""
     return sum(min(first[gram], second[gram]) for gram in first.keys() & second.keys())
 
 
 @dataclass(frozen=True, slots=True)
 class BleuCounts:
-    """The counts that BLEU needs, for a pair or for a corpus.
+    """The counts from which BLEU is computed, for a pair or for a corpus.
 
     Attributes:
-        matches: Matched (weighted) n-grams per order.
-        totals: All (weighted) n-grams per order.
-        candidate_length: Tokens of the candidate.
-        reference_length: Tokens of the reference.
+        matches: Number or weight of the matched n-grams of each order.
+        totals: Number or weight of all n-grams of each order.
+        candidate_length: Number of tokens of the candidate.
+        reference_length: Number of tokens of the reference.
     """
 
     matches: tuple[float, ...]
@@ -50,9 +50,10 @@ class BleuCounts:
     reference_length: int
 
     def score(self) -> float:
-        """BLEU of the counts: the geometric mean of the precisions, times brevity; 0 without a matching token.
+        """Returns BLEU, between 0 and 1: the geometric mean of the precisions times the brevity penalty.
 
-        An order whose total is 0 takes no part; one without a match is smoothed (Chen and Cherry 2014, method 1).
+        The result is 0 if no token matches. An order whose total is 0 is left out. An order without a match is smoothed
+        (Chen and Cherry 2014, method 1).
         """
         if self.candidate_length == 0 or self.matches[0] == 0:
             return 0.0
@@ -64,7 +65,7 @@ class BleuCounts:
         return self.brevity() * math.exp(math.fsum(logs) / len(logs))
 
     def brevity(self) -> float:
-        """Brevity penalty of BLEU: 1 for a candidate as long as the reference."""
+        """Returns the brevity penalty of BLEU, which is 1 for a candidate that is at least as long as the reference."""
         if self.candidate_length > self.reference_length:
             return 1.0
         return math.exp(1.0 - self.reference_length / self.candidate_length)

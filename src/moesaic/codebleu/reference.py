@@ -1,7 +1,7 @@
 """The ``reference`` protocol: the numbers of the package codebleu 0.7.0, for comparison with published work.
 
-Reproduced from its behaviour on pairs (see docs/codebleu.md for the list of its oddities); what it computes with the
-help of hash order is computed in order of first occurrence.
+The protocol was reproduced from the behaviour of the package on pairs of programs; docs/codebleu.md lists its oddities.
+Where the result of the package depends on the order of hashes, the order of first occurrence is used instead.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ KEYWORDS: dict[str, frozenset[str]] = {
         ),
     }.items()
 }
-"""The words that codebleu 0.7.0 weights fully, gaps and strangers included."""
+"""Language -> the words that codebleu 0.7.0 gives full weight, including its omissions and its wrong words."""
 
 _COMMENT_OR_STRING = re.compile(
     r"""//.*?$|/\*.*?\*/|'(?:\\.|[^\\'])*'|"(?:\\.|[^\\"])*\"""", flags=re.DOTALL | re.MULTILINE
@@ -85,9 +85,9 @@ _COMMENT_OR_STRING = re.compile(
 
 
 def strip_comments(source: str, language: str) -> str:
-    """Removes comments (and Python docstrings) and blank lines as codebleu 0.7.0 does.
+    """Removes comments, Python docstrings and blank lines as codebleu 0.7.0 does.
 
-    Python is read with the tokenizer of the running interpreter; a text that it refuses stays as it is.
+    Python is read with the tokenizer of the running interpreter. A text that it refuses is returned unchanged.
     """
     if language != "python":
         kept = _COMMENT_OR_STRING.sub(lambda match: " " if match[0].startswith("/") else match[0], source)
@@ -106,7 +106,7 @@ def _strip_python(source: str) -> str:
         if token.start[0] > row:
             column = 0
         pieces.append(" " * (token.start[1] - column))
-        # A string that opens a line or a block is taken for a docstring, and so is any at column 0.
+        # A string at the start of a line or a block is taken for a docstring, and so is any string at column 0.
         docstring = token.type == tokenize.STRING and (
             before in (tokenize.INDENT, tokenize.NEWLINE) or token.start[1] == 0
         )
@@ -121,7 +121,7 @@ def _strip_python(source: str) -> str:
 class _Tokens:
     length: int
     ngrams: NGrams
-    unigram_weight: float  # of all tokens, as a reference
+    unigram_weight: float  # sum over all tokens, for a reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,13 @@ _strip_comments = lru_cache(maxsize=4096)(strip_comments)
 
 
 def compare(prediction: str, references: Sequence[str], language: str) -> MatchCounts:
-    """Counts the matches of a prediction with its references the way codebleu 0.7.0 does: references add up."""
+    """Counts the matches of a prediction with its references as codebleu 0.7.0 does, which adds up all references.
+
+    Args:
+        prediction: Source text.
+        references: One or more source texts.
+        language: A key of ``KEYWORDS``.
+    """
     prediction = prediction.strip()
     references = [reference.strip() for reference in references]
     candidate = _tokens(prediction, language)
@@ -173,7 +179,7 @@ def compare(prediction: str, references: Sequence[str], language: str) -> MatchC
 
 
 def _precision(candidate: _Tokens, references: Sequence[_Tokens]) -> BleuCounts:
-    """BLEU's counts: clipped by the reference that has most of an n-gram; the closest length."""
+    """Returns BLEU's counts: n-grams are clipped by the reference with the most of each; the closest length counts."""
     matches = []
     for order, counts in enumerate(candidate.ngrams):
         most: Mapping[tuple[str, ...], int] = references[0].ngrams[order]
@@ -190,7 +196,7 @@ def _precision(candidate: _Tokens, references: Sequence[_Tokens]) -> BleuCounts:
 
 
 def _weighted_recall(candidate: _Tokens, references: Sequence[_Tokens], keywords: frozenset[str]) -> BleuCounts:
-    """The weighted component: in truth a recall over the references, whose length it takes to be 2."""
+    """Returns the counts of the weighted component, which is in fact a recall; the reference's length is taken as 2."""
     matches = [0.0] * MAX_ORDER
     totals = [0.0] * MAX_ORDER
     for reference in references:
@@ -206,7 +212,7 @@ def _weighted_recall(candidate: _Tokens, references: Sequence[_Tokens], keywords
 
 
 def score(counts: MatchCounts) -> PairScore:
-    """Scores counts as codebleu 0.7.0 does: a data-flow match of 0 enters the sum as 1."""
+    """Scores counts as codebleu 0.7.0 does, which adds 1 for a data-flow match of 0."""
     ngram, weighted = counts.ngram.score(), counts.weighted.score()
     syntax = counts.syntax[0] / counts.syntax[1]
     dataflow = counts.dataflow[0] / counts.dataflow[1] if counts.dataflow[1] else 0.0

@@ -13,22 +13,22 @@ from moesaic.codebleu import strict
 from moesaic.languages import syntax_of
 from moesaic.parsing import parses
 
-_CHUNK = 16  # programs sent to a process at once
+_CHUNK = 16  # number of programs that are sent to a process at once
 
 Program = tuple[str, str, str]
-"""A program, its reference and their language."""
+"""(program, reference, language)."""
 
 
 class CodeBleuScores:
-    """Strict CodeBLEU of programs, in processes that are started once. Use as a context manager.
+    """Computes strict CodeBLEU in processes that are started once. Use it as a context manager.
 
     Args:
-        workers: Processes; with 1 the caller's own does the work.
+        workers: Number of processes; 1 to compute in the caller's process.
     """
 
     def __init__(self, workers: int) -> None:
         self._pool = None
-        if workers > 1:  # spawned: a fork would share the threads and the device of the one who trains
+        if workers > 1:  # spawned, because a fork would share the threads and the device of the training
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
 
@@ -42,7 +42,7 @@ class CodeBleuScores:
             self._pool.shutdown(cancel_futures=True)
 
     def __call__(self, programs: Sequence[Program]) -> list[float | None]:
-        """Returns the CodeBLEU of each program against its reference; None: it does not parse."""
+        """Returns the CodeBLEU of each program with its reference, or None if the program does not parse."""
         chunks = [programs[start : start + _CHUNK] for start in range(0, len(programs), _CHUNK)]
         scored = map(_score, chunks) if self._pool is None else self._pool.map(_score, chunks)
         return [score for chunk in scored for score in chunk]
@@ -53,13 +53,13 @@ def _score(programs: Sequence[Program]) -> list[float | None]:
 
 
 def _codebleu(program: str, reference: str, language: str) -> float | None:
-    if not parses(program, language):  # raises where no grammar reads it, which recipes refuse
+    if not parses(program, language):  # raises for a language without a grammar, which recipes refuse
         return None
     return strict.score(strict.compare(program, [reference], syntax_of(language) or language)).codebleu
 
 
 def _end_with_parent() -> None:
-    """Ends a worker whose parent was killed; it would wait for work for ever."""
+    """Makes a worker end if its parent is killed; it would otherwise wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -1,7 +1,7 @@
 """The ``strict`` protocol: the definition of Ren et al. 2020 (docs/codebleu.md lists the differences).
 
-Everything is counted as a multiset and clipped; several references compete, the best one counts; what the reference
-does not have is weighted out instead of counting as nothing or as everything.
+All matches are counted as multisets and clipped. If there are several references, the best one counts. A component that
+the reference does not define is left out of the mean, instead of counting as 0 or 1.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _analyse(source: str, language: str) -> _Program:
 
 
 def compare(prediction: str, references: Sequence[str], language: str) -> MatchCounts:
-    """Counts the matches of a prediction with the reference it scores best against.
+    """Counts the matches of a prediction with the reference that gives it the best score.
 
     Args:
         prediction: Source text.
-        references: One or more.
-        language: A name of ``languages.LANGUAGES``.
+        references: One or more source texts.
+        language: A name in ``languages.LANGUAGES``.
     """
     candidate = _analyse(prediction, language)
     pairs = [_compare(candidate, _analyse(reference, language)) for reference in references]
@@ -60,7 +60,7 @@ def compare(prediction: str, references: Sequence[str], language: str) -> MatchC
 
 def _compare(candidate: _Program, reference: _Program) -> MatchCounts:
     matches = [count_shared(ours, theirs) for ours, theirs in zip(candidate.ngrams, reference.ngrams, strict=True)]
-    # An order takes part if the reference has n-grams of it; a candidate too short for one has missed one.
+    # An order counts if the reference has n-grams of it. A candidate that is too short for any has missed one.
     totals = [
         max(1, candidate.length - order) if reference.length > order and candidate.length else 0
         for order in range(MAX_ORDER)
@@ -86,7 +86,7 @@ def _compare(candidate: _Program, reference: _Program) -> MatchCounts:
 
 
 def score(counts: MatchCounts) -> PairScore:
-    """Scores counts: the mean of the components that the reference defines."""
+    """Returns the score of the counts, the mean of the components that the reference defines."""
     ngram, weighted = counts.ngram.score(), counts.weighted.score()
     syntax = counts.syntax[0] / counts.syntax[1] if counts.syntax[1] else None
     dataflow = counts.dataflow[0] / counts.dataflow[1] if counts.dataflow[1] else None

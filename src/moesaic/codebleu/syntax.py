@@ -1,9 +1,9 @@
 """Counts the subtrees of a program, and how many of them another program has (Ren et al. 2020, section 3.2).
 
-Two subtrees are the same when their S-expressions are: named nodes, their fields and their order; the text of names,
-numbers and operators does not count. Writing the S-expressions out costs quadratic time in the nesting depth, so each
-tree numbers its distinct subtrees instead, children before parents, and two trees are compared by translating one
-numbering into the other.
+Two subtrees are equal if their S-expressions are equal. These contain the named nodes, their fields and their order,
+but not the text of names, numbers and operators. Writing out the S-expressions takes time that is quadratic in the
+nesting depth. Instead, the distinct subtrees of each tree are numbered, children before parents, and two trees are
+compared by translating one numbering into the other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ class Subtrees:
     """The distinct subtrees of one program with their counts.
 
     Args:
-        tree: The program.
-        skip_broken: Leave out what holds an ERROR or MISSING node, and comments: then nothing malformed ever matches.
+        tree: The syntax tree of the program.
+        skip_broken: Whether comments, and subtrees that contain an ERROR or MISSING node, are left out, so that nothing
+            malformed matches.
 
     Attributes:
-        total: Number of inner nodes, the root included: the denominator of the match.
+        total: Number of inner nodes, including the root, which is the denominator of the match.
     """
 
     __slots__ = ("_ids", "counts", "keys", "total")
@@ -36,7 +37,7 @@ class Subtrees:
         self.total = 0
         kinds, fields, named, ends, marker = tree.kind, tree.field, tree.named, tree.end, tree.marker
         left_out = {kind for kind in set(kinds) if kind.endswith("comment") or kind == "\n"} if skip_broken else ()
-        written: list[_Key] = [()] * len(tree)  # what each node contributes to its parent's key
+        written: list[_Key] = [()] * len(tree)  # the part of its parent's key that each node contributes
         for node in range(len(tree) - 1, -1, -1):
             kind, end = kinds[node], ends[node]
             visible = named[node] or node in marker
@@ -62,12 +63,12 @@ class Subtrees:
         return number
 
     def matched(self, candidate: Subtrees, *, clipped: bool) -> int:
-        """Counts the subtrees of this (reference) program that the candidate has.
+        """Counts the subtrees of this program, the reference, that the candidate has.
 
         Args:
-            candidate: The other program.
-            clipped: Each one matches at most as often as the candidate has it (the paper's Count_clip); otherwise one
-                occurrence in the candidate matches every occurrence here, as in codebleu 0.7.0.
+            candidate: The subtrees of the candidate.
+            clipped: Whether a subtree matches at most as often as the candidate has it (Count_clip in the paper).
+                Otherwise one occurrence in the candidate matches every occurrence here, as in codebleu 0.7.0.
         """
         translated: list[int] = []
         matched = 0

@@ -1,7 +1,7 @@
 """Takes the lexer's tokens of a program from the leaves of its syntax tree.
 
-Comments are dropped, a string is one token, white space does not matter. Which tokens are keywords is the grammar's
-word: it leaves keywords without a name, and gives some (``true``, ``this``, ``int``) a kind of their own.
+Comments are left out, a string is one token, and white space does not matter. The grammar decides which tokens are
+keywords: most of them are unnamed nodes, and some (``true``, ``this``, ``int``) have their own kind of node.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ _KEYWORD_KINDS = words(
 )
 _WORD = re.compile(r"[A-Za-z]\w*|_[A-Za-z]\w*")
 _NOT_KEYWORDS = frozenset({"NULL", "offsetof", "defined"})
-_TYPE_KEYWORDS = {"java": frozenset({"var"})}  # a word the grammar takes for the name of a type
+_TYPE_KEYWORDS = {"java": frozenset({"var"})}  # a keyword that the grammar takes for the name of a type
 
 
 class Token(NamedTuple):
-    """One token: its text without white space (strings keep theirs), and whether it is a keyword."""
+    """One token: its text, without white space unless it is a string, and whether it is a keyword."""
 
     text: str
     keyword: bool
 
 
 def lex(tree: FlatTree, language: str) -> list[Token]:
-    """Returns the tokens of a program in source order, also of a text that is none."""
+    """Returns the tokens of a text in source order, even if the text is not a valid program."""
     tokens: list[Token] = []
     types = _TYPE_KEYWORDS.get(language, frozenset())
     kinds, named, ends, source = tree.kind, tree.named, tree.end, tree.source
     whole = {kind for kind in set(kinds) if kind in _STRINGS or kind.endswith("comment")}
-    known: dict[tuple[str, bool, bytes], Token] = {}  # the same few tokens come again and again
+    known: dict[tuple[str, bool, bytes], Token] = {}  # cache, because the same tokens occur again and again
     node, size = 0, len(tree)
     while node < size:
         kind, end = kinds[node], ends[node]

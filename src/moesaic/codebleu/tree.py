@@ -1,7 +1,7 @@
 """A syntax tree as flat arrays in pre-order, which all components of CodeBLEU walk without recursion.
 
-The children of node ``i`` are ``i + 1``, then ``end[i + 1]``, and so on up to ``end[i]``; its tokens are one slice of
-the token list. A tree nested 20,000 deep takes as many list entries and no stack.
+The children of node ``i`` are ``i + 1``, then ``end[i + 1]``, and so on up to ``end[i]``. The tokens of a node are one
+slice of the token list. A tree that is nested 20,000 levels deep needs as many list entries and no stack.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from moesaic.parsing import encode, parse
 __all__ = ["STRING_KINDS", "FlatTree"]
 
 STRING_KINDS = frozenset({"string_literal", "string", "character_literal"})
-"""Node kinds that codebleu 0.7.0 takes as one token."""
+"""Kinds of nodes that codebleu 0.7.0 treats as one token."""
 
 _MISSING = "(MISSING"
-_MAX_WRITTEN_DEPTH = 200  # tree-sitter writes S-expressions by recursion, and one for each level is quadratic
+_MAX_WRITTEN_DEPTH = 200  # tree-sitter writes S-expressions recursively, and writing one per level takes quadratic time
 
 
 class FlatTree:
     """The concrete syntax tree of one source text.
 
     Args:
-        source: The text.
-        language: Name of its language.
+        source: The source text.
+        language: Name of the language of the text.
         verbatim: See :func:`moesaic.parsing.parse`.
 
     Attributes:
-        source: The UTF-8 bytes that positions refer to.
+        source: The text as UTF-8 bytes, to which positions refer.
         kind: Grammar symbol of each node.
-        field: Field of the parent that the node fills, or None.
-        named: Whether the node is named in the grammar (operators and keywords are not).
-        broken: Whether the node is, or contains, an ERROR or MISSING node.
-        marker: How tree-sitter writes a leaf that is ERROR or MISSING; read verbatim, also the node around a MISSING
-            token of a hidden kind, which has no node of its own.
-        start: First byte of each node.
-        stop: Byte after its last one.
-        end: Index after the node's last descendant.
-        depth: Levels below the root.
+        field: Field of the parent in which each node is, or None.
+        named: Whether each node is named in the grammar (operators and keywords are not).
+        broken: Whether each node is, or contains, an ERROR or MISSING node.
+        marker: Node -> how tree-sitter writes it, for leaves that are ERROR or MISSING. With ``verbatim``, also for
+            nodes that contain a MISSING token of a hidden kind, which has no node of its own.
+        start: Offset of the first byte of each node.
+        stop: Offset after the last byte of each node.
+        end: Index after the last descendant of each node.
+        depth: Number of levels below the root.
     """
 
     __slots__ = ("broken", "depth", "end", "field", "kind", "marker", "named", "source", "start", "stop")
@@ -60,7 +60,7 @@ class FlatTree:
         self.field, self.start, self.stop, self.end = field, start, stop, end
         open_nodes: list[int] = []
         damaged: list[tuple[int, Node]] = []
-        kinds: dict[int, tuple[str, bool]] = {}  # of this tree: cheaper than asking each node
+        kinds: dict[int, tuple[str, bool]] = {}  # kind id -> symbol, whether named; faster than asking each node
         self.depth = 0
         index = 0
         while True:
@@ -72,7 +72,7 @@ class FlatTree:
             field.append(cursor.field_name)
             start.append(first)
             stop.append(last)
-            # An ERROR leaf does not say that it has an error; a MISSING token is empty.
+            # has_error is False for an ERROR leaf, and a MISSING token is empty.
             if any_broken and (node.is_error or node.has_error or (first == last and node.is_missing)):
                 damaged.append((index, node))
             if down():
@@ -96,7 +96,7 @@ class FlatTree:
                 end[open_nodes.pop()] = index
 
     def _mark(self, damaged: list[tuple[int, Node]], verbatim: bool) -> None:
-        """Writes out the malformed leaves, and the nodes that hold a MISSING token of a kind that has no node."""
+        """Fills ``marker`` with malformed leaves, and nodes that contain a MISSING token of a kind without nodes."""
         leaves = ((number, str(node)) for number, node in damaged if self.is_leaf(number))
         self.marker = {number: text for number, text in leaves if text != "(ERROR)"}
         if not damaged or not verbatim or self.depth > _MAX_WRITTEN_DEPTH:
@@ -121,11 +121,11 @@ class FlatTree:
             child = self.end[child]
 
     def child(self, node: int, field: str) -> int | None:
-        """Returns the first child that fills a field, or None."""
+        """Returns the first child in a field, or None."""
         return next((child for child in self.children(node) if self.field[child] == field), None)
 
     def is_leaf(self, node: int) -> bool:
-        """Says whether a node has no children."""
+        """Returns whether a node has no children."""
         return self.end[node] == node + 1
 
     def text(self, node: int) -> str:
