@@ -84,22 +84,22 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Key of the recipe -> the stages that read it themselves."""
 
-_MEMORY: Final = "trades memory for time: the same numbers, up to rounding"
-_COMPILED: Final = "the same equations, compiled: the same numbers, up to rounding"
-_TOGETHER: Final = "how many are computed together: each by itself comes out the same"
-_WHEN: Final = "when a checkpoint is written, from which the run goes on with the same bits"
+_MEMORY: Final = "trades memory for time; the numbers are the same, up to rounding"
+_COMPILED: Final = "compiles the same equations; the numbers are the same, up to rounding"
+_TOGETHER: Final = "says how many items are computed together; the result of each is the same"
+_WHEN: Final = "says when checkpoints are written; a run continues from them with the same bits"
 
 NEUTRAL: Final[Mapping[str, str]] = {
-    "name": "where results are written",
-    "output": "where results are written",
-    "trackers": "who is told",
-    "processes.shard": "where the base's weights lie: the same products, up to rounding",
-    "grow.model": "where the model is that grows; its content counts",
-    "grow.languages": "says which experts are trained; compose counts them where a model grows",
-    "reward.alone": "says which experts are trained further before they are put together; what that leaves counts",
-    "grow.train_gates": "says whether there is a stage gate; what that leaves counts",
-    "base.sha256": "what the base is checked against; its content counts",
-    "base.revision": "which commit is looked up; its content counts",
+    "name": "says where results are written",
+    "output": "says where results are written",
+    "trackers": "says which trackers get the metrics",
+    "processes.shard": "says on which GPUs the base's weights are; the products are the same, up to rounding",
+    "grow.model": "says where the model to grow is; the model's content is an input",
+    "grow.languages": "says which experts are trained; if a model grows, an input of compose (_compose)",
+    "reward.alone": "says which experts are trained on rewards before they are composed; their files are inputs",
+    "grow.train_gates": "says whether the stage gate runs; its files are inputs",
+    "base.sha256": "says which digest the base must have; the base's content is an input",
+    "base.revision": "says which commit of the base is loaded; the base's content is an input",
     **dict.fromkeys((f"{section}.checkpoint_minutes" for section in ("experts", "gate", "reward")), _WHEN),
     **dict.fromkeys(("experts.gradient_checkpointing", "gate.gradient_checkpointing"), _MEMORY),
     "gate.selective_checkpointing": _MEMORY,
@@ -109,15 +109,15 @@ NEUTRAL: Final[Mapping[str, str]] = {
 }
 """Key of the recipe -> why it changes no result of any stage."""
 
-_HELD_OUT: Final = "says which problems of a benchmark are held out; the problems themselves count"
-_RAN: Final = "says whether and how programs are run; verdicts that a finished training has had are not asked for again"
-_ANSWERED: Final = "says whether the base has answered; its answers themselves count"
+_HELD_OUT: Final = "says which problems of a benchmark are held out; the problems themselves are inputs"
+_RAN: Final = "says whether and how programs are run; a finished training keeps the verdicts that it got"
+_ANSWERED: Final = "says whether there are answers of the base; the answers themselves are inputs"
 
 LOOKED_AT: Final[Mapping[tuple[str, str], str]] = {
-    ("experts", "data.languages"): "numbers the languages for the gates; an expert has one",
-    **{(stage, "base.model"): "says where the base is; its content counts" for stage in ("data", "keep", "predict")},
-    ("keep", "seed"): "counts where answers are sampled",
-    ("compose", "keep.tolerance"): "says when a growth warns of a language",
+    ("experts", "data.languages"): "numbers the languages for the gates; an expert has only one",
+    **{(stage, "base.model"): "locates the base; its content is an input" for stage in ("data", "keep", "predict")},
+    ("keep", "seed"): "is an input only if answers are sampled (_keep)",
+    ("compose", "keep.tolerance"): "says when growing a model warns about a language",
     **{(stage, key): _HELD_OUT for stage in ("predict", "evaluate") for key in ("data.extra", "data.keep")},
     **{(stage, "data.tasks"): _HELD_OUT for stage in ("predict", "evaluate")},
     **{("reward", f"evaluate.{key}"): _RAN for key in ("allow_code_execution", "sandbox")},
