@@ -1,8 +1,8 @@
 """The recipe: one frozen, typed tree that describes a run completely.
 
 A recipe is a YAML file; ``key.subkey=value`` on the command line replaces single values. An unknown key is refused, and
-the nearest known one is suggested; one error lists every problem. Apart from reading the YAML file, checking a recipe
-touches neither the disk nor the network nor a device. ``docs/recipe.md`` is made from the text under each field.
+the nearest known one is suggested. One error lists all problems. Apart from reading the YAML file, checking a recipe
+uses neither the disk nor the network nor a device. ``docs/recipe.md`` is made from the text under each field.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ __all__ = [
 Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "dense_lora_keep", "hidden_gates", "moe_gates", "arrow"]
 
 _MADE_TOGETHER = ("dense_lora", "dense_lora_keep")
-"""Baselines that all processes make together."""
+"""Baselines that all processes of a run make together; the others are made by one process."""
 
 
 class Recipe(Section):
@@ -263,27 +263,27 @@ class Recipe(Section):
         return self.grow.model is None or self.grow.train_gates
 
     def expert_stage(self, language: str) -> str:
-        """Returns the stage that leaves a language's expert as it is put together with the others."""
+        """Returns the stage that makes a language's expert in the form in which it is composed."""
         return f"{'expert_rewards' if language in self.reward.alone else 'experts'}/{language}"
 
     @property
     def runs_answers(self) -> bool:
-        """Whether the base's answers are run against their tests: a likelihood teaches what it is given."""
+        """Whether the base's answers are run against their tests, because the model is trained to repeat them."""
         return self.keep.loss == "likelihood" or self.experts.self_training
 
     @property
     def workspace(self) -> Path:
-        """Folder of this run on this machine."""
+        """Folder of this run on this machine; for a run in an object store, the folder in which it works."""
         return Path(self.output) / self.name if self.store is None else self.store.working_folder
 
     @property
     def store(self) -> StoreUrl | None:
-        """Place of this run in an object store; None where it is kept in a folder."""
+        """Place of this run in an object store; None if the run is in a folder."""
         url = parse_url(self.output)
         return None if url is None else url.below(self.name)
 
     def digest(self) -> str:
-        """Returns a digest of everything that influences results (not where they are written)."""
+        """Returns a digest of all keys that influence results, but not of those that say where results are written."""
         return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers", "processes"}))
 
 
@@ -292,16 +292,20 @@ _STAND_INS: StandIns = {
     ("base", "model"): lambda _: "",
     ("data",): lambda _: {"source": ""},
     ("data", "source"): lambda _: "",
-    # as many as were meant: gate.top_k is compared with their number
+    # As many languages as the recipe names, because gate.top_k is compared with their number.
     ("data", "languages"): lambda found: list(LANGUAGES)[: len(found) if isinstance(found, list) and found else None],
 }
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe file and applies ``a.b=value`` overrides (values are YAML).
+    """Reads a recipe file and applies ``a.b=value`` overrides, whose values are YAML.
+
+    Args:
+        path: The recipe file.
+        overrides: Overrides such as ``experts.rank=8``.
 
     Raises:
-        RecipeError: Lists every problem of the file and the overrides.
+        RecipeError: The file or an override has problems; the message lists all of them.
     """
     tree, problems = read_tree(path, overrides)
     recipe, found = check(Recipe, tree, _STAND_INS)
@@ -311,14 +315,21 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-_DEEPEST_KEY = 16  # no section is nested half as deep
+_DEEPEST_KEY = 16  # deepest nesting of an override's key; sections are nested less than half as deep
 
 
 def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """Reads a recipe file and its overrides as they stand, unchecked; returns the tree and the overrides' problems.
+    """Reads a recipe file and its overrides without checking keys and values.
+
+    Args:
+        path: The recipe file.
+        overrides: Overrides such as ``experts.rank=8``.
+
+    Returns:
+        The tree of keys and values, and the problems of the overrides.
 
     Raises:
-        RecipeError: The file is missing or holds no tree.
+        RecipeError: The file cannot be read, or does not contain keys and values.
     """
     tree = _read_yaml(path)
     problems: list[str] = []
@@ -349,7 +360,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise RecipeError(["is a folder; a recipe is a YAML file"], str(path)) from None
     except OSError as error:
         raise RecipeError([f"cannot be read: {error.strerror}"], str(path)) from error
-    except (yaml.YAMLError, ValueError) as error:  # also bytes that are no text, and dates that do not exist
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes that are not text, dates that do not exist
         raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
     except RecursionError:
         raise RecipeError(["not YAML that can be read: nested too deeply"], str(path)) from None

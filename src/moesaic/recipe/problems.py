@@ -1,7 +1,7 @@
 """Finds all problems of a recipe at once and describes them for the person who wrote it.
 
-Pydantic compares keys with each other (``gate.top_k`` with ``data.languages``) only where each is sound by itself. So
-what is wrong by itself is taken out of the tree, and the rest is looked at again.
+Pydantic compares keys with each other (``gate.top_k`` with ``data.languages``) only if each of them is valid by itself.
+Therefore values that are wrong by themselves are removed from the tree, and the rest is checked again.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 StandIns = Mapping[tuple[str, ...], Callable[[Any], Any]]
-"""Path of a key -> what takes the place of a wrong or missing value there, so that the rest can be looked at."""
+"""Path of a key -> function that replaces a wrong or missing value by a valid one, so that the rest can be checked."""
 
 _PLAIN_MESSAGES = {
     "tuple_type": "must be a list, such as [a, b]",
     "model_type": "must be a section of keys and values",
 }
-"""Kinds of errors that pydantic explains to programmers."""
+"""Kinds of errors whose message from pydantic is meant for programmers -> message for users."""
 
 
 def check(model: type[ModelT], tree: dict[str, Any], stand_ins: StandIns) -> tuple[ModelT | None, list[str]]:
-    """Returns the tree as a model, or None, and every problem: dotted key, what is wrong, the value found.
+    """Checks a tree of keys and values.
 
     Args:
-        model: What the tree should be; closed and nested, as ``recipe.Recipe``.
-        tree: Keys and values as read.
-        stand_ins: For the required keys, and for those that others are compared with.
+        model: The model that the tree has to match; closed and nested, like ``recipe.Recipe``.
+        tree: Keys and values as read; not changed.
+        stand_ins: Stand-ins for required keys, and for keys that others are compared with.
+
+    Returns:
+        The tree as a model, or None if there are problems; and all problems: dotted key, what is wrong, value found.
     """
     problems: list[str] = []
     tree = copy.deepcopy(tree)
@@ -45,7 +48,7 @@ def check(model: type[ModelT], tree: dict[str, Any], stand_ins: StandIns) -> tup
         except ValidationError as error:
             problems.extend(_describe(model, error))
             before = copy.deepcopy(tree)
-            for item in reversed(error.errors()):  # from the back: an index of a list still means the same element
+            for item in reversed(error.errors()):  # from the end, so that the remaining list indices stay valid
                 _take_out(tree, _location(model, item), stand_ins)
             if tree == before:
                 return None, list(dict.fromkeys(problems))
@@ -54,11 +57,11 @@ def check(model: type[ModelT], tree: dict[str, Any], stand_ins: StandIns) -> tup
 
 
 def _location(model: type[BaseModel], item: ErrorDetails) -> list[str]:
-    """Path of the key that an error is about.
+    """Returns the path of the key that an error is about.
 
-    A check that compares keys of a section says which to change in front: ``load: ... needs ...``.
+    The message of a check that compares keys of a section begins with the key to change: ``load: ... needs ...``.
     """
-    if item["type"] == "extra_forbidden":  # the last part is the user's own, whatever it looks like
+    if item["type"] == "extra_forbidden":  # the last part is the user's own key, even if it looks like a type
         return [*_location(model, {**item, "type": "value_error", "loc": item["loc"][:-1]}), str(item["loc"][-1])]
     location = [str(part) for part in item["loc"] if "[" not in str(part)]  # literal['mlp'], tuple[str, ...]
     named = re.match(r"Value error, (\w+): ", item["msg"])
@@ -68,7 +71,7 @@ def _location(model: type[BaseModel], item: ErrorDetails) -> list[str]:
 
 
 def _take_out(tree: dict[str, Any], location: list[str], stand_ins: StandIns) -> None:
-    """Removes what an error is about, unless that is the whole tree."""
+    """Removes the value that an error is about, or replaces it by its stand-in, unless it is the whole tree."""
     section: Any = tree
     for depth, name in enumerate(location):
         if isinstance(section, list):
@@ -83,7 +86,7 @@ def _take_out(tree: dict[str, Any], location: list[str], stand_ins: StandIns) ->
             section[name] = stand_in(inner)
         elif name in section:
             del section[name]
-        else:  # a default that does not fit the rest
+        else:  # the key is not set, and its default does not fit the rest
             _take_out(tree, location[:depth], stand_ins)
         return
 

@@ -1,7 +1,7 @@
 """Reads YAML with limits that are checked on the parsed nodes before any values are made of them.
 
-An alias costs a few bytes and stands for all that its anchor holds, other aliases included: ten lines can stand for
-billions of values. So values are counted as often as they are named.
+An alias takes a few bytes and stands for everything in its anchor, including other aliases, so ten lines can stand for
+billions of values. Therefore the values of an anchor are counted again for each of its aliases.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Any, Final
 import yaml
 
 LARGEST: Final = 2**17
-"""Characters of a recipe; the longest of moesaic's own have a few thousand."""
+"""Largest number of characters of a recipe; the longest of moesaic's own have a few thousand."""
 
 MOST_VALUES: Final = 10_000
-"""Keys and values of a recipe, those that aliases stand for included."""
+"""Largest number of keys and values of a recipe, including those that aliases stand for."""
 
 
 def parse_yaml(text: str) -> Any:
-    """Parses YAML from outside.
+    """Parses YAML from an untrusted source.
 
     Raises:
-        yaml.YAMLError: It is not YAML, or not one document.
-        ValueError: It is larger than ``LARGEST``, stands for more than ``MOST_VALUES`` values, holds itself or a NUL
-            character, or has a key twice in one section.
-        RecursionError: It is nested too deeply.
+        yaml.YAMLError: The text is not YAML, or not a single document.
+        ValueError: The text has more than ``LARGEST`` characters or ``MOST_VALUES`` values, an anchor that contains
+            itself, a NUL character, or a key twice in one section.
+        RecursionError: The text is nested too deeply.
     """
     if len(text) > LARGEST:
         raise ValueError(f"{len(text):,} characters, at most {LARGEST:,} are read")
@@ -40,7 +40,12 @@ def parse_yaml(text: str) -> Any:
 
 
 def _count(node: yaml.Node, known: dict[int, int | None]) -> int:
-    """Returns how many values a node stands for."""
+    """Returns the number of values that a node stands for.
+
+    Args:
+        node: The node.
+        known: Id of a node -> its number of values; None while they are being counted. Updated in place.
+    """
     if id(node) in known:
         count = known[id(node)]
         if count is None:

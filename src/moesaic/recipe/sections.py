@@ -34,10 +34,10 @@ class Section(BaseModel):
 
 
 def known_languages(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the names of languages, which may be given by their aliases.
+    """Returns the names of languages that are given by name or alias.
 
     Raises:
-        ValueError: One is not known, or is named twice.
+        ValueError: A language is not known, or is named twice.
     """
     try:
         names = tuple(get_language(name).name for name in value)
@@ -379,7 +379,7 @@ class PredictRecipe(Section):
 
 
 MetricName = Literal["parse_share", "bleu", "exact_match", "codebleu", "codebleu_reference", "pass@1"]
-"""What programs can be measured by; ``evaluate.table.METRICS`` has a function for each but pass@1, which runs them."""
+"""Metrics of programs. ``evaluate.table.METRICS`` has a function for each except pass@1, which runs the programs."""
 
 
 class EvaluateRecipe(Section):

@@ -1,7 +1,7 @@
 """Writes a first recipe for a base and data, with every key that matters at the start and its purpose.
 
-What is chosen here depends on the machine alone: rows and batches on whether there is a GPU, the base's number format
-on whether its weights leave room for training. Everything else is moesaic's default.
+The choices depend only on the machine: the lengths of rows, training and programs on whether there is a GPU, and the
+base's number format on whether its weights leave room for training. Everything else is moesaic's default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FULL: Final = 0.6
 """Share of a GPU's memory that the base may fill in bfloat16; the rest is for training."""
 
 _TIGHT: Final = 0.25
-"""Share from which the experts' activations are computed again instead of kept."""
+"""Share of the memory above which the experts' activations are recomputed instead of stored."""
 
 _PLAIN: Final = (
     "evaluate:",
@@ -40,9 +40,9 @@ class Start:
         base: ``base.model``.
         data: ``data.source``.
         languages: ``data.languages``.
-        gpu: Whether it runs on a GPU.
-        memory: Bytes of the GPU, or of the machine without one.
-        parameters: Of the base; None if that is not known before it is downloaded.
+        gpu: Whether the run uses a GPU.
+        memory: Memory of the GPU in bytes, or of the machine if it has none.
+        parameters: Number of parameters of the base; None if that is not known before the base is downloaded.
     """
 
     base: str
@@ -54,7 +54,7 @@ class Start:
 
     @property
     def quantize(self) -> bool:
-        """Whether the base is kept in 4 bits."""
+        """Whether the base is stored in 4 bits."""
         return self.gpu and self.parameters is not None and 2 * self.parameters > _FULL * self.memory
 
     @property
@@ -68,8 +68,8 @@ def starter_recipe(start: Start, path: str) -> str:
     """Returns the text of a recipe.
 
     Args:
-        start: What it is made from.
-        path: Where it is going to be; for the launch line.
+        start: The facts from which it is made.
+        path: Path of the recipe file, for the commands in its first lines.
     """
     gpu, names = start.gpu, ", ".join(start.languages)
     size = "" if start.parameters is None else f", {_in_words(start.parameters)} parameters"
@@ -129,7 +129,11 @@ def _line(key: str, value: object, comment: str) -> str:
 
 
 def num_parameters(config: Mapping[str, Any]) -> int | None:
-    """Returns the parameters of a base of the Llama family, by its ``config.json``; None where it does not say."""
+    """Returns the number of parameters of a base of the Llama family, or None if its ``config.json`` does not say it.
+
+    Args:
+        config: The content of ``config.json``.
+    """
     try:
         width, hidden, layers = (int(config[key]) for key in ("hidden_size", "intermediate_size", "num_hidden_layers"))
         heads = int(config["num_attention_heads"])
@@ -146,7 +150,7 @@ def _in_words(count: int) -> str:
 
 
 def _text(value: str) -> str:
-    """A text as YAML: as it is where it reads as that text, else in double quotes."""
+    """Returns a text as YAML: without quotes if YAML reads it as the same text, otherwise in double quotes."""
     try:
         is_plain = yaml.safe_load(value) == value and " #" not in value
     except yaml.YAMLError:
