@@ -1,6 +1,6 @@
 """The report of a run: tables for the terminal and a self-contained page, made from a workspace.
 
-Nothing here loads a model or imports torch: every figure is read from ``results.json`` and the files beside it.
+Nothing here loads a model or imports torch. Every figure is read from ``results.json`` and other files of the run.
 """
 
 from __future__ import annotations

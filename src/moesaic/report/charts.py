@@ -1,8 +1,8 @@
 """Draws charts as SVG text: bars with whiskers, curves, heat maps.
 
-Each function is pure, takes plain numbers and returns one ``<svg>`` element. Colours come from classes that the page's
-style sheet defines (so a chart follows light and dark), text is escaped here, and every chart carries a title and a
-description for readers who hear it. Sizes are in CSS pixels; a chart shrinks with its column.
+Each function is pure, takes plain numbers and returns one ``<svg>`` element. The page's style sheet defines the colours
+of the classes, so that charts follow its light and dark schemes. Text is escaped here. Every chart has a title and a
+description for screen readers. Sizes are in CSS pixels; a chart shrinks with its column.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Bar:
 
     Attributes:
         label: Name of the system.
-        css_class: Class that colours it.
-        score: Its length and whisker.
+        css_class: CSS class that gives the bar its colour.
+        score: The value, and the interval for the whisker.
     """
 
     label: str
@@ -42,8 +42,8 @@ class Curve:
     Attributes:
         loss: (step, training loss) pairs.
         validation: (step, validation loss) pairs.
-        quantity: What is drawn, if it is something else than the loss.
-        highest: The highest is the best.
+        quantity: Name of the values, if they are not losses.
+        highest: Whether the highest value is the best.
     """
 
     loss: Sequence[tuple[float, float]]
@@ -56,9 +56,9 @@ def bar_chart(title: str, metric: Metric, groups: Sequence[tuple[str, Sequence[B
     """Draws horizontal bars in groups, each with the whisker of its 95% interval.
 
     Args:
-        title: What is compared.
-        metric: Says how values are written.
-        groups: (label, bars) per language.
+        title: Title of the chart.
+        metric: The metric, which formats the values.
+        groups: (label, bars) pairs, one per language.
     """
     left, right, bar, gap, axis = 92, 58, 13, 13, 26
     ends = [end for _, bars in groups for item in bars for end in (item.score.value, item.score.high) if end]
@@ -86,9 +86,14 @@ def bar_chart(title: str, metric: Metric, groups: Sequence[tuple[str, Sequence[B
 
 
 def line_chart(title: str, curve: Curve, description: str = "") -> str:
-    """Draws training loss per step and the validation points, the best one ringed.
+    """Draws the training loss by step and the validation points, with a ring around the best one.
 
-    Runs of thousands of steps are drawn as means of equal stretches, so that a page stays small.
+    A run of thousands of steps is drawn as means over groups of steps, so that the page stays small.
+
+    Args:
+        title: Title of the chart.
+        curve: The values.
+        description: Text for screen readers, after the best validation.
     """
     left, right, top, height, axis = 44, 12, 8, 150, 26
     loss = _thin(_finite(curve.loss))
@@ -127,14 +132,14 @@ def line_chart(title: str, curve: Curve, description: str = "") -> str:
 def heat_map(
     title: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], highlight: int | None
 ) -> str:
-    """Draws shares between 0 and 1 as cells; the stronger the colour, the more.
+    """Draws shares between 0 and 1 as cells; a stronger colour is a larger share.
 
     Args:
-        title: What is shown.
+        title: Title of the chart.
         rows: Names of the rows (experts).
         columns: Names of the columns (layers).
-        values: Per column, per row.
-        highlight: Row to frame (the language's own expert), or None.
+        values: Shares by column and row.
+        highlight: Index of the row to frame (the language's own expert), or None.
     """
     left, top, right, cell_height, axis = 92, 4, 4, 22, 22
     width = (_WIDTH - left - right) / max(1, len(columns))
@@ -169,8 +174,8 @@ def heat_map(
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
-    """Returns round numbers, about ``count`` of them, that enclose the range."""
-    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # as good as one value
+    """Returns about ``count`` equally spaced round numbers that enclose the range from ``low`` to ``high``."""
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # a single value, up to rounding
         high = low + max(abs(low), 1.0)
     raw = (high - low) / count
     magnitude: float = 10.0 ** math.floor(math.log10(raw))

@@ -9,9 +9,10 @@ from moesaic.report.summary import SMALLEST_N, Score, Summary
 
 
 def few_problems(summary: Summary) -> dict[str, int]:
-    """Returns the metrics that rest on fewer problems than differences need, by title, with how many they have.
+    """Returns title -> number of problems, for each metric with fewer than ``SMALLEST_N``.
 
-    What the MoE rests on counts, its comparisons included; without a MoE what the other systems do.
+    The number of a metric is the smallest among the MoE's score and its comparisons with the base and the experts.
+    Without a MoE, it is the smallest among all systems' scores.
     """
     found = {}
     systems = ["moe"] if "moe" in summary.rows else summary.rows
@@ -25,7 +26,7 @@ def few_problems(summary: Summary) -> dict[str, int]:
 
 
 def few_line(results: Mapping[str, Any]) -> str:
-    """Says in one line which figures rest on few problems; empty where none does."""
+    """Returns one line that says which metrics have too few problems; empty if none has."""
     found = few_problems(Summary(results))
     if not found:
         return ""
@@ -37,7 +38,7 @@ def few_line(results: Mapping[str, Any]) -> str:
 
 
 def few_note(score: Score) -> str:
-    """Returns what to add to a figure that rests on few problems."""
+    """Returns the note for a score with too few problems; empty if it has enough."""
     return "" if score.num_problems >= SMALLEST_N else f"only {number_of(score.num_problems)}"
 
 

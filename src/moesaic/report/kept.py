@@ -1,7 +1,7 @@
 """Shows gain and loss against the base: how similar programs became, and what is no longer solved.
 
-A metric that compares programs with references rises when a model learns how the references are written; whether it can
-still do what its base could do is another question, which a benchmark with tests answers.
+A metric that compares programs with references rises when a model learns how the references are written. Whether the
+model can still do what its base could do is a different question, which a benchmark with tests answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _COUNTS = {"both": "Both solve", "lost": "Lost", "won": "Won"}
 
 
 def kept_grid(results: Mapping[str, Any]) -> Grid | None:
-    """Languages by gain (CodeBLEU) and loss (every benchmark), MoE minus base; None where no benchmark was judged."""
+    """Returns the table of MoE minus base by language; None if no benchmark was judged.
+
+    Its columns are the gain in CodeBLEU and, for each benchmark, the problems that were lost and won.
+    """
     kept = {str(name): as_mapping(parts) for name, parts in as_mapping(results.get("kept")).items()}
     if not kept:
         return None
@@ -54,7 +57,7 @@ def kept_grid(results: Mapping[str, Any]) -> Grid | None:
 
 
 def answers_grid(results: Mapping[str, Any]) -> Grid | None:
-    """Returns how many of the base's answers to ``data.keep`` were kept or left out, by language and reason."""
+    """Returns the table of kept and left-out answers of the base by language and reason; None without ``data.keep``."""
     report = as_mapping(results.get("keep"))
     languages = {str(name): as_mapping(facts) for name, facts in as_mapping(report.get("languages")).items()}
     if not languages:
@@ -70,9 +73,9 @@ def answers_grid(results: Mapping[str, Any]) -> Grid | None:
 
 
 def kept_line(results: Mapping[str, Any]) -> str:
-    """Says in one line what was lost of the base's abilities, or that this was not measured, and why.
+    """Returns one line about the problems that the base solves and the MoE does not.
 
-    Empty for a run without a MoE or a base, which has nothing to compare.
+    If this was not measured, the line says why. It is empty for a run without a MoE or a base.
     """
     if not {"base", "moe"} <= as_mapping(results.get("systems")).keys():
         return ""

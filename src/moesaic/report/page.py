@@ -1,8 +1,8 @@
 """Makes the report page: one self-contained HTML file for screens (light and dark), phones and paper.
 
-There is no script and nothing is fetched: a content security policy forbids both, and allows the one style sheet by its
-digest. Programs and task texts are hostile input (a model wrote them), so the template escapes everything and the only
-markup that passes is what ``charts.py`` makes, which escapes its own text.
+The page contains no script and loads nothing. A content security policy forbids both and allows the one style sheet by
+its digest. Programs and task texts are untrusted input, because a model wrote them, so the template escapes everything.
+The only markup that it inserts unescaped comes from ``charts``, which escapes its own text.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def write_report(workspace: Path) -> Path:
 
     Raises:
         CheckpointError: There are no results yet, or they cannot be read.
-        SpaceError: The disk is full; an earlier report stays as it was.
+        SpaceError: The disk is full; an earlier report does not change.
     """
     path, text = workspace / REPORT, render_report(workspace)
     write_text(path, text)
@@ -60,10 +60,10 @@ def write_report(workspace: Path) -> Path:
 def render_report(workspace: Path) -> str:
     """Returns the page of a workspace as HTML.
 
-    Whatever is missing (a metric, the routing, the training curves) is left out of the page, never made up.
+    Parts that are missing in the run (a metric, the routing, the training curves) are left out of the page.
 
     Args:
-        workspace: Folder of a run; ``results.json`` or ``evaluate/results.json`` must be there.
+        workspace: Folder of a run, with ``results.json`` or ``evaluate/results.json``.
 
     Raises:
         CheckpointError: There are no results yet, or they cannot be read.
@@ -119,7 +119,7 @@ def render_report(workspace: Path) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns a time span as people say it: ``42 s``, ``9 min 30 s``, ``2 h 5 min``."""
+    """Returns a time span in words: ``42 s``, ``9 min 30 s``, ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s" if seconds >= 1 else f"{seconds:.1f} s"
@@ -136,7 +136,7 @@ def _read_results(workspace: Path) -> dict[str, Any]:
 
 
 def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
-    """Returns (figure, what it is, how it was found) of the headline."""
+    """Returns (figure, its name, a note on it) for each figure of the headline."""
     tiles = []
     ratios = loss_ratios(summary)
     if ratios is not None and ratios.moe.value is not None:
@@ -244,7 +244,7 @@ def _series(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, fl
 
 
 def _heat_maps(routing: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Markup]]]]:
-    """Returns (what is shown, [(language, chart), ...]) for mean weights and first choices."""
+    """Returns (title, [(language, chart), ...]) for the mean gate weights and the first choices."""
     experts = [str(name) for name in as_list(routing.get("experts"))]
     titles = [language_title(name) for name in experts]
     languages = [str(name) for name in as_list(routing.get("languages"))]
@@ -275,7 +275,7 @@ def _entropy(routing: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _dead(routing: Mapping[str, Any]) -> list[str]:
-    """Returns "layer 3: Java expert" lines."""
+    """Returns a line for each dead expert, such as "layer 3: Java expert"."""
     lines = []
     for pair in as_list(routing.get("dead")):
         layer, _, expert = str(pair).partition("/")

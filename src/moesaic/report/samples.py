@@ -1,6 +1,6 @@
 """Shows a dozen test tasks with the programs of all systems side by side.
 
-The choice is made by a digest of the task's id, so it is the same in every run and nobody picks the pretty ones.
+The tasks are chosen by a digest of their ids. The choice is therefore the same in every run and cannot favour a system.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Program:
     """One program of a sample.
 
     Attributes:
-        title: Who wrote it.
-        code: The program, cut when very long.
-        notes: Its scores and anything worth saying (empty, cut off).
+        title: Name of the system that wrote it, or ``Reference``.
+        code: The program, cut off if it is very long.
+        notes: Its scores, and remarks such as "empty".
     """
 
     title: str
@@ -36,10 +36,10 @@ class Sample:
     """One task.
 
     Attributes:
-        language: The language's name for people.
-        id: The task's id.
+        language: Title of the language.
+        id: Id of the task.
         text: The task.
-        programs: The reference, then the systems'.
+        programs: The reference, followed by the programs of the systems.
     """
 
     language: str
@@ -49,7 +49,13 @@ class Sample:
 
 
 def choose_samples(workspace: Path, summary: Summary, count: int = 12) -> list[Sample]:
-    """Returns about ``count`` tasks, the same number in every language; none when there are no predictions."""
+    """Returns about ``count`` tasks, the same number in every language; none if there are no predictions.
+
+    Args:
+        workspace: Folder of a run.
+        summary: Its results.
+        count: Number of tasks wanted.
+    """
     tables = {language: _tables(workspace, language) for language in summary.languages}
     present = [language for language in summary.languages if tables[language]]
     if not present:
@@ -81,7 +87,7 @@ def _path(folder: Path, system: str, language: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows by id; a file that is missing or a line that is not an object is passed over."""
+    """Returns id -> row. A missing file has no rows, and lines that are not objects are skipped."""
     rows: dict[str, dict[str, Any]] = {}
     with contextlib.suppress(OSError, ValueError):
         for line in read_text(path).split("\n"):

@@ -1,7 +1,8 @@
 """Prepares ``results.json`` for tables and charts: rows of systems, means over languages.
 
 The row ``experts`` is each language's own expert, the oracle choice that a Mixture-of-Experts is measured against.
-A mean is taken over the languages of the run; a system that lacks some says how many it has and is never named best.
+Means are taken over the languages of the run. A system that lacks some of them is shown with the number of languages
+that it has, and is never marked as the best.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ EXPERT_PREFIX = "expert:"
 MISSING = "\N{EN DASH}"
 
 SMALLEST_N = 30
-"""Problems from which on a difference is called better or worse.
+"""Smallest number of problems with which a difference is called better or worse.
 
-A percentile bootstrap over few problems is too narrow: with 4, differences of nothing are called one in a fifth to a
-quarter of all cases instead of a twentieth, with 30 in a thirteenth (docs/decisions/0018-the-smallest-n.md).
+The intervals of a percentile bootstrap over few problems are too narrow. With 4 problems, they exclude a true
+difference of zero in a fifth to a quarter of all cases instead of in a twentieth; with 30, in a thirteenth
+(docs/decisions/0018-the-smallest-n.md).
 """
 
 
@@ -30,11 +32,11 @@ class Metric:
     """How a metric is shown.
 
     Attributes:
-        key: Its name in ``results.json``.
-        title: Its name for people.
+        key: Name in ``results.json``.
+        title: Name for people.
         unit: Unit, for axes and captions.
-        lower_is_better: True for a loss.
-        percent: Shown as a percentage.
+        lower_is_better: Whether lower values are better, as for a loss.
+        percent: Whether values are shown as percentages.
     """
 
     key: str
@@ -44,13 +46,13 @@ class Metric:
     percent: bool = False
 
     def format(self, value: float | None) -> str:
-        """Returns the value with the digits that it deserves, or a dash."""
+        """Returns the value with a suitable number of digits, or a dash for None."""
         if value is None:
             return MISSING
         return f"{100 * value:.1f}%" if self.percent else f"{value:.3f}"
 
     def format_change(self, value: float) -> str:
-        """Returns a difference with its sign, a percentage as its points; what rounds to zero has no minus."""
+        """Returns a difference with its sign, in points for a percentage. A value that rounds to zero has no minus."""
         digits = 1 if self.percent else 3
         return f"{round(100 * value if self.percent else value, digits) + 0.0:+.{digits}f}"
 
@@ -90,12 +92,12 @@ class Score:
     """A value with its sample size and interval.
 
     Attributes:
-        value: In the metric's unit; None where it is not defined.
-        n: Examples it rests on.
+        value: Value in the metric's unit; None if it is not defined.
+        n: Number of examples.
         low: Lower end of the 95% interval.
-        high: Upper end.
-        num_languages: Languages it is a mean of.
-        problems: Problems it rests on, where that was counted; one problem in several languages is one.
+        high: Upper end of the 95% interval.
+        num_languages: Number of languages that the value is a mean of.
+        problems: Number of problems, if it was counted. The same problem in several languages counts once.
     """
 
     value: float | None
@@ -107,18 +109,18 @@ class Score:
 
     @property
     def num_problems(self) -> int:
-        """Problems it rests on; where they were not counted, the examples of one language."""
+        """Number of problems; if they were not counted, the number of examples per language."""
         return self.problems if self.problems is not None else self.n // max(1, self.num_languages)
 
     @property
     def is_certain(self) -> bool:
-        """Whether a difference can be told from 0: by its interval, which means something from SMALLEST_N on."""
+        """Whether the interval of a difference excludes 0 and there are at least ``SMALLEST_N`` problems."""
         known = self.low is not None and self.high is not None and self.num_problems >= SMALLEST_N
         return known and not self.low <= 0 <= self.high  # type: ignore[operator]
 
 
 def metric_of(key: str) -> Metric:
-    """Returns how a metric is shown, ``pass@1 mbxp`` as ``pass@1``; an unknown one is a score between 0 and 1."""
+    """Returns how a metric is shown: ``pass@1 mbxp`` like ``pass@1``, an unknown metric as a score from 0 to 1."""
     known = METRICS.get(key.partition(" ")[0])
     return Metric(key, key) if known is None else replace(known, key=key, title=known.title + key[len(known.key) :])
 
@@ -131,7 +133,7 @@ def system_title(system: str) -> str:
 
 
 def language_title(language: str) -> str:
-    """Returns how people write a language's name."""
+    """Returns the name of a language for people."""
     row = find_language(language)
     return language if row is None else row.title
 
@@ -146,10 +148,10 @@ class Summary:
         languages: Languages of the run, in the recipe's order.
         metrics: Metrics that at least one system has.
         rows: Systems of the table: ``base``, ``experts``, ``moe``, then baselines.
-        part: What the run's parts are called: ``domain`` if all of them are domains, else ``language``.
+        part: Word for the run's parts: ``domain`` if all of them are domains, otherwise ``language``.
 
     Raises:
-        CheckpointError: There is no table of systems in it.
+        CheckpointError: The file does not contain a table of systems.
     """
 
     def __init__(self, results: Mapping[str, Any]) -> None:
@@ -160,7 +162,7 @@ class Summary:
         self._paired = as_mapping(results.get("paired"))
         self.languages = list(dict.fromkeys([*_recipe_languages(results), *self._found_languages()]))
         found = dict.fromkeys(key for metrics in self._systems.values() for key in metrics)
-        places = {key: place for place, key in enumerate(METRICS)}  # a benchmark's pass@1 stands where pass@1 does
+        places = {key: place for place, key in enumerate(METRICS)}  # the pass@1 of benchmarks has the place of pass@1
         in_order = sorted(found, key=lambda key: places.get(key.partition(" ")[0], len(places)))
         self.metrics = [metric_of(key) for key in in_order]
         self.rows = list(self._rows())
@@ -173,18 +175,18 @@ class Summary:
 
     @property
     def likeness(self) -> Metric | None:
-        """The metric that says best how near programs come to references: CodeBLEU, or BLEU where it is not defined."""
+        """The best metric for the likeness of programs to references: CodeBLEU, or BLEU if CodeBLEU is missing."""
         by_key = {metric.key: metric for metric in self.metrics}
         return next((by_key[key] for key in ("codebleu", "bleu") if key in by_key), None)
 
     @property
     def experts(self) -> list[str]:
-        """Languages that have an expert, in the order of ``languages``, then others."""
+        """Languages with an expert: first those of ``languages``, in that order, then others."""
         names = [name.removeprefix(EXPERT_PREFIX) for name in self._systems if name.startswith(EXPERT_PREFIX)]
         return [name for name in self.languages if name in names] + [n for n in names if n not in self.languages]
 
     def score(self, system: str, metric: str, language: str) -> Score:
-        """Returns one system's score on one language; undefined when it is missing."""
+        """Returns the score of a system in a language; its value is None if it is missing."""
         if system == "experts" and "experts" not in self._systems:
             system = EXPERT_PREFIX + language
         return _score(as_mapping(self._systems.get(system, {}).get(metric)).get(language))
@@ -192,7 +194,7 @@ class Summary:
     def minus(self, system: str, metric: str, language: str = "mean") -> Score:
         """Returns MoE minus a system, paired by program, in a language or as the mean over languages.
 
-        Undefined when the run has no such comparison; runs made before there was one have none.
+        The value is None if the run has no such comparison, like runs that were made before it existed.
         """
         score = _score(as_mapping(as_mapping(self._paired.get(system)).get(metric)).get(language))
         return replace(score, num_languages=len(self.languages)) if language == "mean" else score
@@ -200,8 +202,13 @@ class Summary:
     def mean(self, system: str, metric: str, languages: Iterable[str] | None = None) -> Score:
         """Returns the mean over languages.
 
-        Its interval is the mean of the languages' intervals. That is the widest it can be (the same problems are
-        posed in every language, so the languages are not independent samples); the true one is not wider.
+        Its interval is the mean of the languages' intervals. The true interval is not wider than that; it would be as
+        wide if the languages, which pose the same problems, varied together.
+
+        Args:
+            system: Name of the system.
+            metric: Key of the metric.
+            languages: Languages to average over; those of the run by default.
         """
         scores = [self.score(system, metric, language) for language in languages or self.languages]
         known = [score for score in scores if score.value is not None]
@@ -216,14 +223,19 @@ class Summary:
         )
 
     def num_measured(self, metric: Metric) -> int:
-        """Returns how many of the run's languages the metric was measured on, by any row."""
+        """Returns in how many of the run's languages the metric was measured for at least one system."""
         return sum(
             any(self.score(system, metric.key, language).value is not None for system in self.rows)
             for language in self.languages
         )
 
     def best(self, metric: Metric, language: str | None = None) -> set[str]:
-        """Returns the rows with the best value, as shown; none when there is nothing to compare."""
+        """Returns the systems with the best value as shown; none if there are no different values to compare.
+
+        Args:
+            metric: The metric.
+            language: Language to compare in; None compares means over languages.
+        """
         shown: dict[str, float] = {}
         for system in self.rows:
             score = self.mean(system, metric.key) if language is None else self.score(system, metric.key, language)
@@ -253,12 +265,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Ratios:
-    """Where the MoE's loss stands, over the languages that all compared systems have.
+    """The MoE's loss and those of its experts and base, averaged over the languages that all of them have.
 
     Attributes:
         moe: Mean loss of the MoE.
-        experts: Mean loss of each language's own expert; undefined when there are none.
-        base: Mean loss of the base; undefined when it was not measured.
+        experts: Mean loss of each language's own expert; its value is None if there are no experts.
+        base: Mean loss of the base; its value is None if it was not measured.
         languages: The languages.
     """
 
@@ -268,12 +280,12 @@ class Ratios:
     languages: list[str]
 
     def percent_of(self, other: Score) -> float | None:
-        """Returns the MoE's loss in percent of another's."""
+        """Returns the MoE's loss in percent of another loss; None if one of them is not defined."""
         return 100 * self.moe.value / other.value if self.moe.value is not None and other.value else None
 
 
 def loss_ratios(summary: Summary) -> Ratios | None:
-    """Returns the MoE's loss beside its experts' and the base's, or None when the MoE has no loss."""
+    """Returns the losses of the MoE, its experts and the base; None if the MoE has no loss."""
     present = [name for name in ("moe", "experts", "base") if summary.mean(name, "loss").value is not None]
     languages = [
         language
@@ -289,7 +301,7 @@ def loss_ratios(summary: Summary) -> Ratios | None:
 
 
 def ratio_line(results: Mapping[str, Any]) -> str:
-    """Says in one sentence where the MoE's loss stands between the base's and its experts'; empty without a MoE."""
+    """Returns one line that compares the MoE's loss with its experts' and the base's; empty without a MoE."""
     summary = Summary(results)
     ratios = loss_ratios(summary)
     if ratios is None or ratios.moe.value is None:
@@ -306,7 +318,7 @@ def ratio_line(results: Mapping[str, Any]) -> str:
 
 
 def paired_line(results: Mapping[str, Any]) -> str:
-    """Says in one line how far the MoE is from its own experts, program by program; empty where that is not known."""
+    """Returns one line with the paired differences between the MoE and its experts; empty if there are none."""
     summary = Summary(results)
     parts = []
     for metric in filter(None, (metric_of("loss"), summary.likeness)):
@@ -317,14 +329,14 @@ def paired_line(results: Mapping[str, Any]) -> str:
 
 
 def change_interval(metric: Metric, score: Score) -> str:
-    """Returns the interval of a difference in brackets, or nothing where it is not defined."""
+    """Returns the interval of a difference in brackets; empty if it is not defined."""
     if score.low is None or score.high is None:
         return ""
     return f"[{metric.format_change(score.low)}, {metric.format_change(score.high)}]"
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """Returns the value when it is a mapping, else an empty one: a missing piece of a file."""
+    """Returns the value if it is a mapping, else an empty one, so that a missing part of a file reads as empty."""
     return value if isinstance(value, Mapping) else {}
 
 

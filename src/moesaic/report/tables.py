@@ -33,9 +33,9 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: What it says.
+        text: The text.
         note: Smaller text below it.
-        css_class: How it looks: ``best``, ``better``, ``worse``, ``few``, ``own``, ``shade0`` .. ``shade9``.
+        css_class: CSS classes: ``best``, ``better``, ``worse``, ``few``, ``own``, ``shade0`` .. ``shade9``.
     """
 
     text: str
@@ -48,11 +48,11 @@ class Grid:
     """A table with one header row and one header column.
 
     Attributes:
-        caption: What it shows, for people who hear the page too.
+        caption: What the table shows; also read by screen readers.
         columns: Header row, without the corner.
         rows: (header, cells) pairs.
         corner: Header of the first column.
-        groups: Row numbers at which a group of rows begins, with the group's name.
+        groups: Index of the first row of a group -> name of the group.
     """
 
     caption: str
@@ -63,7 +63,7 @@ class Grid:
 
 
 def systems_grid(summary: Summary) -> Grid:
-    """Systems by metrics, means over languages."""
+    """Returns the table of systems by metrics, with means over languages."""
     rows = []
     best = {metric.key: summary.best(metric) for metric in summary.metrics}
     for system in summary.rows:
@@ -83,7 +83,7 @@ def systems_grid(summary: Summary) -> Grid:
 
 
 def languages_grid(summary: Summary) -> Grid:
-    """Systems by metrics for every language."""
+    """Returns the table of systems by metrics for each language."""
     rows: list[tuple[str, list[Cell]]] = []
     groups = {}
     for language in summary.languages:
@@ -98,7 +98,7 @@ def languages_grid(summary: Summary) -> Grid:
 
 
 def minus_grid(summary: Summary) -> Grid | None:
-    """MoE minus every other system, means over languages; None for a run without that comparison."""
+    """Returns the table of MoE minus each other system, with means over languages; None without such comparisons."""
     rows = []
     shown = [
         metric
@@ -121,7 +121,7 @@ def minus_grid(summary: Summary) -> Grid | None:
 
 
 def cross_grid(summary: Summary) -> Grid | None:
-    """Loss of every expert on every language; None unless some expert was measured abroad."""
+    """Returns the table of each system's loss on each language; None if experts were measured only on their own."""
     experts = [EXPERT_PREFIX + name for name in summary.experts]
     systems = [*(["base"] if "base" in summary.rows else []), *experts, *(["moe"] if "moe" in summary.rows else [])]
     scores = {s: [summary.score(s, "loss", language) for language in summary.languages] for s in systems}
@@ -145,7 +145,12 @@ def cross_grid(summary: Summary) -> Grid | None:
 
 
 def own_expert_grid(routing: Mapping[str, Any], part: str = "language") -> Grid | None:
-    """How often a language's, or domain's, own expert is chosen; None without routing."""
+    """Returns the table of how often the own expert of each language or domain is chosen; None without routing.
+
+    Args:
+        routing: The entry ``routing`` of ``results.json``.
+        part: ``language`` or ``domain``, for the caption.
+    """
     columns = {
         "top1": "First choice",
         "chosen": "Among the chosen",
@@ -168,7 +173,7 @@ def own_expert_grid(routing: Mapping[str, Any], part: str = "language") -> Grid 
 
 
 def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Grid] | None:
-    """What could fool a metric: the means over languages, and every language; None when nothing was counted."""
+    """Returns the tables of guards, as means over languages and by language; None if nothing was counted."""
     systems = [name for name in summary.rows if as_mapping(guards.get(name))]
     table = {
         system: {
@@ -204,9 +209,14 @@ def guards_grids(guards: Mapping[str, Any], summary: Summary) -> tuple[Grid, Gri
 
 
 def data_grid(report: Mapping[str, Any], languages: Sequence[str], part: str = "language") -> Grid | None:
-    """What was read, kept and left out of every split and further source.
+    """Returns the table of examples read, kept and left out, by split and by source of ``data.extra``.
 
-    A reason that never applied has no row, and neither has a share that is not defined for any language.
+    Reasons that never applied and shares that are not defined in any language have no row.
+
+    Args:
+        report: The report of the stage ``data``.
+        languages: Languages of the run.
+        part: ``language`` or ``domain``, for the caption.
     """
     table = as_mapping(report.get("languages"))
     names = [language for language in languages if as_mapping(table.get(language))]
@@ -260,7 +270,13 @@ def _score_cell(metric: Metric, score: Score, best: bool, extra: str = "") -> Ce
 
 
 def difference_cell(metric: Metric, score: Score, note: str = "") -> Cell:
-    """A difference with its interval, called better or worse where that excludes 0 and rests on enough; and a note."""
+    """Returns the cell of a difference with its interval, and whether it is better or worse if that is certain.
+
+    Args:
+        metric: The metric.
+        score: The difference, MoE minus another system.
+        note: Text to add below the interval.
+    """
     if score.value is None:
         return Cell(MISSING)
     verdict = ""

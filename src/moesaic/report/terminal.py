@@ -12,10 +12,10 @@ from moesaic.report.summary import MISSING, SMALLEST_N, Metric, Score, Summary, 
 
 
 def terminal_table(results: Mapping[str, Any]) -> Table:
-    """Returns the table of systems by metrics, means over languages; the best value of a metric is bold.
+    """Returns the table of systems by metrics, with means over languages; the best value of a metric is bold.
 
     Raises:
-        CheckpointError: The results hold no table of systems.
+        CheckpointError: The results do not contain a table of systems.
     """
     summary = Summary(results)
     count = len(summary.languages)
@@ -42,7 +42,7 @@ def language_table(results: Mapping[str, Any]) -> Table:
     """Returns the table of languages and systems by metrics, with 95% intervals.
 
     Raises:
-        CheckpointError: The results hold no table of systems.
+        CheckpointError: The results do not contain a table of systems.
     """
     summary = Summary(results)
     scores = {
