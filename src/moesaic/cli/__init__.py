@@ -1,9 +1,9 @@
 """The command line, ``moesaic``.
 
-One file per group of commands; each adds its own to the app by ``register``. Nothing here imports torch before a
-command runs, so that ``moesaic --help`` answers at once. Results go to stdout, progress to stderr; a user's mistake
-ends with one message and exit code 2, a defect of moesaic with one line, exit code 1 and a traceback in a file (with
-``--debug``: shown).
+There is one module per group of commands; its function ``register`` adds the commands to the app. Nothing here imports
+torch before a command runs, so that ``moesaic --help`` answers at once. Results go to stdout, progress to stderr. After
+a user's mistake, the command prints one message and ends with exit code 2. After a defect of moesaic, it prints one
+line, writes the traceback to a file and ends with exit code 1; with ``--debug``, it shows the traceback.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ for _group in (starting, stages, growing, generate, chat, serve, score, execute,
 
 
 def _forget_cycles() -> None:
-    if "triton" not in sys.modules:  # which takes what was not collected for a leak, and says so at length
+    if "triton" not in sys.modules:  # triton would report objects that were not collected as leaks
         gc.freeze()
 
 
@@ -72,10 +72,10 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    # The process ends and its memory with it: to look for cycles among all of torch's objects first is lost time.
+    # The memory is freed when the process ends, so a search for cycles among all of torch's objects would waste time.
     atexit.register(_forget_cycles)
-    with contextlib.suppress(AttributeError):  # a stream that a test put in its place
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is no failure
+    with contextlib.suppress(AttributeError):  # a test may have replaced the stream
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what cannot be shown is escaped
     catch_signals()
     try:
         with one_of_several(sys.argv[1:], {"run", "reproduce", *stages.STAGE_HELP}):
@@ -95,7 +95,8 @@ def main() -> None:
     except Stopped as stopped:
         _say_how_to_go_on(stopped.signal)
     except Exception as error:
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch need not be there
+        # torch's error is recognised by its name, because torch may not be imported.
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             reason = (str(error).strip() or "no more said").splitlines()[0]
             _fail(f"the memory is full ({reason}): do less at a time (a smaller batch, shorter answers), or use a CPU")
         for argument in sys.argv[1:]:
@@ -105,7 +106,7 @@ def main() -> None:
 
 
 def _say_how_to_go_on(number: int) -> NoReturn:
-    """Ends as the shell expects of a process that a signal ended."""
+    """Says how to continue, and ends with the exit code that shells expect after a signal, 128 + ``number``."""
     again = "run the same command to go on where it stopped"
     if not set(sys.argv[1:]) & {"run", "grow", "reproduce", *stages.STAGE_HELP}:
         again = "nothing is left half-written; run the same command to start again"
@@ -114,7 +115,7 @@ def _say_how_to_go_on(number: int) -> NoReturn:
 
 
 def _is_text(argument: str) -> bool:
-    """Says whether an argument was valid UTF-8; other bytes come as lone surrogates."""
+    """Returns whether an argument was valid UTF-8; Python passes other bytes as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
@@ -126,7 +127,7 @@ def _fail(message: str, code: int = 2) -> NoReturn:
 
 
 def _bug(error: Exception) -> NoReturn:
-    """Ends with exit code 1, one line and the traceback in a file: a run of hours may not come to this point again."""
+    """Prints one line and ends with exit code 1. The traceback goes to a file, as the error may be hard to repeat."""
     if os.environ.get("MOESAIC_DEBUG"):
         traceback.print_exc()
         sys.exit(1)
@@ -150,7 +151,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _show(message: str, kind: str = "error") -> None:
-    """Prints an error; control characters in names and values are shown, not obeyed."""
+    """Prints an error with escaped control characters, so that names and values cannot control the terminal."""
     if (rank := os.environ.get("RANK", "0")) != "0":
         kind = f"process {rank}: {kind}"
     text = message.encode("utf-8", "backslashreplace").decode()

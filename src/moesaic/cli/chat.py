@@ -61,10 +61,10 @@ def _chat(
     loaded = Model.to_write(model, base=base, dtype=dtype)
     loaded.model.eval()
     prompts = loaded.prompts
-    # As many tokens as the answer needs beside a long task; the slot's memory is taken at once.
+    # Room for the answer and a long task. The memory of the slot is allocated at once.
     engine = Engine(loaded.model, prompts.stop_ids, num_slots=1, capacity=max_new_tokens + 1024, queue_size=1)
     sampling = Sampling(max_new_tokens, temperature, top_p, seed, trace=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it stops an answer, not the program
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C stops an answer, not the program
     try:
         _Chat(engine, prompts, sampling, loaded.experts, loaded.languages, name).run()
     finally:
@@ -73,11 +73,16 @@ def _chat(
 
 @dataclass
 class _Chat:
-    """A conversation, which is a row of tasks.
+    """A conversation, which is a sequence of independent tasks.
 
     Attributes:
-        language: What is written in; None: what the task says.
-        traces: Whether the experts' shares are said.
+        engine: Generates the answers.
+        prompts: The prompt format.
+        sampling: Options of sampling.
+        experts: Names of the experts.
+        languages: The model's languages.
+        language: Language to write in; None takes it from the task.
+        traces: Whether to print each expert's share of an answer.
     """
 
     engine: Engine
@@ -118,7 +123,7 @@ class _Chat:
         return input(f"{self.language or 'task'}> ").strip()
 
     def _obey(self, line: str) -> bool:
-        """Does what a line that begins with a slash says; False to leave."""
+        """Runs a command that begins with a slash; returns False if it ends the conversation."""
         command, _, rest = line.partition(" ")
         if command == "/language":
             try:
@@ -179,7 +184,7 @@ class _Chat:
             say(f"{num_tokens} tokens: {', '.join(parts)}")
 
     def _tokens(self, ids: list[int]) -> Iterator[Token | Reason]:
-        """Yields tokens, then the reason of the end; Ctrl-C cancels."""
+        """Yields tokens, then the reason for the end; Ctrl-C cancels the answer."""
         items: queue.Queue[Token | Reason] = queue.Queue()
         ticket = self.engine.submit(ids, self.sampling, items.put, items.put)
         item: Token | Reason | None = None

@@ -14,7 +14,14 @@ _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "bright_cyan", 
 def coloured(
     text: str, experts_LK: Sequence[Sequence[int]], weights_LK: Sequence[Sequence[float]], num_experts: int
 ) -> Text:
-    """Returns a token in the colour of the expert that weighed most on it, over all layers."""
+    """Returns a token's text in the colour of the expert with the greatest weight over all layers.
+
+    Args:
+        text: The text of the token.
+        experts_LK: The chosen experts in each layer, L layers x K experts.
+        weights_LK: Their weights.
+        num_experts: Number of experts.
+    """
     from rich.text import Text
 
     sums = [0.0] * num_experts
@@ -25,7 +32,7 @@ def coloured(
 
 
 def legend_of(experts: Sequence[str]) -> Text:
-    """Returns the names of the experts in their colours."""
+    """Returns the names of the experts, each in its colour."""
     from rich.text import Text
 
     legend = Text("experts: ")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExportFormat(StrEnum):
-    """What ``export`` can write."""
+    """Formats that ``export`` can write."""
 
     mixtral = "mixtral"
     gguf = "gguf"
@@ -43,14 +43,14 @@ class GgufType(StrEnum):
 
 
 class Onto(StrEnum):
-    """Which base weights the experts are merged onto."""
+    """The base weights onto which the experts are merged."""
 
     trained = "trained"
     original = "original"
 
 
 class Attention(StrEnum):
-    """What happens to deltas on attention, which cannot be routed."""
+    """Ways to treat deltas on attention, which gates cannot choose."""
 
     error = "error"
     base = "base"
@@ -58,7 +58,7 @@ class Attention(StrEnum):
 
 
 class ImportFormat(StrEnum):
-    """What ``import`` makes of full checkpoints."""
+    """Forms into which ``import`` can bring full checkpoints."""
 
     native = "native"
     mixtral = "mixtral"
@@ -74,7 +74,7 @@ _FORMATS_OF = {
     "--verify": (ExportFormat.mixtral,),
     "--shard-size": (ExportFormat.mixtral, ExportFormat.vllm),
 }
-"""Option of ``export`` -> formats that it means something for."""
+"""Option of ``export`` -> formats on which it has an effect."""
 
 ModelPath = Annotated[Path, typer.Argument(help="A model folder, or a run's folder.", metavar="MODEL")]
 Base = Annotated[str | None, typer.Option(help="Where the base is now, if not where the model folder says.")]
@@ -168,7 +168,7 @@ def _export(
 
 
 def _refuse_unused(options: list[str], format_: ExportFormat) -> None:
-    """Refuses options that mean nothing for a format, rather than writing something else than was asked for."""
+    """Refuses options that have no effect on a format, because the result would not be what was asked for."""
     for option in options:
         if format_ not in _FORMATS_OF[option]:
             formats = " or ".join(name.value for name in _FORMATS_OF[option])

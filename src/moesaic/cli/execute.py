@@ -47,7 +47,7 @@ def _execute(
     from moesaic.execution.sandbox import Limits, Sandbox, check_mode
     from moesaic.progress import say
 
-    path = None if problems == Path("-") else problems  # the corpus has no path, its completions do
+    path = None if problems == Path("-") else problems  # "-" takes the place of a path, which the corpus does not have
     found = read_problems(benchmark, path, language)
     samples = None if completions is None else read_completions(completions)
     limits = Limits(wall_seconds=timeout)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from moesaic.api import Answer, Model
 
 CUT = 3
-"""Exit code when a program was cut by the limit of its tokens."""
+"""Exit code if a program was cut off at the limit of its tokens."""
 
 
 def register(app: typer.Typer) -> None:
@@ -87,10 +87,12 @@ def _generate(
 def _rows(
     text: str | None, file: Path | None, batch: Path | None, model: Path, language: str | None
 ) -> list[dict[str, Any]]:
-    """Returns what is asked, each with its text and its language, None where nobody named one; nothing is loaded yet.
+    """Returns the tasks with their text and language, before the model is loaded.
+
+    The language is None if neither the command nor the row names one.
 
     Raises:
-        DataError: There is no task or more than one source of it, or it is empty or not UTF-8.
+        DataError: There is no task or more than one source of tasks, or a task is empty or not UTF-8.
     """
     from moesaic.files import read_json_lines, read_text
 
@@ -200,7 +202,7 @@ def _stream(loaded: Model, row: dict[str, Any], settings: dict[str, Any]) -> boo
 
 @contextmanager
 def _notes() -> Iterator[None]:
-    """Says what would be a warning as a note."""
+    """Prints Python warnings as notes."""
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         yield

@@ -58,12 +58,17 @@ def _grow(
 
 
 def load_growth(model: Path, path: Path, overrides: list[str]) -> Recipe:
-    """Reads a recipe as that of a model's growth: ``grow.model``, and ``grow.languages`` where it names none.
+    """Reads a recipe and sets ``grow.model``, and ``grow.languages`` if the recipe does not.
+
+    Args:
+        model: Path of the model that grows.
+        path: The recipe file.
+        overrides: Overrides such as ``experts.rank=8``.
 
     Raises:
-        RecipeError: Lists every problem of the recipe, or says that no language is new.
+        RecipeError: The recipe has problems, which the message lists, or no language is new.
         ModelError: There is no model.
-        CheckpointError: It is damaged.
+        CheckpointError: The model is damaged.
     """
     from moesaic.checkpoint.native import read_model_folder
     from moesaic.recipe import DataRecipe, load_recipe, read_tree
@@ -94,7 +99,7 @@ def _section(tree: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _known_name(name: str) -> str:
-    """Returns a language's own name for an alias; what is unknown is left to the recipe's own checks."""
+    """Returns the name of a language for an alias, and an unknown name as it is; the recipe's checks refuse that."""
     try:
         return get_language(name).name
     except DataError:

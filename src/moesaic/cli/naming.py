@@ -1,4 +1,4 @@
-"""Which language a command writes in; a model's own domains are known from its folder, before it is loaded."""
+"""Finds the language in which a command writes; a model's domains are read from its folder before it is loaded."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ _WITHOUT_MODEL = "python"
 
 
 def resolve_language(name: str, model: Path) -> str:
-    """Returns the name of a language, or of a domain of the model, which may be called by its last part.
+    """Returns the name of a language, or of a domain of the model.
+
+    Args:
+        name: Name or alias of the language, or the name of the domain or its last part.
+        model: Path of the model.
 
     Raises:
-        DataError: Neither is called so.
+        DataError: No language and no domain of the model has this name.
     """
     row = find_language(name)
     return row.name if row is not None else get_among(name, _languages(model)).name
 
 
 def default_language(model: Path) -> str:
-    """Returns the first language of a model, and says so if it has others."""
+    """Returns the first language of a model, and prints a note if the model has others."""
     known = [row for row in map(find_language, _languages(model)) if row is not None]
     if len(known) > 1:
         say(f"writing in {known[0].title}, the model's first language; --language chooses another")
@@ -30,7 +34,7 @@ def default_language(model: Path) -> str:
 
 
 def _languages(model: Path) -> tuple[str, ...]:
-    """Returns a model's languages; none where it cannot be opened, which loading it will say."""
+    """Returns a model's languages; none if it cannot be opened, which is reported when it is loaded."""
     from moesaic.checkpoint.loading import fetched
     from moesaic.checkpoint.native import read_model_folder
 

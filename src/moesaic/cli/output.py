@@ -1,4 +1,4 @@
-"""What all commands share: how much they print, and how they end when they are interrupted."""
+"""Defines what all commands share: how much they print, and how they end when they are interrupted."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from moesaic.progress import be_quiet, log_to
 class Stopped(BaseException):
     """The process was asked to end, by Ctrl-C or by SIGTERM.
 
-    Not a KeyboardInterrupt, which the command line's library would end without a word.
+    This is not a ``KeyboardInterrupt``, because typer would end the process after one without a message.
 
     Args:
-        number: The signal.
+        number: Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,30 +32,33 @@ class Stopped(BaseException):
 
 
 def catch_signals() -> None:
-    """Makes Ctrl-C and SIGTERM unwind the stack, so that locks and temporary files go; a second one ends at once."""
+    """Makes Ctrl-C and SIGTERM raise ``Stopped``, so that locks and temporary files are removed.
+
+    A second signal ends the process at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     own_process = os.getpid()
 
     def stop(number: int, _: FrameType | None) -> None:
-        if os.getpid() != own_process:  # a worker, which inherited the handler
+        if os.getpid() != own_process:  # a forked worker has inherited the handler
             os._exit(128 + number)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_DFL)
         raise Stopped(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell ignores Ctrl-C for what runs in the background
+        if signal.getsignal(number) is not signal.SIG_IGN:  # shells ignore Ctrl-C for processes in the background
             signal.signal(number, stop)
 
 
 @contextlib.contextmanager
 def one_of_several(arguments: Sequence[str], shared: Collection[str]) -> Iterator[None]:
-    """Lets the first of several processes talk, and leaves it alone with commands that do not share their work.
+    """Lets only the first of several processes print, and ends the others if the command does not share its work.
 
     Args:
         arguments: The command line.
-        shared: Commands that all processes work at.
+        shared: Commands that share their work between processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield

@@ -68,7 +68,7 @@ def _score(
 
 @contextlib.contextmanager
 def _opened(path: Path | None, predictions: Path) -> Iterator[TextIO | None]:
-    """Opens the rows file before the work begins; afterwards it is there whole, or as it was if the work failed."""
+    """Opens the rows file before the work begins. If the work fails, an earlier file does not change."""
     from moesaic.errors import DataError
     from moesaic.files import replacing
 

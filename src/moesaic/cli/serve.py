@@ -26,7 +26,7 @@ _PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 
 
 class EngineName(StrEnum):
-    """What runs the model."""
+    """Names of the engines that can run the model."""
 
     moesaic = "moesaic"
     vllm = "vllm"
@@ -111,7 +111,7 @@ def _serve(
 
 @dataclass(frozen=True)
 class _Limits:
-    """What the options of the same names say."""
+    """The values of the options with the same names."""
 
     slots: int
     context: int
@@ -181,7 +181,7 @@ def _name(path: Path, name: str | None) -> str:
 
 
 def _set_up_logs(debug: bool) -> None:
-    """One JSON object a request on stderr, and nothing that shows paths or prompts unless it was asked for."""
+    """Logs one JSON object per request to stderr; paths and prompts are shown only with ``--debug``."""
     log = logging.getLogger("moesaic.serve")
     log.setLevel(logging.INFO)
     log.propagate = False

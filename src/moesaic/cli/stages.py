@@ -71,7 +71,7 @@ def _run(
     from moesaic.pipeline.stages import Run
 
     loaded, only = _load(recipe, overrides)
-    # A path that only a late stage reads is looked at now, not after an hour of training.
+    # Paths are checked now, because some are read only by late stages, after hours of training.
     if missing := _missing_files(loaded.model_dump(mode="json")):
         raise RecipeError(missing, str(recipe))
     run = Run(loaded, only)
@@ -145,7 +145,7 @@ def _stage_command(name: str) -> Callable[..., None]:
 
 
 def _reward_alone(run: Run) -> None:
-    """Trains the experts of ``reward.alone``, or those of them that were named; the gates follow the last of them."""
+    """Trains the experts of ``reward.alone``, or those that ``only`` names; if all are trained, then the gates."""
     alone = run.recipe.reward.alone
     if others := [name for name in run.only if name not in alone]:
         raise RecipeError(
@@ -180,7 +180,7 @@ def _validate(
         problems = _missing_files(read_tree(recipe, overrides or [])[0])
     except RecipeError as error:
         problems = error.problems
-        with contextlib.suppress(RecipeError):  # a file that cannot be read has been named
+        with contextlib.suppress(RecipeError):  # a file that cannot be read is already among the problems
             problems += _missing_files(read_tree(recipe, overrides or [])[0])
     if loaded is not None:
         from moesaic.pipeline.checks import find_problems
@@ -203,7 +203,7 @@ def _validate(
 
 
 def _missing_files(tree: dict[str, Any]) -> list[str]:
-    """Problems of a recipe's tree that only the disk can tell; the tree need not be valid otherwise."""
+    """Returns a problem for each path in a recipe that does not exist; the tree may be invalid otherwise."""
     data, base, predict = (
         part if isinstance(part := tree.get(key), dict) else {} for key in ("data", "base", "predict")
     )

@@ -99,7 +99,12 @@ def _ask(question: str, default: str, option: str) -> str:
 
 
 def _machine(gpu: bool | None, memory: float | None) -> tuple[bool, int]:
-    """Whether there is a GPU and the bytes of its memory, or of the machine's; as far as they are not given."""
+    """Returns whether there is a GPU, and its memory or else that of the machine in bytes.
+
+    Args:
+        gpu: Whether there is a GPU; None looks at this machine.
+        memory: Memory in GiB; None looks at this machine.
+    """
     if gpu is None or memory is None:
         from moesaic.pipeline.calibration import machine_memory, uses_gpu
 
