@@ -2,7 +2,7 @@
 
     Engine thread -> call_soon_threadsafe -> queue of the request -> Choice: text, finish reason
 
-Nothing here waits for the model; a request's queue is filled by the engine and read by the event loop.
+Nothing in this module waits for the model. The engine fills the queue of a request, and the event loop reads it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from moesaic.serve.engine import Reason, Sampling, Ticket, Token
 from moesaic.serve.prompting import Asked
 from moesaic.serve.vllm_engine import AnyEngine
 
-_CONTEXT = 8  # tokens before an answer that its first token is read with: SentencePiece drops a leading space
+_CONTEXT = 8  # prompt tokens that are decoded with the first token, because SentencePiece drops a leading space
 
 
 class Detokenizer:
-    """Turns tokens into text as they are generated; joined, the pieces are the text of all tokens.
+    """Turns tokens into text while they are generated. The joined pieces are the text of all tokens.
 
     Args:
-        prompts: Decodes.
-        before: Tokens before the first.
+        prompts: The prompt format that decodes tokens.
+        before: The tokens before the first one.
     """
 
     def __init__(self, prompts: PromptFormat, before: Sequence[int] = ()) -> None:
@@ -37,7 +37,7 @@ class Detokenizer:
         self._start, self._read = 0, len(self._ids)
 
     def add(self, token: int) -> str:
-        """Returns the text that a token adds; "" while a character is not complete."""
+        """Returns the text that a token adds, or "" while a character is not complete."""
         self._ids.append(token)
         piece = self._new()
         if piece.endswith("\N{REPLACEMENT CHARACTER}") and len(self._ids) - self._read < 8:
@@ -46,7 +46,7 @@ class Detokenizer:
         return piece
 
     def finish(self) -> str:
-        """Returns what is left: a replacement character for one that was never completed."""
+        """Returns the remaining text: a replacement character if the last character was never completed, else ""."""
         piece = self._new() if self._read < len(self._ids) else ""
         self._read = len(self._ids)
         return piece
@@ -57,10 +57,10 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Passes on text up to the first stop string, and holds back text that may become one.
+    """Passes on text up to the first stop string, and holds back text that may become a stop string.
 
     Args:
-        stops: The strings; the text ends before the one that comes first.
+        stops: The stop strings. The text ends before the first one that occurs.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ class StopStrings:
         self.found = False
 
     def add(self, piece: str) -> str:
-        """Returns the text that is certain by now."""
+        """Adds a piece of text, and returns the text that can be passed on now."""
         if self.found:
             return ""
         text = self._held + piece
@@ -82,24 +82,25 @@ class StopStrings:
         return text[: len(text) - keep]
 
     def finish(self) -> str:
-        """Returns what was held back for a stop string that did not come."""
+        """Returns the text that was held back for a stop string that did not follow."""
         held, self._held = self._held, ""
         return held
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of a text that a stop string begins with."""
+    """Returns the length of the longest end of a text with which a stop string begins."""
     return next((size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A step of an answer.
+    """One step of an answer.
 
     Attributes:
-        text: Text that is certain by now; may be "".
-        token: The token of this step, and its own text; None at the end.
-        reason: ``stop`` or ``length``, at the end.
+        text: Text that can be passed on now; may be "".
+        token: The token of this step; None at the end.
+        token_text: The text of this token alone.
+        reason: ``stop`` or ``length`` at the end, else None.
     """
 
     text: str
@@ -109,7 +110,7 @@ class Piece:
 
 
 class EngineLostError(Exception):
-    """The engine failed while it answered."""
+    """Raised if the engine fails while it answers."""
 
 
 @dataclass(slots=True)
@@ -117,9 +118,12 @@ class Choice:
     """One answer while it is generated.
 
     Attributes:
+        asked: The prompt.
         text: The answer so far, without the opening.
-        tokens: Its tokens and their texts.
-        first, last: When its first and last tokens came, on the monotonic clock.
+        tokens: The tokens of the answer and their texts.
+        reason: ``stop`` or ``length`` if the answer has ended, else None.
+        ticket: The request in the engine.
+        first, last: Times at which the first and the last token came, in seconds on the monotonic clock.
     """
 
     asked: Asked
@@ -138,7 +142,14 @@ class Choice:
         queue: asyncio.Queue[Token | Reason],
         seen: Callable[[Choice, Token], None],
     ) -> AsyncGenerator[Piece, None]:
-        """Yields the answer as it comes; the ticket is cancelled when the iterator ends early.
+        """Yields the pieces of the answer as they come; the ticket is cancelled if the iterator ends early.
+
+        Args:
+            engine: The engine that answers.
+            prompts: The prompt format that decodes tokens.
+            stops: Stop strings.
+            queue: Receives the tokens and, at the end, the reason.
+            seen: Called with every token.
 
         Raises:
             EngineLostError: The engine failed.
@@ -165,7 +176,7 @@ class Choice:
                     if filter_.found:
                         yield self._end("", "stop")
         finally:
-            self.ticket.cancel()  # nothing happens to one that has ended
+            self.ticket.cancel()  # has no effect on a ticket that has ended
 
     def _end(self, text: str, reason: str) -> Piece:
         self.text += text
@@ -178,7 +189,7 @@ class Choice:
 
 
 def _is_closed(text: str) -> bool:
-    """Whether the fence that the prompt opened is closed at the end of the answer."""
+    """Returns whether the fence that the prompt opened is closed at the end of the answer."""
     fences = sum(line.lstrip().startswith(FENCE) for line in text.split("\n"))
     return fences % 2 == 1 or text.rstrip().endswith(FENCE)
 
@@ -186,23 +197,26 @@ def _is_closed(text: str) -> bool:
 def start(
     engine: AnyEngine, asked: Asked, sampling: Sampling, release: Callable[[], None]
 ) -> tuple[Choice, asyncio.Queue[Token | Reason]]:
-    """Submits a request; to be called on the event loop, which is not kept waiting.
+    """Submits a request. Call it on the event loop, which it does not block.
 
     Args:
-        engine: Answers.
+        engine: The engine that answers.
         asked: The prompt.
         sampling: How tokens are chosen.
-        release: Called on the event loop when the engine is through with it.
+        release: Called on the event loop when the engine has finished the request.
+
+    Returns:
+        The choice, and the queue that receives its tokens and, at the end, the reason.
 
     Raises:
-        EngineFullError: The queue is full.
-        ModelError: The prompt does not fit.
+        EngineFullError: The queue of the engine is full.
+        ModelError: The prompt is empty or too long.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Token | Reason] = asyncio.Queue()
 
     def put(item: Token | Reason) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def end(reason: Reason) -> None:
@@ -216,7 +230,7 @@ def start(
 
 
 def note_time(choice: Choice) -> tuple[float, bool]:
-    """Notes that a token came; returns the seconds since the last one or the request, and whether it is the first."""
+    """Records that a token came; returns the seconds since the last one or the request, and whether it is the first."""
     assert choice.ticket is not None
     now, is_first = time.monotonic(), not choice.first
     before = choice.ticket.submitted if is_first else choice.last
@@ -225,7 +239,7 @@ def note_time(choice: Choice) -> tuple[float, bool]:
 
 
 def trace_of(tokens: Sequence[tuple[Token, str]]) -> list[dict[str, Any]]:
-    """Returns tokens with their experts and weights, layer after layer, weights in thousandths."""
+    """Returns tokens with their experts and weights, layer after layer; weights are in thousandths."""
     rows = []
     for token, text in tokens:
         experts, weights = token.route or ([], [])

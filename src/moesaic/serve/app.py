@@ -1,7 +1,7 @@
 """The HTTP server: OpenAI's completions on top of the engine, the web page, and endpoints for operations.
 
-The event loop never waits for the model: it submits, and is called back with tokens. Tokenising, which can take long
-for a long text, happens on a thread.
+The event loop never waits for the model. It submits requests and is called back with tokens. Tokenising, which can take
+long for a long text, runs on a thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from moesaic.serve.shapes import ChatShape, CompletionShape, Shape, usage_of
 from moesaic.serve.talk import Service, Talk
 
 DEFAULT_TOKENS = {ChatRequest: 512, CompletionRequest: 16}
-"""Most tokens of an answer where the request does not say; 16 is OpenAI's."""
+"""Maximum number of tokens of an answer if the request does not give one; 16 is OpenAI's default."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 408, 413, 429, 500, 503)
@@ -46,12 +46,12 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) -> ASGIApp:
-    """Returns the server as an ASGI app, which owns the engine: it is closed when the app ends.
+    """Returns the server as an ASGI app, which owns the engine and closes it when the app ends.
 
     Args:
-        service: What is served.
-        policy: Who may ask, and how much.
-        drain_seconds: Longest time that accepted requests get at the end.
+        service: The model that is served, and its engine.
+        policy: The limits on requests, and who may send them.
+        drain_seconds: Maximum time in seconds to finish accepted requests at the end.
     """
 
     @contextlib.asynccontextmanager
@@ -74,27 +74,27 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
 
     @app.get("/healthz")
     async def health() -> Response:
-        """Whether the process works at all."""
+        """Says whether the process works."""
         return _status(service.engine.is_alive or service.draining)
 
     @app.get("/readyz")
     async def ready() -> Response:
-        """Whether requests are taken."""
+        """Says whether the server accepts requests."""
         return _status(service.engine.is_alive and not service.draining)
 
     @app.get("/metrics", response_class=Response)
     async def show_metrics() -> Response:
-        """Metrics in Prometheus' format."""
+        """Returns the metrics in the format of Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        """The one model that is served."""
+        """Lists the one model that is served."""
         return {"object": "list", "data": [_model(service, created)]}
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
-        """The model, by its name."""
+        """Describes the model with this name."""
         _check_model(service, name)
         return _model(service, created)
 
@@ -109,7 +109,7 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(body: ChatRequest, request: Request) -> Response:
-        """Answers a task with a program in a code fence."""
+        """Answers a task in words with a program in a code fence."""
         _check_model(service, body.model)
         ask = partial(ask_chat, service.prompts, body.messages, body.language, service.languages)
         return await answer(body, request, [await asyncio.to_thread(ask)], ChatShape(service.name, body))
@@ -178,7 +178,7 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
         found = FastAPI.openapi(app)
         for path in found["paths"].values():
             for operation in path.values():
-                operation["responses"].pop("422", None)  # problems are answered in OpenAI's shape
+                operation["responses"].pop("422", None)  # problems are reported in OpenAI's form
         return found
 
     app.openapi = schema  # type: ignore[method-assign]
@@ -186,7 +186,7 @@ def create_app(service: Service, policy: Policy, drain_seconds: float = 30.0) ->
 
 
 async def _events(service: Service, talk: Talk, shape: Shape, about: dict[str, Any]) -> AsyncIterator[bytes]:
-    """The answer as server-sent events."""
+    """Yields the answer as server-sent events."""
     for number, choice in enumerate(talk.choices):
         yield _event(shape.first(number, choice, about))
     async with contextlib.aclosing(talk.pieces()) as pieces:
@@ -258,7 +258,7 @@ def _status(good: bool) -> Response:
 
 
 def _page() -> tuple[bytes, str]:
-    """The page, and the policy that lets its own script and style run and nothing else."""
+    """Returns the page, and the content security policy that allows only its own script and style."""
     page = (resources.files("moesaic.serve") / "page.html").read_bytes()
     allowed = {}
     for tag in ("script", "style"):

@@ -1,8 +1,8 @@
 """Limits connections: closes slow ones, and closes idle ones to make room for new ones.
 
-uvicorn waits for ever for the header of a request, so that a client which sends a byte a minute keeps a connection
-(Slowloris). Here a header has to be there within some seconds. Of many connections that ask nothing, the oldest are
-closed when new ones come, so that those who do ask get through.
+uvicorn waits for the header of a request without a limit, so that a client that sends one byte per minute keeps its
+connection (Slowloris). Here, the header has to arrive within some seconds. If there are many idle connections, the
+oldest are closed when new ones come, so that clients with requests get through.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def run(
     most_connections: int = MOST_CONNECTIONS,
     header_seconds: float = HEADER_SECONDS,
 ) -> None:
-    """Serves until SIGINT or SIGTERM, then answers what was accepted and returns.
+    """Serves until SIGINT or SIGTERM, then answers the accepted requests and returns.
 
     Args:
         app: The app.
         sockets: Bound sockets.
-        on_signal: Called when the end was asked for.
-        drain_seconds: Longest time for what was accepted; a second signal ends it at once.
-        most_connections: Above, the oldest idle ones are closed.
-        header_seconds: Longest time until the header of a request is there.
+        on_signal: Called when a signal asks the server to end.
+        drain_seconds: Maximum time in seconds to answer the accepted requests. A second signal ends the server at once.
+        most_connections: Number of connections above which the oldest idle ones are closed.
+        header_seconds: Maximum time in seconds until the header of a request has arrived.
     """
     server_for(app, on_signal, drain_seconds, most_connections, header_seconds).run(sockets=sockets)
 
@@ -51,7 +51,7 @@ def server_for(
     most_connections: int = MOST_CONNECTIONS,
     header_seconds: float = HEADER_SECONDS,
 ) -> uvicorn.Server:
-    """Returns the server of :func:`run`, to be run elsewhere."""
+    """Returns the server that :func:`run` runs; the arguments are the same."""
     idle: dict[_Protocol, None] = {}
 
     class Protocol(_Protocol):
@@ -76,10 +76,10 @@ def server_for(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Returns a socket that is bound to an address; port 0 takes a free one.
+    """Returns a socket that is bound to an address and listens; port 0 means any free port.
 
     Raises:
-        OSError: The address is taken, or none of this machine.
+        OSError: The address is in use, or is not an address of this machine.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
@@ -95,7 +95,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Protocol(H11Protocol):
-    """A connection that has to say what it wants."""
+    """A connection that is closed if it does not send the header of a request in time."""
 
     _idle: dict[_Protocol, None]
     _most: int
@@ -124,7 +124,7 @@ class _Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
-            self._idle[self] = None  # its time is that of a kept connection until something comes
+            self._idle[self] = None  # has the time of a kept-alive connection until data comes
 
     def _wait(self) -> None:
         self._idle[self] = None
@@ -142,7 +142,7 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that takes SIGTERM for the wish to end well."""
+    """A server that ends gracefully on SIGTERM and SIGINT."""
 
     def __init__(self, config: uvicorn.Config, on_signal: Callable[[], None]) -> None:
         super().__init__(config)
@@ -150,7 +150,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ends on the first signal when all is answered, on the second at once; the process then ends with 0."""
+        """Ends after the first signal when all requests are answered, or at the second signal; the exit code is 0."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -162,7 +162,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Notes that the end was asked for."""
+        """Records that a signal asked the server to end."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._on_signal()

@@ -2,17 +2,18 @@
 
     submit -> queue -> [admitted: prompt runs, slot filled] -> a token a step -> finished, cancelled or cut
 
-The slots are those of batched decoding (``model.decode.slots``). Every step serves all active requests, so a long
-answer delays nobody. New prompts are run between steps, a bounded number of tokens at a time, so that they delay the
-running ones only a little. The queue is bounded: a request that does not fit is refused at once (``EngineFullError``).
-An answer does not depend on what runs beside it: sampling takes the request's own random numbers, one per token.
+The slots are those of batched decoding (``model.decode.slots``). Every step generates a token for each active request,
+so that a long answer does not delay other requests. New prompts are processed between steps, a limited number of tokens
+at a time, so that running requests are delayed only a little. The queue is limited, and a request that does not fit is
+refused at once (``EngineFullError``). An answer does not depend on other requests, because sampling uses the request's
+own random numbers, one per token.
 
-A request may want the base alone, for comparison; such ones have slots of their own (``lanes``) and steps between the
-others'. Where there is no memory for these slots, such requests fail and everybody else's go on.
+A request may ask for the base alone, for comparison. Such requests have their own slots (``lanes``), and their steps
+alternate with those of the others. If there is no memory for these slots, only such requests fail.
 
 Listeners are called on the engine's thread and must not block.
 
-Shapes: L layers, K top-k, E experts.
+Shape suffixes: L layers, K top-k, E experts.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ _log = logging.getLogger("moesaic.serve")
 
 Reason = Literal["stop", "length", "cancelled", "error"]
 Route = tuple[list[list[int]], list[list[float]]]
-"""Experts and weights of one token, each by layer and slot."""
+"""Experts and gate weights of one token, each ``(L, K)``."""
 
 MOST_BASE_SLOTS = 4
-"""Most requests that the base answers at the same time: it is asked for comparison, and its cache is a second one."""
+"""Maximum number of requests that the base answers at the same time; few, because they need a second cache."""
 
 PREFILL_TOKENS = 2048
-"""Most tokens of prompts between two steps, unless one prompt alone is longer."""
+"""Maximum number of prompt tokens that are processed between two steps, unless a single prompt is longer."""
 
 
 class EngineFullError(Exception):
-    """The queue is full: try again later."""
+    """Raised if the queue is full or the server is shutting down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,12 @@ class Sampling:
     """The sampling settings of a request.
 
     Attributes:
-        max_new_tokens: Most tokens; less where the context ends before.
-        temperature: 0 takes the likeliest token.
-        top_p: Share of probability kept, in (0, 1].
+        max_new_tokens: Maximum number of tokens; there are fewer if the context ends before.
+        temperature: Sampling temperature; 0 chooses the most likely token.
+        top_p: Share of the probability from which tokens are sampled, in (0, 1].
         seed: Seed of the request's own random numbers.
-        trace: Whether each token's experts are recorded.
-        as_base: Whether the base answers, without any expert.
+        trace: Whether the experts of each token are recorded.
+        as_base: Whether the base answers without the experts.
     """
 
     max_new_tokens: int = 512
@@ -78,9 +79,9 @@ class Token:
     """One generated token.
 
     Attributes:
-        id: The token.
-        logprob: Log probability under the model, in nats, whatever the temperature.
-        route: Its experts and their weights, when asked for.
+        id: Token id.
+        logprob: Log probability of the token under the model in nats, independent of the temperature.
+        route: The experts of the token and their weights, if the request asked for them, else None.
     """
 
     id: int
@@ -92,11 +93,14 @@ class Ticket:
     """A request in the engine.
 
     Attributes:
-        prompt: Its tokens.
-        sampling: How its tokens are chosen.
-        submitted, started, finished: Times on the monotonic clock, in seconds; 0 before they have come.
-        num_tokens: Tokens so far.
-        reason: Why it ended; None while it has not.
+        prompt: Token ids of the prompt.
+        sampling: How tokens are chosen.
+        submitted, started, finished: Times in seconds on the monotonic clock; 0 until the event happens.
+        num_tokens: Number of tokens generated so far.
+        reason: Why the request ended; None until it ends.
+        on_token: Called with every token.
+        on_end: Called once, with the reason.
+        cancelled: Set if the request is to be dropped.
     """
 
     def __init__(
@@ -117,11 +121,11 @@ class Ticket:
         )
 
     def uniform(self) -> float:
-        """The random number of the next token."""
+        """Returns the random number for the next token, in [0, 1); 0 if tokens are not sampled."""
         return 0.0 if self._uniforms is None else self._uniforms[self.num_tokens]
 
     def cancel(self) -> None:
-        """Asks the engine to drop the request; its slot is free before the next step."""
+        """Asks the engine to drop the request, whose slot becomes free before the next step."""
         self.cancelled.set()
 
 
@@ -130,12 +134,12 @@ class Statistics:
     """The counters of the engine, which the metrics page reads.
 
     Attributes:
-        tokens: Generated tokens, ever.
-        prompt_tokens: Tokens of prompts, ever.
-        ended: Requests by reason, ever.
-        steps: Decoding steps, ever; None where they are another program's.
-        busy_seconds: Time in prompts and steps; None likewise.
-        prompt_load_LE: Gate weights of prompts' tokens by layer and expert, ever; None where nothing is routed here.
+        tokens: Number of generated tokens.
+        prompt_tokens: Number of prompt tokens.
+        steps: Number of decoding steps; None if another program runs them.
+        busy_seconds: Time in prompts and steps in seconds; None if another program runs them.
+        ended: Reason -> number of requests that ended for it.
+        prompt_load_LE: Sums of the gate weights of prompt tokens, ``(L, E)``; None if no token was routed here.
     """
 
     tokens: int = 0
@@ -147,22 +151,23 @@ class Statistics:
 
 
 class Engine:
-    """Owns a model and answers requests with it, many at a time.
+    """Owns a model and answers many requests with it at the same time.
 
     Args:
         model: A causal language model in evaluation mode, composed or not.
-        stop_ids: Tokens that end an answer.
-        num_slots: Most requests that run at the same time.
-        capacity: Most tokens of a request, prompt and answer together; at most the model's context.
-        queue_size: Most requests that wait.
-        compile: Compile the decoding step on a GPU.
+        stop_ids: Ids of tokens that end an answer.
+        num_slots: Maximum number of requests that run at the same time.
+        capacity: Maximum number of tokens of a request, prompt and answer together; limited by the model's context.
+        queue_size: Maximum number of waiting requests.
+        compile: Whether the decoding step is compiled on a GPU.
 
     Attributes:
-        compares: Whether the base can answer, too: only a composed model has one beneath it, and its slots take memory.
+        compares: Whether the base can answer, too. This needs a composed model, and memory for the base's slots.
+        statistics: The counters.
     """
 
     traces = True
-    """Whether tokens can come with their experts."""
+    """Whether tokens can be returned with their experts."""
 
     def __init__(
         self,
@@ -179,7 +184,7 @@ class Engine:
         self.compares = is_composed(model)
         self._model, self._stop_ids, self._compile = model, frozenset(stop_ids), compile
         self._waiting: deque[Ticket] = deque()
-        self._lanes: dict[bool, Lane] = {}  # by whether the base runs
+        self._lanes: dict[bool, Lane] = {}  # the key is True for the base's lane
         self._changed = threading.Condition()
         self._closing = False
         self._failure: BaseException | None = None
@@ -188,12 +193,12 @@ class Engine:
 
     @property
     def num_active(self) -> int:
-        """Requests that are running."""
+        """Number of running requests."""
         return sum(len(lane.active) for lane in tuple(self._lanes.values()))
 
     @property
     def num_waiting(self) -> int:
-        """Requests in the queue."""
+        """Number of requests in the queue."""
         return len(self._waiting)
 
     @property
@@ -211,13 +216,13 @@ class Engine:
         """Queues a request.
 
         Args:
-            prompt: Token ids, at least one, fewer than ``capacity``.
+            prompt: Token ids, at least one and fewer than ``capacity``.
             sampling: How tokens are chosen.
-            on_token: Called with every token, on the engine's thread.
-            on_end: Called once, with the reason, on the engine's thread.
+            on_token: Called with every token on the engine's thread.
+            on_end: Called once with the reason on the engine's thread.
 
         Raises:
-            ModelError: The prompt is empty, or leaves no room for an answer.
+            ModelError: The prompt is empty or leaves no room for an answer, or the base cannot answer.
             EngineFullError: The queue is full, or the engine is closing.
         """
         if not 0 < len(prompt) < self.capacity:
@@ -235,10 +240,10 @@ class Engine:
         return ticket
 
     def close(self, timeout: float | None = None) -> None:
-        """Accepts no more requests, and ends when all accepted ones are answered.
+        """Stops accepting requests, and returns when all accepted requests are answered.
 
         Args:
-            timeout: After so many seconds the rest is cancelled.
+            timeout: Time in seconds after which the remaining requests are cancelled; None to wait for all.
         """
         with self._changed:
             self._closing = True
@@ -265,7 +270,7 @@ class Engine:
                             steps += 1
                     busy += time.monotonic() - started
                     self.statistics.steps, self.statistics.busy_seconds = steps, busy
-        except BaseException as error:  # whoever waits has to be told, whatever went wrong
+        except BaseException as error:  # all waiting clients have to be told
             self._failure = error
             with self._changed:
                 tickets = [*self._running(), *self._waiting]
@@ -285,7 +290,7 @@ class Engine:
         return self._lanes[as_base]
 
     def _wait(self) -> bool:
-        """Sleeps while there is nothing to do; False when the engine has to end."""
+        """Sleeps while there is nothing to do; returns False if the engine has to end."""
         with self._changed:
             while not self._waiting and not self.num_active:
                 if self._closing:
@@ -306,7 +311,7 @@ class Engine:
                     self._end(lane.free(slot), "cancelled")
 
     def _admit(self) -> bool:
-        """Runs the prompts that come next, oldest first; False when there is no slot or nobody waits."""
+        """Runs the next prompts, oldest first; returns False if there is no slot or no waiting request."""
         new = self._next()
         for as_base in (False, True):
             tickets = [ticket for ticket in new if ticket.sampling.as_base is as_base]
@@ -325,7 +330,7 @@ class Engine:
         return bool(new)
 
     def _next(self) -> list[Ticket]:
-        """Takes requests off the queue and into their lanes; one that waits for the base holds nobody else up."""
+        """Moves requests from the queue to their lanes; a request that waits for the base does not block others."""
         new: list[Ticket] = []
         num_tokens = 0
         with self._changed:
@@ -334,7 +339,7 @@ class Engine:
         free = self.num_slots - self.num_active
         with self._changed:
             for ticket in tuple(self._waiting):
-                is_known = any(ticket.prompt == other.prompt for other in new)  # run once: ``lanes.RowBatch``
+                is_known = any(ticket.prompt == other.prompt for other in new)  # run once
                 length = 0 if is_known else len(ticket.prompt)
                 if not free or (new and num_tokens + length > PREFILL_TOKENS):
                     break
@@ -351,11 +356,11 @@ class Engine:
         return new
 
     def _free_base(self) -> int:
-        """Slots for the base that are free. Where they cannot be made, those who wait for one are told."""
+        """Returns the number of free slots for the base; if none can be made, ends the requests that wait for one."""
         try:
             return min(self.num_slots, MOST_BASE_SLOTS) - len(self._lane(True).active)
-        except RuntimeError as error:  # the others' slots are there: they must not pay for a comparison
-            if "memory" not in str(error):  # torch says it so of a GPU and of a processor
+        except RuntimeError as error:  # other requests have their slots and must not fail because of a comparison
+            if "memory" not in str(error):  # in torch's messages for GPUs and CPUs
                 raise
             _log.error(json.dumps({"error": "no memory for the base's slots", "kind": type(error).__name__}))
         with self._changed:
@@ -370,7 +375,7 @@ class Engine:
     def _hand_out(
         self, lane: Lane, first: int, ids: Sequence[int], logprobs: Sequence[float], routes: Sequence[Route] | None
     ) -> None:
-        """Gives requests, from a slot on, their tokens and frees the slots of those that are through."""
+        """Passes tokens to the requests from slot ``first`` on, and frees the slots of requests that have ended."""
         for row in reversed(range(len(ids))):
             slot = first + row
             ticket = lane.active[slot]

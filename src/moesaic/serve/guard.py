@@ -1,6 +1,6 @@
 """Checks every request before and after the app: access, limits on size, rate and time, and the log.
 
-Errors have OpenAI's shape, and name neither paths nor prompts; a traceback is logged only when it was asked for.
+Errors have OpenAI's form and contain neither paths nor prompts. A traceback is logged only if the policy asks for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from moesaic.files import read_text
 log = logging.getLogger("moesaic.serve")
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
-"""What may be asked without a key."""
+"""Paths that may be requested without a key."""
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = (
@@ -41,7 +41,7 @@ _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_
 
 
 class Keys:
-    """API keys, of which only digests are kept.
+    """API keys, of which only digests are stored.
 
     Args:
         keys: The keys.
@@ -52,11 +52,11 @@ class Keys:
 
     @classmethod
     def read(cls, path: Path) -> Keys:
-        """Reads a file with a key a line; empty lines and those that begin with # are left out.
+        """Reads a file with one key per line; empty lines and lines that begin with # are ignored.
 
         Raises:
-            DataError: It is not text, there is no key in it, or one that no header can carry.
-            OSError: It cannot be read.
+            DataError: The file is not text, contains no key, or contains a key that a header cannot carry.
+            OSError: The file cannot be read.
         """
         try:
             lines = [line.strip() for line in read_text(path).splitlines()]
@@ -71,7 +71,7 @@ class Keys:
         return cls(keys)
 
     def find(self, authorization: bytes) -> int | None:
-        """Returns the number of the key in an Authorization header, in the same time for right and wrong ones."""
+        """Returns the index of the key in an Authorization header, or None; takes the same time for wrong keys."""
         scheme, _, key = authorization.partition(b" ")
         digest = hashlib.sha256(key.strip()).digest()
         found = None
@@ -86,13 +86,13 @@ class Policy:
     """The limits and names that the guard enforces.
 
     Attributes:
-        host: Address that the server is bound to. On a loopback address, only requests to a local name are answered,
-            and none that a page from elsewhere sends: a web page could otherwise use the server of whoever visits it.
-        allowed_hosts: Further names that a request may be addressed to.
-        keys: Who may ask; None: everybody.
-        most_bytes: Largest body.
-        body_seconds: Longest time until a body is there.
-        debug: Log tracebacks.
+        host: Address to which the server is bound. On a loopback address, only requests to a local name are answered,
+            and none from a page of another origin, because otherwise a web page could use the servers of its visitors.
+        allowed_hosts: Further names to which a request may be addressed.
+        keys: Keys of those who may send requests; None to allow everybody.
+        most_bytes: Maximum size of a body in bytes.
+        body_seconds: Maximum time in seconds until a body has arrived.
+        debug: Whether tracebacks are logged.
     """
 
     host: str = "127.0.0.1"
@@ -104,12 +104,12 @@ class Policy:
 
     @property
     def checks_hosts(self) -> bool:
-        """Whether the names that requests are addressed to are looked at."""
+        """Whether the names to which requests are addressed are checked."""
         return is_loopback(self.host) or bool(self.allowed_hosts)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
+    """Returns whether an address can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -117,7 +117,7 @@ def is_loopback(host: str) -> bool:
 
 
 def error_answer(status: int, message: str, param: str | None = None, code: str | None = None) -> Response:
-    """Returns an error in OpenAI's shape."""
+    """Returns an error in OpenAI's form."""
     kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
     body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     headers = {}
@@ -127,12 +127,12 @@ def error_answer(status: int, message: str, param: str | None = None, code: str 
         headers["Retry-After"] = "1"
     if status in (408, 413):  # the rest of the body is not read
         headers["Connection"] = "close"
-    return Response(json.dumps(body), status, headers, "application/json")  # ASCII: a name may hold what UTF-8 cannot
+    return Response(json.dumps(body), status, headers, "application/json")  # ASCII, since UTF-8 cannot encode all names
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """A request and its answer, as far as the log is concerned."""
+    """The facts about a request and its answer that are logged."""
 
     scope: Scope
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -142,11 +142,11 @@ class _Exchange:
 
 
 class Guard:
-    """Wraps the app: checks requests before it and logs answers after it.
+    """Wraps the app: checks requests before they reach it, and logs answers.
 
     Args:
         app: The app.
-        policy: What is let through.
+        policy: The limits on requests.
     """
 
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
@@ -204,7 +204,7 @@ class Guard:
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Returns the name in a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     name, _, port = host.rpartition(":")
@@ -216,7 +216,7 @@ def _too_large(policy: Policy) -> Response:
 
 
 class _Body:
-    """Receives a body within its limits, and what comes after it without."""
+    """Receives a body within the limits of the policy, and later messages without limits."""
 
     def __init__(self, receive: Receive, policy: Policy) -> None:
         self._receive, self._policy = receive, policy
@@ -239,7 +239,7 @@ class _Body:
 
 
 def _write(exchange: _Exchange) -> None:
-    """Logs a request: the route, never the path that was asked for, no header, and nothing of the body."""
+    """Logs a request: its route, but not the requested path, no header, and no part of the body."""
     route = getattr(exchange.scope.get("route"), "path", None)
 
     line = {

@@ -1,9 +1,10 @@
 """The two ways in which requests run the model: as the Mixture-of-Experts, or as the base alone.
 
-A decoding step runs all its rows in one way, so each way has slots of its own, and the engine steps one after the
-other. They share the model: the base costs a second cache, made when somebody first asks for it.
+A decoding step runs all its rows in one way. Each way therefore has its own slots, and the engine runs the steps of the
+two ways one after the other. Both use the same model. The base needs a second cache, which is made when a request first
+asks for the base.
 
-Shapes: B slots, D model, V vocabulary, L layers, E experts, T tokens, K top-k, S = T K.
+Shape suffixes: B slots, D model, V vocabulary, L layers, E experts, T tokens, K top-k, S = T K, N new requests.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ if TYPE_CHECKING:
     from moesaic.serve.engine import Route, Ticket
 
 New = tuple[list[int], list[float], "list[Route] | None"]
-"""What a step gives: a token, its log probability and, where somebody asked, its route, one a row."""
+"""The result of a step: token ids, log probabilities in nats and, if a request asked for them, routes; one per row."""
 
 
 class Lane:
-    """Requests that run in one way, and their slots.
+    """The requests that run in one way, and their slots.
 
     Args:
         model: The engine's model.
-        num_slots: Most requests of this lane.
-        capacity: Most tokens of a request.
-        compile: Compile the decoding step on a GPU.
-        as_base: Run the model as its base.
+        num_slots: Maximum number of requests in this lane.
+        capacity: Maximum number of tokens of a request.
+        compile: Whether the decoding step is compiled on a GPU.
+        as_base: Whether the model runs as its base.
 
     Attributes:
-        active: The requests; each one's place is its slot.
-        load_LE: Gate weights of all prompts' tokens so far, by layer and expert; None where nothing is routed.
+        active: The requests; the index of a request is its slot.
+        load_LE: Sums of the gate weights of all prompt tokens so far, ``(L, E)``; None if nothing was routed.
     """
 
     def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool, as_base: bool = False) -> None:
@@ -54,7 +55,7 @@ class Lane:
             self._fast = fastest_step(self._batch)
 
     def admit(self, num_new: int) -> New:
-        """Runs the prompts of the last active requests, which are new, and gives their first tokens."""
+        """Runs the prompts of the last ``num_new`` active requests, and returns their first tokens."""
         slots = range(len(self.active) - num_new, len(self.active))
         self._batch.set_rows(self.active)
         with self._way(), self._recording(self._is_routed) as routing:
@@ -65,18 +66,18 @@ class Lane:
         return self._new(slots, routing, ends)
 
     def step(self) -> New:
-        """Gives every active request its next token."""
+        """Runs one decoding step, and returns the next token of every active request."""
         self._batch.set_rows(self.active)
         longest = max(len(ticket.prompt) + ticket.num_tokens for ticket in self.active)
         with self._way(), self._recording(self._is_routed and self._has_traces()) as routing:
-            # Recording keeps what passes through Python, which a captured graph does not.
+            # Routing is recorded in Python code, which does not run when a captured graph is replayed.
             is_captured = routing is not None and self._batch.device.type == "cuda"
             (self._batch.step if is_captured else self._fast)(len(self.active), longest)
         slots = range(len(self.active))
         return self._new(slots, routing, list(slots))
 
     def free(self, slot: int) -> Ticket:
-        """Takes a request out; the last active one takes its slot."""
+        """Removes and returns a request; the last active request is moved to its slot."""
         ticket, last = self.active[slot], self.active[-1]
         self._batch.move(len(self.active) - 1, slot, len(last.prompt) + last.num_tokens)
         self.active[slot] = last
@@ -98,7 +99,7 @@ class Lane:
 
 
 def load_of(routing: Mapping[int, Routing]) -> Tensor:
-    """Gate weights of the tokens of a pass, by layer and expert, ``(L, E)``."""
+    """Returns the sums of the gate weights over the tokens of a forward pass, ``(L, E)``."""
     experts_LS = torch.stack([route.experts_TK.flatten() for route in routing.values()])
     weights_LS = torch.stack([route.weights_TK.flatten() for route in routing.values()])
     num_experts = next(iter(routing.values())).probs_TE.shape[1]
@@ -106,10 +107,12 @@ def load_of(routing: Mapping[int, Routing]) -> Tensor:
 
 
 class RowBatch(SlotBatch):
-    """Slots whose rows choose their tokens each in its own way.
+    """Slots in which each row has its own sampling settings.
 
     Attributes:
-        kind: What the rows need at most; see ``sample_rows``. A captured step is of one kind.
+        temperature_B: Temperature of each row, ``(B,)``.
+        top_p_B: ``top_p`` of each row, ``(B,)``.
+        kind: The most general kind of sampling that any row needs; see ``sample_rows``. A captured step is of one kind.
     """
 
     def __init__(self, model: Any, num_slots: int, capacity: int, compile: bool) -> None:
@@ -120,11 +123,11 @@ class RowBatch(SlotBatch):
         self._choose_rows = torch.compile(sample_rows) if self._compiles else sample_rows
 
     def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
-        """As the batch's own; prompts that are equal, as those of a request's choices, are run once and copied."""
+        """Like ``SlotBatch.admit``, but equal prompts, as those of a request's choices, run once and are copied."""
         known = {prompt: number for number, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
         last_ND, places = self._fill(range(slots.start, slots.start + len(known)), list(known))
         numbers = [known[tuple(prompt)] for prompt in prompts]
-        for place in reversed(range(len(prompts))):  # a prompt's number is never above its place: none is lost
+        for place in reversed(range(len(prompts))):  # a prompt's number is at most its place, so none is overwritten
             self.move(slots.start + numbers[place], slots.start + place, len(prompts[place]))
         self.sample_rows(last_ND[numbers], slice(slots.start, slots.stop))
         return [places[number] for number in numbers]
@@ -139,13 +142,13 @@ class RowBatch(SlotBatch):
             return
         rows = slice(0, len(tickets))
         self.temperature_B[rows] = torch.tensor([sampling.temperature for sampling in asked], device=self.device)
-        # A row that keeps everything must not lose its last tokens to rounding because another row's are cut.
+        # If other rows use top_p, rounding must not remove the last tokens of a row that keeps all tokens.
         top_p = [sampling.top_p if sampling.top_p < 1 else math.inf for sampling in asked]
         self.top_p_B[rows] = torch.tensor(top_p, device=self.device)
         self.set_uniforms(range(len(tickets)), [ticket.uniform() for ticket in tickets])
 
     def choose(self, logits_BV: Tensor, rows: slice) -> None:
-        """Chooses the next token of some rows, each as it wants it."""
+        """Chooses the next tokens of some rows, with the sampling settings of each row."""
         uniforms_B = self.uniforms_B[rows]
         temperature_B, top_p_B = self.temperature_B[rows], self.top_p_B[rows]
         self._mark((0,), logits_BV, uniforms_B, temperature_B, top_p_B)

@@ -16,10 +16,10 @@ _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
 class Metrics:
-    """The metrics of one server, in a registry of their own.
+    """The metrics of one server, in their own registry.
 
     Args:
-        engine: Whose counters are shown.
+        engine: The engine whose counters are shown.
         experts: Names of the experts.
     """
 
@@ -59,12 +59,12 @@ class Metrics:
             self._weight.labels(self._experts[expert], group).inc(max(0.0, weight))
 
     def text(self) -> bytes:
-        """Returns the metrics in Prometheus' format."""
+        """Returns the metrics in the format of Prometheus."""
         return generate_latest(self._registry)
 
 
 class _EngineCollector(Collector):
-    """Reads the engine's counters when it is asked."""
+    """Reads the engine's counters when metrics are collected."""
 
     def __init__(self, engine: AnyEngine, experts: Sequence[str]) -> None:
         self._engine, self._experts = engine, experts

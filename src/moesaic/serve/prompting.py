@@ -19,11 +19,11 @@ _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]+)", re.MULTILINE)
 
 
 class UnfitError(Exception):
-    """A request that cannot be answered.
+    """Raised if a request cannot be answered.
 
     Args:
         message: What is wrong, and what is allowed.
-        param: The field.
+        param: Name of the field that is wrong.
     """
 
     def __init__(self, message: str, param: str) -> None:
@@ -36,11 +36,11 @@ class Asked:
     """A prompt for the model.
 
     Attributes:
-        ids: The prompt.
-        language: Programming language of the answer; None if a raw prompt does not show one.
-        origin: Where the language was taken from.
-        opening: What the prompt has begun and the answer shows, as the code fence of a chat.
-        stop_ids: Tokens that end this answer besides those that end every one.
+        ids: Token ids of the prompt.
+        language: Programming language of the answer; None if a raw prompt does not name one.
+        origin: Where the language was found.
+        opening: Text at the end of the prompt that the answer shows, such as the code fence of a chat.
+        stop_ids: Ids of tokens that end this answer, in addition to those that end every answer.
     """
 
     ids: list[int]
@@ -55,17 +55,17 @@ def ask_chat(
 ) -> Asked:
     """Turns a conversation into the prompt that the model was trained on.
 
-    That is one task in one user turn. What was said before, system messages and earlier programs included, is told in
-    front of it, in order.
+    This prompt contains one task in one user turn. All earlier messages, including system messages and programs, are
+    put before the last message in their order.
 
     Args:
-        prompts: The prompts of the model.
-        messages: The conversation; the last message is the user's.
-        language: What the request says; None to take it from the messages.
-        languages: The model's languages; the first is taken where nothing names one.
+        prompts: The prompt format of the model.
+        messages: The conversation; the last message must be the user's.
+        language: The language that the request names; None to find it in the messages.
+        languages: The model's languages. The first is used if nothing names a language.
 
     Raises:
-        UnfitError: There is nothing to answer, or the language is not known.
+        UnfitError: The last message is empty or not the user's, or the language is not known.
     """
     if messages[-1].role != "user":
         raise UnfitError("the last message has to be the user's", "messages")
@@ -79,15 +79,15 @@ def ask_chat(
 
 
 def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary: int) -> list[Asked]:
-    """Turns the prompts of a request for completions into tokens, as they are.
+    """Turns the prompts of a request for completions into token ids without changing them.
 
     Args:
-        prompts: The prompts of the model.
+        prompts: The prompt format of the model.
         request: The request.
-        vocabulary: How many tokens the model knows.
+        vocabulary: Number of tokens in the model's vocabulary.
 
     Raises:
-        UnfitError: A token or the language is not known, or the model cannot fill in.
+        UnfitError: A prompt is empty, a token or the language is not known, or the model cannot fill in text.
     """
     asked = []
     for prompt in request.prompts:
@@ -114,7 +114,7 @@ def ask_completion(prompts: PromptFormat, request: CompletionRequest, vocabulary
 
 
 def _language(texts: Sequence[str], wanted: str | None, languages: tuple[str, ...]) -> tuple[str | None, Origin | None]:
-    """Takes the language from the request, else from the last fence, else from the words, text by text."""
+    """Returns the language and its origin: from the request, else, text by text, from the last fence or the words."""
     if wanted is not None:
         row = find_among(wanted, languages)
         if row is None:
@@ -133,18 +133,18 @@ def _language(texts: Sequence[str], wanted: str | None, languages: tuple[str, ..
 
 
 def named_language(text: str, languages: tuple[str, ...] = ()) -> str | None:
-    """Returns the language that a task names; of several the first that the program is to be *in*, or *to* go into.
+    """Returns the language that a task names, or None; of several, the first after a word like "in" or "to".
 
     Args:
         text: The task.
-        languages: The model's languages; their domains are looked for, too.
+        languages: The model's languages, whose domains are searched for, too.
     """
     named = _names_of(languages)
     patterns = [(name, _any_of(names)) for name, names in named.items()]
     for lead in (r"\b(?:in|into|to|using)\s+(?:plain\s+|modern\s+)?", r"\b(?:an?|the)\s+", ""):
         found = []
         for name, names in patterns:
-            # A word of one or two letters is a language only where its place says so: "in C", "a C program".
+            # A word of one or two letters is a language only in a phrase such as "in C" or "a C program".
             certain = names if lead else _any_of([each for each in named[name] if not _is_vague(each)])
             tail = r"(?=\s+(?:program|function|code|script|class|method|solution|one-liner))" if "an?" in lead else ""
             match = re.search(f"{lead}{certain}{tail}", text) if certain else None
@@ -156,12 +156,12 @@ def named_language(text: str, languages: tuple[str, ...] = ()) -> str | None:
 
 
 def _names(row: Language) -> list[str]:
-    fences = () if row.domain_of else (row.fence,)  # a domain's is that of its language
+    fences = () if row.domain_of else (row.fence,)  # a domain has the fence of its language
     return list(dict.fromkeys([row.title, row.name, *fences, *row.aliases]))
 
 
 def _any_of(names: Sequence[str]) -> str:
-    """A pattern for any of the names as a whole word; a single letter is a capital."""
+    """Returns a pattern for any of the names as a whole word; single letters must be capitals."""
     if not names:
         return ""
     spelled = [re.escape(name) if len(name) == 1 else f"(?i:{re.escape(name)})" for name in names]

@@ -1,7 +1,7 @@
 """OpenAI's requests for completions, with what this server adds and what it does not support.
 
-A field that would change the answer and is not honoured is allowed only with the value that changes nothing: whoever
-asks for more is told so, by the field's name, instead of getting something else than they asked for.
+If a field would change the answer but is not supported, only the value that changes nothing is allowed. Any other value
+is refused with the name of the field, so that nobody gets an answer to a different request.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MOST_PROMPTS = 64
 
 
 class _Request(BaseModel):
-    """What both kinds of request have in common.
+    """The fields that both kinds of requests have.
 
     Attributes:
-        language: Programming language of the answer; not OpenAI's.
-        trace: Whether the answer says which experts made each token; not OpenAI's.
-        base: Whether the base answers, without the experts; not OpenAI's.
+        language: Programming language of the answer; not part of OpenAI's protocol.
+        trace: Whether the answer names the experts of each token; not part of OpenAI's protocol.
+        base: Whether the base answers without the experts; not part of OpenAI's protocol.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,7 +51,7 @@ class _Request(BaseModel):
     trace: bool = False
     base: bool = False
 
-    # Said by clients, and of no consequence here.
+    # Sent by clients, but without effect here.
     user: str | None = None
     metadata: dict[str, Any] | None = None
     store: Literal[False] | None = None
@@ -59,7 +59,7 @@ class _Request(BaseModel):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
-    # Only with the values that change nothing.
+    # Allowed only with the values that change nothing.
     presence_penalty: Zero | None = None
     frequency_penalty: Zero | None = None
     logit_bias: Empty | None = None
@@ -71,7 +71,7 @@ class _Request(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    """Options for what a stream contains besides its text."""
+    """Options that say what a stream contains in addition to its text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,7 +80,7 @@ class StreamOptions(BaseModel):
 
 
 class CompletionRequest(_Request):
-    """``POST /v1/completions``: a text goes on."""
+    """``POST /v1/completions``: continues texts."""
 
     prompt: (
         Text
@@ -109,7 +109,7 @@ class CompletionRequest(_Request):
 
 
 class TextPart(BaseModel):
-    """A part of a message; only text is understood."""
+    """A part of a message; only text is supported."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -129,12 +129,12 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """The text of the message."""
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
 class ResponseFormat(BaseModel):
-    """The form of an answer; only text."""
+    """The form of an answer; only text is supported."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -142,7 +142,7 @@ class ResponseFormat(BaseModel):
 
 
 class ChatRequest(_Request):
-    """``POST /v1/chat/completions``: a task in words, answered by a program in a code fence."""
+    """``POST /v1/chat/completions``: answers a task in words with a program in a code fence."""
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=256)]
     max_completion_tokens: int | None = Field(None, ge=1, le=2**31)
@@ -156,7 +156,7 @@ class ChatRequest(_Request):
 
 
 class ErrorBody(BaseModel):
-    """What is wrong."""
+    """A description of what is wrong."""
 
     message: str
     type: str
@@ -165,6 +165,6 @@ class ErrorBody(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """An error, in OpenAI's shape."""
+    """An error in OpenAI's form."""
 
     error: ErrorBody

@@ -16,7 +16,7 @@ Shown = Sequence[tuple[Token, str]]
 
 
 def usage_of(choices: Sequence[Choice], num_choices: int) -> dict[str, int]:
-    """Returns how many tokens a request took; the prompt of several choices counts once."""
+    """Returns the numbers of tokens of a request; the prompt of several choices counts once."""
     prompt = sum(len(choice.asked.ids) for choice in choices[::num_choices])
     completion = sum(len(choice.tokens) for choice in choices)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
@@ -30,8 +30,8 @@ class Shape(ABC):
         body: The request.
 
     Attributes:
-        num_choices: Choices a prompt.
-        wants_usage: Whether a stream ends with the counts.
+        num_choices: Number of choices per prompt.
+        wants_usage: Whether a stream ends with the numbers of tokens.
     """
 
     prefix: str
@@ -69,7 +69,7 @@ class Shape(ABC):
         return self._chunk([row])
 
     def last(self, usage: dict[str, int]) -> dict[str, Any]:
-        """Returns the chunk with the counts."""
+        """Returns the chunk with the numbers of tokens."""
         return self._chunk([]) | {"usage": usage}
 
     def _chunk(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class CompletionShape(Shape):
         return {"text": "", "logprobs": None}
 
     def chunk(self, number: int, piece: Piece) -> dict[str, Any]:
-        """Returns the chunk of a piece, whose tokens begin where those before it ended."""
+        """Returns the chunk of a piece; its text offset continues that of the earlier chunks."""
         made = super().chunk(number, piece)
         numbers = made["choices"][0]["logprobs"]
         if numbers is not None:

@@ -23,14 +23,15 @@ class Service:
 
     Attributes:
         name: Name of the model in requests.
-        engine: Answers.
-        prompts: Prompts of the model.
-        vocabulary: How many tokens the model knows.
+        engine: The engine that answers.
+        prompts: The prompt format of the model.
+        vocabulary: Number of tokens in the model's vocabulary.
         experts: Names of the experts.
         languages: Languages of the experts.
-        num_layers: Layers of the model.
-        most_of_key: Most requests that a key (or, without keys, everybody together) may have at the same time.
-        draining: The server is about to end.
+        num_layers: Number of layers of the model.
+        most_of_key: Maximum number of requests that a key (or, without keys, all clients together) may have at the same
+            time; None for no limit.
+        draining: True if the server is about to end.
     """
 
     name: str
@@ -48,16 +49,16 @@ class Talk:
     """Runs the choices of one request, all of them or none.
 
     Args:
-        service: What is served.
-        metrics: Where times are counted.
-        asked: The prompts, one a choice.
-        samplings: How the tokens of each are chosen.
+        service: The model that is served, and its engine.
+        metrics: The metrics to which times are added.
+        asked: The prompts, one per choice.
+        samplings: How tokens are chosen, for each choice.
         stops: Stop strings.
-        release: Called once for each prompt, when it has ended or was never taken.
+        release: Called once for each prompt, when it has ended or was not accepted.
 
     Raises:
         EngineFullError: The queue is full.
-        ModelError: A prompt does not fit.
+        ModelError: A prompt is empty or too long.
     """
 
     def __init__(
@@ -86,13 +87,13 @@ class Talk:
             raise
 
     def cancel(self) -> None:
-        """Frees the slots."""
+        """Cancels all choices, so that their slots become free."""
         for choice in self.choices:
             assert choice.ticket is not None
             choice.ticket.cancel()
 
     def watch(self, request: Request) -> None:
-        """Cancels when the client goes away, also one that left before its answer began."""
+        """Cancels the request if the client disconnects, even before its answer begins."""
 
         async def until_gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
@@ -103,7 +104,7 @@ class Talk:
         self._facts = request.scope["moesaic"]
 
     async def pieces(self) -> AsyncGenerator[tuple[int, Piece], None]:
-        """Yields the pieces of all choices as they come, with the number of the choice.
+        """Yields the pieces of all choices as they come, each with the index of its choice.
 
         Raises:
             EngineLostError: The engine failed, or the request was cancelled.

@@ -2,8 +2,9 @@
 
     submit -> queue -> [one of num_slots is free: vLLM has it] -> tokens -> finished, cancelled or lost
 
-vLLM batches, caches and runs the model in processes of its own; one thread here has the event loop that talks to them.
-Listeners are called on that thread and must not block. What vLLM does not say is not there: no token has its experts.
+vLLM batches, caches and runs the model in its own processes. One thread here runs the event loop that communicates with
+them. Listeners are called on this thread and must not block. vLLM does not report the experts of a token, so they are
+not available.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ from moesaic.serve.engine import Engine, EngineFullError, Reason, Sampling, Stat
 _log = logging.getLogger("moesaic.serve")
 
 _START_SECONDS = 1800.0
-"""Longest start: a large model from a slow disk, compiled and captured."""
+"""Maximum time to start, for a large model that is read from a slow disk, compiled and captured."""
 
 
 class Backend(Protocol):
-    """What makes the tokens; made, used and ended on one event loop."""
+    """The part that generates tokens. It is made, used and shut down on one event loop."""
 
     @property
     def is_alive(self) -> bool:
-        """False once it has failed; asked from any thread."""
+        """False once the backend has failed. It can be read from any thread."""
         ...
 
     def generate(
         self, prompt: Sequence[int], sampling: Sampling, stop_ids: Sequence[int], name: str
     ) -> AsyncGenerator[list[tuple[int, float]], None]:
-        """Yields tokens with their log probabilities as they come; stops with a stop token, which it may yield."""
+        """Yields tokens with their log probabilities in nats as they come; ends at a stop token, which it may yield."""
         ...
 
     def shutdown(self) -> None:
-        """Ends it."""
+        """Ends the backend."""
         ...
 
 
@@ -52,21 +53,21 @@ class VllmEngine:
     """Answers requests with vLLM; see ``serve.engine.Engine``, whose interface it has.
 
     Args:
-        start: Makes the backend; called on the thread of the event loop, while that runs.
-        stop_ids: Tokens that end an answer.
-        num_slots: Most requests that vLLM has at the same time.
-        capacity: Most tokens of a request, prompt and answer together.
-        queue_size: Most requests that wait.
+        start: Makes the backend; it is called on the thread of the event loop while the loop runs.
+        stop_ids: Ids of tokens that end an answer.
+        num_slots: Maximum number of requests that vLLM has at the same time.
+        capacity: Maximum number of tokens of a request, prompt and answer together.
+        queue_size: Maximum number of waiting requests.
 
     Raises:
         ModelError: The backend did not start.
     """
 
     traces = False
-    """Tokens never come with their experts."""
+    """Tokens are never returned with their experts."""
 
     compares = False
-    """Whether the base can answer, too: vLLM runs the experts with every request."""
+    """The base cannot answer, because vLLM runs the experts with every request."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class VllmEngine:
 
     @property
     def num_waiting(self) -> int:
-        """Requests in the queue."""
+        """Number of requests in the queue."""
         return max(0, len(self._tickets) - self.num_active)
 
     @property
@@ -124,14 +125,14 @@ class VllmEngine:
                 raise EngineFullError(f"{self.num_waiting} requests are waiting already")
             self._tickets[ticket] = None
             ticket.on_cancel = lambda: self._call(self._cancel, ticket)
-            self._call(self._begin, ticket)  # before anybody can ask to cancel it
+            self._call(self._begin, ticket)  # before it can be cancelled
         return ticket
 
     def close(self, timeout: float | None = None) -> None:
-        """Accepts no more requests, and ends when all accepted ones are answered.
+        """Stops accepting requests, and returns when all accepted requests are answered.
 
         Args:
-            timeout: After so many seconds the rest is cancelled.
+            timeout: Time in seconds after which the remaining requests are cancelled; None to wait for all.
         """
         with self._changed:
             self._closing = True
@@ -147,8 +148,8 @@ class VllmEngine:
             self._loop.call_soon_threadsafe(function, *args)
 
     def _run(self, started: threading.Event) -> None:
-        # Ctrl-C reaches every process of the terminal, but it is ours to end the engine, after the last answer; the
-        # engine's processes have the mask of the thread that starts them.
+        # Ctrl-C reaches every process of the terminal, but this process ends the engine, after the last answer. The
+        # processes of the engine inherit the signal mask of the thread that starts them.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -177,7 +178,7 @@ class VllmEngine:
             if task.cancelled():
                 self._end(ticket, "cancelled")
             elif (error := task.exception()) is not None:
-                if not self._backend.is_alive:  # it does not come back; what it only refuses concerns one request
+                if not self._backend.is_alive:  # it will not recover; other errors concern one request
                     self._failure = error
                     self._stopped.set()
                 _log.error(json.dumps({"error": "vLLM gave no answer", "kind": type(error).__name__}))
@@ -232,7 +233,7 @@ AnyEngine = Engine | VllmEngine
 
 
 class _Ticket(Ticket):
-    """A ticket whose end is asked for on the engine's event loop."""
+    """A ticket that is cancelled on the engine's event loop."""
 
     on_cancel: Callable[[], None] = staticmethod(lambda: None)
 
@@ -243,14 +244,14 @@ class _Ticket(Ticket):
 
 
 def start_vllm(folder: Path, num_slots: int, capacity: int, dtype: str, drain_seconds: float) -> Backend:
-    """Starts vLLM on a folder of ``moesaic export --format vllm``; to be called on a running event loop.
+    """Starts vLLM on a folder of ``moesaic export --format vllm``. Call it on a running event loop.
 
     Args:
         folder: The export.
-        num_slots: Most requests at the same time.
-        capacity: Most tokens of a request.
-        dtype: Type of the weights: ``auto`` (bfloat16 on a GPU, float32 on a processor), ``float32`` or ``bfloat16``.
-        drain_seconds: Longest time that accepted requests get at the end.
+        num_slots: Maximum number of requests at the same time.
+        capacity: Maximum number of tokens of a request.
+        dtype: Type of the weights: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``.
+        drain_seconds: Maximum time in seconds to finish accepted requests at the end.
     """
     _set_defaults()
     from vllm.engine.arg_utils import AsyncEngineArgs
@@ -264,7 +265,7 @@ def start_vllm(folder: Path, num_slots: int, capacity: int, dtype: str, drain_se
         max_model_len=capacity,
         max_num_seqs=num_slots,
         skip_tokenizer_init=True,  # prompts come as tokens, answers leave as tokens
-        enforce_eager=on_cpu,  # compiling takes minutes there
+        enforce_eager=on_cpu,  # compiling takes minutes on a CPU
         shutdown_timeout=round(drain_seconds),
         enable_log_requests=False,
         disable_log_stats=True,
@@ -273,7 +274,7 @@ def start_vllm(folder: Path, num_slots: int, capacity: int, dtype: str, drain_se
 
 
 def _set_defaults() -> None:
-    """Sets what vLLM says, to whom, and how it starts processes, where the environment does not; before its import."""
+    """Sets vLLM's defaults for logging, usage statistics and starting processes; called before vLLM is imported."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -281,7 +282,7 @@ def _set_defaults() -> None:
 
 
 def vllm_seed(seed: int) -> int:
-    """Returns the seed that vLLM gets for a request's: it takes -1 for none, and knows no more than 64 bits."""
+    """Returns vLLM's seed for a request's seed: vLLM takes -1 for no seed, and supports no more than 64 bits."""
     return seed % 2**63
 
 
@@ -291,7 +292,7 @@ class _Vllm:
 
     @property
     def is_alive(self) -> bool:
-        return not self._engine.errored  # also where a process of it ended while nobody asked anything
+        return not self._engine.errored  # also if one of its processes ended while it was idle
 
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, stop_ids: Sequence[int], name: str
@@ -305,7 +306,7 @@ class _Vllm:
             seed=vllm_seed(sampling.seed),
             max_tokens=sampling.max_new_tokens,
             stop_token_ids=list(stop_ids),
-            ignore_eos=True,  # the stop tokens are said
+            ignore_eos=True,  # the stop tokens are given
             logprobs=0,  # of the chosen token
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
