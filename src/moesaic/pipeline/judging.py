@@ -82,7 +82,7 @@ def judge_chunk(options: EvaluateRecipe, chunk: Chunk) -> list[Row]:
         chunk: The programs.
 
     Returns:
-        The verdicts. None if tools are missing on this machine, which the stage ``evaluate`` reports itself.
+        The verdicts; an empty list if tools are missing on this machine, which the stage ``evaluate`` reports itself.
 
     Raises:
         ConsentError: Running programs is not allowed.

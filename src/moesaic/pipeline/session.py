@@ -1,7 +1,6 @@
 """What the stages of a run share: recipe, workspace, device, base model, prompts and examples.
 
-Everything that takes time is created when a stage first needs it, so a run whose stages are all finished does not even
-import torch.
+Everything heavy is created when a stage first needs it, so a run whose stages are all finished does not import torch.
 """
 
 from __future__ import annotations
@@ -80,7 +79,11 @@ class Session:
 
     @functools.cached_property
     def base(self) -> Base:
-        """The base model, loaded on first access. Code that changes it has to restore it."""
+        """The base model, loaded on first access. Code that changes it has to restore it.
+
+        Raises:
+            ModelError: The base cannot be loaded, or is not the one with which this run began.
+        """
         from moesaic.checkpoint.bases import check_base
 
         started = time.monotonic()
@@ -231,13 +234,11 @@ class Session:
     def stage(self, name: str, *, together: bool = False) -> Iterator[Stage | None]:
         """Opens a stage, or yields None if it is finished.
 
-        The first process decides whether the stage is finished, and publishes it. All processes leave the stage after
-        that.
+        The first process decides whether the stage is finished, and publishes it. Then all processes leave the stage.
 
         Args:
             name: Name of the stage's folder.
-            together: Whether all processes work in the stage, where only the first may write. If False, the others wait
-                for the first.
+            together: Whether all processes work in the stage (only the first may write) or wait for the first.
 
         Raises:
             CheckpointError: A stage that this one reads is not finished, or one of its files was damaged afterwards.

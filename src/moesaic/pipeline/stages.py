@@ -336,7 +336,7 @@ class Run(Session):
         measure_systems(self, folder, systems)
 
     def evaluate(self) -> None:
-        """Judges the predictions; needs no model."""
+        """Judges the predictions; needs no model. Raises ``CheckpointError`` if there are none."""
         options = self.recipe.evaluate
         if self.ranks.is_first and self.workspace.manifest("predict") is None:
             raise CheckpointError(f"no predictions in {self.workspace.root}: run moesaic predict RECIPE first")

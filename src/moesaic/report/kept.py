@@ -29,7 +29,8 @@ _COUNTS = {"both": "Both solve", "lost": "Lost", "won": "Won"}
 def kept_grid(results: Mapping[str, Any]) -> Grid | None:
     """Returns the table of MoE minus base by language; None if no benchmark was judged.
 
-    Its columns are the gain in CodeBLEU and, for each benchmark, the problems that were lost and won.
+    Its columns are the gain in CodeBLEU and, for each benchmark, the numbers of problems that both solve, that were
+    lost and that were won, and the difference in pass@1.
     """
     kept = {str(name): as_mapping(parts) for name, parts in as_mapping(results.get("kept")).items()}
     if not kept:

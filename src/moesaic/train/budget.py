@@ -37,7 +37,14 @@ class Stretch:
 
 
 def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recipe, options: ExpertsRecipe) -> Stretch:
-    """Returns the training of one adapter by ``train_adapter``."""
+    """Returns the training of one adapter by ``train_adapter``.
+
+    Args:
+        name: Name shown to people.
+        training: Encoded training examples.
+        recipe: The recipe.
+        options: Hyperparameters of the adapter.
+    """
     batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
     per_epoch = len(batches) / options.accumulation
     steps = max(1, math.ceil(options.epochs * per_epoch))
@@ -50,6 +57,11 @@ def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: K
 
     With ``experts.keep``, an expert is also trained on kept answers. With ``experts.self_training``, it is trained on
     the kept answers in its language only.
+
+    Args:
+        training: Encoded training examples of all languages.
+        recipe: The recipe.
+        kept: The kept answers; None if there are none.
     """
     own = {name: [example for example in training if example.language == name] for name in recipe.data.languages}
     if kept is not None and recipe.experts.keep:
@@ -65,7 +77,13 @@ def expert_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: K
 
 
 def gate_stretches(training: Sequence[EncodedExample], recipe: Recipe, kept: Kept | None = None) -> list[Stretch]:
-    """Returns the training of the gates and the joint training, both also on the kept answers if there are any."""
+    """Returns the training of the gates and the joint training, both also on the kept answers if there are any.
+
+    Args:
+        training: Encoded training examples of all languages.
+        recipe: The recipe.
+        kept: The kept answers; None if there are none.
+    """
     options = recipe.gate
     training = training if kept is None else kept.mixed(training)
     batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)

@@ -1,8 +1,9 @@
 """Judges programs for rewards: by likeness to a reference (CodeBLEU), or by a task's tests.
 
-A reward measures only what it measures. CodeBLEU measures likeness: a model can improve it without programming better.
-Tests check only the cases that they contain: a program that returns the expected values of the examples in its prompt
-passes them. Judge the trained model by a measure other than its reward (docs/reward.md).
+A reward can rise without the improvement that is wanted. CodeBLEU measures likeness, which can rise while the model
+does not program better. Tests check only the cases that they contain, so a program that merely returns the expected
+values of the examples in its prompt passes them. Judge a trained model by another measure than its reward
+(docs/reward.md).
 """
 
 from __future__ import annotations

@@ -137,7 +137,14 @@ class Steps(Protocol):
 
 
 def learning_rate_at(step: int, total: int, peak: float, warmup_fraction: float) -> float:
-    """Returns the learning rate of a step from 1 to ``total``: linear warm-up, then a cosine decay towards zero."""
+    """Returns the learning rate of a step: linear warm-up, then a cosine decay towards zero.
+
+    Args:
+        step: Number of the step, from 1.
+        total: Number of planned steps.
+        peak: Learning rate at the end of the warm-up.
+        warmup_fraction: Share of the steps in the warm-up.
+    """
     warmup = max(1, round(total * warmup_fraction))
     if step <= warmup:
         return peak * step / warmup

@@ -57,8 +57,8 @@ class PolicyLoss(PackedLoss):
             labels_N: The tokens they predict.
             weights_N: Weight of each token's loss.
             temperatures_N: Temperature of each token, by which its logits are divided.
-            old_losses_N: Negative log likelihood of each token when it was sampled, in nats; NaN for tokens that are
-                not corrected for it. Empty if no token is.
+            old_losses_N: Negative log likelihood of each token when it was sampled, in nats; NaN if the token's loss is
+                not corrected by it. Empty if no loss is.
             programs_O: Indices into the N tokens of those that are trained by likelihood.
             answers_M: Indices into the N tokens of those that are trained by divergence from the base.
             states_MD: The base's final hidden states at the latter.
@@ -76,7 +76,13 @@ class PolicyLoss(PackedLoss):
         return loss, extra
 
     def losses(self, hidden_OD: Tensor, labels_O: Tensor, temperatures_O: Tensor) -> Tensor:
-        """Returns each token's negative log likelihood at its temperature, (O,), in nats."""
+        """Returns each token's negative log likelihood at its temperature, (O,), in nats.
+
+        Args:
+            hidden_OD: Final hidden states at the positions that predict the tokens.
+            labels_O: The tokens.
+            temperatures_O: Temperature of each token, by which its logits are divided.
+        """
         # The head is linear, so dividing the hidden states by the temperature divides the logits by it.
         hidden_OD = hidden_OD * (1 / temperatures_O)[:, None].to(hidden_OD.dtype)
         return token_losses(hidden_OD, self.head, labels_O, compiled=self.is_compiled)

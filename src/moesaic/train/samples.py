@@ -156,7 +156,11 @@ def document(task: Task, generation: Generation, stop_id: int) -> EncodedExample
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Judged programs of several tasks, grouped by task."""
+    """Judged programs of several tasks.
+
+    Attributes:
+        programs: The programs, grouped by task.
+    """
 
     programs: list[Sample]
 
