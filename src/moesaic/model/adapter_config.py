@@ -1,8 +1,9 @@
 """Reads a PEFT ``adapter_config.json`` and checks that the adapter is a plain low-rank delta.
 
-An expert is ``W + scale B A`` on the base's own weights. Whatever else PEFT can put into an adapter makes it another
-function, so every key that ``LoraConfig`` has is in one of three tables: read, without effect on a stored adapter, or
-refused unless neutral. A key in none of them was invented later; it is refused by name as soon as it is set.
+An expert is ``W + scale B A`` on the base's own weights. PEFT has many options with which an adapter computes something
+else. Therefore every key of ``LoraConfig`` is in one of three tables: keys that are read, keys without effect on a
+stored adapter, and keys that are refused unless they have a neutral value. Any other key was added by a later PEFT and
+is refused by name as soon as it is set.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from moesaic.files import at_fault, read_json_object
 CONFIG_FILE: Final = "adapter_config.json"
 
 PLAIN_STARTS: Final = (True, False, None, "gaussian", "eva", "orthogonal")
-"""Values of ``init_lora_weights`` that leave the base's weights alone: all that was learned is in the factors."""
+"""Values of ``init_lora_weights`` that do not change the base's weights, so that the factors contain all changes."""
 
 CHANGED_BASE: Final = ("pissa", "olora", "corda", "lora_ga", "loftq")
-"""Values of ``init_lora_weights`` that take the start of the factors out of the base's weights."""
+"""Beginnings of values of ``init_lora_weights`` that change the base's weights when the factors are initialised."""
 
 NO_EFFECT: Final = frozenset(
     {
         "auto_mapping",
         "base_model_name_or_path",
-        "corda_config",  # this and the next three: what ``init_lora_weights`` decides about
+        "corda_config",  # this and the next three apply only to certain values of ``init_lora_weights``
         "eva_config",
         "loftq_config",
         "lora_ga_config",
@@ -45,7 +46,7 @@ NO_EFFECT: Final = frozenset(
         "runtime_config",
     }
 )
-"""Keys that say where an adapter comes from, or how it was trained, and nothing of what it computes."""
+"""Keys that state where an adapter comes from or how it was trained, and do not affect what it computes."""
 
 NEUTRAL: Final[Mapping[str, tuple[Any, str]]] = {
     "alora_invocation_tokens": (None, "the delta would apply only after certain tokens"),
@@ -68,13 +69,13 @@ NEUTRAL: Final[Mapping[str, tuple[Any, str]]] = {
     "use_qalora": (False, "QALoRA pools the inputs, which is not a low-rank delta of the weight"),
     "velora_config": (None, "VeLoRA is a variant that was not compared with PEFT"),
 }
-"""Keys that change what an adapter computes: the value that does not, and why another one cannot be honoured."""
+"""Keys that can change what an adapter computes -> the value that does not, and why other values are refused."""
 
 _HUGE = 2**20
 
 
 class _Config(BaseModel):
-    """The keys that are read; the others are looked up in the tables."""
+    """The keys that are read; all other keys are looked up in the tables."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -94,14 +95,14 @@ READ: Final = frozenset(_Config.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """The settings in an adapter configuration that apply to the factors beside it.
+    """The settings of an adapter that are needed to interpret its factors.
 
     Attributes:
         rank: Rank of every delta.
-        scale: Factor on ``B A``: ``alpha / r``, with ``use_rslora`` ``alpha / sqrt(r)``.
-        targets: Names of the modules with a delta; None if the configuration gives a regular expression.
-        excluded: Names of modules without one.
-        layers: Layers with deltas; None: all.
+        scale: The factor by which ``B A`` is multiplied: ``alpha / r``, or ``alpha / sqrt(r)`` with ``use_rslora``.
+        targets: Names of the modules that have a delta; None if the configuration gives a regular expression.
+        excluded: Names of modules that have no delta.
+        layers: Indices of the layers that have deltas; None for all layers.
     """
 
     rank: int
@@ -111,9 +112,10 @@ class AdapterSettings:
     layers: frozenset[int] | None
 
     def covers(self, path: str) -> bool:
-        """Whether PEFT would put a delta on the linear module of this path.
+        """Returns whether PEFT would put a delta on the linear module with this path.
 
-        A regular expression is not evaluated, since one from a stranger could take for ever: it covers everything.
+        A regular expression is not evaluated, because matching one from outside may never end. It counts as matching
+        every path.
         """
         found = re.search(r"\blayers\.(\d+)\.", path)
         in_layers = self.layers is None or (found is not None and int(found[1]) in self.layers)
@@ -124,8 +126,9 @@ def read_settings(folder: Path) -> AdapterSettings:
     """Reads the configuration of an adapter folder.
 
     Raises:
-        ModelError: There is none, it is no LoRA adapter, or a key has a value that cannot be honoured; names the key.
-        CheckpointError: It is corrupt, or a value has a type or a size that no adapter has.
+        ModelError: There is no configuration, the adapter is not a LoRA adapter, or a key has a value that is not
+            supported. The message names the key.
+        CheckpointError: The configuration is corrupt, or a value has a type or a size that no adapter has.
     """
     file = folder / CONFIG_FILE
     if not file.is_file():
@@ -133,7 +136,7 @@ def read_settings(folder: Path) -> AdapterSettings:
     try:
         values = read_json_object(file)
     except CheckpointError as error:
-        # PEFT writes NaN as Python does, which no other reader takes for JSON; which key it is helps more.
+        # PEFT writes NaN as Python does, which is not JSON. A message that names the key helps more than that.
         if odd := re.search(rb'"(\w{1,40})"\s*:\s*(NaN|-?Infinity)', file.read_bytes()[: 2**20]):
             key, number = (part.decode() for part in odd.groups())
             raise CheckpointError(f"{file}: {key} is {number}: a number is expected; save the adapter again") from error
@@ -203,7 +206,7 @@ def _is_unset(value: Any) -> bool:
 
 
 def _names(given: list[str] | str | None) -> tuple[str, ...] | None:
-    """Returns the names of a list; None for nothing and for a regular expression, which is not evaluated."""
+    """Returns the names in a list; None if nothing or a regular expression is given."""
     return tuple(given) if isinstance(given, list) else None
 
 

@@ -3,9 +3,9 @@
     with packed_attention(model):
         model(input_ids_1T, position_ids=position_ids_1T, cu_seqlens=cu_seqlens_D1, max_seqlen=n, use_cache=False)
 
-On CUDA in half precision one variable-length kernel does it (``torch.nn.attention.varlen`` of newer torch). On a
-CPU a loop over documents does exactly the work of the documents and none for padding. What is left (CUDA in float32,
-older torch) gets a block-diagonal mask. A sliding window (Mistral) is kept inside each document.
+On CUDA in half precision, one variable-length kernel computes it (``torch.nn.attention.varlen`` of newer torch). On a
+CPU, a loop over the documents does not compute anything for padding. In all other cases (CUDA in float32, older torch),
+a block-diagonal mask is used. A sliding window (Mistral) is applied within each document.
 
 Shapes: T tokens of the row, D documents (D1: D + 1), H heads, G key-value heads (grouped-query attention), A head size.
 """
@@ -25,20 +25,20 @@ from torch import Tensor, nn
 from moesaic.errors import ModelError
 
 IMPLEMENTATION = "moesaic_packed"
-"""Name under which transformers knows this attention; without a mask function, so that no mask is ever built."""
+"""Name under which this attention is registered in transformers, without a mask function, so that no mask is built."""
 
 _WITHOUT_EFFECT = frozenset(
     {"position_ids", "cache_position", "use_cache", "is_causal", "num_items_in_batch", "output_attentions"}
     | {"output_hidden_states", "output_router_logits", "return_dict"}
 )
-"""Other arguments of an attention in transformers, which say nothing that matters here."""
+"""Further arguments of attention functions in transformers, which do not change the result here."""
 
 
 @cache
 def _kernel() -> tuple[Callable[..., Any], frozenset[str]] | None:
-    """The variable-length kernel and the names of its arguments; None before torch 2.10, or if it has no windows.
+    """Returns the variable-length kernel and the names of its arguments; None before torch 2.10 or without windows.
 
-    It is not imported before it is needed: the module that holds it imports all of torch's compiler.
+    The kernel is imported only when it is needed, because its module imports all of torch's compiler.
     """
     try:
         from torch.nn.attention.varlen import varlen_attn
@@ -62,27 +62,27 @@ def attend_packed(
     max_seqlen: int | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Causal attention inside each document of one row; the signature is transformers'.
+    """Computes causal attention within each document of one row. The signature is that of transformers.
 
     Args:
-        module: The attention module; not used.
+        module: The attention module, which is not used.
         query_1HTA: Queries.
         key_1GTA: Keys.
         value_1GTA: Values.
-        attention_mask: None: a packed row has no padding.
-        scaling: Factor on the scores.
-        dropout: Probability; only 0 is possible.
-        sliding_window: Tokens that a token sees, itself included; None for all before it.
+        attention_mask: Must be None, because a packed row has no padding.
+        scaling: The factor by which the scores are multiplied.
+        dropout: Probability of dropout, which must be 0.
+        sliding_window: Number of tokens that a token sees, including itself; None for all tokens before it.
         cu_seqlens: Document boundaries, shape ``(D + 1,)``, int32, from 0 to T, on the device of the queries.
-        max_seqlen: Length of the longest document.
-        others: What else transformers passes; what changes the result is refused.
+        max_seqlen: Length of the longest document, or an upper bound of it.
+        others: Further arguments of transformers. Arguments that would change the result are refused.
 
     Returns:
-        Mixed values, shape ``(1, T, H, A)``, and None for the weights.
+        The mixed values, shape ``(1, T, H, A)``, and None in place of the attention weights.
 
     Raises:
-        ValueError: A call without document boundaries, with several rows or a mask.
-        ModelError: The base's attention does what packed attention does not.
+        ValueError: There are no document boundaries, several rows, or a mask.
+        ModelError: The base's attention has a property that packed attention does not support.
     """
     if cu_seqlens is None or max_seqlen is None or query_1HTA.shape[0] != 1:
         raise ValueError("packed attention takes one row and its cu_seqlens and max_seqlen")
@@ -105,7 +105,7 @@ def attend_packed(
     if is_half and (kernel := _kernel()) is not None:
         varlen_attn, names = kernel
         is_grouped = query_1HTA.shape[1] != key_1GTA.shape[1]
-        # Earlier releases take grouped queries without being told.
+        # Earlier releases of torch accept grouped queries without this argument.
         grouping: dict[str, Any] = {"enable_gqa": True} if is_grouped and "enable_gqa" in names else {}
         mixed_THA: Any = varlen_attn(
             query_1HTA[0].transpose(0, 1),
@@ -128,7 +128,16 @@ def attend_packed(
 
 
 def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None = None) -> Tensor:
-    """True where a token (row) may look (column): itself and what is before it in its own document; ``(T, T)``."""
+    """Returns which tokens (columns) each token (row) sees: itself and the earlier ones of its document.
+
+    Args:
+        cu_seqlens: Document boundaries, shape ``(D + 1,)``, from 0 to T.
+        num_tokens: Number of tokens T.
+        window: Number of tokens that a token sees, including itself; None for no limit.
+
+    Returns:
+        Truth values, shape ``(T, T)``.
+    """
     position_T = torch.arange(num_tokens, device=cu_seqlens.device)
     document_T = torch.bucketize(position_T, cu_seqlens[1:], right=True)
     distance_TT = position_T[:, None] - position_T
@@ -138,8 +147,8 @@ def block_diagonal_mask(cu_seqlens: Tensor, num_tokens: int, window: int | None 
 
 @contextmanager
 def packed_attention(model: Any) -> Iterator[None]:
-    """Treats every forward pass of the model inside the context as one packed row."""
-    from transformers import AttentionInterface  # here, because decoding uses this module without transformers
+    """Makes the model treat the input of every forward pass in the context as one packed row."""
+    from transformers import AttentionInterface  # imported here, because decoding uses this module without transformers
 
     AttentionInterface.register(IMPLEMENTATION, attend_packed)
     before = model.config._attn_implementation
@@ -153,8 +162,8 @@ def packed_attention(model: Any) -> Iterator[None]:
 def _by_document(
     query_1HTA: Tensor, key_1GTA: Tensor, value_1GTA: Tensor, scaling: float, window: int | None, cu_seqlens: Tensor
 ) -> Tensor:
-    """Attention document by document, ``(1, T, H, A)``."""
-    # Split, not sliced: the gradient of a slice would be a row of zeros as long as the whole for each document.
+    """Computes the attention one document after the other; returns the shape ``(1, T, H, A)``."""
+    # Split, not sliced: the gradient of each slice would be a tensor of zeros as long as the whole row.
     lengths = cu_seqlens.diff().tolist()
     mixed = []
     for query, key, value in zip(

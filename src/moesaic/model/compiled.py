@@ -3,11 +3,12 @@
     decoder = CompiledDecoder(model, row_tokens)
     hidden_TD = decoder(batch)
 
-A decoder layer is a few matrix products among dozens of element-wise kernels, each of which reads and writes a row's
-activations; compiled, what lies between two products is one kernel. Layers share one code object, so what was compiled
-for the first one serves all. The kernels are then so short that launching them one by one takes longer than running
-them, so forward and backward pass are captured as CUDA graphs. Both need fixed shapes, so rows are brought to one: the
-length is padded, the number of documents rounded up with empty ones, the length of the longest document rounded up too.
+A decoder layer consists of a few matrix products and dozens of element-wise kernels, each of which reads and writes the
+activations of a row. In a compiled layer, all operations between two products are one kernel. The layers share one code
+object, so only the first one is compiled. The kernels are then so short that launching them takes longer than running
+them; therefore the forward and the backward pass are captured as CUDA graphs. Both techniques need fixed shapes. Rows
+are therefore padded to one length, the number of documents is rounded up by adding empty ones, and the length of the
+longest document is rounded up.
 
 Shapes: T tokens of the row, D documents (D1: D + 1).
 """
@@ -29,20 +30,20 @@ from moesaic.data.packing import IGNORED_LABEL, PackedBatch
 from moesaic.model.loss import hidden_states
 
 SPARE_DOCUMENTS, TOKENS_A_DOCUMENT = 8, 128
-"""A row has room for so many documents and one more for every so many tokens; a row with more gets twice the room, or
-three times, which is another shape. Room is not free: attention's backward pass has a block of work memory for every
-document, empty or not. Of XLCoST's rows none has more."""
+"""A row has room for ``SPARE_DOCUMENTS`` documents plus one per ``TOKENS_A_DOCUMENT`` tokens. A row with more documents
+gets two or three times this room, which is another shape; no row of XLCoST has more. The room is limited because the
+backward pass of the attention needs memory for every document, even if it is empty."""
 
 LONGEST = 1024
-"""The longest document counts as at least this long: attention needs no more than an upper bound."""
+"""Smallest length, in tokens, that is assumed for the longest document; attention needs only an upper bound."""
 
 
 class CompiledLayers:
-    """The compiled forms of a model's decoder layers, which are used only inside ``active``.
+    """The compiled decoder layers of a model, which are used only within ``active``.
 
     Args:
-        model: A causal language model, composed or with adapters; its layers must not be replaced afterwards.
-        backend: Of ``torch.compile``; tests take one that needs no compiler.
+        model: A causal language model, composed or with adapters. Its layers must not be replaced afterwards.
+        backend: Backend of ``torch.compile``. Tests use one that needs no compiler.
     """
 
     def __init__(self, model: Any, backend: str = "inductor") -> None:
@@ -51,10 +52,11 @@ class CompiledLayers:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Inside the context, calls of the layers run compiled; hooks on the layers' modules are compiled in.
+        """Makes calls of the layers run compiled within the context. Hooks on the layers' modules are compiled, too.
 
-        A layer that recomputes its activations does so compiled, too. Left to the layer, the backward pass, which comes
-        after the context, would run it uncompiled, with other tensors than the forward pass kept.
+        A layer that recomputes its activations also does so compiled. If this were left to the layer, the backward
+        pass, which runs after the context, would call it uncompiled and not find the tensors that the compiled forward
+        pass kept.
         """
         recomputes = [layer.gradient_checkpointing for layer in self._layers]
         for layer, compiled, again in zip(self._layers, self._compiled, recomputes, strict=True):
@@ -69,7 +71,7 @@ class CompiledLayers:
 
 
 def _recomputed(layer: Any, compiled: Callable[..., Any]) -> Callable[..., Any]:
-    """The compiled layer, run a second time in the backward pass instead of keeping its activations."""
+    """Returns a compiled layer that keeps no activations and runs a second time in the backward pass."""
 
     def without_its_own(*args: Any, **options: Any) -> Any:
         before, layer.gradient_checkpointing = layer.gradient_checkpointing, False
@@ -82,13 +84,14 @@ def _recomputed(layer: Any, compiled: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class CompiledDecoder:
-    """Computes final hidden states of packed rows, with gradients for the trainable parameters.
+    """Computes the final hidden states of packed rows, with gradients for the trainable parameters.
 
     Args:
-        model: A causal language model on a GPU, composed or with adapters, in packed attention when it is called.
-        row_tokens: Most tokens of a row.
-        graphs: Capture CUDA graphs. They hold a row's activations for good, and need parameters that stay where they
-            are; activation checkpointing is beyond them, and so would be hooks that wait for other processes.
+        model: A causal language model on a GPU, composed or with adapters. It is called in packed attention.
+        row_tokens: Largest number of tokens of a row.
+        graphs: Whether to capture CUDA graphs. A graph permanently holds the activations of a row, and its parameters
+            must stay at their addresses. Activation checkpointing and hooks that wait for other processes cannot be
+            captured.
     """
 
     def __init__(self, model: Any, row_tokens: int, graphs: bool) -> None:
@@ -98,13 +101,13 @@ class CompiledDecoder:
         self._trainable: list[nn.Parameter] = []
 
     def shrink(self, row_tokens: int) -> None:
-        """Uses shorter rows from now on: graphs captured for longer rows are freed, and new ones are captured."""
+        """Uses shorter rows from now on. Graphs for longer rows are freed, and new ones are captured."""
         self._row_tokens, self._captured = row_tokens, None
 
     def __call__(self, batch: PackedBatch) -> Tensor:
-        """Returns hidden_TD; the rows after the batch's own tokens are padding."""
+        """Returns the hidden states, ``(row_tokens, D)``. Those after the batch's own tokens are padding."""
         batch = fixed_shape(batch, self._row_tokens)
-        # A cast kept from one call would be missing in the next one's graph.
+        # If autocast kept a cast from one call, the next graph would not contain it.
         with (
             self._layers.active(),
             torch.autocast(
@@ -120,16 +123,16 @@ class CompiledDecoder:
                 self._captured, self._trainable = None, trainable
             if self._captured is None:
                 self._captured = shapes, self._capture(batch, tensors)
-            if self._captured[0] != shapes:  # one graph's activations are enough: a rare shape runs without
+            if self._captured[0] != shapes:  # memory for one graph is enough; rare shapes run without a graph
                 return hidden_states(self._model, batch)
             hidden_TD: Tensor = self._captured[1](*tensors)
             return hidden_TD
 
     def _capture(self, batch: PackedBatch, tensors: tuple[Tensor, ...]) -> Callable[..., Any]:
-        # Without a place of its own the first gradient would be the graph's output, which every replay overwrites.
+        # Without its own memory, the first gradient would be an output of the graph, which every replay overwrites.
         for parameter in self._trainable:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        # Copies, since the graph keeps its inputs.
+        # The graph keeps its inputs, so it gets copies.
         inputs = tuple(tensor.clone() for tensor in tensors)
         return torch.cuda.make_graphed_callables(
             _HiddenStates(self._model, batch).train(), inputs, num_warmup_iters=2, allow_unused_input=True
@@ -137,7 +140,7 @@ class CompiledDecoder:
 
 
 class _HiddenStates(nn.Module):
-    """The decoder as a function of a row's tensors alone."""
+    """The decoder as a function of only the tensors of a row."""
 
     def __init__(self, model: Any, batch: PackedBatch) -> None:
         super().__init__()
@@ -151,26 +154,26 @@ class _HiddenStates(nn.Module):
 
 
 def document_room(row_tokens: int) -> int:
-    """The number of documents in a row is rounded up to a multiple of this."""
+    """Returns the number to a multiple of which the number of documents in a row is rounded up."""
     return SPARE_DOCUMENTS + row_tokens // TOKENS_A_DOCUMENT
 
 
 def fixed_shape(batch: PackedBatch, row_tokens: int) -> PackedBatch:
-    """Pads a row so that rows have few distinct shapes; no document sees the padding.
+    """Pads a row so that rows have few different shapes. No document sees the padding.
 
     Args:
         batch: A packed row of at most ``row_tokens`` tokens.
-        row_tokens: Length to pad to.
+        row_tokens: The number of tokens to pad to.
 
     Returns:
-        The row with documents of padding after its own, and ``max_seqlen`` an upper bound on the length of all.
+        The row, followed by documents of padding. ``max_seqlen`` is an upper bound of the length of all documents.
     """
     longest = max(LONGEST, 1 << (batch.max_seqlen - 1).bit_length())
     padding, device = row_tokens - batch.num_tokens, batch.input_ids_1T.device
     ends = [*range(batch.num_tokens + longest, row_tokens, longest), *([row_tokens] if padding else [])]
     ends += [row_tokens] * (-(len(batch.example_ids_D) + len(ends)) % document_room(row_tokens))
     boundaries = torch.tensor(ends, dtype=torch.int32)
-    if device.type == "cuda":  # from other memory a copy would wait for all that the GPU has to do before
+    if device.type == "cuda":  # a copy from unpinned memory would wait until the GPU is idle
         boundaries = boundaries.pin_memory()
     boundaries = boundaries.to(device, non_blocking=True)
     positions_P = torch.arange(padding, device=device) % longest

@@ -1,10 +1,10 @@
 """The families of base models, one row each, with the differences of their decoder layers from Llama's.
 
-Decoding writes the layers' equations down once more (``decode.step``), and packed attention stands in for the model's
-own. Both are right only for what the rows say, so a model is compared with its row: a setting or a module that the row
-does not know is refused by name instead of being left out of the sums.
+Decoding has its own implementation of the layers (``decode.step``), and packed attention replaces that of the model.
+Both are correct only for layers as the rows describe them. Therefore a model is compared with its row, and a setting or
+a module that the row does not know is refused by name, so that it cannot be ignored silently.
 
-A new family is a new row here, a row in ``checkpoint.formats`` for its export, and its variants in
+A new family needs a row in this module, a row in ``checkpoint.formats`` for its export, and its variants in
 ``tests/model/test_families.py``, which compares training, decoding and generation with transformers.
 """
 
@@ -24,12 +24,13 @@ _DECODER = frozenset({"embed_tokens", "layers", "norm", "rotary_emb"})
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How one ``model_type`` differs from Llama.
+    """The differences of one ``model_type`` from Llama.
 
     Attributes:
-        attention: Modules of its attention; ``q_norm`` and ``k_norm`` are applied to each head before the rotation.
-        window: Where the sliding window is said: nowhere (a setting of that name has no effect), in the configuration
-            for all layers, or in each layer.
+        attention: Names of the modules of its attention. ``q_norm`` and ``k_norm`` are applied to each head before the
+            rotary embedding.
+        window: Where the sliding window is stated. ``none``: there is no window, and a setting with this name has no
+            effect; ``model``: in the configuration, for all layers; ``layer``: in each layer.
     """
 
     attention: frozenset[str] = _PROJECTIONS
@@ -44,18 +45,18 @@ FAMILIES: Final[Mapping[str, Family]] = {
 }
 
 ROTARY_TYPES: Final = ("default", "linear", "dynamic", "llama3", "yarn")
-"""Rotary embeddings whose frequencies do not depend on what else is in a batch, up to the model's context length."""
+"""Types of rotary embeddings whose frequencies, up to the context length, do not depend on the rest of a batch."""
 
 
 def check_equations(config: Mapping[str, Any], where: object) -> None:
-    """Refuses settings that change a layer's equations into ones that are not known here.
+    """Refuses settings with which a layer computes something that moesaic does not support.
 
     Args:
         config: The content of a ``config.json``, with either spelling of the rotary settings.
-        where: What the error names.
+        where: Where the settings come from, which begins the message of an error.
 
     Raises:
-        ModelError: Names the setting.
+        ModelError: A setting is not supported; the message names it.
     """
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in FAMILIES:
@@ -86,10 +87,10 @@ def check_modules(model: Any) -> None:
     """Refuses a model whose layers have other modules than those of its family.
 
     Args:
-        model: A causal language model, composed, adapted or quantised or not.
+        model: A causal language model, which may be composed, quantised or have adapters.
 
     Raises:
-        ModelError: Names the module that is not known here, or missing.
+        ModelError: A module is unknown or missing; the message names it.
     """
     kind, decoder = model.config.model_type, model.get_decoder()
     groups = [("a decoder", [decoder], _DECODER), ("a layer", decoder.layers, _LAYER)]
@@ -106,7 +107,7 @@ def check_modules(model: Any) -> None:
 
 
 def windows(model: Any) -> list[int | None]:
-    """The sliding window of each layer, in tokens; None for a layer that sees everything before it."""
+    """Returns the sliding window of each layer, in tokens; None for a layer that sees all tokens before a token."""
     family, layers = FAMILIES[model.config.model_type], model.get_decoder().layers
     if family.window == "none":
         return [None] * len(layers)

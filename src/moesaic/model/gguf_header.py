@@ -1,8 +1,10 @@
 """Checks the header of a .gguf file against the size of the file, before any other reader relies on it.
 
-Readers of GGUF believe the counts and lengths that a header states: a list of 2**60 numbers in a file of a kilobyte
-keeps them busy, and filling memory, for ever. Here every length is compared with what is left of the file. Format:
-https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+Readers of GGUF trust the counts and lengths in a header. A file of a kilobyte that claims to contain a list of 2**60
+numbers makes them run, and fill the memory, without end. Therefore every length is compared with the rest of the file
+first.
+
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _MOST_DIMENSIONS: Final = 4
 _LONGEST_NAME: Final = 2**16
 _BLOCK_COUNTS: Final = ("block_count", "attention.head_count", "attention.head_count_kv")
 _MOST_BLOCKS: Final = 4096
-"""Layers, and heads of one: ten times what the largest models have."""
+"""Largest number of layers, and of heads in a layer: ten times those of the largest models."""
 
 
 @dataclass
@@ -32,8 +34,8 @@ class GgufHeader:
     """The content of a header.
 
     Attributes:
-        values: Keys with one number or text each; of lists only the length.
-        shapes: Tensor -> its dimensions, the fastest first.
+        values: Key -> a number or a text; for a list, its length.
+        shapes: Name of a tensor -> its dimensions, of which the first varies fastest.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -41,10 +43,11 @@ class GgufHeader:
 
 
 def check_gguf(file: Path) -> GgufHeader:
-    """Reads a .gguf file's header.
+    """Reads and checks the header of a .gguf file.
 
     Raises:
-        CheckpointError: It is no GGUF, of another version, or says something that the file is too small for.
+        CheckpointError: The file is not GGUF, has another version, or is smaller than its header claims; or the header
+            is not that of a language model, or contradicts itself.
     """
     try:
         with file.open("rb") as opened:
@@ -59,7 +62,7 @@ def check_gguf(file: Path) -> GgufHeader:
 
 
 class _Reader:
-    """Walks through a header; every step is within the file."""
+    """Reads a header from front to back, and never beyond the end of the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data, self._place = data, 4
@@ -86,7 +89,7 @@ class _Reader:
         return found
 
     def _tensor(self, found: GgufHeader) -> int:
-        """Reads what is said of one tensor; returns where its data ends, from the first tensor's start."""
+        """Reads the entry of a tensor; returns where its data ends, counted from the start of the first tensor."""
         from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
         name, num_dimensions = self._name(), self._number("I")
@@ -107,7 +110,7 @@ class _Reader:
         return end
 
     def _check_sizes(self, found: GgufHeader) -> None:
-        """Refuses sizes of a model that its tensors do not have: memory is taken by what the keys say."""
+        """Refuses sizes that the tensors do not have, because readers allocate memory according to the keys."""
         prefix = found.values.get("general.architecture")
         if not isinstance(prefix, str) or "token_embd.weight" not in found.shapes:
             raise ValueError("no language model: it lacks general.architecture or the tensor token_embd.weight")
@@ -122,7 +125,7 @@ class _Reader:
                 raise ValueError(f"{key} is {value!r:.40}, but the largest tensor has a side of {largest:,}")
         blocks = {name.split(".")[1] for name in found.shapes if name.startswith("blk.")}
         said = found.values.get(f"{prefix}.block_count")
-        if said != len(blocks):  # the reader makes layers that are not there of random numbers
+        if said != len(blocks):  # the reader fills missing layers with random numbers
             raise ValueError(f"{prefix}.block_count is {said!r:.40}, but {len(blocks):,} layers have tensors")
 
     def _value(self, kind: int, depth: int = 0) -> Any:
@@ -156,7 +159,13 @@ class _Reader:
         return self._data[start : self._place].decode("utf-8", "replace")
 
     def _count(self, kind: str, size: int, what: str) -> int:
-        """Reads how many things of at least so many bytes follow."""
+        """Reads a number of entries, and checks that the rest of the file has room for them.
+
+        Args:
+            kind: Type of the number, as in ``struct``.
+            size: Smallest size of an entry in bytes.
+            what: Name of the entries, for the message.
+        """
         count = int(self._number(kind))
         if count * size > len(self._data) - self._place:
             raise ValueError(

@@ -1,13 +1,13 @@
 """Weight-only int8 for decoding on a CPU: linear layers whose weights are read as bytes.
 
-A decoding step on a CPU waits for the weights: float32 is four bytes a weight, int8 one. Each output channel has a
-scale, the same for positive and negative values, and is rounded to nearest:
+The time of a decoding step on a CPU is that of reading the weights, which have four bytes each in float32 and one in
+int8. Each output channel has a symmetric scale, and its weights are rounded to nearest:
 
     q = round(W / s),   s = max |W| of the channel / 127, rounded to bfloat16       so that W ~ s q
 
-The scale is rounded before the weights are, so that its own rounding costs nothing. Few rows are multiplied by torch's
-kernel for packed int8, which takes and gives bfloat16; many, as in a prompt, with the weights put back into the rows'
-own type, where the time is in the multiplications and not in the reading.
+The scale is rounded before the weights are divided by it, so its own rounding adds no error. Few rows are multiplied by
+torch's kernel for packed int8, whose input and output are in bfloat16. For many rows, as in a prompt, the weights are
+first converted back to the type of the rows, because most of the time is then spent on multiplying and not on reading.
 
 Shapes: O out, I in.
 """
@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 KERNEL_ROWS = 16
-"""Most rows that the int8 kernel multiplies; it reads the weight once for a few of them."""
+"""Largest number of rows for which the int8 kernel is used, since it reads the weights once for every few rows."""
 
 KERNEL_COLUMNS = 16
-"""What a row's size has to be a multiple of: for others torch 2.13's kernel reads beyond its end."""
+"""The size of a row has to be a multiple of this; otherwise the kernel of torch 2.13 reads beyond its end."""
 
 
 class Int8Linear(nn.Module):
@@ -33,11 +33,11 @@ class Int8Linear(nn.Module):
 
     Args:
         weight_OI: The weights in floating point.
-        bias_O: The bias, if there is one.
+        bias_O: The bias; None if there is none.
 
     Attributes:
-        weight: The rounded weights, int8.
-        scale_O: Value of a step in each output channel, bfloat16.
+        weight: The rounded weights q, ``(O, I)``, int8.
+        scale_O: The scale s of each output channel, bfloat16.
     """
 
     weight: Tensor
@@ -54,34 +54,37 @@ class Int8Linear(nn.Module):
         self.bias = None if bias_O is None else nn.Parameter(bias_O.detach().clone(), requires_grad=False)
 
     def extra_repr(self) -> str:
-        """Shown by ``print(model)``."""
+        """Returns the text that ``print(model)`` shows."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiplies rows of any leading shape, ``(..., I)``; the result has their type."""
+        """Multiplies rows of any leading shape, ``(..., I)``, and returns ``(..., O)`` in their type."""
         if x.numel() > KERNEL_ROWS * self.in_features:
             return F.linear(x, self.restored(x.dtype), self.bias)
         y = self.few(x.reshape(-1, self.in_features)).to(x.dtype).view(*x.shape[:-1], -1)
         return y if self.bias is None else y + self.bias
 
     def few(self, x_TI: Tensor) -> Tensor:
-        """Multiplies few rows, without the bias; in bfloat16 where there is a kernel."""
+        """Multiplies few rows and returns ``(T, O)`` without the bias, in bfloat16 if the kernel can be used."""
         if self.in_features % KERNEL_COLUMNS:
             return F.linear(x_TI, self.restored(x_TI.dtype))
         return torch._weight_int8pack_mm(x_TI.bfloat16(), self.weight, self.scale_O)
 
     def restored(self, dtype: torch.dtype) -> Tensor:
-        """Returns the weights that are multiplied, in floating point."""
+        """Returns the weights s q in floating point, ``(O, I)``."""
         return self.weight.to(dtype).mul_(self.scale_O.to(dtype)[:, None])
 
 
 def to_int8(model: nn.Module) -> nn.Module:
-    """Replaces the linear layers of a model by int8 ones, in place; factors, gates and embeddings do not change.
+    """Replaces the linear layers of a model by int8 layers, in place. Factors, gates and embeddings do not change.
 
-    A head that shares its weights with the embedding gets a copy of its own, a quarter of a float32 embedding.
+    A head that shares its weights with the embedding gets a rounded copy, a quarter as large as a float32 embedding.
 
     Args:
         model: A causal language model, composed or not, on a CPU.
+
+    Returns:
+        The same model.
     """
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
@@ -92,7 +95,10 @@ def to_int8(model: nn.Module) -> nn.Module:
 
 @torch.inference_mode(False)
 def side_by_side(layers: Sequence[Int8Linear]) -> tuple[Tensor, Tensor]:
-    """Returns weights and scales of several layers as one; the layers' own become parts of it: none is kept twice."""
+    """Returns the weights and scales of several layers as one matrix and one vector.
+
+    The layers' own weights and scales become views of them, so nothing is stored twice.
+    """
     weight_OI, scale_O = layers[0].weight, layers[0].scale_O
     ends = list(accumulate(layer.out_features for layer in layers))
     starts = [layer.weight.data_ptr() - weight_OI.data_ptr() for layer in layers]

@@ -2,8 +2,10 @@
 
     W' = W + scale * B A        A_RI: rank x in,  B_OR: out x rank
 
-Hu et al. 2021, "LoRA", section 4.1 (arXiv:2106.09685). A folder has ``adapter_config.json`` and
-``adapter_model.safetensors`` and loads in PEFT or vLLM as it is; nothing is ever unpickled.
+A folder contains ``adapter_config.json`` and ``adapter_model.safetensors``, and PEFT and vLLM can load it as it is.
+Nothing is ever unpickled.
+
+Source: Hu et al. 2021, "LoRA", section 4.1 (arXiv:2106.09685).
 
 Shapes: R rank, I in, O out.
 """
@@ -35,7 +37,7 @@ _PREFIX = "base_model.model."
 
 
 class LowRank(NamedTuple):
-    """The two factors of one module's delta, without the scale."""
+    """The two factors of a module's delta, A [R, I] and B [O, R], without the scale."""
 
     A_RI: Tensor
     B_OR: Tensor
@@ -47,9 +49,9 @@ class LoraExpert:
 
     Attributes:
         name: Name of the expert, usually a language.
-        rank: Rank R of every delta; 0 for the anchor, which has none.
-        scale: Factor on ``B A`` (``lora_alpha / r`` in PEFT's terms).
-        deltas: Factors by module path in the base model, e.g. ``model.layers.0.mlp.gate_proj``.
+        rank: Rank R of every delta; 0 for the anchor, which has no deltas.
+        scale: The factor by which ``B A`` is multiplied (``lora_alpha / r`` in PEFT's terms).
+        deltas: Path of a module in the base (such as ``model.layers.0.mlp.gate_proj``) -> its factors.
     """
 
     name: str
@@ -58,18 +60,18 @@ class LoraExpert:
     deltas: Mapping[str, LowRank] = field(repr=False)
 
     def delta(self, path: str) -> Tensor:
-        """The full delta ``scale * B A`` of a module in float32, shape ``(O, I)``; on the factors' device."""
+        """Returns the full delta ``scale * B A`` of a module, shape ``(O, I)``, in float32 on the factors' device."""
         A_RI, B_OR = self.deltas[path]
         return self.scale * (B_OR.float() @ A_RI.float())
 
     @property
     def is_anchor(self) -> bool:
-        """Whether this is the base itself, without any delta."""
+        """Whether this is the anchor, which is the base without any delta."""
         return self.rank == 0
 
     @property
     def paths_outside_mlp(self) -> list[str]:
-        """Modules with a delta that the MoE cannot route, in order."""
+        """Paths of the modules with a delta that are outside the MLP and cannot be routed, in order."""
         return [path for path in self.deltas if ".mlp." not in path]
 
 
@@ -82,18 +84,18 @@ def anchor_expert() -> LoraExpert:
 
 
 def read_adapter(folder: str | os.PathLike[str], name: str | None = None) -> LoraExpert:
-    """Reads a PEFT LoRA adapter folder onto the CPU.
+    """Reads a PEFT LoRA adapter folder to the CPU.
 
-    Rank-stabilised LoRA (``use_rslora``) is read as its scale, ``alpha / sqrt(r)``.
+    Rank-stabilised LoRA (``use_rslora``) gets the scale ``alpha / sqrt(r)``.
 
     Args:
         folder: The adapter folder.
-        name: Name of the expert; the folder's name by default.
+        name: Name of the expert; by default the name of the folder.
 
     Raises:
-        ModelError: Not a LoRA adapter, or a variant that is not a plain low-rank delta.
-        CheckpointError: A file is missing, corrupt or half-written, tensors do not match the configuration, or they
-            hold values that are no numbers.
+        ModelError: The folder is not a LoRA adapter, or a variant that is not a plain low-rank delta.
+        CheckpointError: A file is missing, corrupt or half-written, or the tensors do not match the configuration or
+            hold NaN or infinity.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -118,13 +120,14 @@ def adapter_modules(file: Path, shapes: Mapping[str, tuple[int, ...]], settings:
     """Returns the modules that an adapter's tensors change, in natural order.
 
     Args:
-        file: The adapter's weights, for messages.
-        shapes: Name -> shape of every tensor in it.
-        settings: Its configuration.
+        file: The file of the adapter's weights, for messages.
+        shapes: Name -> shape of every tensor in the file.
+        settings: The settings of the adapter.
 
     Raises:
-        ModelError: A tensor is no factor, or one on a module that the configuration does not name.
-        CheckpointError: Half a pair, or factors that are not of the configuration's rank.
+        ModelError: A tensor is not a factor, or belongs to a module that the configuration does not name.
+        CheckpointError: There are no factors, a factor of a pair is missing, or factors have another rank than the
+            configuration.
     """
     factors: dict[str, dict[str, tuple[int, ...]]] = {}
     for key, shape in shapes.items():
@@ -153,8 +156,16 @@ def adapter_modules(file: Path, shapes: Mapping[str, tuple[int, ...]], settings:
 def check_factors(file: Path, path: str, A_RI: Tensor, B_OR: Tensor, scale: float) -> None:
     """Checks the values of a module's factors.
 
+    Args:
+        file: The file of the adapter's weights, for messages.
+        path: Path of the module.
+        A_RI: Factor A.
+        B_OR: Factor B.
+        scale: The factor by which ``B A`` is multiplied.
+
     Raises:
-        CheckpointError: They are not floating-point numbers, hold NaN or infinity, or their product would.
+        CheckpointError: The factors are not floating-point numbers of at least 16 bits, they hold NaN or infinity, or
+            their product may be beyond the range of float32.
     """
     largest = abs(scale) * A_RI.shape[0]
     for factor, tensor in (("A", A_RI), ("B", B_OR)):
@@ -176,19 +187,19 @@ def check_factors(file: Path, path: str, A_RI: Tensor, B_OR: Tensor, scale: floa
 
 
 def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str | None = None) -> None:
-    """Writes an expert as a PEFT adapter folder; the same expert always gives the same bytes.
+    """Writes an expert as a PEFT adapter folder. The same expert always gives the same bytes.
 
-    Each file appears by rename, the configuration last, so that a folder with both files is whole.
+    Each file appears by rename, the configuration last, so that a folder with both files is complete.
 
     Args:
         expert: The expert.
-        folder: Created if it does not exist.
-        base: Name or path of the base model, noted for other programs.
+        folder: The folder, which is made if it does not exist.
+        base: Name or path of the base model, which is stored for other programs.
 
     Raises:
         SpaceError: The disk is full.
     """
-    from peft import LoraConfig  # seconds to import, and only a writer needs it
+    from peft import LoraConfig  # the import takes seconds and is needed only for writing
 
     folder = Path(folder)
     tensors = {}
@@ -210,7 +221,7 @@ def write_adapter(expert: LoraExpert, folder: str | os.PathLike[str], base: str 
     with space_errors(folder), tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
         config.save_pretrained(temporary)
         written = read_json(Path(temporary) / CONFIG_FILE)
-    written["target_modules"].sort()  # PEFT writes a set: its order changes from process to process
+    written["target_modules"].sort()  # PEFT writes a set, whose order differs between processes
     write_json(folder / CONFIG_FILE, written)
 
 
@@ -218,7 +229,8 @@ def check_expert(expert: LoraExpert, model: nn.Module) -> None:
     """Checks that every delta of an expert fits a linear module of the base model.
 
     Raises:
-        ModelError: A target is missing in the base, is not linear, or has another shape: an adapter of another base.
+        ModelError: The base lacks a module of the expert, or the module is not linear or has another shape. The expert
+            then belongs to another base.
     """
     modules = dict(model.named_modules())
     for path, (A_RI, B_OR) in expert.deltas.items():
@@ -256,5 +268,5 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _natural_key(path: str) -> list[tuple[int, str]]:
-    """Orders layer 2 before layer 10."""
+    """Returns a key that sorts layer 2 before layer 10."""
     return [(int(part), "") if re.fullmatch(r"[0-9]{1,9}", part) else (-1, part) for part in path.split(".")]

@@ -1,11 +1,11 @@
 """Computes the language-model loss on packed rows without holding all logits at once.
 
-T labelled tokens, D model, V vocabulary.
+With V = 49,152, the logits of 8,192 tokens take 1.6 GB in float32, and several times as much in a backward pass. The
+head is frozen, so the gradient of the loss with respect to the hidden states can be computed as soon as the logits of a
+chunk are known: it is (softmax - one-hot) W. This is done chunk by chunk in the forward pass, and logits are neither
+stored nor recomputed. It is the idea of Liger-Kernel's fused linear cross entropy (Hsu et al. 2024), for a frozen head.
 
-With V = 49,152 the logits of 8,192 tokens take 1.6 GB in float32, several times over in a backward pass. The head is
-frozen here, so the gradient of the loss with respect to the hidden states is known as soon as the logits of a chunk
-are: (softmax - one-hot) W. It is computed in the forward pass chunk by chunk, and logits are never stored or
-recomputed (the idea of Liger-Kernel's fused linear cross entropy, Hsu et al. 2024, for a frozen head).
+Shapes: T labelled tokens, C tokens of a chunk, D model, V vocabulary, N tokens or examples.
 """
 
 from __future__ import annotations
@@ -54,7 +54,18 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
 
 
 def chunk_losses(hidden_CD: Tensor, head_VD: Tensor, labels_C: Tensor) -> tuple[Tensor, Tensor]:
-    """Losses of a chunk and their gradient in its hidden states, in operations that a compiler makes two kernels of."""
+    """Computes the losses of a chunk and their gradient with respect to its hidden states.
+
+    The operations are chosen so that a compiler fuses them into two kernels.
+
+    Args:
+        hidden_CD: Hidden states at the positions that predict the labels.
+        head_VD: Weight of the language-model head.
+        labels_C: The token to predict at each position.
+
+    Returns:
+        The losses, ``(C,)``, in float32 nats, and the gradient, ``(C, D)``, in the type of ``hidden_CD``.
+    """
     logits_CV = (hidden_CD @ head_VD.T).float()
     normaliser_C = logits_CV.logsumexp(dim=-1)
     is_label_CV = torch.arange(head_VD.shape[0], device=labels_C.device) == labels_C[:, None]
@@ -67,16 +78,16 @@ _fused_chunk = torch.compile(chunk_losses)
 
 
 def token_losses(hidden_TD: Tensor, head_VD: Tensor, labels_T: Tensor, *, compiled: bool = False) -> Tensor:
-    """Negative log likelihood of each label.
+    """Returns the negative log-likelihood of each label.
 
     Args:
         hidden_TD: Final hidden states at the positions that predict the labels.
-        head_VD: Weight of the language-model head; treated as frozen (it gets no gradient).
-        labels_T: Token to predict at each position.
-        compiled: Compile what lies between the products; for training on a GPU.
+        head_VD: Weight of the language-model head, which is treated as frozen (it gets no gradient).
+        labels_T: The token to predict at each position.
+        compiled: Whether to compile the operations between the products, for training on a GPU.
 
     Returns:
-        losses_T in float32 nats, differentiable in ``hidden_TD``.
+        The losses, ``(T,)``, in float32 nats, differentiable with respect to ``hidden_TD``.
     """
     if torch.is_autocast_enabled(hidden_TD.device.type):
         hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
@@ -106,7 +117,18 @@ class _FrozenHeadDivergence(torch.autograd.Function):
 
 
 def chunk_divergences(hidden_CD: Tensor, teacher_CD: Tensor, head_VD: Tensor) -> tuple[Tensor, Tensor]:
-    """Divergences of a chunk and their gradient in its hidden states: (softmax - teacher's softmax) W."""
+    """Computes the divergences of a chunk and their gradient with respect to its hidden states.
+
+    The gradient is (softmax - teacher's softmax) W.
+
+    Args:
+        hidden_CD: Hidden states.
+        teacher_CD: Hidden states of the teacher at the same positions.
+        head_VD: Weight of the language-model head.
+
+    Returns:
+        The divergences, ``(C,)``, in float32 nats, and the gradient, ``(C, D)``, in the type of ``hidden_CD``.
+    """
     ours_CV = (hidden_CD @ head_VD.T).float().log_softmax(dim=-1)
     theirs_CV = (teacher_CD @ head_VD.T).float().log_softmax(dim=-1)
     probs_CV = theirs_CV.exp()
@@ -118,18 +140,19 @@ _fused_divergence = torch.compile(chunk_divergences)
 
 
 def divergences(hidden_TD: Tensor, teacher_TD: Tensor, head_VD: Tensor, *, compiled: bool = False) -> Tensor:
-    """Kullback-Leibler divergence of the next token's distribution from another model's with the same head.
+    """Returns the Kullback-Leibler divergences of next-token distributions from those of a teacher with the same head.
 
-    Forward, as in distillation: KL(teacher || ours), which is 0 where both agree (Hinton et al. 2015, section 2).
+    The divergence is the forward one, KL(teacher || student), as in distillation. It is 0 if both agree (Hinton et al.
+    2015, section 2).
 
     Args:
-        hidden_TD: Final hidden states.
-        teacher_TD: The other model's, at the same positions.
-        head_VD: Weight of the language-model head, the same for both; treated as frozen.
-        compiled: Compile what lies between the products; for training on a GPU.
+        hidden_TD: Final hidden states of the student.
+        teacher_TD: Final hidden states of the teacher at the same positions.
+        head_VD: Weight of the language-model head of both, which is treated as frozen.
+        compiled: Whether to compile the operations between the products, for training on a GPU.
 
     Returns:
-        Divergences in float32 nats, differentiable in ``hidden_TD``.
+        The divergences, ``(T,)``, in float32 nats, differentiable with respect to ``hidden_TD``.
     """
     if torch.is_autocast_enabled(hidden_TD.device.type):
         hidden_TD = hidden_TD.to(torch.get_autocast_dtype(hidden_TD.device.type))
@@ -139,7 +162,7 @@ def divergences(hidden_TD: Tensor, teacher_TD: Tensor, head_VD: Tensor, *, compi
 
 
 def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
-    """Runs the decoder on a packed row and returns its final hidden states, hidden_TD."""
+    """Runs the decoder on a packed row and returns its final hidden states, ``(T, D)``."""
     decoder: nn.Module = model.model  # type: ignore[assignment]
     output = decoder(
         input_ids=batch.input_ids_1T,
@@ -153,11 +176,14 @@ def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
 
 
 def targets(batch: PackedBatch, *, code_only: bool = False) -> tuple[Tensor, Tensor]:
-    """Returns (positions_N, labels_N) of the trained tokens; call it before moving the row to a GPU.
+    """Returns the positions and labels of the tokens that are trained. Call it before the row is moved to a GPU.
 
     Args:
         batch: A packed row.
-        code_only: Count the program's tokens only, not the fence and end of turn after it.
+        code_only: Whether to count only the tokens of the program, not the fence and the end of turn after it.
+
+    Returns:
+        The positions whose hidden states predict these tokens, ``(N,)``, and the tokens, ``(N,)``.
     """
     wanted_T = batch.code_mask_1T[0] if code_only else batch.labels_1T[0] != IGNORED_LABEL
     positions_N = wanted_T[1:].nonzero().squeeze(1)
@@ -173,20 +199,20 @@ def example_losses(
     on_row: Callable[[PackedBatch], None] | None = None,
     ranks: Ranks = ALONE,
 ) -> Tensor:
-    """Loss of each program, on its code tokens.
+    """Computes the loss of each example on the code tokens of its program.
 
     Args:
         model: The ``...ForCausalLM`` module, with packed attention enabled.
         examples: Encoded examples.
         languages: All languages of the run.
-        row_tokens: Tokens of a forward pass; a longer example gets a row of its own length.
+        row_tokens: Number of tokens of a row. If an example is longer, rows are as long as the longest example.
         autocast: Returns the context of a forward pass.
-        on_row: Called with each row (on the CPU) after it ran here; for bars and routing statistics.
-        ranks: Processes that share the rows; each gets the losses of all. An example lies in one row, so that they are
-            those of one process bit for bit.
+        on_row: Called with each row (on the CPU) after it ran in this process, for bars and routing statistics.
+        ranks: The processes, which share the rows and all get the losses of all rows. Because an example is in a single
+            row, the losses are bit for bit those of a single process.
 
     Returns:
-        losses_N2 in float64 on the CPU: summed loss in nats, and number of code tokens, of each example.
+        ``(N, 2)`` in float64 on the CPU: for each example, the sum of the losses in nats and the number of code tokens.
     """
     device = next(model.parameters()).device
     row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
@@ -210,10 +236,12 @@ def example_losses(
 
 
 def own_rows(model: nn.Module, rows: PackedBatches, ranks: Ranks) -> Iterator[PackedBatch]:
-    """Yields a process's share of some rows, each of which is to run once; what is due with sharded layers follows.
+    """Yields a process's share of the rows.
+
+    If the model is sharded and other processes have one row more, an idle pass is run at the end.
 
     Args:
-        model: The model that they run through.
+        model: The model through which the caller runs each row once.
         rows: The rows of all processes.
         ranks: The processes.
     """
@@ -232,9 +260,12 @@ def answer_states(
     row_tokens: int,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> list[Tensor]:
-    """Final hidden states of each example where it predicts its trained tokens, on the CPU.
+    """Computes the final hidden states of each example at the positions that predict its trained tokens.
 
-    Args: as :func:`example_losses`.
+    Arguments are those of :func:`example_losses`.
+
+    Returns:
+        For each example, a tensor ``(tokens, D)`` on the CPU.
     """
     device = next(model.parameters()).device
     row_tokens = max([row_tokens, *(len(example.ids) for example in examples)])
@@ -246,7 +277,7 @@ def answer_states(
             positions_N, _ = targets(batch)
             with autocast():
                 hidden_ND = hidden_states(model, batch.to(device))[positions_N.to(device)].cpu()
-            # Documents lie one behind the other, so one split takes the place of a mask for each.
+            # Documents are contiguous, so a single split replaces a mask for each document.
             documents_N = torch.bucketize(positions_N + 1, batch.cu_seqlens_D1[1:].long(), right=True)
             counts_D = torch.bincount(documents_N, minlength=len(batch.example_ids_D))
             states |= zip(batch.example_ids_D.tolist(), torch.split(hidden_ND, counts_D.tolist()), strict=True)
@@ -262,9 +293,9 @@ def validation_loss(
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ranks: Ranks = ALONE,
 ) -> float:
-    """Returns the loss that training decisions use: the mean over languages of the loss on code tokens, in nats.
+    """Returns the loss for decisions in training: the mean over languages of the loss per code token, in nats.
 
-    Args: as :func:`example_losses`.
+    Arguments are those of :func:`example_losses`.
     """
     sums_N2 = example_losses(model, examples, languages, row_tokens, autocast, ranks=ranks)
     means = []

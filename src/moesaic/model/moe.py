@@ -1,8 +1,8 @@
 """Composes a base and experts into one model, and reads or changes its experts and gates.
 
-``compose`` puts a ``FactoredMoE`` in the place of each layer's MLP and ``decompose`` takes it out again, both in place.
-In between, experts and gates can be read and replaced, the model can run as one of its experts or as its base, and the
-routing of each forward pass can be recorded.
+``compose`` replaces the MLP of each layer by a ``FactoredMoE``, and ``decompose`` restores it, both in place. As long
+as a model is composed, its experts and gates can be read and replaced, it can run as one of its experts or as its base,
+and the routing of each forward pass can be recorded.
 
 Shapes: D model, E experts.
 """
@@ -38,20 +38,21 @@ def compose(
 
     Args:
         model: A base model of a supported architecture.
-        experts: One or more experts with different names, trained on this base; ranks may differ. The anchor
-            (``lora.anchor_expert``) may be one more, the last.
-        kind: Gate; see ``router``.
-        top_k: Experts a token; for ``softmax`` all.
+        experts: One or more experts with different names, trained on this base. Their ranks may differ. An anchor
+            (``lora.anchor_expert``) may be added as the last expert.
+        kind: Kind of the gates; see ``moesaic.gates``.
+        top_k: Number of experts per token; ``softmax`` uses all experts.
         dtype: Type of the experts' parameters: float32 for training, None for the model's own type.
-        attention: What to do with deltas outside the MLP, which no router can reach: ``error`` refuses, ``base`` leaves
-            them out with a warning.
+        attention: What to do with deltas outside the MLP, which cannot be routed: ``error`` refuses them, ``base``
+            leaves them out with a warning.
 
     Returns:
         The same model.
 
     Raises:
-        ModelError: No experts but the anchor, equal names, an anchor that is not the last, an expert that does not fit
-            the base, deltas outside the MLP, a wrong top_k, or a model that is already composed.
+        ModelError: There are no experts except an anchor, two names are equal, an anchor is not the last, an expert
+            does not fit the base or has deltas outside the MLP, the kind or top_k is not valid, or the model is already
+            composed.
     """
     if all(expert.is_anchor for expert in experts):
         raise ModelError("there are no experts to compose: name at least one")
@@ -91,12 +92,12 @@ def decompose(model: Any) -> Any:
 
 
 def is_composed(model: Any) -> bool:
-    """Whether the model has routed blocks."""
+    """Returns whether the model has routed blocks."""
     return any(isinstance(module, FactoredMoE) for module in model.modules())
 
 
 def moe_blocks(model: Any) -> dict[str, FactoredMoE]:
-    """The composed blocks by path, in the order of the layers.
+    """Returns the routed blocks by path, in the order of the layers.
 
     Raises:
         ModelError: The model is not composed.
@@ -108,12 +109,22 @@ def moe_blocks(model: Any) -> dict[str, FactoredMoE]:
 
 
 def expert_names(model: Any) -> tuple[str, ...]:
-    """Names of the experts of a composed model, in order."""
+    """Returns the names of the experts of a composed model, in order.
+
+    Raises:
+        ModelError: The model is not composed.
+    """
     return next(iter(moe_blocks(model).values())).names
 
 
 def extract_experts(model: Any) -> list[LoraExpert]:
-    """Copies the experts of a composed model, in their parameters' type; unchanged experts are returned exactly."""
+    """Returns copies of the experts of a composed model, in the type of their parameters.
+
+    In that type, experts that were not trained are equal to those that the model was composed of.
+
+    Raises:
+        ModelError: The model is not composed.
+    """
     blocks = moe_blocks(model)
     first = next(iter(blocks.values()))
     return [
@@ -128,15 +139,25 @@ def extract_experts(model: Any) -> list[LoraExpert]:
 
 
 def extract_router(model: Any) -> dict[str, Tensor]:
-    """Copies the gates: ``layers.<i>.weight`` (E, D) and, when noisy, ``layers.<i>.noise`` (E, D), in float32."""
+    """Returns copies of the gates: ``layers.<i>.weight`` and, for noisy gates, ``layers.<i>.noise``.
+
+    Each tensor is [E, D] in float32.
+
+    Raises:
+        ModelError: The model is not composed.
+    """
     return {name: parameter.detach().clone() for name, parameter in _router_parameters(model).items()}
 
 
 def load_router(model: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Sets the gates in place from what ``extract_router`` gave.
+    """Sets the values of the gates.
+
+    Args:
+        model: A composed model.
+        tensors: The values, named as by ``extract_router``.
 
     Raises:
-        ModelError: Names or shapes are not those of this model's gates.
+        ModelError: The model is not composed, or names or shapes are not those of its gates.
     """
     parameters = _router_parameters(model)
     if parameters.keys() != tensors.keys():
@@ -152,10 +173,10 @@ def load_router(model: Any, tensors: Mapping[str, Tensor]) -> None:
 
 @contextmanager
 def force_expert(model: Any, name: str) -> Iterator[None]:
-    """Runs a composed model as exactly one of its experts inside the context, without calling the gates.
+    """Makes a composed model run as one of its experts within the context. The gates are not called.
 
     Raises:
-        ModelError: There is no expert of that name.
+        ModelError: There is no expert with this name, or the model is not composed.
     """
     names = expert_names(model)
     if name not in names:
@@ -166,16 +187,24 @@ def force_expert(model: Any, name: str) -> Iterator[None]:
 
 @contextmanager
 def force_base(model: Any) -> Iterator[None]:
-    """Runs a composed model as its base inside the context, bit for bit, without calling the gates."""
+    """Makes a composed model run as its base within the context, bit for bit. The gates are not called.
+
+    Raises:
+        ModelError: The model is not composed.
+    """
     with _forced(model, BASE):
         yield
 
 
 @contextmanager
 def record_routing(model: Any) -> Iterator[dict[int, Routing]]:
-    """Yields a dictionary that holds, after each forward pass, the routing of every layer in that pass.
+    """Yields a dictionary that, after each forward pass, contains the routing of every layer in that pass.
 
-    Tokens are in the order of the flattened input. Gradients flow through what is recorded.
+    Its keys are the indices of the layers. Tokens are in the order of the flattened input. Gradients flow through the
+    recorded tensors.
+
+    Raises:
+        ModelError: The model is not composed.
     """
     recorded: dict[int, Routing] = {}
 

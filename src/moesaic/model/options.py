@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 DTYPES = ("auto", "float32", "bfloat16", "int8")
-"""Types of the weights that can be asked for."""
+"""Types of the weights that can be requested."""
 
 
 def chosen_device(device: str | torch.device | None) -> torch.device:
@@ -44,10 +44,15 @@ def check_dtype(dtype: str) -> None:
 
 
 def check_sampling(max_new_tokens: int, temperature: float, top_p: float) -> None:
-    """Checks settings of sampling.
+    """Checks the settings of sampling.
+
+    Args:
+        max_new_tokens: Largest number of new tokens, at least 1.
+        temperature: Temperature, at least 0 and finite; 0 is greedy.
+        top_p: Threshold of nucleus sampling, above 0 and at most 1.
 
     Raises:
-        ModelError: One is out of range.
+        ModelError: A setting is out of range.
     """
     if max_new_tokens < 1:
         raise ModelError(f"max_new_tokens is {max_new_tokens}: allowed: 1 or more")

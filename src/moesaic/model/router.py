@@ -33,9 +33,9 @@ class Routing(NamedTuple):
             for ``softmax``.
         probs_TE: Softmax over all experts of the logits without noise.
         logits_TE: Logits without noise.
-        load_TE: Probability that a fresh draw of the noise would choose the expert (Shazeer et al. 2017, equation 9);
-            only from a noisy router in training, otherwise None.
-        chosen_TKE: ``experts_TK`` as truth values, one true in each row; only from the top-k kinds.
+        load_TE: Probability that the expert would be chosen with a new draw of its noise (Shazeer et al. 2017, equation
+            9); None unless the gate is noisy and in training.
+        chosen_TKE: ``experts_TK`` as truth values, of which one is true in each slot; None for ``softmax``.
     """
 
     weights_TK: Tensor
@@ -47,19 +47,21 @@ class Routing(NamedTuple):
 
 
 class Router(nn.Module):
-    """A linear gate without bias, computed in float32 whatever the model's type (half-precision logits flip choices).
+    """A gate: a linear layer without bias whose logits choose the experts.
 
-    Weights start at zero: equal probabilities for all experts, and, when noisy, some noise and no signal
-    (Shazeer et al. 2017, appendix A). Among equal logits the expert with the lower index is chosen.
+    It is computed in float32, whatever the type of the model, because rounding to half precision would change which
+    logits are greatest. The weights start at zero, so that all experts have equal probabilities and the choices of a
+    noisy gate depend only on the noise (Shazeer et al. 2017, appendix A). Of equal logits, that of the expert with the
+    lower index counts as greater.
 
     Args:
         hidden: Size D of the token vectors.
         num_experts: Number E of experts.
-        kind: See ``moesaic.gates``.
-        top_k: Experts a token goes to; for ``softmax`` it is E and may be left out.
+        kind: Kind of the gate; see ``moesaic.gates``.
+        top_k: Number K of experts per token; for ``softmax`` it is E and may be left out.
 
     Raises:
-        ModelError: Unknown kind, or top_k outside 1..E.
+        ModelError: The kind is unknown, or top_k is not between 1 and E, or not E for ``softmax``.
     """
 
     weight_ED: nn.Parameter
@@ -79,11 +81,11 @@ class Router(nn.Module):
         self.register_parameter("noise_ED", noise)
 
     def extra_repr(self) -> str:
-        """Shown by ``print(model)``."""
+        """Returns the text that ``print(model)`` shows."""
         return f"kind={self.kind}, num_experts={self.num_experts}, top_k={self.top_k}"
 
     def forward(self, x_TD: Tensor) -> Routing:
-        """Routes tokens, shape ``(T, D)``; noise is drawn from torch's default generator, only in training mode."""
+        """Routes tokens, ``(T, D)``. In training mode, a noisy gate draws noise from torch's default generator."""
         with torch.autocast(x_TD.device.type, enabled=False):
             x_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
             logits_TE = F.linear(x_TD, self.weight_ED.to(x_TD.dtype))
@@ -108,7 +110,7 @@ def _route_to_top(router: Router, _x_TD: Tensor, logits_TE: Tensor) -> Routing:
 def _route_with_noise(router: Router, x_TD: Tensor, logits_TE: Tensor) -> Routing:
     if router.noise_ED is None or not router.training:
         return _route_to_top(router, x_TD, logits_TE)
-    # Equation 4: the noise's standard deviation is itself a trained function of the token.
+    # Equation 4: the standard deviation of the noise is a trained function of the token.
     std_TE = F.softplus(F.linear(x_TD, router.noise_ED.to(x_TD.dtype)))
     noisy_TE = logits_TE + torch.randn_like(logits_TE) * std_TE
     weights_TK, chosen_TKE = top_experts(noisy_TE, router.top_k)
@@ -121,30 +123,30 @@ RULES: Final[dict[GateKind, Callable[[Router, Tensor, Tensor], Routing]]] = {
     "top_k": _route_to_top,
     "noisy_top_k": _route_with_noise,
 }
-"""How each kind routes tokens, given the router, the tokens and the logits without noise."""
+"""Kind of a gate -> the function that routes tokens, given the gate, the tokens and the logits without noise."""
 
 
 def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The experts with the greatest logits, in descending order, with weights; of equal ones the lower index first.
+    """Chooses the experts with the greatest logits, in descending order; of equal logits the lower index comes first.
 
-    As ``topk`` and a softmax of what it found, but by counting how many logits are greater than each: with a few
-    experts that is a handful of element-wise operations, which a compiler joins with what surrounds them, where
-    ``topk`` and its sort are kernels of their own in every block. What is computed once, the ranks and the
-    exponentials, has the shape of the logits, so that it is one kernel; the rest is cheap enough to be done again
-    wherever it is used.
+    The result is that of ``topk`` and a softmax over the chosen logits, but the order is found by counting how many
+    logits are greater than each. For a few experts, these are a handful of element-wise operations, which a compiler
+    fuses with the operations around them, whereas ``topk`` and its sort would be separate kernels in every block. The
+    values that are computed once (positions in the order, exponentials) have the shape of the logits and form one
+    kernel; everything else is cheap enough to be recomputed wherever it is used.
 
     Args:
         logits_TE: Logits.
-        top_k: Experts chosen a token.
+        top_k: Number K of experts per token.
 
     Returns:
-        Weights, ``(T, K)``, and the experts as truth values, ``(T, K, E)``.
+        The weights, ``(T, K)``, and the experts as truth values, ``(T, K, E)``.
     """
     index_E = torch.arange(logits_TE.shape[-1], device=logits_TE.device)
     value_TEF, other_TEF = logits_TE[:, :, None], logits_TE[:, None, :]
     is_before_TEF = (other_TEF > value_TEF) | ((other_TEF == value_TEF) & (index_E < index_E[:, None]))
     rank_TE = is_before_TEF.sum(-1)
-    # The shift, the greatest of the chosen, cancels out.
+    # The greatest logit is subtracted for stability; it cancels out.
     exp_TE = (logits_TE - logits_TE.detach().amax(-1, keepdim=True)).exp()
     chosen_TKE = rank_TE[:, None] == index_E[:top_k, None]
     total_T1 = ((rank_TE < top_k) * exp_TE).sum(-1, keepdim=True)
@@ -152,18 +154,19 @@ def top_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 
 def sorted_experts(logits_TE: Tensor, top_k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """As ``top_experts``, by sorting: four operators, not twenty, each of which takes longer to start than to run.
+    """Chooses the same experts as ``top_experts``, by sorting.
 
-    For generation on a CPU, where nothing joins operators (docs/lab-log.md, 2026-11-25).
+    This takes four operators instead of twenty. It is for generation on a CPU, where operators are not fused and take
+    longer to start than to run (docs/lab-log.md, 2026-11-25).
 
     Args:
         logits_TE: Logits.
-        top_k: Experts chosen a token.
+        top_k: Number K of experts per token.
 
     Returns:
-        Weights, ``(T, K)``, the experts' indices, ``(T, K)``, and as truth values, ``(T, K, E)``.
+        The weights, ``(T, K)``, the experts as indices, ``(T, K)``, and as truth values, ``(T, K, E)``.
     """
-    # Stable: of equal logits the lower index stays first.
+    # The sort is stable, so of equal logits the one with the lower index comes first.
     sorted_TE, index_TE = logits_TE.sort(dim=-1, descending=True, stable=True)
     experts_TK = index_TE[:, :top_k]
     chosen_TKE = experts_TK[:, :, None] == torch.arange(logits_TE.shape[-1], device=logits_TE.device)
@@ -175,25 +178,26 @@ def _indices(chosen_TKE: Tensor) -> Tensor:
 
 
 def smooth_load(logits_TE: Tensor, noisy_TE: Tensor, std_TE: Tensor, top_k: int) -> Tensor:
-    """Probability that each expert is chosen when only its own noise is drawn again.
+    """Returns the probability that each expert is chosen if only its own noise is drawn again.
 
-    Differentiable in the logits and the noise, unlike the count of tokens (Shazeer et al. 2017, appendix A, equations 8
-    and 9).
+    Unlike the count of tokens, it is differentiable with respect to the logits and the noise.
+
+    Source: Shazeer et al. 2017, appendix A, equations 8 and 9.
 
     Args:
         logits_TE: Logits without noise.
-        noisy_TE: The logits with the noise that was drawn.
-        std_TE: Standard deviation of the noise, positive.
-        top_k: Experts chosen a token.
+        noisy_TE: Logits with the noise that was drawn.
+        std_TE: Standard deviation of the noise, which is positive.
+        top_k: Number K of experts per token.
 
     Returns:
-        Probabilities, shape ``(T, E)``.
+        The probabilities, shape ``(T, E)``.
     """
     num_experts = logits_TE.shape[-1]
     if top_k == num_experts:
         return torch.ones_like(logits_TE)
     top_TK1 = noisy_TE.topk(top_k + 1, dim=-1).values
-    # The k-th greatest of the others: for an expert that is in the top k it is the (k+1)-th greatest of all.
+    # The threshold is the k-th greatest of the other logits; for a chosen expert, this is the (k+1)-th greatest of all.
     is_in_TE = noisy_TE > top_TK1[:, -1:]
     threshold_TE = torch.where(is_in_TE, top_TK1[:, -1:], top_TK1[:, -2:-1])
     return cast("Tensor", torch.special.ndtr((logits_TE - threshold_TE) / std_TE))

@@ -2,14 +2,14 @@
 
     shard_base(model, device)      once, right after the base was loaded
 
-Each process keeps a part of every decoder layer's weights; a layer is put together when it runs, in the forward and
-again in the backward pass, and let go behind it (Zhao et al. 2023, "PyTorch FSDP", arXiv:2304.11277). Embedding, final
-norm and head stay whole in each process. So do adapters, experts and gates, which are put on later: they are small, and
-their gradients are added up as those of an unsharded base are (``train.rows``). Nothing of the base has a gradient, so
-nothing is ever reduced or scattered.
+Each process keeps a part of the weights of every decoder layer. The weights of a layer are gathered when it runs, in
+the forward and again in the backward pass, and freed afterwards (Zhao et al. 2023, "PyTorch FSDP", arXiv:2304.11277).
+Embedding, final norm and head are complete in each process. So are adapters, experts and gates, which are added later:
+they are small, and their gradients are summed as with an unsharded base (``train.rows``). The base has no gradients, so
+there is nothing to reduce or scatter.
 
-To put a layer together all processes have to take part, so all run as many passes as the one with the most work: what
-is left over is an ``idle_pass``.
+All processes have to take part in gathering a layer. Therefore they all run as many passes as the process with the most
+work; the others run an ``idle_pass`` in place of the passes that they lack.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def shard_base(model: Any, device: torch.device) -> None:
-    """Spreads a model's decoder layers over all processes, in place, and moves all of it to this process's device.
+    """Spreads the decoder layers of a model over all processes, in place, and moves the model to a device.
 
     Args:
-        model: A causal language model without gradients, the same in all processes; its weights may be on the CPU, from
-            where they go layer by layer.
-        device: Where this process computes.
+        model: A causal language model without gradients, the same in all processes. Its weights may be on the CPU; they
+            are moved layer by layer.
+        device: The device of this process.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -46,25 +46,25 @@ def shard_base(model: Any, device: torch.device) -> None:
     whole = {parameter for parameter in model.parameters() if id(parameter) not in outside}
     for parameter in whole:
         parameter.data = parameter.data.to(device)
-    # The decoder has no weights of its own to share; as the root it lets one layer come while another one runs.
+    # The decoder has no weights of its own to shard. As the root, it gathers a layer while the previous one runs.
     fully_shard(decoder, mesh=mesh, ignored_params=whole)
     for module in model.modules():
         for name, buffer in module._buffers.items():
             if buffer is not None and buffer.device != device:
                 module._buffers[name] = buffer.to(device)
-    # What FSDP makes at first use is made here: made in inference mode, it could not be trained with.
+    # FSDP makes tensors at first use. If that were in inference mode, they could not be used in training.
     with torch.no_grad():
         idle_pass(model)
 
 
 def is_sharded(model: Any) -> bool:
-    """Whether the layers of a model are spread over several processes."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: nothing was sharded
+    """Returns whether the layers of a model are spread over several processes."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # as long as it is not imported, nothing is sharded
     return fsdp is not None and any(isinstance(layer, fsdp.FSDPModule) for layer in model.get_decoder().layers)
 
 
 def idle_pass(model: Any) -> None:
-    """Takes part in one pass of the other processes through all layers, with nothing of its own to compute."""
+    """Takes part in a pass of the other processes through all layers, with a single token whose output is not used."""
     decoder = model.get_decoder()
     device = decoder.embed_tokens.weight.device
     zeros_11 = torch.zeros(1, 1, dtype=torch.long, device=device)
@@ -74,16 +74,25 @@ def idle_pass(model: Any) -> None:
 
 
 def is_anyone_busy(model: Any, busy: bool) -> bool:
-    """Whether another pass is due: in any of the processes that share the model's layers, or else in this one."""
+    """Returns whether another pass is needed.
+
+    Args:
+        model: The model.
+        busy: Whether this process needs another pass.
+
+    Returns:
+        If the model is sharded, whether any of the processes needs another pass, else ``busy``.
+    """
     if not is_sharded(model):
         return busy
     return bool(world().add(torch.tensor(int(busy))).item())
 
 
 def whole_layers(layers: Sequence[Any]) -> Iterator[Any]:
-    """Yields decoder layers whose weights are whole meanwhile, for those who use them without calling the layer.
+    """Yields the layers one by one, each with gathered weights.
 
-    Of sharded layers the next one's weights are on their way while one is used.
+    This is for code that uses the weights of a layer without calling the layer. While a layer is used, the weights of
+    the next one are gathered.
     """
     sharded: Sequence[FSDPModule] = [layer for layer in layers if hasattr(layer, "unshard")]
     if not sharded:

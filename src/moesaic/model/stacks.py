@@ -1,11 +1,11 @@
 """Computes linear layers with the same input as one product, for decoding on a GPU.
 
-A decoding step reads every weight once and multiplies few rows with it, so that a product takes about as long as its
-weight takes to read, plus the start of a kernel or two. Query, key and value are one product here, and so are gate, up
-and, in a routed block whose factors are of the same type, the experts' A of both. The weights are not kept twice: they
-are moved to lie one behind the other in memory, and their stack is a second view of it. Where they lie is all the state
-there is: layers that were moved once are found that way, and layers that were replaced, adapted or moved to another
-device since are not.
+A decoding step reads every weight once and multiplies only a few rows with it. A product therefore takes about as long
+as reading its weight, plus the start of one or two kernels. This module makes query, key and value one product, and
+also gate and up projection, together with their experts' factors A if the block is routed and the factors have the same
+type. The weights are not stored twice: they are moved so that they are contiguous in memory, and the stack is a second
+view of this memory. There is no other state than the addresses of the weights. Layers that are already stacked are
+recognised by them, and layers that were replaced, adapted or moved to another device since are not.
 
 Shapes: T tokens, I in, O out of all layers together.
 """
@@ -21,16 +21,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _ALIGNMENT = 16
-"""Kernels load this many bytes at a time, so weights start at multiples of it."""
+"""Kernels load this number of bytes at a time, so weights have to start at multiples of it."""
 
 
 class Stack(NamedTuple):
-    """The weights of some linear layers as one.
+    """The weights of several linear layers as one matrix.
 
     Attributes:
-        weight_OI: All rows of the first layer, then those of the next; last a routed block's factors A.
-        bias_O: Their biases, None for layers without.
-        sizes: Rows of each.
+        weight_OI: All rows of the first layer, then those of the next one, and so on; last, if included, the factors A
+            of a routed block.
+        bias_O: Their biases; None if the layers have none.
+        sizes: Number of rows of each part.
     """
 
     weight_OI: Tensor
@@ -39,24 +40,24 @@ class Stack(NamedTuple):
 
 
 class LayerStacks(NamedTuple):
-    """The stacks of one decoder layer, None where the layers have to keep their own products."""
+    """The stacks of a decoder layer. A stack is None if its layers cannot be computed as one product."""
 
     query_key_value: Stack | None = None
     gate_up: Stack | None = None
 
 
 def stack_layer(layer: Any) -> LayerStacks:
-    """Stacks a decoder layer's projections in place, where they are plain; a second call finds the same stacks.
+    """Stacks the projections of a decoder layer in place, if they are plain. A second call returns the same stacks.
 
-    Parameters stay the same objects with the same values. What holds their old addresses, such as a captured CUDA
-    graph, must not be used any more.
+    The parameters remain the same objects with the same values, but at other addresses. A CUDA graph that was captured
+    before must not be used any more.
 
     Args:
         layer: A decoder layer, composed or not.
     """
     attention, mlp = layer.self_attn, layer.mlp
     query_key_value = _stack([attention.q_proj, attention.k_proj, attention.v_proj])
-    if is_hooked(mlp):  # a hook is for the call of the MLP, which a stack does without
+    if is_hooked(mlp):  # with a stack, the MLP would not be called, and neither would its hooks
         return LayerStacks(query_key_value)
     layers, factors = [mlp.gate_proj, mlp.up_proj], getattr(mlp, "gate_up_A_PERD", None)
     with_factors = None if factors is None else _stack(layers, factors)
@@ -64,14 +65,23 @@ def stack_layer(layer: Any) -> LayerStacks:
 
 
 def products(layers: Sequence[nn.Module], stack: Stack | None, x_TI: Tensor) -> Sequence[Tensor]:
-    """The layers' outputs for one input, and what else is in their stack: one product with it, else one a layer."""
+    """Returns the outputs of layers that have the same input.
+
+    Args:
+        layers: The layers.
+        stack: Their stack, with which there is only one product; None to call each layer.
+        x_TI: The input.
+
+    Returns:
+        One tensor ``(T, rows)`` per layer, and one more if the stack includes factors A.
+    """
     if stack is None:
         return [layer(x_TI) for layer in layers]
     return torch.split(F.linear(x_TI, stack.weight_OI, stack.bias_O), list(stack.sizes), dim=-1)
 
 
 def _stack(layers: Sequence[Any], *factors: Tensor) -> Stack | None:
-    """The layers, and factors without a bias, ``(..., I)``, as one; None where that cannot be."""
+    """Stacks layers, and factors ``(..., I)`` without a bias; returns None if that is not possible."""
     if not all(_is_plain(layer) for layer in layers):
         return None
     weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers if layer.bias is not None]
@@ -81,17 +91,17 @@ def _stack(layers: Sequence[Any], *factors: Tensor) -> Stack | None:
     weight_OI = _side_by_side(weights).view(-1, weights[0].shape[-1])
     bias_O = _side_by_side(biases) if biases else None
     sizes = tuple(weight.numel() // weight.shape[-1] for weight in weights)
-    # Parameters, since their shapes are constants for the compiler.
+    # Parameters, because the compiler treats their shapes as constants.
     return Stack(_constant(weight_OI), None if bias_O is None else _constant(bias_O), sizes)
 
 
 def _is_plain(layer: Any) -> bool:
-    """Whether calling the layer is the product with its weight and nothing else: not quantised, adapted or hooked."""
+    """Returns whether calling a layer only multiplies by its weight: it is not quantised, adapted or hooked."""
     return type(layer) is nn.Linear and not is_hooked(layer)
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Whether calling the module does more than its class says: hooks, or a forward pass of the object's own."""
+    """Returns whether a module has hooks or a ``forward`` of its own, so that calling it does more than its class."""
     return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
@@ -106,16 +116,16 @@ def _is_stackable(tensors: Sequence[Tensor]) -> bool:
     )
 
 
-@torch.inference_mode(False)  # tensors made in it could not be trained afterwards
+@torch.inference_mode(False)  # tensors that are made in inference mode cannot be trained afterwards
 @torch.no_grad()
 def _side_by_side(parameters: Sequence[Tensor]) -> Tensor:
-    """A flat view of all parameters one behind the other; moves them first where they do not lie so."""
+    """Returns a flat view of all parameters, which are first moved if they are not contiguous in this order."""
     sizes, first = [parameter.numel() for parameter in parameters], parameters[0]
     if not all(_is_behind(parameter, before) for before, parameter in pairwise(parameters)):
         for parameter, part in zip(parameters, torch.split(first.new_empty(sum(sizes)), sizes), strict=True):
             parameter.data = part.view_as(parameter).copy_(parameter)
         if first.device.type == "cuda":
-            torch.cuda.empty_cache()  # the old weights, else kept for reuse, are each too small for the next stack
+            torch.cuda.empty_cache()  # frees the old weights, each of which is too small to be reused for a stack
     return first.detach().as_strided((sum(sizes),), (1,), first.storage_offset())
 
 

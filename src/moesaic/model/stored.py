@@ -1,8 +1,9 @@
 """Checks what a checkpoint folder stores before it is loaded: plain weights of a known architecture.
 
-Names, shapes and types in the files' headers must be those that the configuration calls for, no more and no less. So
-sizes from a stranger's ``config.json`` are backed by as many bytes before memory is taken for them, a tensor that would
-be left out is named, and quantised weights, whose integers mean nothing without their scales, are refused.
+The names, shapes and types in the headers of the files must be exactly those that follow from the configuration. This
+ensures three things: memory is allocated for a size in an untrusted ``config.json`` only if the files really have as
+many bytes, a tensor that would be ignored is reported by name, and quantised weights, whose integers mean nothing
+without their scales, are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from moesaic.files import at_fault, read_json_object
 CONFIG: Final = "config.json"
 INDEX: Final = "model.safetensors.index.json"
 PLAIN_TYPES: Final = ("F64", "F32", "F16", "BF16")
-"""Types of weights that are numbers by themselves."""
+"""Types of weights that are not quantised."""
 
 _QUANTIZED_KEY = re.compile(r"quanti[sz]ation(_config)?|quantize_config|compression_config")
 _QUANTIZED_FILES: Final = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
@@ -37,7 +38,7 @@ _QUANTIZED_NAMES: Final = {
     r".*\.biases": "MLX",
 }
 _DERIVED = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")
-"""Tables that old checkpoints hold and that are computed from the configuration."""
+"""Names of tables that old checkpoints contain, although they follow from the configuration."""
 
 _Size = Annotated[StrictInt, Field(ge=1, le=2**31)]
 _Token = Annotated[StrictInt, Field(ge=-1, le=2**31)]
@@ -45,7 +46,7 @@ _Real = Annotated[StrictFloat, Field(allow_inf_nan=False)] | Annotated[StrictInt
 
 
 class _Rotary(BaseModel):
-    """Rotary settings, in either spelling."""
+    """Rotary settings in either spelling."""
 
     rope_type: StrictStr | None = None
     type: StrictStr | None = None
@@ -58,7 +59,7 @@ class _Rotary(BaseModel):
 
 
 class _Settings(BaseModel):
-    """The settings that sizes and sums depend on; the families' tables look at the others."""
+    """The settings on which sizes and numbers depend; ``families`` checks the others."""
 
     model_type: StrictStr
     vocab_size: _Size
@@ -83,21 +84,21 @@ class _Settings(BaseModel):
 
 
 _REQUIRED: Final = ("num_key_value_heads", "tie_word_embeddings")
-"""Settings whose defaults differ between the families, so transformers is asked for those that are not there."""
+"""Settings whose defaults differ between the families. Missing ones are taken from transformers."""
 
 
 class Stored(NamedTuple):
-    """A tensor as a header describes it: safetensors type and shape."""
+    """The description of a tensor in a header: its type, as safetensors calls it, and its shape."""
 
     dtype: str
     shape: tuple[int, ...]
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Returns the safetensors files of a checkpoint folder, whether they are there or not.
+    """Returns the safetensors files of a checkpoint folder. If there is an index, files that it lists may be missing.
 
     Raises:
-        CheckpointError: The index is corrupt, or names files elsewhere.
+        CheckpointError: The index is corrupt, or lists files outside the folder.
     """
     if not (folder / INDEX).is_file():
         return sorted(folder.glob("*.safetensors"))
@@ -113,11 +114,11 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def read_stored_config(folder: Path) -> dict[str, Any]:
-    """Reads a folder's ``config.json`` as it is and checks the types and ranges of what sizes and sums depend on.
+    """Reads the ``config.json`` of a folder, without filling in defaults, and refuses quantised weights.
 
     Raises:
-        ModelError: There is none, a value is none that a model can have, or the weights are quantised.
-        CheckpointError: It is corrupt.
+        ModelError: There is no ``config.json``, or the weights are quantised.
+        CheckpointError: The file is corrupt.
     """
     file = folder / CONFIG
     if not file.is_file():
@@ -128,10 +129,14 @@ def read_stored_config(folder: Path) -> dict[str, Any]:
 
 
 def check_settings(config: Mapping[str, Any], where: object) -> None:
-    """Refuses a configuration whose values no model can have.
+    """Refuses a configuration with values that no model can have.
+
+    Args:
+        config: The content of a ``config.json``.
+        where: Where it comes from, which begins the message of an error.
 
     Raises:
-        ModelError: Names the first such setting.
+        ModelError: A value is not possible; the message names the first such setting.
     """
     try:
         _Settings.model_validate(config)
@@ -141,10 +146,10 @@ def check_settings(config: Mapping[str, Any], where: object) -> None:
 
 
 def refuse_quantized_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint whose configuration says that it is quantised.
+    """Refuses a checkpoint if its configuration or its files show that it is quantised.
 
     Raises:
-        ModelError: Names the key or the file.
+        ModelError: The checkpoint is quantised; the message names the key or the file.
     """
     for key, value in config.items():
         if _QUANTIZED_KEY.fullmatch(key) and value:
@@ -162,10 +167,11 @@ def refuse_quantized_config(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def expected_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Returns name and shape of every tensor that a model with this configuration has.
+    """Returns the names and shapes of all tensors of a model with this configuration.
 
     Args:
-        config: Checked by ``check_settings``; with the defaults that differ between families filled in.
+        config: A configuration that ``check_settings`` accepts, with the defaults that differ between families filled
+            in.
     """
     kind, hidden, inner = config["model_type"], config["hidden_size"], config["intermediate_size"]
     heads = config["num_attention_heads"]
@@ -195,15 +201,18 @@ def expected_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def check_stored(folder: Path, config: Mapping[str, Any], files: Iterable[Path]) -> None:
-    """Checks that a checkpoint's files hold what its configuration calls for; reads their headers only.
+    """Checks that the files of a checkpoint contain the tensors that follow from its configuration.
+
+    Only the headers of the files are read.
 
     Args:
         folder: The checkpoint, for messages.
-        config: Its configuration, of a family that is known.
+        config: Its configuration, which must be of a known family.
         files: Its safetensors files.
 
     Raises:
-        ModelError: A setting is impossible, or a tensor is unknown, quantised or of another shape; names it.
+        ModelError: A setting is impossible, or a tensor is unknown, quantised or has another shape. The message names
+            it.
         CheckpointError: A file is corrupt, or a tensor is missing.
     """
     complete = _complete(config, folder)
@@ -230,16 +239,16 @@ def check_stored(folder: Path, config: Mapping[str, Any], files: Iterable[Path])
 def check_tensors(
     where: str, stored: Mapping[str, Stored], expected: Mapping[str, tuple[int, ...]], is_tied: bool
 ) -> None:
-    """Compares stored tensors with those that are expected.
+    """Compares the stored tensors with the expected ones.
 
     Args:
         where: The checkpoint, for messages.
-        stored: What is there.
-        expected: Name -> shape.
-        is_tied: The head is the embedding, so a stored copy of it is not used.
+        stored: Name -> type and shape of each stored tensor.
+        expected: Name -> shape of each expected tensor.
+        is_tied: Whether the head is the embedding, so that a stored copy of the head is ignored.
 
     Raises:
-        ModelError: A tensor is quantised, unknown, or of another shape.
+        ModelError: A tensor is quantised, unknown, or has another shape.
         CheckpointError: A tensor is missing.
     """
     if not any(name.startswith("model.") for name in stored):  # saved without the head around the decoder
@@ -273,7 +282,7 @@ def check_tensors(
 
 
 def _complete(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """Fills in defaults that decide about names and shapes, where a configuration leaves them out."""
+    """Fills in the defaults of missing settings on which names and shapes depend."""
     needed = (*_REQUIRED, "head_dim") if config.get("model_type") == "qwen3" else _REQUIRED
     if all(config.get(key) is not None for key in needed):
         return config
@@ -281,7 +290,7 @@ def _complete(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
 
     try:
         defaults = transformers.AutoConfig.for_model(**config).to_dict()
-    except Exception as error:  # what it raises depends on which value is wrong
+    except Exception as error:  # the kind of exception depends on which value is wrong
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{folder} has no usable {CONFIG}: {reason}") from error
     return {**defaults, **{key: value for key, value in config.items() if value is not None}}

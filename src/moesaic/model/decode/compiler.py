@@ -1,12 +1,12 @@
 """Compiles the step of one row to a library, once, with this machine's C++ compiler.
 
-Wheels of this package hold no compiled code, and PyTorch has no product that reads bfloat16 weights at the speed of
-the memory and sums in float32 (docs/decisions/0023-one-row-compiled-where-it-runs.md). The library lies in the cache
-under a name that says of which source, compiler and processor it was made. Where there is no compiler, or it fails,
-``library`` returns None, and everything works as it did, slower.
+The wheels of this package contain no compiled code, and PyTorch has no product that reads bfloat16 weights at the speed
+of the memory and sums in float32 (docs/decisions/0023-one-row-compiled-where-it-runs.md). The library is stored in the
+cache, under a name that depends on source, compiler and processor. If there is no compiler, or if it fails, ``library``
+returns None, and decoding works in the same way, but slower.
 
-Covered: a library is loaded only if it is the user's own file and nobody else may write to it or to its folder. Not
-covered: a user who replaces files of his own cache.
+A library is loaded only if it belongs to the user and nobody else may write to it or to its folder. This does not
+protect users who replace files of their own cache.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Returns the compiled step, or None if it is not available; compiles it at the first call."""
+    """Returns the compiled step, which is compiled at the first call; None if it is not available."""
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if sys.platform != "linux" or compiler is None:
         return None
@@ -56,7 +56,10 @@ def library() -> ctypes.CDLL | None:
 
 
 def _digest(source: str, compiler: str) -> str:
-    """Names source, compiler and processor: code for one processor need not run on another that shares the folder."""
+    """Returns a digest of source, compiler and processor.
+
+    The processor is included because machines with different processors may share the cache.
+    """
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines() if cpu.exists() else []
     features = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
@@ -65,14 +68,14 @@ def _digest(source: str, compiler: str) -> str:
 
 
 def _compile(compiler: str, source: str, path: Path) -> None:
-    """Writes the library, whole or not at all; a compiler that refuses the source is not asked again.
+    """Writes the library, which appears complete or not at all. If the compiler fails, it is not tried again.
 
     Raises:
-        OSError: The compiler refused, or the folder cannot be written.
+        OSError: The compiler failed, or the folder cannot be written.
     """
     say("compiling the decoding step of one text for this processor (once, about 2 seconds)")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # A folder of its own: processes that start at the same time do not write to one file.
+    # The temporary folder keeps processes that start at the same time from writing to the same file.
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
         made = Path(folder) / path.name
         command = [compiler, *_FLAGS, "-x", "c++", "-", "-o", str(made)]
@@ -86,10 +89,10 @@ def _compile(compiler: str, source: str, path: Path) -> None:
 
 
 def _check_owner(path: Path) -> None:
-    """Refuses to load what somebody else may have written.
+    """Refuses a library that another user may have written.
 
     Raises:
-        OSError: Names the file or folder.
+        OSError: The file or its folder belongs to another user, others may write to it, or it is a symbolic link.
     """
     for each in (path, path.parent):
         found = each.lstat()

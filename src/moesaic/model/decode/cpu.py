@@ -1,11 +1,12 @@
 """Decoding steps on a CPU for a few dozen rows, with weights that are packed once, not in every product.
 
 A step multiplies every weight with as many rows as there are texts. MKL first packs a weight into an order of its own,
-which for few rows takes longer than the product itself. Here that is done once a generation, by the operators that
-``torch.compile`` freezes models with; they are private, so they are looked up before they are used. Same sums, other
-order. The price is a second copy of the weights while texts are generated, so it stops at ``PACKED_BYTES``. Weights
-beyond, and all of them without those operators, are multiplied as ``(W x^T)^T``, which reads them as they lie: slower
-than packed, faster than ``x W^T`` for 8 to 56 rows (docs/lab-log.md, 2026-11-24).
+which for few rows takes longer than the product itself. Here, the weights are packed only once per generation, with the
+operators that ``torch.compile`` uses to freeze models. These are private, so the module checks that they exist. The
+sums are the same, but in another order. Packing needs a second copy of the weights during the generation, so it is
+limited to ``PACKED_BYTES``. The other weights, or all if the operators are missing, are multiplied as ``(W x^T)^T``,
+which reads them in their own order. This is slower than with packed weights, but for 8 to 56 rows faster than ``x W^T``
+(docs/lab-log.md, 2026-11-24).
 """
 
 from __future__ import annotations
@@ -20,25 +21,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PACKED_ROWS = range(2, 129)
-"""Numbers of rows for which a packed weight is used; a choice by the clock would change texts between runs."""
+"""Numbers of rows for which a packed weight is used. They are fixed: if the faster way were measured and chosen at run
+time, runs could give different texts."""
 
 WEIGHT_FIRST_ROWS = range(8, 57)
-"""Numbers of rows for which a weight that is not packed goes first."""
+"""Numbers of rows for which a weight that is not packed is multiplied as ``(W x^T)^T``."""
 
 PACKED_BYTES = 2 * 1024**3
-"""Most bytes of weights that are packed, in the model's order."""
+"""Largest number of bytes of weights that are packed, in the order of the model."""
 
 _PACKED_FOR = 64
-"""Number of rows that weights are packed for. Any other may be multiplied; packed for one, products were slower."""
+"""Number of rows for which weights are packed. Other numbers of rows can be multiplied, too; products with weights that
+were packed for one row were slower."""
 
 
 @contextmanager
 def few_row_products(model: nn.Module, num_rows: int) -> Iterator[None]:
-    """Makes the plain float32 linear layers of a model on a CPU multiply few rows faster inside the context.
+    """Makes the plain float32 linear layers of a model on a CPU multiply few rows faster within the context.
 
     Args:
-        model: A model; its weights must not change inside the context.
-        num_rows: Most rows of a decoding step. Nothing is packed for one, which reads each weight once in any order.
+        model: A model, whose weights must not change within the context.
+        num_rows: Largest number of rows of a decoding step. For one row nothing is packed, because each weight is read
+            only once in any order.
     """
     layers = [module for module in model.modules() if type(module) is nn.Linear and _is_slow(module.weight)]
     bytes_left = PACKED_BYTES if num_rows > 1 and _can_pack() else 0
@@ -73,7 +77,7 @@ def _packed(layer: nn.Linear, packed: Tensor, x: Tensor) -> Tensor:
     num_rows = x.numel() // x.shape[-1]
     if num_rows not in PACKED_ROWS:
         return F.linear(x, layer.weight, layer.bias)
-    # The operator takes the packed weight if told that it was packed for as many rows as there are.
+    # The operator uses the packed weight only if this states that it was packed for the actual number of rows.
     y: Tensor = torch.ops.mkl._mkl_linear(x, packed, layer.weight, layer.bias, num_rows)
     return y
 

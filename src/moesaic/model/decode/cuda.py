@@ -1,8 +1,8 @@
 """Decoding steps replayed as CUDA graphs, with one launch per step instead of a thousand.
 
-A graph has fixed shapes, so rows and cache columns are rounded up to buckets, and one graph is captured for each pair
-of buckets when it is first needed. Rows that are not active are computed and ignored; columns beyond a
-row's position are masked. All graphs share the batch's tensors and one memory pool.
+A graph has fixed shapes, so the numbers of rows and of cache columns are rounded up to buckets, and one graph is
+captured for each pair of buckets when it is first needed. Rows that are not active are computed and ignored; columns
+beyond a row's position are masked. All graphs share the batch's tensors and one memory pool.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from moesaic.model.decode.slots import SlotBatch
 
 COLUMNS = 256
-"""Smallest bucket of cache columns; each next one is twice as large."""
+"""Smallest bucket of cache columns. Each further bucket is twice as large as the one before."""
 
 ROWS = 4
-"""Smallest bucket of rows; each next one is four times as large. A step is bound by the number of its kernels and by
-the weights that they read, much more than by its rows, and every bucket costs a capture."""
+"""Smallest bucket of rows. Each further bucket is four times as large as the one before. There are few, because every
+bucket has to be captured, and a step's time depends on its rows much less than on its kernels and their weights."""
 
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")
-"""Rotary embeddings whose frequencies do not depend on the positions, which a graph would freeze."""
+"""Types of rotary embeddings whose frequencies do not depend on the positions; a graph would freeze the others."""
 
 
 class GraphedStep:
-    """A batch's step with the sizes rounded up, and replayed where the device is a GPU.
+    """Runs the step of a batch with sizes that are rounded up, and on a GPU replays it as a graph.
 
     Args:
-        batch: The slots; its tensors are the graphs' inputs and outputs.
+        batch: The batch, whose tensors are the inputs and outputs of the graphs.
     """
 
     def __init__(self, batch: SlotBatch) -> None:
@@ -39,7 +39,7 @@ class GraphedStep:
         self._graphs: dict[tuple[int, int, str], torch.cuda.CUDAGraph] = {}
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
-        """Runs one step over at least these rows and columns."""
+        """Runs a step over at least this many rows and columns; see ``SlotBatch.step``."""
         batch = self._batch
         sizes = bucket(num_rows, ROWS, 4, batch.num_slots), bucket(num_columns, COLUMNS, 2, batch.capacity)
         if not self._captures:
@@ -52,7 +52,7 @@ class GraphedStep:
 
     def _capture(self, num_rows: int, num_columns: int) -> torch.cuda.CUDAGraph:
         batch = self._batch
-        # The warm-up is a real step. What it writes into the cache, the replay writes again; the rest is put back.
+        # The warm-up is a real step. The replay overwrites what it writes to the cache; the other tensors are restored.
         state = (batch.ids_B, batch.positions_B, batch.logprobs_B)
         before = [tensor.clone() for tensor in state]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]

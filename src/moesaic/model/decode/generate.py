@@ -1,8 +1,8 @@
 """Batched decoding, with one sequence per slot of the cache (``slots``).
 
-A finished row's slot is taken by the last active row (one row is copied, the batch gets smaller) and free slots by new
-prompts, which run packed in one row. So nothing is computed for padding or for finished rows. Sampling takes one
-uniform number a token from the prompt's own stream, so that results do not depend on the batch.
+When a row is finished, the last active row is copied to its slot, so that the batch becomes smaller. Free slots get new
+prompts, which run packed in one row. So nothing is computed for padding or for finished rows. For each token, sampling
+takes one uniform number from the prompt's own stream, so that results do not depend on the batch.
 
 Shapes: L layers, K top-k, N rows of the last pass.
 """
@@ -26,19 +26,20 @@ from moesaic.model.router import Routing
 from moesaic.model.sharded import idle_pass, is_anyone_busy, is_sharded
 
 PREFILL_TOKENS = 16_384
-"""Most tokens of prompts in one forward pass, unless one alone is longer."""
+"""Largest number of tokens of prompts in a forward pass, unless a single prompt is longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTrace:
-    """One generated token, and the experts that produced it at the position before it.
+    """A generated token, and the experts that were chosen at the position before it, which predicts it.
 
     Attributes:
         token_id: The token.
-        text: What it adds to the text; empty while a character is incomplete.
-        logprob: Log probability under the model, in nats, whatever the temperature.
-        experts_LK: Experts chosen in each layer; empty for a model without gates or with a forced expert.
-        weights_LK: Their weights.
+        text: The text that the token adds; empty if its last character is still incomplete.
+        logprob: Log-probability under the model in nats, without temperature.
+        experts_LK: Indices of the experts chosen in each layer; empty for a model without gates or with a forced
+            expert.
+        weights_LK: The weights of these experts.
     """
 
     token_id: int
@@ -54,9 +55,9 @@ class Generation:
 
     Attributes:
         ids: The new tokens, without the stop token.
-        logprobs: Log probability of each, in nats.
-        stopped: Whether a stop token came; otherwise the length ran out.
-        trace: One entry a token, when asked for.
+        logprobs: Log-probability of each token, in nats.
+        stopped: Whether the text ended with a stop token, and not because of its length.
+        trace: One entry per token; None unless it was requested.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -84,26 +85,28 @@ def generate(
     """Continues prompts in batches. Results do not depend on how prompts are batched.
 
     Args:
-        model: A causal language model, composed or not; not in packed attention.
-        prompts: Token ids, none empty.
-        max_new_tokens: Most tokens a prompt; less where the context ends before.
+        model: A causal language model, composed or not, which is not in packed attention.
+        prompts: Token ids of the prompts, none of which may be empty.
+        max_new_tokens: Largest number of new tokens per prompt; there are fewer if the context ends before.
         stop_ids: Tokens that end a text.
-        temperature: 0 takes the likeliest token.
-        top_p: Samples from the fewest tokens that hold this share of probability (Holtzman et al. 2020, section 3.1).
-        seed: Seed of sampling; prompt i has its own stream.
-        batch_size: Most prompts at a time.
-        compile: Compile the decoding step on a GPU, which takes seconds, once a process; not with ``trace``.
-        on_progress: Called with the number of prompts that finished since the last call.
-        on_step: Called after every step with the number of tokens it made.
-        trace: Record the experts of each token; slower.
-        tokenizer: Gives the trace its text.
-        streams: Number of each prompt's stream; the prompts' own numbers if None.
+        temperature: Temperature of sampling; 0 always chooses the most probable token.
+        top_p: Sampling uses only the smallest set of tokens with this share of the probability (Holtzman et al. 2020,
+            section 3.1).
+        seed: Seed of sampling.
+        batch_size: Largest number of prompts that are decoded at the same time.
+        compile: Whether to compile the decoding step on a GPU, which takes seconds once per process. It has no effect
+            with ``trace``.
+        on_progress: Called with the number of prompts that were finished since the last call.
+        on_step: Called after every step with the number of tokens that it generated.
+        trace: Whether to record the experts of each token, which is slower.
+        tokenizer: Needed for the texts in the trace.
+        streams: The number of the random stream of each prompt; by default the index of the prompt.
 
     Returns:
-        One ``Generation`` a prompt, in their order.
+        One ``Generation`` per prompt, in the order of the prompts.
 
     Raises:
-        ModelError: An empty prompt, or one that fills the context.
+        ModelError: A prompt is empty, or fills the context.
     """
     limit = check_prompts(model, prompts)
     results = [Generation(trace=[] if trace else None) for _ in prompts]
@@ -121,7 +124,7 @@ def generate(
     )
     num_slots = min(batch_size, len(prompts))
     capacity = max(len(prompt) + length for prompt, length in zip(prompts, lengths, strict=True))
-    # The longest are popped first: those that are started last, when rows run dry, are the cheapest.
+    # The longest prompts are popped first, so that those that start last, when slots become empty, are the cheapest.
     queue = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     active: list[int] = []
     was_training = model.training
@@ -130,7 +133,7 @@ def generate(
     faster: Any = nullcontext() if is_sharded(model) else few_row_products(model, num_slots)
     with torch.inference_mode(), faster, recording as routing:
         batch = SlotBatch(model, num_slots, capacity, temperature, top_p, compile and not trace)
-        # Recording keeps what passes through Python, which a captured graph does not.
+        # Routing is recorded by hooks in Python, which a captured graph does not call.
         step = batch.step if trace and batch.device.type == "cuda" else fastest_step(batch)
         while is_anyone_busy(model, bool(queue or active)):
             if not queue and not active:
@@ -175,17 +178,17 @@ def generate(
 
 
 def _follow(model: Any, max_new_tokens: int) -> None:
-    """Without prompts of its own, takes part in the passes of the processes that share the model's layers."""
+    """Takes part in the passes of the processes that share the model's layers if this process has no prompts."""
     with torch.inference_mode():
         while max_new_tokens > 0 and is_anyone_busy(model, False):
             idle_pass(model)
 
 
 def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
-    """Returns the model's context length in tokens.
+    """Checks the lengths of prompts, and returns the model's context length in tokens.
 
     Raises:
-        ModelError: An empty prompt, or one that fills the context.
+        ModelError: A prompt is empty, or fills the context.
     """
     limit = context_length(model)
     for index, prompt in enumerate(prompts):
@@ -197,7 +200,7 @@ def check_prompts(model: Any, prompts: Sequence[Sequence[int]]) -> int:
 
 
 def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
-    """Returns the batch's own step; on a CPU a shorter one for a single row, on CUDA one that is replayed as graphs."""
+    """Returns the fastest step for a batch: CUDA graphs on a GPU, on a CPU a special step for a single row."""
     if batch.is_sharded:
         return batch.step
     if batch.device.type != "cuda":
@@ -210,7 +213,7 @@ def fastest_step(batch: SlotBatch) -> Callable[[int, int], None]:
 
 
 def _take(queue: list[int], free: int, prompts: Sequence[Sequence[int]]) -> list[int]:
-    """Pops prompts for one forward pass."""
+    """Pops the prompts for one forward pass from the queue."""
     new = [queue.pop()]
     num_tokens = len(prompts[new[0]])
     while queue and len(new) < free and num_tokens + len(prompts[queue[-1]]) <= PREFILL_TOKENS:
@@ -220,7 +223,15 @@ def _take(queue: list[int], free: int, prompts: Sequence[Sequence[int]]) -> list
 
 
 def routes_of(routing: dict[int, Routing], positions: Sequence[int]) -> list[tuple[list[list[int]], list[list[float]]]]:
-    """Experts and weights, each by layer and slot, of some tokens of the last forward pass."""
+    """Returns the experts and weights of some tokens of the last forward pass.
+
+    Args:
+        routing: The routing of each layer (``record_routing``).
+        positions: Positions of the tokens in that pass.
+
+    Returns:
+        For each token, its experts and its weights as nested lists over layers and top-k; empty lists without routing.
+    """
     if not routing:
         return [([], []) for _ in positions]
     experts_NLK = torch.stack([route.experts_TK[positions] for route in routing.values()], dim=1)
@@ -229,7 +240,7 @@ def routes_of(routing: dict[int, Routing], positions: Sequence[int]) -> list[tup
 
 
 def _with_text(result: Generation, tokenizer: Any) -> Generation:
-    """Gives each token of the trace what it adds to the text; bytes of one character go to the token that ends it."""
+    """Adds the texts of the tokens to the trace. A character of several tokens belongs to the last of them."""
     trace, before = [], ""
     for count, token in enumerate(result.trace or (), start=1):
         text = tokenizer.decode(result.ids[:count])

@@ -1,11 +1,12 @@
 """Decodes one text on a CPU in compiled code: the step of ``single`` as one call of ``one_row.cpp``.
 
-Weights are kept in bfloat16 beside the model's own float32 where no bit is lost by that, which is where the checkpoint
-was bfloat16. A step then reads half of the bytes and computes the same sums in float32, in another order. Weights in
-int8 are read as they are, and their rows are not rounded to bfloat16, as they are for torch's product.
+If the weights can be represented exactly in bfloat16, which is the case if the checkpoint was in bfloat16, a copy of
+them in bfloat16 is kept in addition to the model's own float32. A step then reads half of the bytes and computes the
+same sums in float32, in another order. Weights in int8 are used directly, and the rows that they are multiplied with
+are not rounded to bfloat16, as they are for torch's product.
 
-Where somebody records routes, the compiled code hands out what it gave to each layer's block, and the routers are asked
-again with it, which is a small part of a step.
+If the routing is recorded, the compiled code returns the inputs of all routed blocks, and the gates are called again
+with them, which takes a small part of a step.
 
 Shapes: L layers, D model, E experts with factors, R rank, F hidden, A head size, V vocabulary.
 """
@@ -28,12 +29,13 @@ from moesaic.model.decode.slots import SlotBatch
 from moesaic.model.int8 import Int8Linear
 
 WORTH_BYTES: Final = 2**26
-"""A model's weights below which it is not worth compiling anything; tests' models are a hundredth of it."""
+"""Size of a model's weights, in bytes, below which compiling is not worthwhile. The models of tests are a hundredth of
+it."""
 
 _PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _TYPES: Final = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
 _ROUTED: Final = -2
-"""``forced`` of a model that routes; see ``one_row.cpp``, as for the structures."""
+"""The value of ``forced`` with which the compiled code routes. ``one_row.cpp`` explains it and the structures below."""
 
 
 class _Matrix(Structure):
@@ -73,10 +75,10 @@ class _Model(Structure):
 
 
 class NativeStep:
-    """A step of one row.
+    """The step of one row, in compiled code.
 
     Args:
-        batch: A batch for which ``fits``; its rows have been admitted. The weights of its model must not change.
+        batch: A batch that ``fits`` and whose prompt was admitted. The weights of its model must not change.
         code: The compiled library.
     """
 
@@ -84,7 +86,7 @@ class NativeStep:
         self._batch, self._run = batch, code.moesaic_step
         self._run.argtypes = [POINTER(_Model), c_void_p, c_void_p, c_int64, c_int64, *(3 * [c_void_p]), c_int64]
         self._run.restype = None
-        self._kept: list[Tensor] = []  # whatever the structures point to
+        self._kept: list[Tensor] = []  # the tensors to which the structures point
         decoder, first = batch.decoder, batch.decoder.layers[0]
         self._blocks = [layer.mlp for layer in decoder.layers if isinstance(layer.mlp, FactoredMoE)]
         layers = [self._layer(*each) for each in zip(decoder.layers, batch.windows, batch.cache, strict=True)]
@@ -112,7 +114,7 @@ class NativeStep:
         self._inputs_LD = torch.empty(len(layers), decoder.norm.weight.numel())
 
     def __call__(self) -> None:
-        """Feeds the first row's token and puts the next one in its place."""
+        """Feeds the last token of the first row to the model, and replaces it by the next token."""
         batch = self._batch
         position = int(batch.positions_B[0])
         hidden_1D = batch.decoder.embed_tokens(batch.ids_B[:1])
@@ -180,16 +182,21 @@ class NativeStep:
 
 
 def code_for(batch: SlotBatch) -> ctypes.CDLL | None:
-    """Returns the compiled step, or None: see ``fits`` and ``library``; compiles it if there is none yet."""
+    """Returns the compiled step, which is compiled if needed.
+
+    Returns:
+        None if the batch does not fit (``fits``), there is no compiler (``library``), or there is too little memory.
+    """
     enough = sum(layer.weight.nbytes for layer in _projections(batch))
     return library() if fits(batch) and _available_bytes() >= enough else None
 
 
 def fits(batch: SlotBatch) -> bool:
-    """Whether a batch's model is one that the compiled step computes.
+    """Returns whether the compiled step supports the model of a batch.
 
-    That is one in float32 whose layers are all dense or all routed, and whose linear layers are plain, or int8 with a
-    multiple of four inputs, which are a word.
+    The model has to be on a CPU and in float32, its layers all dense or all routed, its gates of a kind with Mixtral's
+    form, and its linear layers plain, or in int8 with a multiple of four inputs, which are read as one word. It also
+    has to have ``WORTH_BYTES`` of weights.
     """
     blocks = [layer.mlp for layer in batch.decoder.layers if isinstance(layer.mlp, FactoredMoE)]
     tensors = [*batch.model.parameters(), *(block.scale_E for block in blocks)]
@@ -207,17 +214,18 @@ def fits(batch: SlotBatch) -> bool:
 
 
 def _projections(batch: SlotBatch) -> list[Any]:
-    """The layers whose products are a step, the experts' factors not among them."""
+    """Returns the linear layers of a step, without the experts' factors."""
     parts = [part for layer in batch.decoder.layers for part in (layer.self_attn, layer.mlp)]
     return [*(getattr(part, name) for part in parts for name in _PROJECTIONS if hasattr(part, name)), batch.head]
 
 
 _SMALL: weakref.WeakKeyDictionary[nn.Linear, tuple[tuple[int, int], Tensor]] = weakref.WeakKeyDictionary()
-"""Each layer's weights as they are multiplied, which is what a conversation's every answer would else make anew."""
+"""Layer -> state of its weights and the weights as they are multiplied. Without this cache, they would be converted
+again for every answer of a conversation."""
 
 
 def _small(layer: nn.Linear) -> Tensor:
-    """A layer's weights in bfloat16 if that is all they are, else its own; for pairs of inputs only."""
+    """Returns a layer's weights in bfloat16 if this is exact and the number of inputs is even, else unchanged."""
     weight_OI = layer.weight.detach()
     state = (weight_OI.data_ptr(), -1 if weight_OI.is_inference() else weight_OI._version)
     kept = _SMALL.get(layer)
@@ -229,7 +237,7 @@ def _small(layer: nn.Linear) -> Tensor:
 
 
 def _available_bytes() -> int:
-    """Memory that can be had: twice what the small weights may take is asked for."""
+    """Returns the available memory in bytes; 0 if it is unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,16 +1,16 @@
 """The routed block when decoding on a GPU, with kernels of its own (``routed_kernels``).
 
-It computes what ``FactoredMoE.forward`` computes, and adds the residuals. Between the products with the base's weights,
-which cuBLAS does, there are one kernel for a token and two for several, where the block's own forward pass has ten:
+It computes the same as ``FactoredMoE.forward``, and adds the residuals. cuBLAS computes the products with the base's
+weights. Between them, the block's own forward pass has ten kernels; here there is one kernel for a single token, and
+two for several tokens:
 
     x -> gate, up, A x (one product) -> routed_hidden -> down product -> routed_output -> hidden states
       -> logits -----------------------^          +-- shares of A h --------^
 
-The router's logits are written as sums over rows, one an expert, which a compiler computes in the kernel of the norm
-before.
+The logits of the gate are computed as one sum per expert, which a compiler fuses with the kernel of the preceding norm.
 
-Shapes: T tokens, D model, F hidden, E experts, N = E times the greatest rank, P = 2 (gate and up projection), J tiles
-of F.
+Shapes: T tokens, D model, F hidden, E experts, N = E times the greatest LoRA rank, P = 2 (gate and up projection), J
+tiles of F.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ from moesaic.model.router import Router
 from moesaic.model.stacks import Stack, is_hooked, products
 
 MOST_EXPERTS, MOST_CHOSEN, MOST_RANKS = 64, 8, 512
-"""Experts, experts a token and ranks of all experts together up to which the kernels' tiles fit."""
+"""Largest numbers of experts, of experts per token, and of the ranks of all experts together that fit into the tiles of
+the kernels."""
 
 _MOST_ROW_SUMS = 8
-"""Experts up to which their logits are sums of rows; each sum lengthens the norm's kernel, a product is a new one."""
+"""Largest number of experts for which logits are computed as sums, which lengthen the norm's kernel. For more, they are
+a product, which is a kernel of its own."""
 
 
 def fits(layer: Any) -> bool:
-    """Whether a layer's block can be decoded by these kernels, and loads them; other blocks use their forward pass.
+    """Returns whether the kernels support the block of a layer; if so, they are loaded.
 
-    Not on a CPU, not in float32, not as a forced expert, not with a kind of gate that routes otherwise than Mixtral's,
-    and not while someone listens to the router or the block.
+    They do not support CPUs, float32, forced experts, gates without Mixtral's form, and hooks on the gate or the block.
+    Such blocks use their own forward pass.
 
     Args:
         layer: A decoder layer, composed or not.
@@ -46,7 +48,7 @@ def fits(layer: Any) -> bool:
     block = layer.mlp
     if not isinstance(block, FactoredMoE) or not _has_kernels(block.scale_E.device):
         return False
-    if not GATES[block.router.kind].is_mixtral:  # the kernels choose experts themselves, in one way
+    if not GATES[block.router.kind].is_mixtral:  # the kernels choose the experts, and only in this way
         return False
     factors = (block.gate_up_A_PERD, block.gate_up_B_PERF, block.down_A_ERF, block.down_B_ERD)
     dtype = layer.post_attention_layernorm.weight.dtype
@@ -67,15 +69,16 @@ def fits(layer: Any) -> bool:
 def add_routed(
     block: FactoredMoE, x_TD: Tensor, residual_TD: Tensor, attention_TD: Tensor, stack: Stack | None
 ) -> Tensor:
-    """The layer's input, its attention's and its routed block's output added up, ``(T, D)``; for a layer that ``fits``.
+    """Returns the output of a layer: the sum of its input, its attention's output and its block's output, ``(T, D)``.
 
-    The first two are taken apart: their sum, which the norm needs too, is not written anywhere if that is its only use.
+    The first two are separate arguments: the norm needs their sum, too, and if nothing else does, the sum does not have
+    to be written to memory.
 
     Args:
-        block: The block.
-        x_TD: Its input, after the norm.
-        residual_TD: The layer's input.
-        attention_TD: Its attention's output.
+        block: The block of a layer that ``fits``.
+        x_TD: The input of the block, after the norm.
+        residual_TD: The input of the layer.
+        attention_TD: The output of the attention.
         stack: See ``FactoredMoE.forward``.
     """
     gate_TF, up_TF, *low = products((block.gate_proj, block.up_proj), stack, x_TD)
@@ -91,7 +94,7 @@ def add_routed(
         block.router.top_k,
     )
     if x_TD.shape[0] > 1:
-        # For one token every program adds the shares again; for more that would be too much to read.
+        # For one token, every program sums the shares itself; for more tokens, this would read too much.
         shares_JTN = shares_JTN.sum(0, keepdim=True)
     out_TD: Tensor = torch.ops.moesaic.routed_output(
         block.down_proj(h_TF), residual_TD, attention_TD, shares_JTN, block.down_B_ERD.flatten(0, 1)
@@ -100,12 +103,12 @@ def add_routed(
 
 
 def _has_kernels(device: torch.device) -> bool:
-    # bfloat16 products need compute capability 8.
+    # Products in bfloat16 need compute capability 8.
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0) and bool(find_spec("triton"))
 
 
 def _logits(router: Router, x_TD: Tensor) -> Tensor:
-    """The router's logits in float32, ``(T, E)``; without noise, which is for training."""
+    """Returns the logits of the gate in float32, ``(T, E)``, without noise, which is used only in training."""
     x_TD, weight_ED = x_TD.float(), router.weight_ED.float()
     if router.num_experts > _MOST_ROW_SUMS or not torch.compiler.is_compiling():
         return F.linear(x_TD, weight_ED)

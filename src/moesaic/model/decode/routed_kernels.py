@@ -1,20 +1,20 @@
 """GPU kernels of the routed block, in Triton, for everything except products with the base's weights.
 
-For a few tokens the masks, the low-rank products and the additions of ``FactoredMoE`` are some ten kernels, each of
-which takes longer to start than to run. Here they are two. ``routed_hidden`` chooses the experts, and does for a tile
-of F what there is to do for all slots: the products with B of gate and up, the activation, the weighted sum over slots,
-and the tile's share of the product with A of down. The shares are written side by side, one a tile, and added
-afterwards in a fixed order: with atomic additions instead, two runs would differ in their last bits. ``routed_output``
-adds them up, multiplies with B of down and adds that to the base's output and to the residual.
+For a few tokens, the masks, low-rank products and additions of ``FactoredMoE`` are about ten kernels, each of which
+takes longer to start than to run. Here they are two kernels. ``routed_hidden`` chooses the experts. For a tile of F and
+all slots, it computes the products with B of gate and up, the activation, the weighted sum over slots, and the tile's
+share of the product with A of down. Each tile writes its own share, and the shares are summed afterwards in a fixed
+order, because atomic additions would make runs differ in their last bits. ``routed_output`` sums the shares, multiplies
+the sum with B of down, and adds the product to the base's output and the residual.
 
-    grid of routed_hidden        tiles of F  x  blocks of tokens; a block's rows are its slots, K a token
+    grid of routed_hidden        tiles of F  x  blocks of tokens; the rows of a block are its slots, K per token
     grid of routed_output        tiles of D  x  blocks of tokens
 
-This module needs Triton, which comes with torch for CUDA; import it only where that is. The operators are opaque to
-``torch.compile``, so that what runs is the same with it and without.
+This module needs Triton, which comes with torch for CUDA, so it must be imported only if Triton is installed. The
+operators are opaque to ``torch.compile``, so the same code runs with and without it.
 
-Shapes: T tokens, D model, F hidden, E experts, K top-k, S slots of a block of tokens (K a token), R rank, N = E R,
-P = 2 (gate and up projection), J tiles of F.
+Shapes: T tokens, D model, F hidden, E experts, K top-k, S slots of a block of tokens (K per token), R LoRA rank,
+N = E R, P = 2 (gate and up projection), J tiles of F.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ import triton.language as tl
 from torch import Tensor
 
 TILE_F, TILE_D, TILE_N = 128, 64, 64
-"""Columns of F, D and N that a program has at a time."""
+"""Numbers of columns of F, D and N that a program processes at a time."""
 
 ROWS = 64
-"""Slots of a program of ``routed_hidden`` and tokens of one of ``routed_output``; fewer for a single token."""
+"""Number of slots of a program of ``routed_hidden``, and of tokens of one of ``routed_output``, for several tokens."""
 
 WARPS = 4
-"""Warps of a program."""
+"""Number of warps of a program."""
 
 _LEAST = 16
-"""Least size of a matrix product's operands in Triton."""
+"""Smallest size of the operands of a matrix product in Triton."""
 
 
 @triton.jit
 def _chosen(logits_TE_ptr, t_S, k_S, is_token_S, E: tl.constexpr, TOP_K: tl.constexpr, BLOCK_E: tl.constexpr):
-    """Each slot's expert and weight: the k greatest logits, of equal ones the lower index first (``top_experts``)."""
+    """Returns each slot's expert and weight: the k greatest logits; of equal ones the lower index (``top_experts``)."""
     e_E = tl.arange(0, BLOCK_E)
     logits_SE = tl.load(logits_TE_ptr + t_S[:, None] * E + e_E, mask=is_token_S[:, None] & (e_E < E), other=0.0)
     logits_SE = tl.where(e_E < E, logits_SE.to(tl.float32), float("-inf"))
@@ -57,7 +57,7 @@ def _chosen(logits_TE_ptr, t_S, k_S, is_token_S, E: tl.constexpr, TOP_K: tl.cons
 
 @triton.jit
 def _factors(factors_NF_ptr, start, f_F, size_N, size_F, BLOCK_N: tl.constexpr):
-    """Some ranks' rows of the experts' factors, zeros beyond the last."""
+    """Loads the rows of BLOCK_N ranks of the experts' factors; ranks after the last one get zeros."""
     n_N = start + tl.arange(0, BLOCK_N)
     is_in_NF = (n_N < size_N)[:, None] & (f_F < size_F)
     return tl.load(factors_NF_ptr + n_N[:, None] * size_F + f_F, mask=is_in_NF, other=0.0)
@@ -65,7 +65,7 @@ def _factors(factors_NF_ptr, start, f_F, size_N, size_F, BLOCK_N: tl.constexpr):
 
 @triton.jit
 def _masked_low(low_TN_ptr, start, t_S, low_stride, expert_S, scale_S, RANK: tl.constexpr, BLOCK_N: tl.constexpr):
-    """Some ranks of the slots' low-rank activations, scaled; zeros where they are not the slot's expert's."""
+    """Loads BLOCK_N ranks of the slots' scaled low-rank activations; ranks of other experts than the slot's get 0."""
     n_N = start + tl.arange(0, BLOCK_N)
     is_chosen_SN = n_N // RANK == expert_S[:, None]
     low_SN = tl.load(low_TN_ptr + t_S[:, None] * low_stride + n_N, mask=is_chosen_SN, other=0.0)
@@ -88,7 +88,7 @@ def _store_share(
     BLOCK_K: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    """Some ranks of the tile's share of the product with A of down, masked as the activations were."""
+    """Stores BLOCK_N ranks of the tile's share of the product with A of down, masked like the activations."""
     n_N = start + tl.arange(0, BLOCK_N)
     low_SN = tl.dot(h_SF, tl.trans(A_NF), input_precision="ieee") * scale_S[:, None]
     low_SN = tl.where(n_N // RANK == expert_S[:, None], low_SN, 0.0)
@@ -126,7 +126,7 @@ def _hidden_kernel(
     dtype = h_TF_ptr.dtype.element_ty
     tile, first_t = tl.program_id(0), tl.program_id(1) * BLOCK_T
     f_F = tile * BLOCK_F + tl.arange(0, BLOCK_F)
-    # The factors first: they are most of what is read, and on their way while the experts are chosen.
+    # Most of the read bytes are factors. They are requested first, so that they are loaded while experts are chosen.
     up_B_NF_ptr = B_PNF_ptr + size_N * size_F
     gate_B_NF = _factors(B_PNF_ptr, 0, f_F, size_N, size_F, BLOCK_N)
     up_B_NF = _factors(up_B_NF_ptr, 0, f_F, size_N, size_F, BLOCK_N)
@@ -138,10 +138,10 @@ def _hidden_kernel(
     gate_SF = tl.load(gate_TF_ptr + t_S[:, None] * gate_stride + f_F, mask=is_in_SF, other=0.0).to(tl.float32)
     up_SF = tl.load(up_TF_ptr + t_S[:, None] * up_stride + f_F, mask=is_in_SF, other=0.0).to(tl.float32)
     expert_S, weight_S = _chosen(logits_TE_ptr, t_S, k_S, is_token_S, E, TOP_K, BLOCK_E)
-    # No ranks for the slots that fill the block, for those of the anchor, which has none, nor where a logit that is no
-    # number left no expert to choose.
+    # Slots that only fill the block, slots of the anchor, which has no factors, and slots without an expert, because a
+    # logit is NaN, use no ranks.
     expert_S = tl.where(is_token_S & (expert_S < size_N // RANK), expert_S, -1)
-    # Rounded to the factors' type where the block without kernels rounds them.
+    # Values are rounded to the type of the factors at the same places as in the block's own forward pass.
     scale_S = tl.load(scale_E_ptr + expert_S, mask=expert_S >= 0, other=0.0).to(dtype).to(tl.float32)
     weight_S = weight_S.to(dtype).to(tl.float32)
     low_SN = _masked_low(low_TPN_ptr, 0, t_S, low_stride, expert_S, scale_S, RANK, BLOCK_N)
@@ -251,20 +251,21 @@ def routed_hidden(
     A_NF: Tensor,
     top_k: int,
 ) -> tuple[Tensor, Tensor]:
-    """The hidden activations of the chosen experts, weighted and summed, and their product with A of down, in shares.
+    """Computes the weighted sum of the chosen experts' hidden activations, and shares of their product with A of down.
 
     Args:
-        gate_TF: The base's gate projection; rows may lie apart, as in the slices of a stacked product.
-        up_TF: The base's up projection, likewise.
-        low_TPN: Product of the tokens with all experts' A of gate and up, ``(T, 2 N)``, likewise.
-        logits_TE: The router's logits, float32; of one expert more than have factors where the last is the anchor.
+        gate_TF: The base's gate projection. Its rows need not be contiguous, as in a slice of a stacked product.
+        up_TF: The base's up projection, whose rows need not be contiguous either.
+        low_TPN: Product of the tokens with A of gate and up of all experts, ``(T, 2 N)``; rows as above.
+        logits_TE: The gate's logits, float32. With an anchor, which is last, E is one more than in the factors.
         scale_E: The scales of the experts that have factors.
-        B_PNF: All experts' B of gate and up, in the activations' type.
-        A_NF: All experts' A of down.
-        top_k: Experts a token.
+        B_PNF: B of gate and up of all experts, in the type of the activations.
+        A_NF: A of down of all experts.
+        top_k: Number of experts per token.
 
     Returns:
-        ``(T, F)`` in the activations' type, and ``(J, T, N)`` in float32, of which the sum over J is the product.
+        The sum, ``(T, F)``, in the type of the activations, and the shares, ``(J, T, N)``, in float32, whose sum over J
+        is the product.
     """
     (num_tokens, size_F), num_experts, size_N = gate_TF.shape, logits_TE.shape[1], A_NF.shape[0]
     h_TF = gate_TF.new_empty(num_tokens, size_F)
@@ -320,14 +321,14 @@ def _(
 
 @torch.library.custom_op("moesaic::routed_output", mutates_args=())
 def routed_output(y_TD: Tensor, residual_TD: Tensor, attention_TD: Tensor, shares_JTN: Tensor, B_ND: Tensor) -> Tensor:
-    """``residual + attention + y + (sum of the shares) B``, ``(T, D)``, rounded once.
+    """Returns ``residual + attention + y + (sum of the shares) B``, ``(T, D)``, rounded once.
 
     Args:
         y_TD: The base's down projection of the hidden activations, contiguous.
-        residual_TD: The layer's input, contiguous.
-        attention_TD: What its attention adds to it, contiguous.
-        shares_JTN: What ``routed_hidden`` gave; for more than one token summed, with J = 1.
-        B_ND: All experts' B of down.
+        residual_TD: The input of the layer, contiguous.
+        attention_TD: The output of its attention, contiguous.
+        shares_JTN: The shares of ``routed_hidden``; for several tokens, their sum, with J = 1.
+        B_ND: B of down of all experts.
     """
     (num_tokens, size_D), (num_tiles, _, size_N) = y_TD.shape, shares_JTN.shape
     out_TD = torch.empty_like(y_TD)

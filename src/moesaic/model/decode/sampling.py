@@ -1,8 +1,8 @@
 """Chooses a token from logits.
 
-A token is drawn by inverting the cumulative distribution in two levels: first the block of the vocabulary, from the
-blocks' sums, then the token in it. With V = 151,936 and hundreds of rows, a running sum over the whole vocabulary in
-float64 reads and writes more than all layers of a small model.
+A token is drawn by inverting the cumulative distribution in two steps: first a block of the vocabulary is drawn from
+the sums of the blocks, then a token of this block. With V = 151,936 and hundreds of rows, a cumulative sum over the
+whole vocabulary in float64 would read and write more bytes than all layers of a small model.
 
 Shapes: B rows, V vocabulary, N blocks, C tokens of a block.
 """
@@ -14,20 +14,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _BLOCK = 512
-"""Tokens of a block."""
+"""Number of tokens of a block."""
 
 
 def sample(logits_BV: Tensor, uniforms_B: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
-    """Chooses a token per row by inverting the cumulative distribution, or the likeliest if the temperature is 0.
+    """Draws a token for each row, or chooses the most probable one if the temperature is 0.
 
     Args:
-        logits_BV: Logits; computed with in float32.
+        logits_BV: Logits, which are converted to float32.
         uniforms_B: Uniform numbers in [0, 1), float64.
-        temperature: Divides the logits.
-        top_p: Share of probability kept, in (0, 1].
+        temperature: The logits are divided by it.
+        top_p: Share of the probability from which tokens are drawn, in (0, 1].
 
     Returns:
-        Tokens and their log probabilities before temperature and ``top_p``, both ``(B,)``.
+        The tokens, and their log-probabilities in nats without temperature and ``top_p``, both ``(B,)``.
     """
     logits_BV = logits_BV.float()
     if temperature == 0:
@@ -46,15 +46,15 @@ def sample_rows(
     """Chooses a token for each row as ``sample`` does, with separate settings for each row.
 
     Args:
-        logits_BV: Logits; computed with in float32.
+        logits_BV: Logits, which are converted to float32.
         uniforms_B: Uniform numbers in [0, 1), float64.
-        temperature_B: Divides the logits; 0 takes the likeliest token.
-        top_p_B: Share of probability kept, in (0, 1].
-        kind: What the rows need at most: ``greedy``, ``plain`` (a temperature) or ``nucleus`` (a ``top_p`` below 1,
-            which sorts the vocabulary).
+        temperature_B: The logits are divided by it; 0 chooses the most probable token.
+        top_p_B: Share of the probability from which tokens are drawn, in (0, 1].
+        kind: The most that any row needs: ``greedy``, ``plain`` (a temperature) or ``nucleus`` (a ``top_p`` below 1,
+            for which the vocabulary is sorted).
 
     Returns:
-        Tokens and their log probabilities before temperature and ``top_p``, both ``(B,)``.
+        The tokens, and their log-probabilities in nats without temperature and ``top_p``, both ``(B,)``.
     """
     logits_BV = logits_BV.float()
     ids_B = logits_BV.argmax(dim=-1)
@@ -69,19 +69,20 @@ def sample_rows(
 
 
 def _nucleus(weights_BV: Tensor, top_p: float | Tensor) -> Tensor:
-    """The weights, 0 outside of the fewest tokens that hold ``top_p`` of them.
+    """Sets the weights outside of the smallest set of tokens that has the share ``top_p`` to 0.
 
-    They stay in the order of the vocabulary, so that a row draws the same token whether or not this was done for it.
+    The weights stay in the order of the vocabulary, so that a row with ``top_p`` = 1 draws the same token with and
+    without this function.
     """
     sorted_BV, order_BV = weights_BV.sort(dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(dim=-1, dtype=torch.double) - sorted_BV
     kept_BV = before_BV < top_p * sorted_BV.sum(dim=-1, keepdim=True)
-    kept_BV[:, 0] = True  # the likeliest stays, however small the share: in float32 it may be nothing
+    kept_BV[:, 0] = True  # the most probable token is always kept, because a small share may be 0 in float32
     return weights_BV * torch.zeros_like(kept_BV).scatter(1, order_BV, kept_BV)
 
 
 def _drawn(weights_BV: Tensor, uniforms_B1: Tensor) -> Tensor:
-    """Places, ``(B, 1)``, drawn with probabilities in proportion to the weights."""
+    """Draws a place per row, ``(B, 1)``, with probabilities proportional to the weights."""
     blocks_BNC = F.pad(weights_BV, (0, -weights_BV.shape[-1] % _BLOCK)).view(len(weights_BV), -1, _BLOCK)
     sums_BN = blocks_BNC.sum(dim=-1, dtype=torch.double)
     cumulative_BN = sums_BN.cumsum(dim=-1)
@@ -92,10 +93,13 @@ def _drawn(weights_BV: Tensor, uniforms_B1: Tensor) -> Tensor:
 
 
 def _first_above(cumulative_BN: Tensor, wanted_B1: Tensor) -> tuple[Tensor, Tensor]:
-    """The first place whose running sum is above what is wanted, and how far into it that lies.
+    """Finds the first place whose cumulative sum is greater than the wanted number.
 
-    Above, not at least: a token of weight 0 is never taken. Rounding may leave the last sum at what is wanted, which is
-    therefore kept below it.
+    Because the sum has to be greater, and not only equal, a token of weight 0 is never chosen. Rounding may make the
+    wanted number equal to the last sum, so it is first limited to a number below it.
+
+    Returns:
+        The place, and the wanted number minus the cumulative sum before this place, both ``(B, 1)``.
     """
     last_B1 = cumulative_BN[:, -1:]
     wanted_B1 = torch.minimum(wanted_B1, torch.nextafter(last_B1, torch.zeros_like(last_B1)))
@@ -105,12 +109,12 @@ def _first_above(cumulative_BN: Tensor, wanted_B1: Tensor) -> tuple[Tensor, Tens
 
 
 def uniform_numbers(seed: int, index: int, length: int) -> list[float]:
-    """Returns uniform numbers in [0, 1) for the tokens of one prompt, independent of other prompts.
+    """Returns uniform numbers in [0, 1) for the tokens of one prompt, which do not depend on other prompts.
 
     Args:
         seed: Seed of the whole generation.
-        index: Place of the prompt among all.
-        length: How many.
+        index: Number of the prompt's random stream, usually the index of the prompt.
+        length: How many numbers to return.
     """
     generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
     uniforms: list[float] = torch.rand(length, generator=generator, dtype=torch.double).tolist()

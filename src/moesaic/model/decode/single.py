@@ -1,16 +1,17 @@
 """Decodes one text on a CPU, with as few operators per step as possible.
 
-With one row the products only read weights, and half of the time of ``slots``' step goes into starting the operators
-between them. Here the position and the chosen experts are plain numbers, so that nothing is masked, gathered or padded:
-the cache is read up to the token, and an expert that was not chosen is not multiplied. Same sums, other order.
+For one row, the time of a product is that of reading its weights, and the step of ``slots`` spends half of its time on
+starting the operators between the products. Here, the position and the chosen experts are Python numbers, so nothing
+has to be masked, gathered or padded: the cache is read up to the position, and only the chosen experts are computed.
+The sums are the same, but in another order.
 
-Where a C++ compiler is at hand, ``native`` computes the same in compiled code and is called instead.
+If there is a C++ compiler, ``native`` computes the same in compiled code and is called instead.
 
-It is made for what it has to fit: float32 states and the layers of ``families``, dense or routed. Whatever else comes
-along (several rows, a forced expert, another kind of gate) is run by the batch's own step or block.
+This step supports float32 and the layers of ``families``, dense or routed. In all other cases (several rows, a forced
+expert, another kind of gate), the batch's own step or the block's own forward pass is used.
 
 Shapes: D model, H heads, G key-value heads, N = H / G, A head size, C columns up to the token, F hidden, E experts, R
-rank, P = 2 (gate and up projection).
+LoRA rank, P = 2 (gate and up projection), X all heads of query, key and value.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ Product = Callable[[Tensor], Tensor]
 
 
 class SingleStep:
-    """A batch's step that is short for one row.
+    """The step of a batch, with few operators if there is one row.
 
     Args:
-        batch: The batch; float32, on a CPU. The weights of its model must not change any more.
+        batch: A batch that ``fits``. The weights of its model must not change any more.
     """
 
     def __init__(self, batch: SlotBatch) -> None:
@@ -48,12 +49,12 @@ class SingleStep:
         self._native: NativeStep | None = None
 
     def __call__(self, num_rows: int, num_columns: int) -> None:
-        """See ``SlotBatch.step``."""
+        """Runs a step over the first rows; see ``SlotBatch.step``."""
         batch = self._batch
         if num_rows > 1:
             batch.step(num_rows, num_columns)
             return
-        if self._code is not None and self._native is None:  # not before: the cache is made for the first prompt
+        if self._code is not None and self._native is None:  # only now, because the cache is made with the first prompt
             self._native = NativeStep(batch, self._code)
         if self._native is not None:
             self._native()
@@ -62,7 +63,7 @@ class SingleStep:
         hidden_1D = batch.decoder.embed_tokens(batch.ids_B[:1])
         cos_11A, sin_11A = batch.decoder.rotary_emb(hidden_1D, batch.positions_B[:1, None])
         cos_A, sin_A = cos_11A[0, 0], sin_11A[0, 0]
-        turn_A = torch.cat((-sin_A[: len(sin_A) // 2], sin_A[len(sin_A) // 2 :]))  # goes with halves that change places
+        turn_A = torch.cat((-sin_A[: len(sin_A) // 2], sin_A[len(sin_A) // 2 :]))  # for exchanged halves
         for layer, (keys_BGCA, values_BGCA) in zip(self._layers, batch.cache, strict=True):
             hidden_1D = layer(hidden_1D, cos_A, turn_A, keys_BGCA[0], values_BGCA[0], position)
         batch.positions_B[0] = min(position + 1, batch.capacity - 1)
@@ -70,7 +71,7 @@ class SingleStep:
 
 
 class _Layer:
-    """A decoder layer for one row; what does not change from step to step is looked up once."""
+    """A decoder layer for one row. Everything that is the same in each step is prepared once."""
 
     def __init__(self, layer: Any, window: int | None) -> None:
         attention, mlp = layer.self_attn, layer.mlp
@@ -105,7 +106,7 @@ class _Layer:
         return self._after(hidden_1D)
 
     def _after(self, hidden_1D: Tensor) -> Tensor:
-        """Norm and MLP or routed block, added to the states."""
+        """Computes the norm and the MLP or routed block, and adds the result to the states."""
         x_1D = self._mlp_norm(hidden_1D)
         if isinstance(self._mlp, FactoredMoE) and (self._routed is None or self._mlp.forced is not None):
             y_1D: Tensor = self._mlp(x_1D)
@@ -132,8 +133,17 @@ class _Routed:
         self._down_A, self._down_B = list(block.down_A_ERF.unbind()), list(block.down_B_ERD.unbind())
 
     def __call__(self, x_1D: Tensor, gate_up_P1F: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor, float]]]:
-        """Returns the weighted activations, and what the down projection's B are multiplied with, and how."""
-        if self._router._forward_hooks:  # whoever records routes is told by the router
+        """Computes the chosen experts.
+
+        Args:
+            x_1D: The input of the block.
+            gate_up_P1F: The base's gate and up projection of it.
+
+        Returns:
+            The weighted sum of the activations, ``(1, F)``; and for each chosen expert with factors, the product of its
+            activations with A of down, its B of down, and the factor of their product.
+        """
+        if self._router._forward_hooks:  # hooks that record the routing need a call of the gate
             self._router(x_1D)
         logits: list[float] = F.linear(x_1D, self._router.weight_ED)[0].tolist()
         chosen = sorted(range(len(logits)), key=lambda e: -logits[e])[: self._top_k]  # stable: of equal ones the first
@@ -156,7 +166,7 @@ class _Routed:
 
 
 def fits(batch: SlotBatch) -> bool:
-    """Whether the batch's step can be short: float32 states on a CPU."""
+    """Returns whether ``SingleStep`` supports a batch: it has to be on a CPU and in float32."""
     return batch.device.type == "cpu" and batch.dtype == torch.float32
 
 
@@ -171,7 +181,7 @@ def _norm(norm: Any) -> Product:
 
 
 def _row_norm(norm: Any) -> Product:
-    """As ``_norm`` for one row, whose size is a number: three operators instead of seven."""
+    """Returns the same as ``_norm`` for one row, with three operators instead of seven."""
     weight_D, epsilon, size = norm.weight, norm.variance_epsilon, norm.weight.numel()
 
     def normed(x_1D: Tensor) -> Tensor:
@@ -189,7 +199,7 @@ def _product(layer: Any) -> Product:
 
 
 def _joined(layers: list[Any]) -> Product:
-    """The products of layers with the same input, one behind the other."""
+    """Returns a function that computes the outputs of layers with the same input, concatenated."""
     if not all(type(layer) is Int8Linear and layer.in_features % KERNEL_COLUMNS == 0 for layer in layers):
         return lambda x_1I: torch.cat([layer(x_1I) for layer in layers], dim=1)
     weight_OI, scale_O = side_by_side(layers)

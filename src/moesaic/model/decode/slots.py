@@ -1,7 +1,8 @@
 """The slots of batched decoding: cache, prefill of new rows, and one decoding step over the first rows.
 
-A sequence's keys and values fill its slot from column 0, so rows of one batch may have any lengths and any age. A step
-has fixed tensors as inputs and outputs, so that on CUDA it is replayed as a graph (``generate_cuda``).
+The keys and values of a sequence fill its slot from column 0 on, so the rows of a batch can have different lengths and
+can have been started at different times. The inputs and outputs of a step are always the same tensors, so that on CUDA
+it can be replayed as a graph (``cuda``).
 
     slot 0   p p p p p p g g g .        p prompt, g generated, . free
     slot 1   p p g g g g g . . .
@@ -28,28 +29,30 @@ from moesaic.model.sharded import is_sharded, whole_layers
 from moesaic.model.stacks import LayerStacks, stack_layer
 
 _MOST_VARIANTS = 64
-"""Compiled forms of one function: two for each of 30 systems in a process."""
+"""Largest number of compiled forms of a function, which is enough for two forms for each of 30 systems in a process."""
 
 _ALIGNMENT = 8
-"""Cache columns come in multiples of this: fused attention wants rows of the mask to start at 16 bytes."""
+"""The number of cache columns is a multiple of this, because fused attention needs rows of the mask that are aligned to
+16 bytes."""
 
 
 class SlotBatch:
     """The tensors of the slots, and the operations on them.
 
     Args:
-        model: The model, in evaluation mode; on a GPU its projections are stacked (``stacks``).
-        num_slots: Most rows.
-        capacity: Most tokens a row; rounded up a little.
-        temperature: See ``generate``.
-        top_p: See ``generate``.
-        compile: Compile what lies between the matrix products of a step, once for all layers, rows and lengths.
+        model: The model, in evaluation mode. On a GPU, its projections are stacked (``stacks``).
+        num_slots: Number of slots, which is the largest number of rows.
+        capacity: Largest number of tokens of a row; it is rounded up a little.
+        temperature: Temperature of sampling; see ``generate``.
+        top_p: Threshold of sampling; see ``generate``.
+        compile: Whether to compile the operations between the matrix products of a step, once for all layers, rows and
+            lengths.
 
     Attributes:
         windows: The sliding window of each layer; see ``families.windows``.
-        kernels: Whether each layer's routed block is run with kernels of its own (``routed``).
-        is_sharded: The layers are spread over several processes (``sharded``), which step together.
-        kind: What a captured step depends on besides its sizes; constant here.
+        kernels: For each layer, whether its routed block is run with kernels of its own (``routed``).
+        is_sharded: Whether the layers are spread over several processes (``sharded``), which run their steps together.
+        kind: Identifies variants of the step besides its sizes, for captured graphs; here there is only one.
     """
 
     kind = ""
@@ -70,7 +73,7 @@ class SlotBatch:
         self.cache: list[tuple[Tensor, Tensor]] = []
         check_modules(model)
         self.windows = windows(model)
-        self.is_sharded = is_sharded(model)  # weights that come and go can be neither moved nor captured
+        self.is_sharded = is_sharded(model)  # weights that are gathered and freed can be neither moved nor captured
         # Not on a CPU, where ``few_row_products`` decides how each layer multiplies.
         can_stack = self.device.type == "cuda" and not self.is_sharded
         self._stacks = [stack_layer(layer) if can_stack else LayerStacks() for layer in self.decoder.layers]
@@ -83,17 +86,21 @@ class SlotBatch:
             self._choose = torch.compile(sample)
 
     def admit(self, slots: range, prompts: Sequence[Sequence[int]]) -> list[int]:
-        """Runs prompts as one packed row, fills the slots with their keys and values, samples their first tokens.
+        """Runs prompts as one packed row, fills slots with their keys and values, and samples their first tokens.
+
+        Args:
+            slots: The slots to fill, one per prompt.
+            prompts: Token ids of the prompts.
 
         Returns:
-            Place of each prompt's last token in the row.
+            The position of each prompt's last token in the row.
         """
         last_ND, places = self._fill(slots, prompts)
         self.sample_rows(last_ND, slice(slots.start, slots.stop))
         return places
 
     def _fill(self, slots: range, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, list[int]]:
-        """Runs prompts and fills the slots; the normed state of each prompt's last token, and its place in the row."""
+        """Runs prompts and fills slots; returns each prompt's last normed state, and its position in the row."""
         lengths = [len(prompt) for prompt in prompts]
         ends_N = torch.tensor(lengths).cumsum(0)
         self.positions_B[slots.start : slots.stop] = torch.tensor(lengths, device=self.device)
@@ -110,7 +117,7 @@ class SlotBatch:
     def _prefill(
         self, ids_T: Tensor, slots_T: Tensor, positions_T: Tensor, cu_seqlens: Tensor, max_seqlen: int
     ) -> Tensor:
-        """Runs the packed row of ``admit`` through the layers, which write its keys and values; the normed states."""
+        """Runs a packed row through the layers, which write keys and values to the cache; returns the normed states."""
         if not self.cache:
             self.cache = [(self._new(layer), self._new(layer)) for layer in self.decoder.layers]
         hidden_TD = self.decoder.embed_tokens(ids_T)
@@ -136,11 +143,11 @@ class SlotBatch:
         return normed_TD
 
     def step(self, num_rows: int, num_columns: int) -> None:
-        """Feeds the last token of the first rows and puts the next one in its place.
+        """Feeds the last tokens of the first rows to the model, and replaces them by the next tokens.
 
         Args:
-            num_rows: Rows; more than are active does no harm.
-            num_columns: Columns of the cache that are read: at least the greatest position + 1.
+            num_rows: Number of rows, which may be more than are active.
+            num_columns: Number of columns of the cache that are read, at least the greatest position + 1.
         """
         rows = slice(0, num_rows)
         positions_B, rows_B = self.positions_B[rows], self.rows_B[rows]
@@ -166,21 +173,21 @@ class SlotBatch:
             )
             self._mark((0,), mixed_BGNA)
             hidden_BD = self._after(layer, hidden_BD, mixed_BGNA, stacks.gate_up, kernels)
-        # Rows that are not active stay inside the cache, however often they are run.
+        # The clamp keeps rows that are not active within the cache, however often they are run.
         self.positions_B[rows] = (positions_B + 1).clamp(max=self.capacity - 1)
         self.sample_rows(self.decoder.norm(hidden_BD), rows)
 
     def tokens(self, slots: range) -> tuple[list[int], list[float]]:
-        """The last sampled tokens of some slots and their log probabilities."""
+        """Returns the last sampled tokens of some slots and their log-probabilities in nats."""
         rows = slice(slots.start, slots.stop)
         return self.ids_B[rows].tolist(), self.logprobs_B[rows].tolist()
 
     def set_uniforms(self, slots: range, uniforms: Sequence[float]) -> None:
-        """Sets the random numbers of the next sampling."""
+        """Sets the uniform numbers for the next sampling in some slots."""
         self.uniforms_B[slots.start : slots.stop] = torch.tensor(uniforms, dtype=torch.double)
 
     def move(self, source: int, target: int, num_columns: int) -> None:
-        """Copies the first columns of a row, and its state, to another slot."""
+        """Copies the first columns of a row and its state from one slot to another."""
         if source == target:
             return
         for layer in self.cache:
@@ -190,15 +197,15 @@ class SlotBatch:
             row_state[target] = row_state[source]
 
     def _new(self, layer: Any) -> Tensor:
-        # Zeros, not whatever lies in memory: a masked value still meets a weight of 0, and 0 * NaN is NaN.
+        # Zeros, not uninitialised memory: masked values are multiplied by a weight of 0, and 0 * NaN is NaN.
         size = layer.self_attn.head_dim
         num_groups = layer.self_attn.k_proj.out_features // size
         return torch.zeros(self.num_slots, num_groups, self.capacity, size, dtype=self.dtype, device=self.device)
 
     def _mask(self, positions_B: Tensor, num_columns: int, window: int | None) -> Tensor:
-        """What is added to the scores, ``(B, C)``: 0 or minus infinity.
+        """Returns the mask that is added to the scores, ``(B, C)``: 0 or minus infinity.
 
-        It is made once a step, where a mask of truth values is converted anew in every layer.
+        It is made once per step. A mask of truth values would be converted to this form in every layer.
         """
         columns_C = torch.arange(num_columns, device=self.device)
         seen_BC = columns_C <= positions_B[:, None]
@@ -207,15 +214,15 @@ class SlotBatch:
         return torch.zeros_like(seen_BC, dtype=self.dtype).masked_fill_(~seen_BC, float("-inf"))
 
     def _mark(self, dims: tuple[int, ...], *tensors: Tensor) -> None:
-        """Tells the compiler which sizes vary, so that it compiles once and not for each."""
+        """Tells the compiler which sizes vary, so that it compiles once for all of them."""
         if self._compiles:
             for tensor in tensors:
                 for dim in dims:
-                    if tensor.shape[dim] > 1:  # a size of 1 is always compiled apart
+                    if tensor.shape[dim] > 1:  # a size of 1 is always compiled separately
                         torch._dynamo.mark_dynamic(tensor, dim)
 
     def sample_rows(self, hidden_BD: Tensor, rows: slice) -> None:
-        """Chooses the next token of some rows from their normed states; to be fed with the next step."""
+        """Chooses the next token of some rows from their normed states. The next step feeds it to the model."""
         self.choose(self.head(hidden_BD), rows)
 
     def choose(self, logits_BV: Tensor, rows: slice) -> None:
@@ -226,10 +233,10 @@ class SlotBatch:
 
 
 def allow_variants() -> None:
-    """Lets the compiler keep a form of the two functions for every system that a process decodes.
+    """Raises the compiler's limit of compiled forms, so that it keeps those of all systems that a process decodes.
 
-    The base, each forced expert and the routed model need one each for a single row and for several. Beyond its limit,
-    8, the compiler gives a function up, and everything decoded after that runs uncompiled.
+    The base, each forced expert and the routed model need one form for a single row and one for several rows. If a
+    function has more forms than the limit, which is 8 by default, the compiler gives up and runs it uncompiled.
     """
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, _MOST_VARIANTS)

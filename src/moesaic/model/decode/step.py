@@ -1,11 +1,11 @@
 """Runs one new token per row through a decoder layer, with a cache of slots.
 
-A prompt's tokens are rows, too: all that differs is the attention between the two functions (``slots``).
+The tokens of a prompt are rows, too; for them only the attention between the two functions differs (``slots``).
 
-Transformers' own layer does the same with four times as many kernels, each of which takes longer to start than to run;
-and it carries its number, so that compiling it compiles every layer anew. Here a layer is two functions with attention
-between them, ``before_attention`` and ``after_attention``: tensors in, tensors out, the same code object for all layers
-and all numbers of rows. On a GPU they can be compiled; on a CPU they run as they are.
+The layer of transformers does the same with four times as many kernels, each of which takes longer to start than to
+run. It also contains its index, so that every layer would be compiled separately. Here, a layer consists of two
+functions of tensors, ``before_attention`` and ``after_attention``, with the attention between them. They are the same
+code objects for all layers and all numbers of rows. They can be compiled on a GPU, and run uncompiled on a CPU.
 
 Shapes: B rows, C cache columns, D model, H heads, G key-value heads (grouped-query attention), N = H / G heads that
 share one, A head size.
@@ -35,21 +35,21 @@ def before_attention(
     positions_B: Tensor,
     stack: Stack | None = None,
 ) -> Tensor:
-    """Norm, projections and rotary embedding; writes the token's key and value into the cache.
+    """Computes norm, projections and rotary embedding, and writes the tokens' keys and values to the cache.
 
     Args:
         layer: A decoder layer of one of ``families.FAMILIES``, composed or not.
         hidden_BD: Hidden states.
         cos_BA: Cosines of the rotary embedding at the rows' positions (Su et al. 2021, "RoFormer", section 3.4.2).
-        sin_BA: Sines.
-        keys_BGCA: The cache's keys; changed in place.
-        values_BGCA: The cache's values; changed in place.
-        rows_B: 0 .. B - 1.
-        positions_B: Column of each row's token.
-        stack: The three projections as one, where they are.
+        sin_BA: Sines of the rotary embedding.
+        keys_BGCA: The keys of the cache, which are changed in place.
+        values_BGCA: The values of the cache, which are changed in place.
+        rows_B: The slot of each row.
+        positions_B: The column of each row's token.
+        stack: The stack of the three projections; None if they are not stacked.
 
     Returns:
-        Queries, ``(B, G, N, A)``: the heads that share a key lie side by side.
+        The queries, ``(B, G, N, A)``, where heads that share a key are adjacent.
     """
     attention = layer.self_attn
     num_rows, num_groups, size = hidden_BD.shape[0], keys_BGCA.shape[1], keys_BGCA.shape[3]
@@ -65,43 +65,46 @@ def before_attention(
 
 
 def rotated(x_BHA: Tensor, cos_BA: Tensor, sin_BA: Tensor) -> Tensor:
-    """Rotary embedding of one token a row, halves paired as in the Llama family."""
+    """Applies the rotary embedding to one token per row, with pairs of the two halves as in the Llama family."""
     first_BHI, second_BHI = x_BHA.chunk(2, dim=-1)
     turned_BHA = torch.cat((-second_BHI, first_BHI), dim=-1)
     return x_BHA * cos_BA[:, None] + turned_BHA * sin_BA[:, None]
 
 
 def attend(query_BGNA: Tensor, keys_BGCA: Tensor, values_BGCA: Tensor, mask_BC: Tensor, scaling: float) -> Tensor:
-    """Attention of one token a row to its slot.
+    """Computes the attention of one token per row to the tokens of its slot.
 
-    The queries that share a key head are passed as rows of that head, so that the cache is read as it lies; repeating
-    it for every query head, as is usual, moves N times the bytes.
+    The queries that share a key head are passed as rows of that head, so that the cache is read directly. Repeating the
+    cache for every query head, which is usual, would move N times the bytes.
 
     Args:
         query_BGNA: Queries.
-        keys_BGCA: Keys, the new token's included.
+        keys_BGCA: Keys, including that of the new token.
         values_BGCA: Values.
-        mask_BC: Added to the scores: 0 or minus infinity.
-        scaling: Factor on the scores.
+        mask_BC: The mask that is added to the scores: 0 or minus infinity.
+        scaling: The factor by which the scores are multiplied.
 
     Returns:
-        Mixed values, ``(B, G, N, A)``.
+        The mixed values, ``(B, G, N, A)``.
     """
-    mask_BGNC = mask_BC[:, None, None].expand(-1, 1, query_BGNA.shape[2], -1)  # fused kernels want the queries' shape
+    mask_BGNC = mask_BC[:, None, None].expand(-1, 1, query_BGNA.shape[2], -1)  # fused kernels need the queries' shape
     return F.scaled_dot_product_attention(query_BGNA, keys_BGCA, values_BGCA, attn_mask=mask_BGNC, scale=scaling)
 
 
 def after_attention(
     layer: Any, hidden_BD: Tensor, mixed_BGNA: Tensor, stack: Stack | None = None, kernels: bool = False
 ) -> Tensor:
-    """Output projection, residual, norm and MLP or routed block; returns the layer's hidden states.
+    """Computes output projection, residual, norm, and MLP or routed block.
 
     Args:
         layer: The decoder layer.
         hidden_BD: Hidden states before the layer.
-        mixed_BGNA: Mixed values.
-        stack: The MLP's gate and up projection as one, where they are.
-        kernels: Run a routed block with the kernels of its own, which it has to fit (``routed``).
+        mixed_BGNA: The mixed values of the attention.
+        stack: The stack of the MLP's gate and up projection; None if they are not stacked.
+        kernels: Whether to run a routed block with kernels of its own; ``routed.fits`` has to be true for it.
+
+    Returns:
+        The hidden states after the layer, ``(B, D)``.
     """
     mlp = layer.mlp
     attention_BD: Tensor = layer.self_attn.o_proj(mixed_BGNA.flatten(1))

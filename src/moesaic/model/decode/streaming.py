@@ -23,17 +23,17 @@ def stream_ids(
     top_p: float = 1.0,
     seed: int = 0,
 ) -> Generator[int, None, None]:
-    """Continues one prompt and yields each token as it comes, without the stop token.
+    """Continues one prompt and yields each token when it is generated, without the stop token.
 
     The model must not be used for anything else until the iterator is exhausted or closed.
 
     Args:
-        model: See ``generate``, as for the other arguments.
-        prompt: Token ids.
-        max_new_tokens: Most tokens; less where the context ends before.
+        model: A causal language model; ``generate`` explains the arguments further.
+        prompt: Token ids of the prompt.
+        max_new_tokens: Largest number of new tokens; there are fewer if the context ends before.
         stop_ids: Tokens that end the text.
-        temperature: 0 takes the likeliest token.
-        top_p: Share of probability that is sampled from.
+        temperature: Temperature of sampling; 0 always chooses the most probable token.
+        top_p: Share of the probability from which tokens are drawn.
         seed: Seed of sampling.
 
     Raises:
@@ -46,7 +46,7 @@ def stream_ids(
     try:
         batch = step = None
         for count in range(length):
-            with _decoding(model):  # not around the yield: what is done with the token is none of its business
+            with _decoding(model):  # not around the yield, because the caller's code must not run in these contexts
                 if batch is None or step is None:
                     batch = SlotBatch(model, 1, len(prompt) + length, temperature, top_p)
                     step = fastest_step(batch)
