@@ -1,4 +1,4 @@
-"""Figures of ablations: losses and paired differences with their intervals, and result files as a table."""
+"""Computes the figures of ablations (losses, paired differences, intervals), and makes a table of result files."""
 
 from __future__ import annotations
 

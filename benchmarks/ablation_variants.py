@@ -1,4 +1,4 @@
-"""Variants of a recipe, each of which changes one thing, the most telling ones first."""
+"""Lists variants of a recipe, each of which changes one thing; the most informative ones come first."""
 
 from __future__ import annotations
 

@@ -1,19 +1,21 @@
-"""What each part of a recipe is worth: one variant a row, each compared with the recipe itself on validation examples.
+"""Measures what each part of a recipe is worth: compares variants with the recipe itself on validation examples.
 
     python benchmarks/ablations.py RECIPE [key=value ...] [--out results.json] [--devices 0,1] [--only NAME ...]
                                    [--minutes M] [--reuse WORKSPACE]
     python benchmarks/ablations.py --table results.json [more.json ...]
 
-The recipe as it stands is the reference. A variant changes one thing; a variant that the recipe is already is left out.
-Each is a ``moesaic run`` of its own, without programs (``predict.limit=0``), in a workspace below
-``<output>/<name>-ablations/``; what it shares with the reference (data, experts, initial gates) is linked there and the
-run skips it, because the digests agree. With several devices a variant starts as soon as one is free and the reference
-has what it shares. The result file is written again after every variant. Stopped at any moment, the same command goes
-on where it was; a failed variant is tried again. ``--reuse`` gives the reference the stages that a run of the same
-recipe has finished, with the seconds they took there; what was made from other inputs is made again.
+The unchanged recipe is the reference. A variant changes one thing; a variant that equals the recipe is left out. Each
+variant is a ``moesaic run`` of its own, without generated programs (``predict.limit=0``), in a workspace below
+``<output>/<name>-ablations/``. The stages that it shares with the reference (data, experts, initial gates) are linked
+there, and the run skips them because their digests agree. With several devices, a variant starts as soon as a device is
+free and the shared stages of the reference are finished. The result file is written again after every variant. The
+command can be stopped at any time; the same command then continues, and tries failed variants again. ``--reuse`` takes
+the stages of the reference from a finished run of the same recipe, with the seconds that they took there. Stages that
+were made from other inputs are made again.
 
-Figures are nats per code token: per language the sum over its examples, then the mean of the languages. Intervals (95%)
-resample examples within a language; a difference pairs the same examples of both models.
+Figures are losses in nats per code token, computed per language over all its examples and then averaged over the
+languages. Intervals (95%) are made by resampling examples within a language. For a difference, the same examples of
+both models are paired.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Judges one right and one wrong program in every language with the tools on PATH; what ``carry_tools.sh check`` runs.
+"""Judges one right and one wrong program in every language with the tools on PATH; ``carry_tools.sh check`` runs it.
 
     python benchmarks/carry_tools_check.py FOLDER
 
-A tool is on PATH because FOLDER/bin is, or because the system has it. Exit code 1 if a verdict is wrong or a language
-that has a tool in FOLDER cannot be run.
+A tool is on PATH because FOLDER/bin is on PATH, or because the system has the tool. The exit code is 1 if a verdict is
+wrong, or if programs in a language with a tool in FOLDER cannot be run.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Speed of moesaic's CodeBLEU beside the package codebleu 0.7.0, pair by pair in one run on one core.
+"""Compares the speed of moesaic's CodeBLEU with that of the package codebleu 0.7.0, pair by pair on one core.
 
     python benchmarks/codebleu_speed.py PAIRS.jsonl [--repeats 5]
 
-PAIRS.jsonl holds ``language``, ``prediction`` and ``reference``. The package goes into a temporary folder, without the
-old grammars it pins, and runs on the same tree-sitter core and grammars. Every repeat times, for every pair in turn:
-the package; ours with empty caches; ours with the reference analysed before, as when many predictions are scored
-against it. The table gives the median over the repeats of the mean milliseconds of CPU time a pair.
+PAIRS.jsonl holds ``language``, ``prediction`` and ``reference``. The package is installed into a temporary folder
+without the old grammars that it pins, and uses the same tree-sitter core and grammars as moesaic. Every repeat measures
+three times for each pair in turn: the package; moesaic with empty caches; and moesaic if the reference was analysed
+before, as when many predictions are scored against it. The table gives the median over the repeats of the mean CPU time
+per pair in milliseconds.
 """
 
 from __future__ import annotations

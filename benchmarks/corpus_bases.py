@@ -1,14 +1,15 @@
-"""What untrained bases solve of the embedded corpus: greedy pass@1 on its test tasks, by language.
+"""Measures what untrained bases solve of the embedded corpus: greedy pass@1 on its test tasks, by language.
 
     python benchmarks/corpus_bases.py BASE [BASE ...] --allow-code-execution
         [--languages python,java] [--tokens 512] [--dtype bfloat16] [--folder runs/corpus-bases] [--out results.json]
 
-BASE is what ``base.model`` of a recipe takes. Each base is asked as a run asks the system ``base``: the task with two
-examples, in the base's own chat template, and the answer opened as a code fence. Programs are kept below ``--folder``,
-a file a language; the same command, started again, goes on with the first that is missing. They run in the sandbox, and
-only with ``--allow-code-execution``; a language whose tools are missing is named.
+BASE is a value that ``base.model`` of a recipe accepts. Each base gets the prompts that a run gives to the system
+``base``: the task with two examples, in the base's own chat template, with an answer that is opened by a code fence.
+Programs are stored below ``--folder``, one file per language. If the command is started again, it continues with the
+first missing program. The programs run in the sandbox, and only with ``--allow-code-execution``. Languages whose tools
+are missing are named.
 
-Intervals (95%) resample the tasks, each with its programs in all languages.
+Intervals (95%) are made by resampling the tasks, each with its programs in all languages.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
-"""Fuzzing: what moesaic reads from strangers ends in a result or in one message, soon, and in little memory.
+"""Fuzzes the readers of files from outside: each must end with a result or one message, soon and in little memory.
 
     nice python benchmarks/fuzz.py --engine both --inputs 20000 --out benchmarks/fuzz_x86_64_202611.md
     nice python benchmarks/fuzz.py --engine both --inputs 20000 --shards 4 --jobs 12 --results counts
     nice python benchmarks/fuzz.py --inputs 1000 --only recipe,gguf
     python benchmarks/fuzz.py --page --results counts --out benchmarks/fuzz_x86_64_202611.md
 
-Every target takes the bytes of one hostile file. hypothesis draws valid files with anything in the place of anything
-(tests/hostile.py); atheris, where it is installed, changes bytes and keeps what reaches new code. An input is a finding
-when it raises anything but a MoesaicError, takes more than 10 s of the processor, or lets the process grow by more than
-512 MiB. What was found lies in ``--findings``, a file each; the ones that were mended are tests
+Every target reads the bytes of one hostile file. hypothesis draws valid files in which any value may be replaced by any
+other (tests/hostile.py). atheris, if it is installed, changes bytes and keeps inputs that reach new code. An input is a
+finding if it raises an exception other than a MoesaicError, takes more than 10 s of CPU time, or lets the process grow
+by more than 512 MiB. Each finding is a file in ``--findings``. Findings that were fixed are tests
 (tests/benchmarks/test_fuzz.py).
 
-A target's inputs may be split among processes (``--shards``), each with a seed of its own. A process writes its counts
-while it runs, so a run that is stopped keeps them; the same command then repeats the processes that did not end.
+The inputs of a target can be split among processes (``--shards``), each with its own seed. A process writes its counts
+while it runs, so that they are kept if the run is stopped. The same command then repeats the processes that did not
+end.
 """
 
 from __future__ import annotations

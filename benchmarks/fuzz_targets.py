@@ -1,4 +1,4 @@
-"""The targets of fuzz.py: what moesaic reads from strangers, each as one hostile file among sound ones."""
+"""The targets of fuzz.py: what moesaic reads from outside, each as one hostile file among sound ones."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Generation on a CPU: tokens a second of ours, dense and routed, beside transformers' own ``generate``.
+"""Compares generation on a CPU, dense and routed, with transformers' own ``generate``, in tokens per second.
 
     python benchmarks/generation_cpu.py [--batch 24] [--new-tokens 64] [--repeats 3]
 
-SmolLM2-135M from PyPI, float32, greedy, prompts of the project's own form, no stop token, so that every system makes
-the same number of tokens. The Mixture-of-Experts has four random experts of rank 16 and random gates, top-2. The
-systems take turns; the table gives the median over the repeats.
+The model is SmolLM2-135M from PyPI in float32, with greedy decoding and moesaic's own prompts. There is no stop token,
+so that every system generates the same number of tokens. The Mixture-of-Experts has four random experts of rank 16 and
+random gates with top-2. The systems take turns, and the table gives the median over the repeats.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""One stream on a CPU: float32 as it was, with the short step and compiled, and int8; and how close each comes.
+"""Measures decoding one text on a CPU in float32 (plain, short and compiled step) and int8, and how exact each is.
 
     python benchmarks/generation_int8.py [MODEL] [--tokens 64] [--threads 2] [--data RUN/data] [--examples 6]
 
-Without MODEL: SmolLM2-135M from PyPI with four random experts of rank 16 and random gates, top-2. The systems take
-turns step by step in one process, each with a cache of its own, so that what else runs on the machine slows all of them
-alike; the table gives the median step and the median of the paired gains. With ``--data``, the folder of a run's data
-stage, each system's greedy programs for test tasks, and its loss on their solutions, fed token by token, are compared
-with those of float32 in a batch and in one pass.
+Without MODEL, the model is SmolLM2-135M from PyPI with four random experts of rank 16 and random gates with top-2. The
+systems take turns step by step in one process, each with its own cache, so that other work on the machine slows all of
+them equally. The table gives the median step and the median of the paired gains. With ``--data``, the folder of a run's
+data stage, two results of each system are compared with those of float32: its greedy programs for test tasks with those
+that float32 writes in a batch, and its loss on the solutions, read token by token, with that of float32 in one pass.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a Mixture-of-Experts is worth when languages come one after the other: it grows, a dense LoRA is trained on.
+"""Compares a growing Mixture-of-Experts with dense LoRAs that are trained on, as languages come one after the other.
 
     python benchmarks/growth.py RECIPE [key=value ...] --start python,java,javascript,cpp --add ruby,go,php,typescript
                                 [--old-share 0.05] [--phase all|data|keep|train|judge] [--minutes M]
@@ -6,38 +6,41 @@
                                 [--anew each|last] [--archive FOLDER] [--out results.json]
     python benchmarks/growth.py --table results.json [--figure growth.svg]
 
-RECIPE says where the programs of all languages are and how experts and gates are trained; the script puts in the
-languages of each step. After each step every arm is measured on every language so far:
+RECIPE says where the programs of all languages are, and how experts and gates are trained. The script sets the
+languages of each step. After each step, every arm is measured on every language so far:
 
-    moe             step 0: the recipe's own run on the starting languages; then ``moesaic grow``, a language a step
-    dense_on        one dense LoRA on the starting languages, then trained on, on the new language alone
-    dense_on_old    the same, with ``--old-share`` of the programs of every old language beside the new one's
-    dense_anew      one dense LoRA trained anew on all languages so far: the ceiling
+    moe             step 0: the recipe's own run on the starting languages; then ``moesaic grow``, one language per step
+    dense_on        one dense LoRA on the starting languages, which is trained further on only the new language
+    dense_on_old    the same, with ``--old-share`` of the programs of every old language in addition to the new one's
+    dense_anew      one dense LoRA, trained anew on all languages so far, which is the upper limit
     expert:<new>    the new language's own expert alone, on its language
 
-All dense adapters have the experts' rank times the number of all languages, so that none has fewer parameters than the
-grown model, and the experts' alpha / rank, learning rate and epochs. Each keeps its state of lowest validation loss:
-``dense_on`` on the new language, the other two on all languages. ``--step`` says what is different where a new language
-is learnt, for its expert and for the two arms that are trained on: a few hundred programs want shorter rows and more
-epochs than thousands. ``--first`` takes the model of a finished run as the starting one, ``--first-dense`` a dense
-adapter, made wider, ``--anew last`` trains the ceiling at the ends alone.
+The rank of all dense adapters is the experts' rank times the number of all languages, so that none has fewer parameters
+than the grown model. They have the experts' alpha / rank, learning rate and epochs. Each keeps its state with the
+lowest validation loss, which is that of the new language for ``dense_on`` and of all languages for the other two.
+``--step`` gives settings that differ when a new language is learnt, for its expert and for the two arms that are
+trained further: a few hundred programs need shorter rows and more epochs than thousands. ``--first`` uses the model of
+a finished run as the starting model, ``--first-dense`` a dense adapter, which is made wider. ``--anew last`` trains
+``dense_anew`` only at the first and the last step.
 
-With ``data.keep`` every arm is trained on the base's own answers, too: ``dense_on`` on those in the new language, the
-other dense arms on those in all languages so far, the model as its recipe says (``--step experts.keep=true``). The base
-is asked once, and at a step only for what is new.
+With ``data.keep``, every arm is also trained on the base's own answers: ``dense_on`` on those in the new language, the
+other dense arms on those in all languages so far, and the model as its recipe says (``--step experts.keep=true``). The
+base is asked once for each answer; a step asks only for what is new.
 
-Everything is below ``<output>/<name>-growth/``. Stopped at any moment, by a kill or by ``--minutes``, the same command
-goes on where it was. Several processes may share the work on one device, each with some of the ``--arms``; only the
-adapter that the dense arms begin with is waited for. ``--phase data`` prepares the examples of all steps and needs no
-weights, ``--phase keep`` asks the base, ``--phase train`` trains and writes programs, and needs no compilers.
-``--phase judge`` runs the programs elsewhere, and needs neither weights nor GPU: the examples, and what ``--archive``
-packs after every arm of a step, a file for the process's arms, without weights, to be unpacked in
-``<output>/<name>-growth/``. The result file is written again after each step and has the arms that are there.
+All files are below ``<output>/<name>-growth/``. The command can be stopped at any time, by a kill or by ``--minutes``;
+the same command then continues. Several processes can share the work on one device, each with some of the ``--arms``;
+they only wait for the adapter with which the dense arms begin. ``--phase data`` prepares the examples of all steps and
+needs no weights. ``--phase keep`` asks the base. ``--phase train`` trains and writes programs, and needs no compilers.
+``--phase judge`` runs the programs, also on another machine, and needs neither weights nor a GPU, but the examples and
+the archives of ``--archive``: after every arm of a step, a process packs the results of its arms, without weights, into
+one file, which is to be unpacked in ``<output>/<name>-growth/``. The result file is written again after
+each step and contains the arms that are finished.
 
-Figures: loss in nats per code token; pass@1 on ``predict.benchmarks`` and, with the metric pass@1, on the test split.
-``kept`` compares each arm with itself at the step at which a language was learnt: problems that both solve, lost, won.
-Tokens are those that went through training; ``fitted_tokens`` went through the model so that the gates could be fitted.
-Seconds are the training's own, summed over resumed runs; of a model of ``--first`` they are not known.
+The figures are the loss in nats per code token, and pass@1 on ``predict.benchmarks`` and, with the metric pass@1, on
+the test split. ``kept`` compares each arm with itself at the step at which a language was learnt, and counts the
+problems that both solve, that were lost, and that were won. Tokens are those that were used in training;
+``fitted_tokens`` were run through the model to fit the gates. Seconds are those of the training itself, summed over
+resumed runs; they are not known for a model of ``--first``.
 
 ``tests/benchmarks/test_growth.py`` runs the whole script on a tiny base on a CPU.
 """

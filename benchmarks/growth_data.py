@@ -1,4 +1,4 @@
-"""Training data of languages that no text-to-code data set has: MBXP's solutions, and the base's own that pass.
+"""Makes training data for languages without a text-to-code data set: MBXP's and the base's own solutions that pass.
 
     python benchmarks/growth_data.py gold    --tasks MBXP --languages ruby,php,typescript,go --out FOLDER
     python benchmarks/growth_data.py answers RECIPE [key=value ...] --tasks MBXP --languages go,ruby --out FOLDER
@@ -9,17 +9,19 @@
     python benchmarks/growth_data.py take    --tasks MBXP --languages ruby,php --out FOLDER --kept KEEP [--samples 2]
 
 ``gold`` runs MBXP's solutions against their tests and keeps those that pass. ``answers`` lets RECIPE's base write
-programs for the same tasks; with ``--judge`` those of one language are run while the next one's are written, else
-``judge`` runs them, on another machine if need be. Every file appears by rename and verdicts are appended, so that a
-stopped command goes on. ``pairs`` writes what passed as ``PAIRS/<language>/{train,validation,test}.jsonl`` for
-``data.source``: completions of the task's signature, at most ``--per-task`` different own ones a task beside the
-solution; ``--with`` adds the languages of a prepared data stage. With ``--own`` nothing is trained on that the base did
-not write: solutions are for the test split alone, and training tasks whose number ends in 4 are the validation.
-``take`` copies what the stage ``keep`` of a run let the base write instead of asking it again, the first few a task.
+programs for the same tasks. With ``--judge``, the programs in one language run while those in the next are written;
+otherwise ``judge`` runs them, if necessary on another machine. Every file appears by rename, and verdicts are appended,
+so that a stopped command can continue. ``pairs`` writes the programs that passed as
+``PAIRS/<language>/{train,validation,test}.jsonl`` for ``data.source``: completions of the task's signature, with the
+solution and at most ``--per-task`` different programs of the base per task. ``--with`` adds the languages of a prepared
+data stage. With ``--own``, nothing is trained on that the base did not write: solutions are used only for the test
+split, and training tasks whose number ends in 4 are the validation split. ``take`` copies programs that the stage
+``keep`` of a run let the base write, the first few of each task, instead of asking the base again.
 
-The split is MBXP's own, by task number, the same in every language: 0 is test, 5 validation, the rest training. For
-validation and test MBXP's solution alone is taken where there is one; a language without solutions (Go) has the base's
-own, so that its loss is lower than that of programs that others wrote. HumanEval is never read.
+The split depends on the task's number and is the same in every language: numbers that end in 0 are for test, in 5 for
+validation, and the rest for training. For validation and test, only MBXP's solution is used if there is one. A language
+without solutions (Go) has the base's own programs there, so that its loss is lower than on programs that others wrote.
+HumanEval is never read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables and the figure of a growth comparison, made from its result file alone."""
+"""Makes the tables and the figure of a growth comparison from its result file."""
 
 from __future__ import annotations
 

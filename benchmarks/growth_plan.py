@@ -1,4 +1,4 @@
-"""The steps of a growth comparison: their languages, recipes and folders."""
+"""Defines the steps of a growth comparison: their languages, recipes and folders."""
 
 from __future__ import annotations
 

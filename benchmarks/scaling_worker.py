@@ -1,8 +1,8 @@
 """One process of ``scaling.py``: times the same work in one of the processes and in all of them, one after the other.
 
-A training step is the one that ``moesaic`` takes (``train.rows.add_gradients``): it has as many rows as there are
-processes, so that one process computes them all, or each of several one. Sampling continues the same prompts. In
-between, the other processes wait for the first one without touching their GPUs.
+A training step is that of ``moesaic`` (``train.rows.add_gradients``). It has as many rows as there are processes:
+either one process computes all rows, or each process computes one. Sampling continues the same prompts in both cases.
+While the first process works alone, the others wait without using their GPUs.
 """
 
 from __future__ import annotations

@@ -3,14 +3,15 @@
     python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 --devices 0 1 \
         --variant plain data.keep=null gate.anchor=false --archive predictions.tar.gz
 
-The first seed prepares the data and lets the base answer the prompts of ``data.keep``; the other seeds and the variants
-take both as they are, and variants that train the same experts take the first seed's. So what differs between seeds is
-what training makes of them. Side by side, one job trains while another compiles or reads files; each needs its memory:
-on an H200 three jobs of a base of half a billion parameters fit, rows of 16,384 tokens each.
+The first seed prepares the data and lets the base answer the prompts of ``data.keep``. The other seeds and the variants
+use both unchanged, and variants that train the same experts use those of the first seed. Differences between seeds are
+therefore differences between trainings. If jobs run side by side, one trains while another compiles or reads files.
+Each job needs memory: on an H200, three jobs fit with a base of half a billion parameters and rows of 16,384 tokens
+each.
 
-What is finished is not done again: after a kill, the same command goes on. ``--archive`` is rewritten after every job
-with all that is needed to judge elsewhere, everything but weights. There, ``moesaic evaluate RECIPE ... seed=1
-name=<name>-seed1`` judges a run, and ``benchmarks/seeds.py`` puts the seeds together.
+Finished work is not repeated; after a kill, the same command continues. ``--archive`` is written again after every job,
+with everything that is needed to judge on another machine, which is everything except weights. There, ``moesaic
+evaluate RECIPE ... seed=1 name=<name>-seed1`` judges a run, and ``benchmarks/seeds.py`` combines the seeds.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""A server under load: throughput and waiting times of 1, 8 and 32 clients, beside ``generate`` one by one.
+"""Measures throughput and waiting times of a server with 1, 8 and 32 clients, beside ``generate`` one text at a time.
 
     python benchmarks/serve_load.py MODEL [--clients 1 8 32] [--tasks 2] [--tokens 48] [--slots 32]
 
-Starts ``moesaic serve`` as a process of its own and asks it with the official client. Every client writes its tasks one
-after the other, as streams, all clients at the same time. Answers are cut at ``--tokens``; those that end before count
-with what they have. Each is compared with what ``generate`` writes for its task alone.
+The script starts ``moesaic serve`` as a process of its own and sends requests with the official client. All clients
+work at the same time; each sends its tasks one after the other, as streams. Answers are cut off at ``--tokens``;
+answers that end earlier count with the tokens that they have. Each answer is compared with the one that ``generate``
+writes for the same task alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Five ways to serve the same experts on one GPU, under the same load.
+"""Compares five ways to serve the same experts on one GPU under the same load.
 
-    plugin     ``vllm serve`` on ``export --format vllm``: the base once, factors, gates
-    mixtral    ``vllm serve`` on the Mixtral export: every expert's weights whole
+    plugin     ``vllm serve`` on ``export --format vllm``: the base once, the factors and the gates
+    mixtral    ``vllm serve`` on the Mixtral export: the complete weights of every expert
     lora       ``vllm serve`` on the base with the adapters by multi-LoRA: no gates, each request names an expert
     front      ``moesaic serve --engine vllm``: the plug-in behind moesaic's own server
     moesaic    ``moesaic serve``: the built-in engine
@@ -9,18 +9,19 @@
     python benchmarks/serve_vllm.py MODEL [--systems plugin mixtral lora front moesaic] [--clients 1 8 32 128]
     python benchmarks/serve_vllm.py --shape coder|mistral [--together] [--placeholders] [--out FILE.md]
 
-MODEL is a model folder; with ``--shape`` one of random weights is made, since speed does not depend on them. Runs where
-vLLM and moesaic are installed (extra ``vllm``). Every client asks one request after the other, as a stream, until all
-are answered; prompts are random tokens, so that a prefix cache finds nothing. Only servers on 127.0.0.1 are asked.
+MODEL is a model folder. With ``--shape``, one with random weights is made, since speed does not depend on them. The
+script runs on a machine on which vLLM and moesaic are installed (extra ``vllm``). Every client sends one request after
+the other, as a stream, until all are answered. Prompts are random tokens, so that a prefix cache finds nothing.
+Requests are sent only to servers on 127.0.0.1.
 
-Each system is a process of its own, and is warmed up first. Starting vLLM takes most of the time, so ``--together``
-starts all of them at once on the one GPU, waits until the last is ready, and then asks one after the other while the
-rest are idle; ``front``, whose vLLM takes the whole GPU, is then left out. ``--placeholders`` has vLLM fill the
-weights in itself instead of reading them (``--load-format dummy``): a Mixtral of Mistral-7B's shape is 47 GB. The
-table in ``--out`` is written after every row. A system that does not start is said so in it, and the exit code is 1.
+Each system is a process of its own and is warmed up first. Starting vLLM takes most of the time. ``--together``
+therefore starts all systems at once on the one GPU, waits until the last is ready, and then measures them one after the
+other while the rest are idle. ``front`` is then left out, because its vLLM takes the whole GPU. With
+``--placeholders``, vLLM fills in the weights itself instead of reading them (``--load-format dummy``): a Mixtral of
+Mistral-7B's shape has 47 GB. The table in ``--out`` is written after every row. If a system does not start, the table
+says so, and the exit code is 1.
 
-On a processor, as a check of the script: ``--shape pico --dtype float32 --eager --clients 2 --prompt 16 --tokens 8
---slots 4``.
+To check the script on a CPU, use ``--shape pico --dtype float32 --eager --clients 2 --prompt 16 --tokens 8 --slots 4``.
 """
 
 from __future__ import annotations

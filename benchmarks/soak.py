@@ -1,14 +1,15 @@
-"""Breaks runs in every way there is and looks whether they end as if nothing had happened.
+"""Disturbs runs in many ways, and checks that the same command, given again, leads to the same result.
 
     python benchmarks/soak.py [--moments 50] [--only kill,disk,...] [--seed 0] [--out FILE.md]
 
-A pico pipeline is run undisturbed, twice: what differs between the two is time and is left out from then on. Then every
-stage, and every export, is made again and again on top of the finished ones before it, and each time something happens
-to it: the process is killed, stopped, its disk is full, read-only or gone, its clock runs backwards, its base changes,
-a loss is not a number, the memory is full. The command has to end in the way that is promised for that, and the same
-command, given again, has to leave the same numbers and bytes. Exit code 1 if anything does not.
+A pico pipeline is first run twice without disturbance. What differs between the two runs depends on time, and is
+ignored from then on. Then every stage, and every export, is made again many times, based on the finished stages before
+it, and each time something happens to it: the process is killed or stopped; its disk is full, read-only or gone; its
+clock jumps back; its base changes; a loss is not a number; or the memory is full. The command has to end in the way
+that is promised for this case, and the same command, given again, has to produce the same numbers and bytes. The exit
+code is 1 if any of this fails.
 
-``make soak`` writes the table that is committed beside this file; a few moments of each kind run in ``make test``.
+``make soak`` writes the table that is committed beside this file. ``make test`` runs a few moments of each kind.
 """
 
 from __future__ import annotations

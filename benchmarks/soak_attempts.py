@@ -1,8 +1,8 @@
-"""One attempt at a command in a process of its own, which something happens to; and what it left.
+"""Runs one disturbed attempt at a command in a process of its own, and reads what it left.
 
-A process is forked, so that torch is imported once. Inside it, file operations below the run's folder are counted by an
-audit hook of the interpreter, and at a given one the spoiler strikes. So a moment is "before the 12th file operation of
-the stage", which can be repeated, and what native code writes lies between two of them.
+The process is forked, so that torch is imported only once. In it, an audit hook of the interpreter counts the file
+operations below the run's folder, and the disturbance happens at a given one. A moment is therefore, for example,
+"before the 12th file operation of the stage", and can be repeated. Native code writes between two moments.
 """
 
 from __future__ import annotations

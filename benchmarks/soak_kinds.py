@@ -1,4 +1,4 @@
-"""What the soak does to a run: a function for each kind of trouble."""
+"""Defines how the soak disturbs a run, with one function for each kind of disturbance."""
 
 from __future__ import annotations
 

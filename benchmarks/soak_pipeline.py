@@ -1,4 +1,4 @@
-"""The pipeline that the soak breaks: an undisturbed run, copies of it, and what has to be the same."""
+"""The pipeline that the soak disturbs: an undisturbed run, copies of it, and the results that must be the same."""
 
 from __future__ import annotations
 

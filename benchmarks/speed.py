@@ -1,25 +1,25 @@
-"""Training and generation on a GPU: the factored Mixture-of-Experts beside its dense base and stock code, in one run.
+"""Measures training and generation on a GPU: factored Mixture-of-Experts, dense base and stock code, in one run.
 
     python benchmarks/speed.py [PART ...] [--out results.json]
 
-Random weights, since speed does not depend on them. Parts, in the order they run:
+Weights are random, since speed does not depend on them. The parts run in this order:
 
     train-small     SmolLM2-135M's shape, packed rows of 16,384 tokens: LoRA and joint training, eager and compiled
     train-coder     Qwen2.5-Coder-0.5B's shape (vocabulary 151,936), the same
     sample          Qwen2.5-Coder-0.5B's shape, batch 512: decoding greedily and at temperature 0.8
-    generate        Mistral-7B's shape, batch 1 and 32: dense, and 4 experts top-2 with kernels of their own and without
+    generate        Mistral-7B's shape, batch 1 and 32: dense, and 4 experts top-2 with and without moesaic's kernels
     train           Mistral-7B's shape, 2 x 1,024 tokens: stock PEFT LoRA, factored training, eager and compiled
     cost            Mistral-7B's shape, 8 of its 32 layers: how cost grows with the number and the rank of the experts
     peers           stock transformers: Mixtral-4x7B of Mistral's shape (48 GB) and the dense base (``speed_peers``)
     peers-compiled  the same with transformers' static cache and its own compilation; takes minutes
     nf4             Mistral-7B's shape in NF4: QLoRA of the Mixture-of-Experts and stock, decoding (``speed_nf4``)
-    study           a recipe's settings on an NF4 base: time a step, memory, projected hours and cost (``speed_nf4``)
+    study           a recipe's settings on an NF4 base: time per step, memory, projected hours and cost (``speed_nf4``)
 
-A line is printed, and the file written, after every measurement; one that fails says why and the next one runs.
-Training counts real tokens: forward, backward, clipping, optimiser step. A decoding step reads 256 cache columns; the
-prompts' own pass is left out. Times are taken
-with device events: the median over decoding and stock steps, the mean over 20 of our training steps in a row, of which
-each is launched while the one before runs, as the training loop does.
+After every measurement, a line is printed and the file is written. If a measurement fails, its row says why, and the
+next one runs. Training speed counts real tokens, and a training step includes the forward and backward pass, clipping
+and the optimiser step. A decoding step reads 256 cache columns; the pass over the prompts is not included. Times are
+taken with device events. They are medians over decoding steps and stock steps. For moesaic's training steps they are
+means over 20 consecutive steps, each of which is launched while the one before runs, as in the training loop.
 """
 
 from __future__ import annotations

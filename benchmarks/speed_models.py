@@ -1,4 +1,4 @@
-"""Models of random weights and documents of random tokens, for ``speed.py`` and ``scaling.py``.
+"""Makes models with random weights and documents of random tokens, for ``speed.py`` and ``scaling.py``.
 
 Speed does not depend on them.
 """

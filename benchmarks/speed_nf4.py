@@ -1,20 +1,20 @@
-"""A base in NF4 with double quantisation (QLoRA), made from random weights without a checkpoint. Parts of ``speed.py``.
+"""The parts of ``speed.py`` with a base in NF4 with double quantisation (QLoRA), made from random weights.
 
-    nf4      Mistral-7B's shape, 2 x 1,024 tokens a step and decoding: the Mixture-of-Experts, stock PEFT, the base
-    study    a recipe's own rows, ranks and options: seconds of a step, memory, and what the whole recipe would take;
+    nf4      Mistral-7B's shape, 2 x 1,024 tokens per step, and decoding: the Mixture-of-Experts, stock PEFT, the base
+    study    a recipe's own rows, ranks and options: seconds per step, memory, and what the whole recipe would take;
              ``--recipe FILE``, and ``--set experts.gradient_checkpointing=false`` to try another setting
 
-``study`` takes from the plan that ``moesaic run RECIPE --dry-run`` prints: ``--tokens`` of all training passes
-(experts, gates, joint), ``--forward-tokens`` of losses (validations, which the plan leaves out, can be added), and
-``--programs`` to generate.
-Training tokens are shared out as the recipe's passes are. Each program is counted at the recipe's greatest length, and
-in the Mixture-of-Experts, the slowest system. An optimiser step is timed after every row, also where the recipe
-accumulates several. Not counted: loading, compiling, saving, scoring, which needs no GPU.
+``study`` needs three numbers from the plan that ``moesaic run RECIPE --dry-run`` prints: ``--tokens`` of all training
+passes (experts, gates, joint), ``--forward-tokens`` of losses (the plan leaves out validations, which can be added),
+and ``--programs`` to generate. Training tokens are divided in the proportions of the recipe's passes. Each program is
+counted with the recipe's maximum length, and as if the Mixture-of-Experts, the slowest system, generated it. An
+optimiser step is timed after every row, even if the recipe accumulates several rows. Loading, compiling, saving and
+scoring, which needs no GPU, are not counted.
 
-"Stock" is PEFT's adapter on the same NF4 layers and transformers' own loss; ``prepare_model_for_kbit_training``, which
-recomputes activations and keeps norms, embeddings and head in float32, is left out.
+"Stock" means PEFT's adapter on the same NF4 layers with transformers' own loss. ``prepare_model_for_kbit_training``,
+which recomputes activations and keeps norms, embeddings and head in float32, is not used.
 
-The reference study took 48 to 72 hours a language for training on an A10G, and 12 to evaluate 200 programs.
+The reference study took 48 to 72 hours per language for training on an A10G, and 12 hours to evaluate 200 programs.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Stock transformers generating: a Mixtral of as many experts, and the dense base. Parts of ``speed.py``.
+"""The parts of ``speed.py`` in which stock transformers generate: a Mixtral with as many experts, and the dense base.
 
-The Mixtral has 4 experts of Mistral-7B's shape, top-2, in bfloat16: 24 billion parameters, 48 GB. Its experts run as
-transformers' ``grouped_mm``, the default (recent releases change to ``batched_mm`` for the steps by themselves), and
-``eager``. ``model.generate`` runs as it is, greedy, after prompts of 64 tokens. A decoding step is the time between two
-calls of a stopping criterion, so that the prompts' own pass is left out here as it is in the other parts; the first
-steps are not counted.
+The Mixtral has 4 experts of Mistral-7B's shape, top-2, in bfloat16: 24 billion parameters, 48 GB. Its experts run with
+transformers' ``grouped_mm``, the default (recent releases switch to ``batched_mm`` for decoding steps by themselves),
+and with ``eager``. ``model.generate`` is used unchanged, with greedy decoding, after prompts of 64 tokens. A decoding
+step is the time between two calls of a stopping criterion, so that the pass over the prompts is not included, as in the
+other parts. The first steps are not counted.
 """
 
 from __future__ import annotations

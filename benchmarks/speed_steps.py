@@ -1,4 +1,4 @@
-"""What the speed benchmarks measure with: rows of results, timed steps of training and of decoding."""
+"""The measuring tools of the speed benchmarks: rows of results, and timed steps of training and decoding."""
 
 from __future__ import annotations
 

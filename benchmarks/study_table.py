@@ -2,18 +2,19 @@
 
     python benchmarks/study_table.py WORKSPACE STUDY_FOLDER [--out FILE.json]
 
-WORKSPACE holds ``predict/predictions/<system>/<language>.jsonl``; STUDY_FOLDER holds the study's
-``{experts,base,moe}/<language>.jsonl`` with ``prediction`` and ``reference`` as XLCoST's tokens. One table compares on
-the programs of the study's experts and base, one on the fewer of its MoE.
+WORKSPACE holds ``predict/predictions/<system>/<language>.jsonl``. STUDY_FOLDER holds the study's
+``{experts,base,moe}/<language>.jsonl`` with ``prediction`` and ``reference`` as XLCoST's tokens. One table compares the
+systems on the programs of the study's experts and base, and another on those of its MoE, which are fewer.
 
-1. A program of the study is the test program of the run whose source is the same once its reference went through the
-   data stage's own restoration; white space does not count. Each is taken once, and only where every system has it.
-2. The study's predictions are restored the same way, after three repairs in the study's favour (``repair``). They end
-   after 256 tokens, in the middle or with numbers and tags behind the program, which is why so few of them parse; the
-   row ``study experts, trimmed`` is without what is recognisably behind it (``trim``).
+1. A program of the study is matched with a test program of the run if both have the same source, after the study's
+reference was restored by the data stage; white space does not count. Each program is used once, and only if every
+system has it.
+2. The study's predictions are restored in the same way, after three repairs in the study's favour (``repair``). They
+end after 256 tokens, in the middle of the program or with numbers and tags behind it, which is why so few of them
+parse. The row ``study experts, trimmed`` is without the text that is recognisably behind the program (``trim``).
 3. Both sides are scored against the run's reference with the strict protocol. Differences are paired by program, with
-   95% bootstrap intervals; for the mean over languages problems are resampled, each with all its languages, because the
-   same problem in two languages is not two independent samples.
+95% bootstrap intervals. For the mean over languages, problems are resampled, each with all its languages, because the
+same problem in two languages is not two independent samples.
 """
 
 from __future__ import annotations
