@@ -7,7 +7,7 @@
     ├── CheckpointError          a stored file is corrupt or half-written
     ├── ToolchainError           a compiler, run-time or sandbox tool is missing
     ├── ConsentError             running model-written code was not allowed
-    ├── BusyError                another run has the workspace
+    ├── BusyError                another run is working in the workspace
     ├── DeviceMemoryError        the memory of the GPU (or of the machine) is full
     ├── ProcessError             another process of the same run is gone
     ├── StoreError               an object store is not there, refuses, or does not answer
@@ -86,7 +86,7 @@ class SpaceError(MoesaicError):
 
 
 class BusyError(MoesaicError):
-    """Another run has the workspace."""
+    """Another run is working in the workspace."""
 
 
 class StoreError(MoesaicError):

@@ -44,7 +44,7 @@ def write_companions(base: Path, out: Path, config: Mapping[str, Any]) -> None:
     Args:
         base: The checkpoint folder of the base.
         out: The folder to write to.
-        config: The base's configuration. If the base has no generation settings, its special tokens are used for them.
+        config: The base's configuration, whose special tokens become the generation settings if the base has none.
 
     Raises:
         CheckpointError: ``tokenizer_config.json`` is corrupt.

@@ -179,9 +179,9 @@ class FactoredMoE(nn.Module):
         dtype, shape = low_SPN.dtype, (*weights_TK1.shape[:2], -1)
         own_PSF = torch.bmm(low_SPN.transpose(0, 1), self.gate_up_B_PERF.flatten(1, 2).to(dtype))
         gate_TKF, up_TKF = (own_SF.view(shape) for own_SF in own_PSF.unbind())
-        if torch.compiler.is_compiling():  # a compiler stores no intermediate values; in place, it would fix T
+        if torch.compiler.is_compiling():  # stores no intermediate values anyway; in place, it would fix T
             h_TKF = F.silu(gate_TKF + gate_TF[:, None]) * (up_TKF + up_TF[:, None]) * weights_TK1
-        else:  # in place: prompts take a quarter less on a CPU (docs/lab-log.md, 2026-11-24)
+        else:  # in place, with which prompts take a quarter less time on a CPU (docs/lab-log.md, 2026-11-24)
             h_TKF = F.silu(gate_TKF.add_(gate_TF[:, None]), inplace=True)
             h_TKF = h_TKF.mul_(up_TKF.add_(up_TF[:, None])).mul_(weights_TK1)
         return h_TKF.sum(1), F.linear(h_TKF, self.down_A_ERF.flatten(0, 1).to(dtype))

@@ -75,7 +75,7 @@ class StoreLock:
         """Checks that the workspace still belongs to this run.
 
         Raises:
-            BusyError: Another run has taken it over.
+            BusyError: Another run has taken the workspace over.
         """
         if self.lost_to:
             raise BusyError(
