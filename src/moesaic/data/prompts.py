@@ -203,7 +203,7 @@ class PromptFormat:
         return self._continuation_ids(code)
 
     def encode(self, example: Example) -> EncodedExample:
-        """Returns an example as tokens for training and for the loss."""
+        """Returns an example as tokens, for training and for computing the loss."""
         if example.opening:
             prompt = self.completion_ids(example.opening, example.language)
             code = self._following_ids(example.opening.rstrip(), example.code)

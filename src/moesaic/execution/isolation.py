@@ -64,7 +64,7 @@ class Mount:
 
 
 class Isolation(Protocol):
-    """A way to run a command apart from the machine."""
+    """A way to run a command isolated from the machine."""
 
     name: str
 

@@ -48,7 +48,7 @@ class Metrics:
         )
 
     def count_route(self, route: Route) -> None:
-        """Adds the experts of one token."""
+        """Adds the gate weights of one token to the counters of its experts."""
         num_layers = len(route[0])
         sums: dict[tuple[int, str], float] = {}
         for layer, (experts, weights) in enumerate(zip(*route, strict=True)):

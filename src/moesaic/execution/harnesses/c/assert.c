@@ -1,4 +1,4 @@
-/* What a failed assertion calls (assert.h): libc's own could be replaced by the program's. */
+/* Called by a failed assertion (assert.h). The program could replace libc's function. */
 #define _GNU_SOURCE
 #include <stdio.h>
 

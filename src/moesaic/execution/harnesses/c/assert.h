@@ -1,4 +1,4 @@
-/* <assert.h> for programs under test: a failure ends the process, whatever functions the program defines. */
+/* <assert.h> for programs under test: a failure ends the process, even if the program defines functions of libc. */
 #undef assert
 #ifdef NDEBUG
 #define assert(...) ((void)0)

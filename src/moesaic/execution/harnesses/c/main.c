@@ -1,6 +1,6 @@
-/* Linked first and with --wrap=main: the real main, which holds the test, runs inside, and a secret shows that it returned
- * 0; exit() never gets here. The secret comes over standard input before any constructor of the program runs and lies in
- * a page that nobody may read until then. */
+/* This file is linked first and with --wrap=main. It runs the real main, which holds the test, and writes a secret if main
+ * returned 0; exit() does not reach this point. The secret is read from standard input before any constructor of the program
+ * runs. Until it is written, it is in a page of memory that cannot be read. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ static void read_secret(int count, char **arguments, char **environment) {
     while (length < SECRET_BYTES && (part = call(SYS_read, 0, (long)secret() + length, SECRET_BYTES - length)) > 0) {
         length += part;
     }
-    output = (int)call(SYS_dup, 1, 0, 0); /* the program may close or redirect the usual ones */
+    output = (int)call(SYS_dup, 1, 0, 0); /* because the program may close or redirect the standard ones */
     call(SYS_mprotect, (long)secret(), PAGE_BYTES, PROT_NONE);
 }
 
@@ -38,10 +38,10 @@ int __wrap_main(int count, char **arguments, char **environment) {
     fflush(NULL);
     if (status == 0) {
         call(SYS_mprotect, (long)secret(), PAGE_BYTES, PROT_READ);
-        if (call(SYS_write, output, (long)secret(), length) < 0) { /* every descriptor was closed but the usual ones */
+        if (call(SYS_write, output, (long)secret(), length) < 0) { /* the program closed all but the standard descriptors */
             call(SYS_write, 1, (long)secret(), length);
         }
     }
-    call(SYS_exit_group, status & 0xFF, 0, 0); /* without what the program left for the end */
+    call(SYS_exit_group, status & 0xFF, 0, 0); /* without the exit handlers of the program */
     return status;
 }

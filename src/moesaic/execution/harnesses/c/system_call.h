@@ -1,4 +1,4 @@
-/* A system call without libc, whose functions a program may replace. */
+/* A system call without libc, because a program may replace functions of libc. */
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// Package moesaic is initialised before anything of the program: it reads the secret, and writes it when the test is over.
+// Package moesaic is initialised before the program. It reads the secret, and writes it when the test has ended.
 package moesaic
 
 import (
@@ -13,20 +13,20 @@ var secret, output = read()
 
 func read() (string, int) {
 	text, _ := io.ReadAll(os.Stdin)
-	output, err := syscall.Dup(1) // of its own: the program may close the usual one
+	output, err := syscall.Dup(1) // a copy, because the program may close the standard one
 	if err != nil {
 		os.Exit(3)
 	}
 	return strings.SplitN(string(text), "\n", 2)[0], output
 }
 
-// Fail is what a panic of the test says before it happens.
+// Fail writes the reason of a panic of the test, before the panic.
 func Fail(reason any) any {
 	fmt.Fprintf(os.Stderr, "AssertionError: %v\n", reason)
 	return reason
 }
 
-// Finish ends the process, whatever is still running.
+// Finish writes the secret and ends the process, even if goroutines are still running.
 func Finish() {
 	syscall.Write(output, []byte("\n"+secret+"\n"))
 	syscall.Exit(0)

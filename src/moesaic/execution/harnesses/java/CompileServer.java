@@ -23,15 +23,15 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
 /**
- * Compiles one source text after the other in one JVM; compiles only, never loads or runs what it compiled.
+ * Compiles one source text after the other in one JVM. It only compiles, and never loads or runs the classes.
  *
- * <p>Request: an int number of units, for each its file name, source and the platform's names that it means
- * (each an int length and UTF-8 bytes). Answer: boolean success, messages, int number of classes, then for each its name and
- * bytes. Annotation processors are off and the class path is empty, so that a source text cannot have code of its own run by
- * the compiler. Every compilation has a class output of its own.
+ * <p>A request is the number of units as an int and, for each unit, its file name, its source and the names that mean classes
+ * of the platform, each as an int length and UTF-8 bytes. An answer is the success as a boolean, the messages, the number of
+ * classes as an int and, for each class, its name and bytes. Annotation processors are off and the class path is empty, so
+ * that the compiler cannot run code of a source text. Every compilation has its own class output.
  *
- * <p>The names of a unit are simple names and, after a bar, packages. Those that are classes of one of the packages are
- * imported one by one: a class of that name in another unit would otherwise be meant.
+ * <p>The names of a unit are simple names and, after a bar, packages. Names that are classes of one of the packages are
+ * imported one by one, because they would otherwise mean a class of the same name in another unit.
  */
 public final class CompileServer {
     private static final int MAX_SOURCE_BYTES = 4 << 20;
@@ -48,7 +48,7 @@ public final class CompileServer {
 
         @Override
         public boolean isNameCompatible(String simpleName, Kind kind) {
-            return kind == Kind.SOURCE; // the file's name is ours, so a public class may have any
+            return kind == Kind.SOURCE; // moesaic chose the file name, so a public class may have any name
         }
 
         @Override
@@ -106,7 +106,7 @@ public final class CompileServer {
                 text.append("import ").append(found.get(0)).append("; ");
             }
         }
-        return text.toString(); // without line ends: the unit's lines keep their numbers
+        return text.toString(); // without line ends, so that the lines of the unit keep their numbers
     }
 
     private static void write(DataOutputStream out, byte[] bytes) throws IOException {
@@ -139,7 +139,7 @@ public final class CompileServer {
             StringBuilder text = new StringBuilder();
             try {
                 success = compiler.getTask(null, memory, messages, OPTIONS, null, sources).call();
-            } catch (RuntimeException | StackOverflowError error) { // a source nested too deep, or a defect of javac
+            } catch (RuntimeException | StackOverflowError error) { // the source is nested too deep, or javac has a defect
                 success = false;
                 text.append(error).append('\n');
             }

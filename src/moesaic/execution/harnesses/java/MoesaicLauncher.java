@@ -6,11 +6,11 @@ import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Runs Main.main, which holds the test, and writes a secret when it returns; System.exit never gets that far.
+ * Runs Main.main, which holds the test, and writes a secret when it returns; System.exit does not reach this point.
  *
- * <p>The secret comes over standard input before any class of the program is loaded and lives in a local variable, which
- * no reflection finds. The streams are opened anew, because a program may close or redirect the usual ones. What the
- * program leaves running, timers and pools, ends with the test.
+ * <p>The secret is read from standard input before any class of the program is loaded. It is in a local variable, which
+ * reflection cannot find. The streams are opened anew, because a program may close or redirect the standard ones. Timers and
+ * pools that the program leaves running end with the test.
  */
 public final class MoesaicLauncher {
     private MoesaicLauncher() {}
@@ -35,7 +35,7 @@ public final class MoesaicLauncher {
             System.out.flush();
             System.err.flush();
         } catch (Throwable ignored) {
-            // streams of the program's own
+            // the program replaced the streams
         }
         int status = 1;
         if (failure == null) {
@@ -46,13 +46,13 @@ public final class MoesaicLauncher {
                 errors.print("Exception in thread \"main\" ");
                 failure.printStackTrace(errors);
             } catch (Throwable ignored) {
-                // an exception that cannot be shown
+                // the exception cannot be printed
             }
         }
         runtime.halt(status);
     }
 
-    /** Tells whether two objects are equal, which must not depend on which of them is asked. */
+    /** Returns whether two objects are equal; both are asked, so that the result does not depend on one of them. */
     public static boolean equal(Object left, Object right) {
         return left.equals(right) && (right == null || right.equals(left));
     }

@@ -1,9 +1,10 @@
 // Runs main.js, then the test, and writes a secret to standard output when both are over.
 //
-// The first line of standard input is the secret, the second the names that the problem asks the program to define; the
-// rest is the test; where that is empty, test.js is it, which was compiled. All of it is read before the program is
-// loaded. Both are scripts of one realm, parsed apart: they share declarations and neither can take up the other. The
-// test sees the built-in objects as they were before the program. A test without asynchronous parts is over when its last statement is, whatever timers the program left.
+// The first line of standard input is the secret, the second line holds the names that the problem asks the program to
+// define, and the rest is the test. If the rest is empty, the test is in test.js, which was compiled. Everything is read
+// before the program is loaded. Program and test are scripts of one realm that are parsed separately: they share
+// declarations, and neither can become part of the other. The test sees the built-in objects as they were before the
+// program. A test without asynchronous parts ends with its last statement, even if the program left timers.
 "use strict";
 {
   const assert = require("node:assert");
@@ -22,11 +23,11 @@
   const then = Promise.prototype.then;
   const stringOf = String;
 
-  // Opened anew, because the program may close or redirect the usual ones.
+  // Opened anew, because the program may close or redirect the standard streams.
   const output = fs.openSync("/proc/self/fd/1", "w");
   const errors = fs.openSync("/proc/self/fd/2", "w");
   const [, secret, names, given] = /^(.*)\n(.*)\n([^]*)$/.exec(fs.readFileSync(0, "utf8"));
-  const test = given || fs.readFileSync(path.join(__dirname, "test.js"), "utf8"); // TypeScript's is compiled
+  const test = given || fs.readFileSync(path.join(__dirname, "test.js"), "utf8"); // a test in TypeScript was compiled
 
   let failed = false;
   const fail = (error) => {
@@ -35,7 +36,7 @@
     try {
       text = stringOf((typeof error === "object" && error?.stack) || error);
     } catch {
-      // an object that cannot be shown
+      // the object cannot be printed
     }
     try {
       writeSync(errors, `Uncaught:\n${text}\n`);
@@ -45,13 +46,13 @@
   };
   const check = (condition, ...message) => {
     if (!condition) {
-      failed = true; // an exception may be caught
+      failed = true; // the program may catch the exception
       throw new assert.AssertionError({ message: `Assertion failed: ${message.join(" ")}` });
     }
   };
   defineProperty(console, "assert", { value: check, configurable: false, writable: false });
 
-  // What the test relies on, as it is before the program.
+  // The objects on which the test relies, as they are before the program.
   const roots = ["JSON", "Math", "Reflect", "Object", "Array", "Number", "String", "Boolean", "Symbol", "BigInt", "Function"];
   roots.push("Set", "Map", "Date", "RegExp", "Promise", "Error", "TypeError", "RangeError");
   const functions = ["parseInt", "parseFloat", "isNaN", "isFinite", "structuredClone"];
@@ -85,7 +86,7 @@
       }
     }
     for (let index = 0; index < plain.length; index++) {
-      deleteProperty(plain[index], "toJSON"); // every value would be written down alike
+      deleteProperty(plain[index], "toJSON"); // otherwise all values might be written in the same way
     }
   };
   const isUntouched = () => {
@@ -124,7 +125,7 @@
         }
       }
     } catch {
-      // the test will say so
+      // the test will report it
     }
   }
   const { get: loadedModule, has: isLoaded } = Map.prototype;
@@ -134,7 +135,7 @@
   const consoleForTest = { __proto__: console, assert: check };
   const asynchronous =
     /\b(async|await|Promise|nextTick|queueMicrotask|setTimeout|setInterval|setImmediate)\b|\.(then|on|once)\s*\(/.test(test) ||
-    // a function that is handed over, but not to a method of arrays
+    // a function that is passed as an argument, but not to a method of arrays
     /(?<!\.(?:map|forEach|filter|every|some|sort|find|findIndex|flatMap|reduce))\((?:[^()]*,)?\s*(?:function\b|\([^()]*\)\s*=>|[\w$]+\s*=>)/
       .test(test.replace(/(^|[;\n])\s*\((?=\s*(function\b|\(\)\s*=>))/g, "$1"));
   const seen = { console: consoleForTest, require: requireForTest, process };

@@ -7,7 +7,7 @@ Object.defineProperty(console, "assert", {
   writable: false,
   value(condition, ...message) {
     if (!condition) {
-      failed = true; // an exception may be caught
+      failed = true; // the program may catch the exception
       throw new AssertionError({ message: `Assertion failed: ${message.join(" ")}` });
     }
   },

@@ -1,8 +1,8 @@
 <?php
 // Runs main.php, then the test that comes over standard input, and writes a secret to standard output when both are over.
-// The first line of standard input is the secret, the rest the test; both are read before the program is loaded. Program
-// and test are parsed apart and share the global scope. What is kept is in static variables of a method, which nothing
-// but reflection can read, and that is switched off; the method answers to the lines of this file alone.
+// The first line of standard input is the secret, and the rest is the test. Both are read before the program is loaded.
+// Program and test are parsed separately and share the global scope. Secret and test are in static variables of a method.
+// Only reflection could read these, and it is switched off; the method answers only calls from this file.
 final class MoesaicLauncher
 {
     private const CHECKED = ['zend.assertions', 'assert.active', 'assert.exception'];
@@ -16,11 +16,11 @@ final class MoesaicLauncher
         }
         if ($output === null) {
             [$secret, $test] = explode("\n", stream_get_contents(STDIN), 2);
-            $output = fopen('php://fd/1', 'w'); // of its own: the program may close the usual one
+            $output = fopen('php://fd/1', 'w'); // a new stream, because the program may close the standard one
             return null;
         }
         if ($test !== null) {
-            foreach (self::CHECKED as $name) { // whatever the program did to assertions
+            foreach (self::CHECKED as $name) { // the program may have changed these settings
                 ini_set($name, '1');
             }
             $text = ltrim($test);

@@ -1,10 +1,10 @@
 # Runs main.rb, then the test that comes over standard input, and writes a secret to standard output when both are over.
 #
-# The first line of standard input is the secret, the second the name by which the test knows its Checker, the rest the
-# test; all of it is read before the program is loaded. Program and test are parsed apart and share the top level. The
+# The first line of standard input is the secret, the second is the name of the Checker in the test, and the rest is the
+# test. All of it is read before the program is loaded. Program and test are parsed separately and share the top level. The
 # test sees the methods of the built-in classes as they were before the program.
 module MoesaicLauncher
-  # What the test's comparisons and exceptions have become (ruby_tests.py).
+  # The comparisons and exceptions of the test (ruby_tests.py).
   class Checker
     PLAIN = [Integer, Float, String, Symbol, NilClass, TrueClass, FalseClass, Range, Rational, Complex, Regexp].freeze
     EQUALS = PLAIN.map { |type| type.instance_method(:==) }.freeze
@@ -39,7 +39,7 @@ module MoesaicLauncher
 
     private
 
-    # What an object of another class says it equals is believed if it does not say the same of other values.
+    # An object of another class may claim to equal a value. The claim is accepted if it does not claim to equal others.
     def agrees(value, other, kind)
       return false unless value == other
       return false if !equal_object?(value, other) && value == STRANGER
@@ -62,7 +62,7 @@ module MoesaicLauncher
     end
   end
 
-  # The methods that a test relies on: put back before it, and compared when it is over.
+  # The methods on which a test relies. They are restored before the test, and compared after it.
   class Originals
     OWNERS = [
       BasicObject, Object, Kernel, Module, Class, Comparable, Enumerable, *Checker::PLAIN, Numeric, Array, Hash, Struct, Proc,
@@ -77,7 +77,7 @@ module MoesaicLauncher
       end
     end
 
-    # Returns whether all could be put back; what is prepended to a class cannot be taken away.
+    # Returns whether all could be restored; a module that was prepended to a class cannot be removed.
     def restore
       @methods.map! do |owner, name, method|
         next [owner, name, method] if owner.instance_method(name) == method
@@ -106,7 +106,7 @@ module MoesaicLauncher
     end
   end
 
-  # Takes away what shows a program the launcher's variables: tracing, and lists of all objects.
+  # Removes what would show a program the launcher's variables: tracing, and lists of all objects.
   def self.hide
     [TracePoint.singleton_class, ObjectSpace.singleton_class, ObjectSpace, Kernel.singleton_class, Kernel].each do |owner|
       %i[new trace stat allow_reentry each_object _id2ref set_trace_func].each do |name|
