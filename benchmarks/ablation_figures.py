@@ -14,11 +14,11 @@ from moesaic.statistics import Estimate, estimate_ratio
 REFERENCE = "reference"
 
 Losses = dict[str, dict[tuple[str, int], tuple[float, float]]]
-"""Language -> (example id, how many of that id came before) -> (nats, code tokens)."""
+"""Language -> (example id, number of earlier examples with this id) -> (loss in nats, code tokens)."""
 
 
 def read_losses(path: Path) -> Losses:
-    """Reads what the predict stage measured of one system."""
+    """Reads the losses that the predict stage measured for one system."""
     losses: Losses = {}
     seen: Counter[tuple[str, str]] = Counter()
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -30,12 +30,12 @@ def read_losses(path: Path) -> Losses:
 
 
 def estimates(losses: Losses) -> dict[str, Estimate]:
-    """Loss per language, and their mean under ``mean``."""
+    """Returns language -> loss, with the mean over languages under ``mean``."""
     return _by_language({name: list(rows.values()) for name, rows in losses.items()})
 
 
 def differences(variant: Losses, reference: Losses) -> dict[str, Estimate]:
-    """Paired difference of the loss per language and of the mean, over the examples that both have."""
+    """Returns the paired differences of the loss per language and of the mean, over the examples that both have."""
     pairs = {
         name: [
             (nats - reference[name][key][0], tokens)
@@ -57,15 +57,16 @@ def _by_language(pairs: Mapping[str, list[tuple[float, float]]]) -> dict[str, Es
 
 
 def plain(found: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | None]]:
-    """Returns estimates as the result file has them."""
+    """Returns estimates in the form of the result file."""
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
 
 def markdown_table(*files: Mapping[str, Any]) -> str:
-    """Returns result files as one Markdown table; of variants that were run in none it only says that.
+    """Returns result files as one Markdown table; variants that were run in none of them are only named.
 
     Args:
-        files: Results of the same recipe, of different days, say. A difference is from its own file's reference.
+        files: Results of the same recipe, for example from different days. A difference is from the reference of the
+            same file.
     """
     losses = [row["loss"] for results in files for row in results["rows"] if row["status"] == "done"]
     languages = list(dict.fromkeys(name for loss in losses for name in loss if name != "mean"))

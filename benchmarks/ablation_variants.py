@@ -13,13 +13,13 @@ from moesaic.recipe import DataRecipe, ExpertsRecipe, Recipe
 
 @dataclass(frozen=True)
 class Variant:
-    """One row: what it changes in the recipe.
+    """One row of the table, with the changes that it makes in the recipe.
 
     Attributes:
-        name: Key on the command line and folder name.
-        title: The row's title.
-        overrides: ``key=value`` on top of the reference's.
-        note: What a reader must know to read the row.
+        name: Name on the command line and of the folder.
+        title: Title of the row.
+        overrides: ``key=value`` in addition to those of the reference.
+        note: What a reader must know to understand the row.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Variant:
 
 
 def candidates(recipe: Recipe) -> list[Variant]:
-    """Every variant known for a recipe, in the order in which they are run; some may be the recipe itself."""
+    """Returns all variants of a recipe, in the order in which they are run; some may equal the recipe."""
     shared, languages = recipe.gate.shared_rank, recipe.data.languages
     found = [
         Variant("softmax", "gate: softmax over all experts", ("gate.kind=softmax",)),
@@ -72,13 +72,13 @@ def _shared(rank: int) -> Variant:
 
 
 def _gate_only(shared: int) -> Variant:
-    """Without joint training; a shared delta would be trained there, so it goes too."""
+    """Returns overrides without joint training, and therefore without a shared delta, which is trained in it."""
     overrides = ("gate.joint_epochs=0", *(("gate.shared_rank=0",) if shared else ()))
     return Variant("gate_only", "gates alone, experts as they were", overrides, "no shared delta" if shared else "")
 
 
 def _epochs(experts: ExpertsRecipe, epochs: int) -> Variant:
-    """Experts of so many passes, validated at least once in each, so that one that overfits is not kept."""
+    """Returns overrides for a number of passes of the experts, each with a validation to detect overfitting."""
     overrides = [f"experts.epochs={epochs}"]
     if experts.evaluations < epochs:
         overrides.append(f"experts.evaluations={epochs}")
@@ -100,7 +100,7 @@ def _with_languages(recipe: Recipe, languages: tuple[str, ...]) -> Variant:
 
 
 def extra_languages(data: DataRecipe) -> tuple[str, ...]:
-    """Languages that the source has beyond the recipe's; of a hub data set all are tried."""
+    """Returns the languages that the source has in addition to the recipe's; all languages for a hub data set."""
     found = []
     for name in LANGUAGES:
         if name not in data.languages:

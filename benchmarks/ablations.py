@@ -42,7 +42,7 @@ from moesaic.languages import suggest
 from moesaic.recipe import Recipe, load_recipe
 from moesaic.workspace import Workspace, versions
 
-MARKER = "ablation.json"  # how a workspace's run ended: digest of its recipe, reason where it failed
+MARKER = "ablation.json"  # how the run of a workspace ended: digest of its recipe, and the reason if it failed
 MEASURED = (  # the same for every variant: losses and routing on validation, nothing generated, nothing executed
     "predict.split=validation",
     "predict.limit=0",
@@ -56,7 +56,7 @@ _REASON_CHARACTERS = 600
 
 
 def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
-    """Stages of the reference whose digests a variant has too, or may have; the run decides by the digests."""
+    """Returns the stages of the reference that a variant may share; the run decides by their digests."""
     same_experts = variant.experts == reference.experts
     found = ["data"] if variant.data == reference.data else []
     if same_experts:
@@ -72,7 +72,7 @@ def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
 
 
 def link_stage(source: Path, target: Path) -> bool:
-    """Links a finished stage's files into another workspace; what is there already stays, and False is returned."""
+    """Links a finished stage's files into another workspace; returns False if the stage exists there already."""
     if target.exists():
         return False
     partial = target.with_name(f".{target.name}.linking")
@@ -84,7 +84,7 @@ def link_stage(source: Path, target: Path) -> bool:
 
 
 def _link(source: str, target: str) -> None:
-    """Stages replace their files and never write into finished ones, so that a link is as good as a copy."""
+    """Links a file. A link is as good as a copy, because stages replace files and never write into finished ones."""
     try:
         os.link(source, target)
     except OSError:  # a file system without links
@@ -92,7 +92,7 @@ def _link(source: str, target: str) -> None:
 
 
 def row_of(variant: Variant, recipe: Recipe, workspace: Workspace, reference: Workspace) -> dict[str, Any]:
-    """A finished variant's entry in the result file."""
+    """Returns the entry of a finished variant in the result file."""
     folder = workspace.path("predict") / "losses"
     names = ["data", *(f"experts/{name}" for name in recipe.data.languages), "compose", "gate", "predict"]
     manifests = {name: workspace.manifest(name) or {} for name in names}
@@ -121,7 +121,7 @@ def row_of(variant: Variant, recipe: Recipe, workspace: Workspace, reference: Wo
 
 @dataclass
 class Job:
-    """A variant that is running: its process, device, and where its part of the log begins."""
+    """A running variant, with its process, its device, and the place where its part of the log begins."""
 
     variant: Variant
     process: subprocess.Popen[bytes]
@@ -131,7 +131,7 @@ class Job:
     started: float
 
     def reason(self) -> str:
-        """The end of what it wrote."""
+        """Returns the end of the log."""
         text = self.log.read_bytes()[self.log_start :].decode(errors="replace").strip()
         return f"exit code {self.process.returncode}: {text[-_REASON_CHARACTERS:]}"
 
@@ -142,10 +142,10 @@ class Ablations:
     Args:
         path: Recipe file.
         overrides: ``key=value`` for the reference and every variant.
-        out: Result file; None: in the folder of the workspaces.
+        out: Result file; None for a file in the folder of the workspaces.
 
     Raises:
-        RecipeError: The recipe is wrong, or the folder holds variants of a recipe that trains differently.
+        RecipeError: The recipe is wrong, or the folder contains variants of a recipe with different training.
     """
 
     def __init__(self, path: Path, overrides: Sequence[str], out: Path | None) -> None:
@@ -177,13 +177,13 @@ class Ablations:
         self.began = time.monotonic()
 
     def reuse(self, finished: Path) -> None:
-        """Links the stages up to the gate that another run has finished, where the reference has none.
+        """Links the stages up to ``gate`` that another run has finished and the reference lacks.
 
         Args:
-            finished: Workspace of that run; its stages' digests say whether the reference can use them.
+            finished: Workspace of that run. The digests of its stages decide whether the reference can use them.
 
         Raises:
-            CheckpointError: No stage is finished there.
+            CheckpointError: No stage of that run is finished.
         """
         stages = ["data", *(f"experts/{name}" for name in self.recipes[REFERENCE].data.languages), "compose", "gate"]
         other = Workspace(finished) if finished.is_dir() else None
@@ -214,7 +214,7 @@ class Ablations:
         return Workspace(self.root / variant.name)
 
     def _marker(self, variant: Variant) -> dict[str, Any]:
-        """How the last run of exactly this variant ended; empty when it did not end."""
+        """Returns how the last run of exactly this variant ended; empty if it did not end."""
         path = self.root / variant.name / MARKER
         if variant.name not in self.recipes or not path.exists():
             return {}
@@ -222,16 +222,16 @@ class Ablations:
         return marker if marker["digest"] == self.recipes[variant.name].digest() else {}
 
     def is_done(self, variant: Variant) -> bool:
-        """Whether a run of exactly this variant ended well and its losses are there."""
+        """Returns whether a run of exactly this variant succeeded and its losses exist."""
         marker = self._marker(variant)
         return bool(marker) and not marker["failed"] and self.workspace(variant).manifest("predict") is not None
 
     def reason(self, variant: Variant) -> str:
-        """Why the variant failed, or nothing."""
+        """Returns why the variant failed, or an empty text."""
         return self.refused.get(variant.name) or self._marker(variant).get("failed", "")
 
     def is_ready(self, variant: Variant) -> bool:
-        """Whether the reference has what the variant shares with it."""
+        """Returns whether the reference has finished the stages that the variant shares with it."""
         if variant.name == REFERENCE:
             return True
         stages = shared_stages(self.recipes[REFERENCE], self.recipes[variant.name])
@@ -263,10 +263,10 @@ class Ablations:
         self.write()
 
     def run(self, only: Sequence[str], devices: Sequence[str | None], minutes: float | None) -> None:
-        """Runs what is not done, on every device one variant at a time; stops what is running when interrupted."""
+        """Runs the unfinished variants, one at a time on each device; stops the running ones if interrupted."""
         wanted = [v for v in self.variants if not only or v.name in (*only, REFERENCE)]
         to_do = [v for v in wanted if v.name in self.recipes and not self.is_done(v)]
-        # What failed before comes last, so that a call with little time is not spent on it again.
+        # Variants that failed before come last, so that a call with little time is not spent on them again.
         queue = deque(sorted(to_do, key=lambda v: v.name != REFERENCE and bool(self.reason(v))))
         free, jobs = deque(devices), list[Job]()
         self.write()
@@ -293,7 +293,7 @@ class Ablations:
                 job.process.wait()
 
     def results(self) -> dict[str, Any]:
-        """Everything known now; the workspaces say what is done."""
+        """Returns all results so far; the workspaces say which variants are finished."""
         rows = []
         reference_done = self.is_done(self.variants[0])
         for variant in self.variants:

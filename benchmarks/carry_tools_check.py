@@ -38,7 +38,7 @@ PROGRAMS = {
         'func main() { if twice(2) != 4 { panic("no") } }',
     ),
 }
-"""Language -> a program and its test."""
+"""Language -> (program, test)."""
 
 _OF = {"java": "java", "javascript": "node", "php": "php", "ruby": "ruby", "typescript": "esbuild", "go": "go"}
 

@@ -54,7 +54,7 @@ def seconds(call: Callable[..., Any], *arguments: Any) -> float:
 
 
 def measure(rows: list[dict[str, str]], peer: Callable[..., dict[str, float]]) -> dict[str, float]:
-    """Mean milliseconds a pair of each system, over one pass."""
+    """Returns system -> mean milliseconds per pair, in one pass."""
     totals = dict.fromkeys(("codebleu 0.7.0", "reference", "reference, cached", "strict", "strict, cached"), 0.0)
     for row in rows:
         prediction, target, language = row["prediction"], row["reference"], row["language"]

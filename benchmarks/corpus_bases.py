@@ -42,7 +42,7 @@ from moesaic.statistics import estimate_over_problems
 
 
 def tasks_in(languages: Sequence[str]) -> dict[str, list[Example]]:
-    """Language -> the corpus's test tasks.
+    """Returns language -> test tasks of the corpus.
 
     Raises:
         DataError: The corpus has no programs in one of the languages.
@@ -55,7 +55,7 @@ def tasks_in(languages: Sequence[str]) -> dict[str, list[Example]]:
 
 
 def folder_of(base: str) -> str:
-    """A base's name as a file name: ``Qwen/Qwen3-0.6B`` -> ``Qwen-Qwen3-0.6B``, ``/models/a.gguf`` -> ``a.gguf``."""
+    """Returns a base's name as a file name: ``Qwen-Qwen3-0.6B`` for ``Qwen/Qwen3-0.6B``, ``a.gguf`` for its path."""
     name = Path(base).name if Path(base).exists() else base
     return re.sub(r"[^\w.]+", "-", name).strip("-")
 
@@ -63,24 +63,24 @@ def folder_of(base: str) -> str:
 def write_programs(
     spec: str, folder: Path, tasks: Mapping[str, Sequence[Example]], tokens: int, dtype: DType = "auto"
 ) -> None:
-    """Writes a base's programs, those that are not there yet, and what was measured with what beside them."""
+    """Writes the missing programs of a base, and a description of how they were made."""
     if all((folder / f"{name}.jsonl").exists() for name in tasks):
         return
     base = load_base(spec, dtype, device="cuda" if torch.cuda.is_available() else "cpu")
     prompt, options = PromptFormat(base.tokenizer), PredictRecipe(max_new_tokens=tokens)
-    # A file may keep the output's table apart from the input's, which is the same: it is counted once in any case.
+    # A file may store the output embedding separately although it equals the input embedding: it is counted once.
     named = base.model.named_parameters()
     parameters = sum(parameter.numel() for name, parameter in named if not name.startswith("lm_head."))
     setting = {"base": spec, "digest": base.digest, "parameters": parameters, "dtype": str(base.model.dtype)[6:]}
     device = torch.cuda.get_device_name() if base.model.device.type == "cuda" else processor()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "setting.json", setting | {"device": device, "torch": torch.__version__})
-    for name, examples in tasks.items():  # a file is kept as soon as its language is done
+    for name, examples in tasks.items():  # a file is written as soon as its language is finished
         write_predictions(folder, spec, base.model, prompt, {name: examples}, options, seed=0)
 
 
 def judge(folder: Path, tasks: Mapping[str, Sequence[Example]], sandbox: Sandbox) -> dict[str, Any]:
-    """Runs a base's programs: counts by language, and pass@1 over all of them."""
+    """Runs a base's programs; returns counts by language, and pass@1 over all of them."""
     rows = {name: [row for _, row in read_json_lines(folder / f"{name}.jsonl")] for name in tasks}
     programs = [
         {"id": row["id"], "language": name, "program": row["prediction"]} for name, own in rows.items() for row in own
@@ -107,7 +107,7 @@ def judge(folder: Path, tasks: Mapping[str, Sequence[Example]], sandbox: Sandbox
 
 
 def table(results: Sequence[Mapping[str, Any]], languages: Sequence[str]) -> str:
-    """Bases in Markdown, the solved tasks of each language in a column."""
+    """Returns the bases as a Markdown table with one column of solved tasks per language."""
     titles = [LANGUAGES[name].title for name in languages]
     lines = [f"| base | parameters | {' | '.join(titles)} | pass@1 |", f"|---|{'---:|' * (len(titles) + 2)}"]
     for result in results:

@@ -44,24 +44,24 @@ MEBIBYTES = 512
 SHARE = 4
 """hypothesis takes longer to draw an input than most targets take to read one: it draws one in so many."""
 WRITTEN = 5
-"""Seconds between two writings of a process's counts."""
+"""Seconds after which a process writes its counts again."""
 
 
 @dataclass
 class Count:
-    """What became of one target's inputs.
+    """Counts what happened to the inputs of one target.
 
     Attributes:
-        target: Its name.
-        engine: Who made the inputs.
-        inputs: How many.
-        accepted: Read to the end.
-        refused: Ended in a message.
-        findings: What was raised or exceeded, and where -> how often.
-        seconds: For all of them.
-        slowest: Seconds of the slowest.
-        grown: MiB that the process grew by at most.
-        planned: How many inputs there were to be.
+        target: Name of the target.
+        engine: Name of the engine that made the inputs.
+        inputs: Number of inputs.
+        accepted: Number of inputs that were read to the end.
+        refused: Number of inputs that were refused with a message.
+        findings: What was raised or exceeded, and where -> number of inputs.
+        seconds: Seconds for all inputs.
+        slowest: Seconds for the slowest input.
+        grown: Maximum growth of the process in MiB.
+        planned: Number of inputs that were planned.
         where: Versions and machine.
     """
 
@@ -78,24 +78,24 @@ class Count:
     where: str = ""
 
     def write(self, path: Path) -> None:
-        """Writes the counts to a file, whole or not at all."""
+        """Writes the counts to a file, completely or not at all."""
         part = path.with_suffix(".part")
         part.write_text(json.dumps(asdict(self)))
         part.replace(path)
 
 
-class TooLong(BaseException):  # no Exception: nothing on the way may catch it
-    """An input takes longer than ``SECONDS``."""
+class TooLong(BaseException):  # not an Exception, so that no other code catches it
+    """Raised if an input takes longer than ``SECONDS``."""
 
 
 class Judge:
-    """Runs a target on inputs and counts what becomes of them.
+    """Runs a target on inputs and counts what happens to them.
 
     Args:
         check: Reads the bytes.
-        count: With nothing counted yet.
-        result: File of the counts, written every few seconds. The input that is being read lies beside it, for one
-            that ends the process.
+        count: An empty count.
+        result: File of the counts, which is written every few seconds. The input that is being read is stored beside
+            it, in case it ends the process.
         findings: Folder for inputs that are findings.
     """
 
@@ -116,9 +116,9 @@ class Judge:
         self._began, self._cpu = time.monotonic(), time.process_time()
         most = "VmHWM"
         try:
-            Path("/proc/self/clear_refs").write_text("5")  # the highest mark starts again from here
+            Path("/proc/self/clear_refs").write_text("5")  # resets the maximum
         except OSError:
-            most = "VmRSS"  # some containers cannot: what is left of the growth counts
+            most = "VmRSS"  # not possible in some containers: measure the remaining growth
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
             with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -155,7 +155,7 @@ class Judge:
         self.running.unlink(missing_ok=True)
 
     def _ring(self, *_: object) -> None:
-        # A busy machine is no finding: the processor's time counts, unless next to none of it is used.
+        # A busy machine is not a finding: CPU time counts, unless almost none of it is used.
         if time.process_time() - self._cpu < SECONDS and time.monotonic() - self._began < 6 * SECONDS:
             signal.setitimer(signal.ITIMER_REAL, 1)
         else:
@@ -163,13 +163,13 @@ class Judge:
 
 
 def resident(kind: str = "VmRSS") -> int:
-    """Bytes of this process in memory, or with ``VmHWM`` the most that there were."""
+    """Returns the resident memory of this process in bytes, or with ``VmHWM`` its maximum so far."""
     with Path("/proc/self/status").open() as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(kind))
 
 
 def by_hypothesis(judge: Judge, strategy: Any, seed: int) -> None:
-    """Draws inputs and runs them."""
+    """Draws inputs with hypothesis and runs them."""
     import hypothesis
 
     @hypothesis.seed(seed)
@@ -188,7 +188,7 @@ def by_hypothesis(judge: Judge, strategy: Any, seed: int) -> None:
 
 
 def by_atheris(judge: Judge, examples: list[bytes], seed: int) -> None:
-    """Lets atheris change inputs; the process ends with it, so the counts are written by then."""
+    """Lets atheris change inputs. The process ends with atheris, so the counts are written before."""
     import atheris
 
     with tempfile.TemporaryDirectory(prefix="fuzz-corpus-") as corpus:
@@ -214,14 +214,14 @@ def by_atheris(judge: Judge, examples: list[bytes], seed: int) -> None:
 
 
 def atheris_version() -> str | None:
-    """The version of atheris, None where it is not installed."""
+    """Returns the version of atheris, or None if it is not installed."""
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version("atheris")
     return None
 
 
 def here() -> str:
-    """Versions and machine."""
+    """Returns a description of the versions and the machine."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("hypothesis", "transformers", "safetensors"))
     return (
         f"Python {platform.python_version()}, {versions}, atheris {atheris_version() or 'not installed'}; "
@@ -238,7 +238,7 @@ def fuzz_here(name: str, arguments: argparse.Namespace, result: Path) -> None:
         following = atheris.instrument_imports(include=["moesaic"])
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.environ["MOESAIC_CACHE"] = f"{folder}/cache"
-        with following:  # modules are followed that are imported here, which is when they are first needed
+        with following:  # atheris instruments the modules that are imported here for the first time
             from fuzz_targets import TARGETS
 
             target = TARGETS[name](Path(folder))
@@ -252,7 +252,7 @@ def fuzz_here(name: str, arguments: argparse.Namespace, result: Path) -> None:
 
 
 def fuzz(name: str, engine: str, shard: int, arguments: argparse.Namespace) -> None:
-    """Fuzzes one share of a target's inputs in a process of its own, unless an earlier call did."""
+    """Fuzzes one share of a target's inputs in a process of its own, unless an earlier call has done so."""
     result = arguments.results / f"{engine}-{name}-{shard}.json"
     if result.exists() and (count := Count(**json.loads(result.read_text()))).inputs >= count.planned:
         return
@@ -286,7 +286,7 @@ def merged(counts: Iterable[Count]) -> list[Count]:
 
 
 def row(count: Count) -> str:
-    """A line of the table."""
+    """Returns a line of the table."""
     return (
         f"| {count.target} | {count.engine} | {count.inputs:,} | {count.accepted:,} | {count.refused:,} | "
         f"{sum(count.findings.values()):,} | {count.seconds:,.0f} | {count.slowest * 1000:,.0f} | {count.grown:,.0f} |"
@@ -294,7 +294,7 @@ def row(count: Count) -> str:
 
 
 def page(counts: list[Count], arguments: argparse.Namespace) -> list[str]:
-    """The counts as a page."""
+    """Returns the lines of the page with the counts."""
     lines = [
         f"# Fuzzing, {time.strftime('%Y-%m-%d', time.gmtime())}",
         "",

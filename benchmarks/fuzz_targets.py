@@ -72,12 +72,12 @@ ROW = {
 
 @dataclass(frozen=True)
 class Target:
-    """What is fuzzed.
+    """One target of the fuzzing.
 
     Attributes:
-        check: Reads a hostile file's bytes.
+        check: Reads the bytes of a hostile file.
         strategy: Draws such bytes.
-        examples: Sound files.
+        examples: Valid files.
     """
 
     check: Callable[[bytes], None]
@@ -94,7 +94,7 @@ def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _each(*calls: Callable[[], object]) -> None:
-    """Runs calls, each of which may refuse; refuses if the last one did."""
+    """Runs calls, each of which may refuse its input; refuses if the last one did."""
     from moesaic.errors import MoesaicError
 
     for call in calls[:-1]:
@@ -290,7 +290,7 @@ def manifest(folder: Path) -> Target:
 
 
 def gguf(folder: Path) -> Target:
-    """Headers of .gguf files; what is let through is read by the package gguf."""
+    """Headers of .gguf files; files that are accepted are read by the package gguf."""
     from gguf import GGUFReader
 
     from moesaic.errors import CheckpointError
@@ -330,7 +330,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
         model_folder, manifest, gguf, score, gguf_conversion,
     )
 }  # fmt: skip
-"""Name -> makes the target in a folder of its own."""
+"""Name -> function that makes the target in a folder of its own."""
 
 
 def _base(folder: Path) -> Path:
@@ -351,7 +351,7 @@ def _adapter(folder: Path) -> Path:
 
 
 def _gguf(folder: Path) -> bytes:
-    """A Llama of one layer with a tokenizer of its own, as transformers reads it."""
+    """Returns a Llama with one layer and its own tokenizer as a file that transformers can read."""
     import numpy as np
     from gguf import GGUFWriter
 
@@ -389,7 +389,7 @@ _NUMBERS = st.sampled_from([0, 1, 2, 255, 2**16, 2**31, 2**32 - 1, 2**40, 2**60,
 
 @st.composite
 def _binary(draw: st.DrawFn, sound: bytes, header: int = 2048) -> bytes:
-    """Draws a binary file with numbers and bytes of its beginning changed, and perhaps cut."""
+    """Draws a binary file in whose beginning numbers and bytes are changed, and which may be cut off."""
     data = bytearray(sound)
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, min(len(data), header) - 9))
@@ -413,7 +413,7 @@ def _binary(draw: st.DrawFn, sound: bytes, header: int = 2048) -> bytes:
 
 @st.composite
 def _headers(draw: st.DrawFn, sound: bytes) -> bytes:
-    """Draws a safetensors file whose header lies: of tensors, of its own length, in its text."""
+    """Draws a safetensors file whose header is wrong: its tensors, its length, or its text."""
     if draw(st.integers(0, 3)) == 0:
         return draw(_binary(sound))
     (length,) = struct.unpack("<Q", sound[:8])

@@ -30,7 +30,7 @@ LANGUAGES = ("python", "java", "javascript", "cpp")
 
 
 def random_expert(model: Any, name: str, generator: torch.Generator) -> LoraExpert:
-    """An adapter of rank 16 on the MLP whose deltas change what is generated."""
+    """Returns an adapter of rank 16 on the MLP with deltas that change the generated text."""
     deltas = {
         path: LowRank(
             torch.randn(16, module.in_features, generator=generator) / module.in_features**0.5,
@@ -97,7 +97,7 @@ def main() -> None:
             begin = time.perf_counter()
             count = system()
             begin, end = (started[0], started[1]) if started else (begin, time.perf_counter())
-            if turn > 0:  # the first turn warms up
+            if turn > 0:  # the first turn is a warm-up
                 speeds[name].append(count / (end - begin))
     print(
         f"{processor()}, {torch.get_num_threads()} threads; torch {torch.__version__}, transformers "

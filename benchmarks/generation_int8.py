@@ -51,7 +51,7 @@ def load(path: Path | None) -> tuple[Any, Any]:
 
 
 def short(batch: SlotBatch) -> Step:
-    """The short step, which would be the compiled one if it could."""
+    """Forces the short step, which would otherwise be the compiled one if possible."""
     step = SingleStep(batch)
     step._code = None
     return step
@@ -76,7 +76,7 @@ def systems(model: Any, int8: Any) -> dict[str, tuple[Any, Callable[[SlotBatch],
 
 
 def speeds(model: Any, int8: Any, prompt: list[int], tokens: int) -> tuple[dict[str, list[float]], ...]:
-    """Seconds of every step of each system, by the clock and of the processors."""
+    """Returns the wall time and the CPU time of every step of each system, in seconds."""
     steps: dict[str, Step] = {}
     for name, (own, make) in systems(model, int8).items():
         batch = SlotBatch(own, 1, len(prompt) + tokens + 8, 0.0, 1.0)
@@ -95,7 +95,7 @@ def speeds(model: Any, int8: Any, prompt: list[int], tokens: int) -> tuple[dict[
 
 
 class Keeping(SlotBatch):
-    """Slots that keep the last logits."""
+    """Slots that store the last logits."""
 
     logits_BV: torch.Tensor
 
@@ -105,7 +105,7 @@ class Keeping(SlotBatch):
 
 
 def whole_loss(model: Any, encoded: list[Any]) -> float:
-    """Nats a token, each solution in one pass."""
+    """Returns the loss in nats per token, with each solution in one pass."""
     total, number = 0.0, 0
     for each in encoded:
         ids = torch.tensor([each.ids])
@@ -117,7 +117,7 @@ def whole_loss(model: Any, encoded: list[Any]) -> float:
 
 
 def mean_loss(model: Any, make: Callable[[SlotBatch], Step], encoded: list[Any]) -> float:
-    """Nats a token, each solution fed token by token."""
+    """Returns the loss in nats per token, with each solution read token by token."""
     total, number = 0.0, 0
     for each in encoded:
         batch = Keeping(model, 1, len(each.ids) + 8, 0.0, 1.0)
@@ -134,7 +134,7 @@ def mean_loss(model: Any, make: Callable[[SlotBatch], Step], encoded: list[Any])
 def greedy(
     model: Any, make: Callable[[SlotBatch], Step], asked: list[list[int]], stop_ids: Any, tokens: int
 ) -> list[list[int]]:
-    """Texts without their stop tokens, one at a time."""
+    """Returns greedy texts without their stop tokens, generated one at a time."""
     texts = []
     for prompt in asked:
         batch = SlotBatch(model, 1, len(prompt) + tokens + 8, 0.0, 1.0)
@@ -163,7 +163,7 @@ def compare(model: Any, int8: Any, prompts: PromptFormat, data: Path, number: in
     print("| one stream | loss, nats a token | from float32 | same programs | tokens before the others part |")
     print("|---|---|---|---|---|")
     loss = whole_loss(model, encoded)
-    # With a trace, a batch goes on with its own step when one row is left.
+    # With a trace, a batch continues with its own step even if one row is left.
     plain = generate(model, asked, tokens, prompts.stop_ids, trace=True)
     expected = [each.ids for each in plain]
     print(f"| float32, batch of {len(asked)} | {loss:.5f} | | | |", flush=True)

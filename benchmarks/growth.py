@@ -89,17 +89,17 @@ TO_THE_MODEL = ("experts", "compose", "gate", "reward")
 
 
 class OutOfTimeError(Exception):
-    """The minutes that were given are over; what is finished stays."""
+    """Raised if the given minutes are over; finished work is kept."""
 
 
 class Growth(Plan):
-    """A comparison that is run.
+    """Runs a comparison.
 
     Args:
         plan: Arguments of ``Plan``.
         only: The arms that this process trains.
-        minutes: Nothing new is begun after so many; None: no limit.
-        archive: Folder of the archive that is written after every arm; None: none.
+        minutes: Number of minutes after which no new work is begun; None for no limit.
+        archive: Folder of the archive that is written after every arm; None for no archive.
         options: Further arguments of ``Plan``.
     """
 
@@ -117,7 +117,7 @@ class Growth(Plan):
         self._runs: list[Run] = []
 
     def run(self, recipe: Recipe) -> Run:
-        """A run of one step; all share the base that the first one loads which needs it."""
+        """Returns a run of one step; all runs share the base, which the first one that needs it loads."""
         run = Run(recipe)
         loaded = next((other.base for other in self._runs if "base" in other.__dict__), None)
         if loaded is not None:
@@ -126,7 +126,7 @@ class Growth(Plan):
         return run
 
     def prepare(self, step: int) -> None:
-        """Prepares the examples of a step, unless they are there: the last step's, of its languages."""
+        """Prepares the examples of a step unless they exist, from those of the last step."""
         run, last = self.run(self.recipe(step, anew=True)), self.run(self.recipe(self.steps - 1, anew=True))
         with _in_turn(self.root / "data"):
             if not last.is_finished("data"):
@@ -154,7 +154,7 @@ class Growth(Plan):
                     self._pack(self.archive)
 
     def _is_mine(self, step: int, arm: str) -> bool:
-        """Whether this process makes it; at the first step all dense arms are one."""
+        """Returns whether this process trains an arm; at the first step, all dense arms are the same."""
         return arm in self.only or (step == 0 and arm != "moe" and not set(self.only).isdisjoint(ARMS[1:]))
 
     def _check_time(self) -> None:
@@ -170,7 +170,7 @@ class Growth(Plan):
         place = self.first if given and self.first is not None else run.workspace.root
         final = locate(place)
         new = self.languages(step)[-1:] if step else self.languages(step)
-        experts = () if given else new  # those of a given model are measured where it was made
+        experts = () if given else new  # the experts of a given model are measured where it was made
 
         def measure_all(measure: Callable[..., None], folder: Path) -> None:
             with run.loaded(final, run.base.model.dtype) as model:
@@ -188,10 +188,10 @@ class Growth(Plan):
         return self._measured(run, step, "moe", model_digest(read_model_folder(final)), measure_all)
 
     def keep(self, step: int) -> Run:
-        """Writes the base's answers, which do not depend on the languages that come: those of the step before stay.
+        """Writes the base's answers. They do not depend on new languages, so those of the last step are kept.
 
         Returns:
-            A run of the step whose answers they are; it grows from nothing.
+            The run of the step to which the answers belong; it does not grow from a model.
         """
         run = self.run(self.recipe(step, grows=False))
         source = run.recipe.data.keep
@@ -210,13 +210,13 @@ class Growth(Plan):
                 had = read_json(before / "keep" / "report.json")["languages"]
                 if set(had) == set(read_prompts(source, run.recipe.data.languages)):
                     shutil.copytree(before / "keep", stage.folder, dirs_exist_ok=True, copy_function=link_or_copy)
-                else:  # only the languages that the source has now, too, are asked for
+                else:  # only languages that the source still has
                     shutil.copytree(before / "keep" / ANSWERS, stage.folder / ANSWERS, dirs_exist_ok=True)
                     write_kept(run, source, stage.folder)
         return run
 
     def training_data(self, run: Run, step: int, arm: str) -> tuple[list[EncodedExample], tuple[str, ...]]:
-        """Programs that a dense arm is trained on at a step, and the languages that it is validated on."""
+        """Returns the programs on which a dense arm is trained at a step, and its validation languages."""
         languages = self.languages(step)
         if arm == "dense_anew":
             return run.encoded("train"), languages
@@ -231,7 +231,7 @@ class Growth(Plan):
         return programs, languages
 
     def answers(self, step: int, arm: str) -> Kept | None:
-        """The base's answers that a dense arm is trained on at a step; None without ``data.keep``."""
+        """Returns the base's answers on which a dense arm is trained at a step; None without ``data.keep``."""
         return self.keep(step).kept(self.languages(step)[-1:] if arm == "dense_on" else None)
 
     def _dense(self, step: int, arm: str) -> bool:
@@ -292,7 +292,7 @@ class Growth(Plan):
     def _measured(
         self, run: Run, step: int, arm: str, digest: str, measure_all: Callable[[Callable[..., None], Path], None]
     ) -> bool:
-        """Writes losses and programs of an arm; files that are there stay. Says whether it was finished earlier."""
+        """Writes the missing losses and programs of an arm; returns whether it was already finished."""
         inputs = {
             "arm": digest,
             "data": run.workspace.output_digest("data"),
@@ -308,7 +308,7 @@ class Growth(Plan):
         return False
 
     def _pack(self, folder: Path) -> None:
-        """Packs what this process's arms measured, by rename."""
+        """Packs the measurements of this process's arms into an archive, which appears by rename."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"growth-{'-'.join(self.only)}.tar.gz"
         with tarfile.open(path.with_suffix(".partial"), "w:gz") as archive:
@@ -320,7 +320,7 @@ class Growth(Plan):
         path.with_suffix(".partial").rename(path)
 
     def judge(self, step: int) -> bool:
-        """Runs and scores the programs of a step's arms that are there; says whether there are any."""
+        """Runs and scores the existing programs of a step's arms; returns whether there are any."""
         run, workspace = Run(self.recipe(step, anew=True)), Workspace(self.measured(step))
         systems = Workspace(self.measured(step) / "systems")
         there = {arm: systems.output_digest(arm) for arm in self.arms(step) if systems.manifest(arm) is not None}
@@ -352,7 +352,7 @@ class Growth(Plan):
 
 @contextlib.contextmanager
 def _in_turn(place: Path) -> Iterator[None]:
-    """Waits until no other process works on the same."""
+    """Waits until no other process does the same work."""
     with contextlib.ExitStack() as stack:
         while True:
             try:
@@ -364,7 +364,7 @@ def _in_turn(place: Path) -> Iterator[None]:
 
 
 def _link_tree(source: Path, target: Path) -> None:
-    """Links the files of a folder, but for its manifest and costs."""
+    """Links the files of a folder, except its manifest and costs."""
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
         if path.is_file() and path.name not in (MANIFEST, COST):
@@ -373,7 +373,7 @@ def _link_tree(source: Path, target: Path) -> None:
 
 
 def _take_over(rows: Path, folder: Path) -> None:
-    """Keeps verdicts of an earlier judging with fewer arms; each counts only for the same program and test."""
+    """Takes over verdicts of an earlier judgement with fewer arms; each is valid only for the same program and test."""
     for path in rows.glob("*/*.jsonl"):
         place = folder / path.relative_to(rows)
         if not place.exists() and '"status"' in path.read_text(encoding="utf-8"):
@@ -413,10 +413,10 @@ def _names(text: str) -> list[str]:
 
 
 def run_comparison(growth: Growth, phase: str, out: Path) -> bool:
-    """Runs the phases of every step; returns False when the time was over first."""
+    """Runs the phases of every step; returns False if the time was over before."""
     steps = list(range(growth.steps))
     if growth.only == ("dense_anew",) and phase == "train":
-        steps.reverse()  # none depends on another, and the first one is the other arms' beginning, too
+        steps.reverse()  # they are independent, and the other arms also begin with the first one
     try:
         for step in steps:
             say(f"step {step}: {', '.join(growth.languages(step))}")

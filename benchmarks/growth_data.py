@@ -74,7 +74,7 @@ def read_tasks(path: Path, languages: Sequence[str]) -> dict[str, list[Problem]]
     """Reads MBXP's tasks of some languages.
 
     Raises:
-        DataError: A language has none, or they are HumanEval's.
+        DataError: A language has no tasks, or the tasks are from HumanEval.
     """
     mbxp_files(path, "--tasks")
     problems = read_problems("mbxp", path)
@@ -88,13 +88,13 @@ def read_tasks(path: Path, languages: Sequence[str]) -> dict[str, list[Problem]]
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """Task -> what it is in words."""
+    """Returns task -> its description in words."""
     rows = (row for file in mbxp_files(path, "--tasks") for _, row in read_json_lines(file))
     return {row["task_id"]: row["description"].strip() for row in rows}
 
 
 def write_gold(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
-    """Runs the solutions and writes those that pass: a file a language with ``task_id`` and ``completion``."""
+    """Runs the solutions and writes those that pass to one file per language, with ``task_id`` and ``completion``."""
     for name, problems in tasks.items():
         path = folder / GOLD / f"{name}.jsonl"
         if path.exists():
@@ -122,7 +122,7 @@ def write_answers(
     max_new_tokens: int,
     judging: bool,
 ) -> None:
-    """Lets the base complete every task ``samples`` times, a file a language; runs them meanwhile if wanted."""
+    """Lets the base complete every task ``samples`` times, one file per language; can run them at the same time."""
     options, prompt, waiting = session.recipe.predict, session.prompt, list[Future[None]]()
     with ThreadPoolExecutor(1) as judge:
         for name, problems in tasks.items():
@@ -154,7 +154,7 @@ def write_answers(
 
 
 def take_answers(kept: Path, languages: Sequence[str], folder: Path, samples: int) -> None:
-    """Copies the first answers to each task that a stage ``keep`` has, a file a language."""
+    """Copies the first answers to each task from a stage ``keep``, one file per language."""
     for name in languages:
         count = Counter[str]()
         rows = []
@@ -168,11 +168,11 @@ def take_answers(kept: Path, languages: Sequence[str], folder: Path, samples: in
 
 
 def judge_answers(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
-    """Runs what was written; a verdict a line in ``verdicts/<language>.jsonl``."""
+    """Runs the programs, and writes one verdict per line to ``verdicts/<language>.jsonl``."""
     for name, problems in tasks.items():
         rows = [row for _, row in read_json_lines(folder / ANSWERS / f"{name}.jsonl")]
         completions = [Completion(row["task_id"], row["completion"], language=name) for row in rows]
-        asked = {row["task_id"] for row in rows}  # a stage keep asks training tasks alone
+        asked = {row["task_id"] for row in rows}  # a stage keep asks only training tasks
         there = {name: [problem for problem in problems if problem.id in asked]}
         passed = sum(fine for _, fine in _run(there, completions, folder / VERDICTS / f"{name}.jsonl"))
         say(f"{name}: {passed} of {len(rows)} answers pass")
@@ -181,7 +181,7 @@ def judge_answers(tasks: Mapping[str, Sequence[Problem]], folder: Path) -> None:
 def _run(
     tasks: Mapping[str, Sequence[Problem]], completions: Sequence[Completion] | None, rows: Path
 ) -> list[tuple[str, bool]]:
-    """Task and whether a program passes, in order; raises where the language's tools are missing."""
+    """Returns the task and whether it passes for each program, in order; raises if the language's tools are missing."""
     rows.parent.mkdir(parents=True, exist_ok=True)
     with Sandbox("bubblewrap", allow_code_execution=True) as sandbox:
         (result,) = execute("mbxp", tasks, completions, sandbox=sandbox, rows=rows)
@@ -204,12 +204,12 @@ def write_pairs(
 
     Args:
         tasks: Language -> tasks.
-        texts: Task -> what it is in words, by which a problem that comes twice is known.
-        folder: Solutions, answers and verdicts.
+        texts: Task -> its description in words, by which repeated problems are recognised.
+        folder: Folder of the solutions, answers and verdicts.
         target: Folder of the examples.
-        per_task: Most own programs a task.
-        old: A data stage, whose languages are added.
-        own_only: Train and validate on own programs alone.
+        per_task: Maximum number of the base's programs per task.
+        old: A data stage whose languages are added.
+        own_only: Whether only programs of the base are used for training and validation.
     """
     counts: dict[str, dict[str, int]] = {}
     for name, problems in tasks.items():
@@ -250,7 +250,7 @@ def _completions(path: Path) -> list[tuple[str, str]]:
 
 
 def _passing(folder: Path, language: str) -> dict[str, list[str]]:
-    """Task -> different answers of the base that pass, in the order in which they were written."""
+    """Returns task -> different answers of the base that pass, in the order in which they were written."""
     rows = folder / VERDICTS / f"{language}.jsonl"
     verdicts = known_rows(rows if rows.exists() else None)
     found: dict[str, dict[str, None]] = {}
@@ -266,7 +266,7 @@ def _passing(folder: Path, language: str) -> dict[str, list[str]]:
 
 
 def _example(problem: Problem, texts: Mapping[str, str], completion: str) -> Example | None:
-    # Ruby's solutions go on in the line of the signature; a line break there changes nothing.
+    # Ruby's solutions continue in the line of the signature; a line break there changes nothing.
     opening = problem.prompt.strip() + "\n"
     code = opening + completion.lstrip("\n").rstrip() + "\n"
     if not parses(code, problem.language):

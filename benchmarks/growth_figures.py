@@ -20,27 +20,27 @@ COLOURS = {"moe": "#0b6e4f", "dense_on": "#c1440e", "dense_on_old": "#b8860b", "
 
 
 def metrics_of(results: Mapping[str, Any]) -> list[str]:
-    """Loss and every pass@1 that the steps have."""
+    """Returns the metrics of the steps: the loss and every pass@1."""
     found = {name: None for row in results["steps"] for system in row["systems"].values() for name in system}
     return [name for name in found if name == "loss" or name.startswith("pass@1")]
 
 
 def value(row: Mapping[str, Any], arm: str, metric: str, language: str) -> float | None:
-    """An arm's value on one language after a step; None where it was not measured."""
+    """Returns an arm's value on one language after a step, or None if it was not measured."""
     system = f"expert:{language}" if arm == "expert" else arm
     found = row["systems"].get(system, {}).get(metric, {}).get(language)
     return None if found is None else float(found["value"])
 
 
 def mean(row: Mapping[str, Any], arm: str, metric: str, languages: Sequence[str]) -> float | None:
-    """Mean over languages; None where one is missing."""
+    """Returns the mean over languages, or None if one is missing."""
     values = [value(row, arm, metric, name) for name in languages]
     known = [number for number in values if number is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def markdown_tables(results: Mapping[str, Any]) -> str:
-    """Returns a table a metric, and one of costs and of what was kept."""
+    """Returns one table per metric, and one of costs and of what was kept."""
     blocks = [_metric_table(results, metric) for metric in metrics_of(results)]
     return "\n\n".join([*blocks, _cost_table(results)])
 
@@ -104,7 +104,7 @@ def _number(number: float | None) -> str:
 
 
 def figure(results: Mapping[str, Any]) -> str:
-    """Draws mean pass@1, or the loss where no program was run, against the steps: starting and new languages; SVG."""
+    """Draws mean pass@1 (or the loss if no program ran) against the steps for starting and new languages, as SVG."""
     metrics = metrics_of(results)
     metric = next((name for name in metrics if name.startswith("pass@1")), "loss")
 
@@ -131,7 +131,7 @@ def figure(results: Mapping[str, Any]) -> str:
 
 
 def _base(results: Mapping[str, Any], metric: str) -> list[tuple[int, float]]:
-    """The base's mean over the new languages so far, each measured at the step at which it came."""
+    """Returns the base's mean over the new languages so far, each measured at the step that added it."""
     numbers: list[float] = []
     points = []
     for row in results["steps"]:
@@ -150,11 +150,11 @@ _WIDTH = 760
 def _panel(
     curves: Mapping[str, Sequence[tuple[int, float]]], title: str, results: Mapping[str, Any], down: int
 ) -> Iterator[str]:
-    """One set of axes, ``down`` below the top."""
+    """Draws one set of axes, ``down`` below the top."""
     height, left, right, top, bottom = 340, 60, 230, 30, 46
     numbers = [number for points in curves.values() for _, number in points] or [0.0, 1.0]
     low, high = min(numbers), max(numbers)
-    room = max((high - low) * 0.1, (0.2 - high + low) / 2)  # an axis of less than 0.2 would draw chance as mountains
+    room = max((high - low) * 0.1, (0.2 - high + low) / 2)  # a shorter axis would exaggerate chance
     low, high = max(0.0, low - room), high + room
     last = max(1, len(results["add"]))
 
@@ -179,7 +179,7 @@ def _panel(
         points, colour = curves[arm], COLOURS.get(arm, "#777")
         moves = "L".join(f"{x(step):.1f} {y(found):.1f}" for step, found in points)
         dots = "".join(f'<circle cx="{x(step):.1f}" cy="{y(found):.1f}" r="3"/>' for step, found in points)
-        place = min(y(number) + 4, place - 15)  # labels of curves that end together stand above each other
+        place = min(y(number) + 4, place - 15)  # labels of curves with nearly the same end are put above each other
         yield (
             f'<path d="M{moves}" fill="none" stroke="{colour}" stroke-width="2"/><g fill="{colour}">{dots}'
             f'<text x="{x(points[-1][0]) + 8:.1f}" y="{place:.1f}">{escape(TITLES[arm])}</text></g>'

@@ -12,7 +12,7 @@ from moesaic.recipe import ExpertsRecipe, Recipe, load_recipe
 ARMS = ("moe", "dense_on", "dense_on_old", "dense_anew")
 
 START = "start"
-"""Folder of the dense adapter on the starting languages, which all dense arms begin with."""
+"""Folder of the dense adapter on the starting languages, with which all dense arms begin."""
 
 
 class Plan:
@@ -22,12 +22,12 @@ class Plan:
         path: Recipe file.
         overrides: ``key=value`` for every step.
         start: The starting languages.
-        add: The languages that come, one a step.
-        old_share: Share of the old programs that ``dense_on_old`` is trained on.
-        step_overrides: ``key=value`` where a new language is learnt: for its expert and the arms that are trained on.
-        first: A finished run whose model is the starting one; None: the first step makes it.
-        first_dense: A dense adapter on the starting languages, which all dense arms begin with; None: it is trained.
-        anew: The steps after which ``dense_anew`` is trained, beside the first: ``each`` or ``last``.
+        add: The languages to add, one per step.
+        old_share: Share of the old programs on which ``dense_on_old`` is trained.
+        step_overrides: ``key=value`` for learning a new language, for its expert and the arms that are trained further.
+        first: A finished run whose model is the starting model; None if the first step makes it.
+        first_dense: A dense adapter on the starting languages, with which all dense arms begin; None to train it.
+        anew: The steps after which ``dense_anew`` is trained in addition to the first: ``each`` or ``last``.
 
     Raises:
         RecipeError: The recipe is wrong, or does not fit the comparison.
@@ -71,15 +71,15 @@ class Plan:
         return 0 if language in self.start else self.add.index(language) + 1
 
     def arms(self, step: int) -> tuple[str, ...]:
-        """Arms that a step measures; at the first one all dense arms are the same."""
+        """Returns the arms that a step measures; at the first step, all dense arms are the same."""
         if step == 0:
             return ("moe", "dense_anew")
         return ARMS if self.anew == "each" or step == self.steps - 1 else ARMS[:-1]
 
     def recipe(self, step: int, *, anew: bool = False, grows: bool = True) -> Recipe:
-        """The recipe of a step; with ``anew`` that of what is trained on all languages, whatever the step.
+        """Returns the recipe of a step; with ``anew``, the recipe for training on all languages, at any step.
 
-        Without ``grows`` it is the step's recipe for what needs no model to grow from.
+        Without ``grows``, it is the step's recipe for work that does not need a model to grow from.
         """
         values = [
             _list("data.languages", self.languages(step)),
@@ -95,7 +95,7 @@ class Plan:
         return load_recipe(self.path, [*self.overrides, *values])
 
     def dense(self, step: int, arm: str) -> ExpertsRecipe:
-        """How a dense arm is trained: as an expert is, with the rank of all experts together."""
+        """Returns how a dense arm is trained: like an expert, with the rank of all experts together."""
         experts = self.recipe(step, anew=arm == "dense_anew").experts
         rank = experts.rank * (len(self.start) + len(self.add))
         alpha = rank * experts.alpha / experts.rank
@@ -105,7 +105,7 @@ class Plan:
         return self.root / "measured" / f"step-{step}"
 
     def adapter(self, step: int, arm: str) -> Path:
-        """Folder of a dense arm's adapter; at step 0 they are all the same."""
+        """Returns the folder of a dense arm's adapter; at step 0, they are all the same."""
         return self.root / "dense" / (arm if step else START) / f"step-{step}"
 
 

@@ -20,11 +20,11 @@ from moesaic.train.budget import expert_stretches, gate_stretches
 from moesaic.workspace import Workspace, versions
 
 COST = "cost.json"
-"""What an arm's step cost, beside what was measured of it."""
+"""File with the cost of an arm's step, beside its measurements."""
 
 
 def results(plan: Plan) -> dict[str, Any]:
-    """Everything that is finished, for the result file."""
+    """Returns all finished results, for the result file."""
     rows = []
     for step in range(plan.steps):
         if Workspace(plan.measured(step)).manifest("evaluate") is None:
@@ -68,7 +68,7 @@ def results(plan: Plan) -> dict[str, Any]:
 
 
 def dense_cost(folder: Path) -> dict[str, Any]:
-    """Training tokens, seconds and parameters of a dense adapter; of one that was given the last alone."""
+    """Returns training tokens, seconds and parameters of a dense adapter; only the parameters if it was given."""
     tokens, parameters = read_json(folder / "training.json")["tokens"], _parameters(folder / WEIGHTS_FILE)
     if tokens is None:
         return {"tokens": None, "fitted_tokens": None, "seconds": None, "parameters": parameters}
@@ -77,12 +77,12 @@ def dense_cost(folder: Path) -> dict[str, Any]:
 
 
 def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
-    """Training tokens and seconds of a step, and the parameters that the model has beside the base afterwards.
+    """Returns training tokens and seconds of a step, and the parameters that the model then has besides the base.
 
     Args:
         run: The step's run, finished up to its model.
         final: The model folder.
-        trained: The step trained it; otherwise it was given, and what it cost is not known here.
+        trained: Whether the step trained the model. Otherwise it was given, and its cost is not known here.
     """
     model = read_model_folder(final)
     parameters = sum(_parameters(model.expert_path(entry.name) / WEIGHTS_FILE) for entry in model.adapters)
@@ -122,7 +122,7 @@ def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
 
 
 def kept(plan: Plan, step: int, arm: str) -> dict[str, Any]:
-    """What an arm still solves of what it solved when each old language was learnt, on every benchmark."""
+    """Compares what an arm solves with what it solved when each old language was learnt, on every benchmark."""
     old = plan.languages(step - 1)
     now, before = _verdicts(plan, step, arm), {}
     for name in old:
@@ -148,7 +148,7 @@ def _systems(plan: Plan, step: int, arm: str) -> Path:
 
 
 def _seconds(path: Path) -> float:
-    """Seconds of a training, which its log goes on counting after a resume."""
+    """Returns the seconds of a training, which its log continues to count after a resume."""
     return max((float(row["seconds"]) for row in read_metrics(path)), default=0.0)
 
 

@@ -15,16 +15,16 @@ from moesaic.train.experts import seed_of
 
 
 def write_wider(source: Path, options: ExpertsRecipe, seed: int, folder: Path) -> None:
-    """Writes an adapter with further ranks: their rows of A are drawn as PEFT draws them, their columns of B are zero.
+    """Writes an adapter with added ranks, whose rows of A are drawn as in PEFT and whose columns of B are zero.
 
     Args:
         source: The adapter.
-        options: The rank, alpha and modules that it is to have.
-        seed: Seed of the further ranks.
-        folder: Where it goes.
+        options: The rank, alpha and modules of the result.
+        seed: Seed of the added ranks.
+        folder: Folder of the result.
 
     Raises:
-        ModelError: It has a higher rank, another scale or other modules.
+        ModelError: The adapter has a higher rank, a different scale or different modules.
     """
     expert = read_adapter(source)
     scale, modules = options.alpha / options.rank, {path.rpartition(".")[2] for path in expert.deltas}

@@ -121,7 +121,7 @@ def make_model(folder: Path, seed: int) -> None:
 
 
 def peer_python(work: Path, name: str, given: str | None) -> str:
-    """Returns an interpreter with the peer and the same torch as here."""
+    """Returns the Python interpreter of an environment with the peer and the same torch as here."""
     if given:
         return given
     python = work / "venvs" / name / "bin" / "python"
@@ -179,7 +179,7 @@ print("SECONDS", time.monotonic() - started)
 
 @contextlib.contextmanager
 def watched(process: subprocess.Popen[bytes], found: dict[str, int]) -> Iterator[None]:
-    """Keeps the greatest private memory and the bytes read of a process while it runs."""
+    """Records the greatest private memory and the bytes read of a process while it runs."""
     stop = threading.Event()
     proc = Path("/proc") / str(process.pid)
 
@@ -268,7 +268,7 @@ def compare_with_mergekit(work: Path, all_commands: dict[str, list[str]]) -> str
 
 
 def kill_and_resume(work: Path, export: list[str]) -> str:
-    """Kills an export when its second shard is there, tries to load what it left, resumes it."""
+    """Kills an export when its second shard is finished, tries to load the result, and resumes the export."""
     run(export, work)
     whole = {file.name: file_digest(file) for file in (work / "out").glob("model-*.safetensors")}
     shutil.rmtree(work / "out")
@@ -318,7 +318,7 @@ def main() -> None:
     mergekit = peer_python(work, "mergekit", options.mergekit)
     mixturekit = peer_python(work, "mixturekit", options.mixturekit)
     todo = commands(work, mergekit, mixturekit)
-    # The first composition also computes the base's digest, which is kept; it is reported apart.
+    # The first composition also computes the base's digest, which is then cached; it is reported separately.
     shutil.rmtree(work / "native", ignore_errors=True)
     first = run(todo["moesaic native"], work)
     (work / "out").rename(work / "native")

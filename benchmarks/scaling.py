@@ -42,10 +42,10 @@ NAMES = (
     "smollm2-eager", "coder-eager",
 )  # fmt: skip
 STALL = 75.0
-"""Seconds without a result after which processes are taken for stuck."""
+"""Seconds without a result after which processes are considered stuck."""
 
 MARGIN = 12.0
-"""Seconds before the end from which on no measurement is started."""
+"""Number of seconds before the end during which no measurement is started."""
 
 
 def start(names: list[str], lines: Path, ends: float, options: argparse.Namespace) -> subprocess.Popen[bytes]:
@@ -60,7 +60,7 @@ def start(names: list[str], lines: Path, ends: float, options: argparse.Namespac
         *(["--pico"] if options.pico else []),
     ]  # fmt: skip
     environment = dict(os.environ)
-    # Everything stays on this machine, whose name need not be known to a network.
+    # Everything stays on this machine, so its name need not be known to a network.
     environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     environment.setdefault("NCCL_SOCKET_IFNAME", "lo")
     environment.setdefault("OMP_NUM_THREADS", "1")
@@ -77,13 +77,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def read(lines: Path) -> list[dict[str, Any]]:
-    """The whole lines of the workers' file."""
+    """Returns the complete lines of the workers' file."""
     text = lines.read_text() if lines.exists() else ""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def collect(entries: list[dict[str, Any]], wanted: list[str], options: argparse.Namespace) -> dict[str, Any]:
-    """The result: a row for each measurement, also for one that failed or was left out."""
+    """Returns the result, with a row for each measurement, including those that failed or were left out."""
     facts = next((entry for entry in entries if entry["kind"] == "facts"), {})
     rows = []
     for name in wanted:
@@ -101,7 +101,7 @@ def collect(entries: list[dict[str, Any]], wanted: list[str], options: argparse.
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result in Markdown."""
+    """Returns the result in Markdown."""
     count = result.get("processes", 2)
     lines = [
         f"| {result.get('device', 'no device')}, tokens/s | 1 process | {count} processes | speed-up | repeats |",

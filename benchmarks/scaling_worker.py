@@ -65,10 +65,10 @@ NEW_TOKENS, PROMPT_TOKENS = 128, 64
 
 
 class FirstAlone:
-    """An accelerator as the only process of a run would have it.
+    """An accelerator that behaves as if its process were the only one of a run.
 
     Args:
-        accelerator: The first of several processes' own.
+        accelerator: The accelerator of the first of several processes.
     """
 
     process_index, num_processes = 0, 1
@@ -78,7 +78,7 @@ class FirstAlone:
 
 
 class Worker:
-    """This process, its options, and where results go.
+    """This process, its options, and the file for its results.
 
     Args:
         options: See ``main``.
@@ -105,12 +105,12 @@ class Worker:
         return PICO if self.pico else config
 
     def wait(self) -> None:
-        """Waits until the device has done all it was given."""
+        """Waits until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
     def timed(self, work: Callable[[], Any]) -> float:
-        """Seconds that all processes need for their part; those who have none do nothing."""
+        """Returns the seconds that all processes need for their parts; processes without a part do nothing."""
         self.wait()
         self.ranks.gather(None)
         started = time.monotonic()
@@ -119,10 +119,10 @@ class Worker:
         return max(self.ranks.gather(time.monotonic() - started))
 
     def compare(self, measure: Callable[[bool], float]) -> dict[str, Any]:
-        """Tokens a second of one process and of all, in turns.
+        """Measures the tokens per second of one process and of all, in turns.
 
         Args:
-            measure: Takes whether all work, or only the first, and returns tokens a second.
+            measure: Takes whether all processes work, or only the first, and returns tokens per second.
         """
         one, all_ = [], []
         for _ in range(self.repeats):
@@ -132,7 +132,7 @@ class Worker:
 
 
 def speeds(count: int, one: list[float], all_: list[float]) -> dict[str, Any]:
-    """A row of results: medians, and every repeat."""
+    """Returns a row of results with the medians and all repeats."""
     ratio = statistics.median(all_) / statistics.median(one)
     return {
         "tokens_per_second_1": round(statistics.median(one)),
@@ -144,13 +144,13 @@ def speeds(count: int, one: list[float], all_: list[float]) -> dict[str, Any]:
 
 
 class Training:
-    """Warmed-up training steps of what is trainable in a model, in one process and in all.
+    """Training steps of the trainable parameters of a model after a warm-up, in one process and in all.
 
     Args:
         worker: This process.
-        model: The model, in packed attention.
-        rows: Rows, of which each step takes as many as there are processes.
-        options: Length of rows, ``compile``.
+        model: The model, with packed attention.
+        rows: Rows; each step takes as many as there are processes.
+        options: The length of the rows and ``compile``.
     """
 
     def __init__(self, worker: Worker, model: Any, rows: PackedBatches, options: Optimisation) -> None:
@@ -167,7 +167,7 @@ class Training:
         self.num_trained = sum(parameter.numel() for parameter in trainable.values())
 
     def step(self, together: bool) -> int:
-        """Takes one and returns its tokens, padding not counted."""
+        """Takes one step and returns its number of tokens, without padding."""
         rows = next(self._cycle)
         accelerator: Any = self._worker.accelerator if together else FirstAlone(self._worker.accelerator)
         add_gradients(accelerator, self._loss, rows)
@@ -175,10 +175,10 @@ class Training:
         return sum(row.batch.num_tokens for row in rows)
 
     def warm_up(self, kinds: tuple[bool, ...] = (False, True)) -> float:
-        """Runs every row once each way; returns the seconds of the first step, which may compile."""
+        """Runs every row once in both ways; returns the seconds of the first step, which may compile."""
         worker = self._worker
         started = time.monotonic()
-        # Not first by one process alone: all of them compile at the same time.
+        # All processes compile at the same time, instead of the first one alone.
         self.step(True)
         worker.wait()
         first = time.monotonic() - started
@@ -187,7 +187,7 @@ class Training:
         return first
 
     def tokens_per_second(self, together: bool) -> float:
-        """Speed over a window of steps, of which each is launched while the last one runs."""
+        """Returns the speed over a window of steps, each of which is launched while the last one runs."""
         worker = self._worker
         seconds = worker.timed(lambda: self._run(2, together)) / 2
         count = worker.ranks.first(max(3, round(worker.window / seconds)))
@@ -233,9 +233,9 @@ def train_gates(worker: Worker, config: Any, compile_: bool) -> dict[str, Any]:
 
 
 def train_large(worker: Worker, config: Any, sharded: bool, length: int = 4) -> dict[str, Any]:
-    """One LoRA expert of rank 16, rows of so many times 1,024 tokens, eager; FSDP2 against one GPU that holds the base.
+    """One LoRA expert of rank 16, rows of several times 1,024 tokens, eager; FSDP2 against one GPU with the base.
 
-    Layers are put together once a row, so that the longer rows are, the less of the time it takes.
+    Layers are gathered once per row, so that gathering takes a smaller share of the time for longer rows.
     """
     config = worker.config(config)
     document = 128 if worker.pico else 1024
@@ -267,7 +267,7 @@ def train_large(worker: Worker, config: Any, sharded: bool, length: int = 4) -> 
 
 
 def sample(worker: Worker, config: Any) -> dict[str, Any]:
-    """Four experts top 2: greedy programs of 128 tokens to prompts of 64, in batches of 512, prompts included."""
+    """Four experts top 2: greedy programs of 128 tokens for prompts of 64, in batches of 512, including the prompts."""
     config = worker.config(config)
     number, new_tokens = (16, 8) if worker.pico else (8192, NEW_TOKENS)
     draw = random.Random(0)
@@ -308,12 +308,12 @@ def worker_dtype(worker: Worker) -> torch.dtype:
 
 
 def memory(worker: Worker) -> float | None:
-    """Most memory in use since ``clean``, in GB; None on a CPU."""
+    """Returns the maximum memory in use since ``clean`` in GB; None on a CPU."""
     return round(torch.cuda.max_memory_allocated() / 1e9, 1) if worker.device.type == "cuda" else None
 
 
 def clean(worker: Worker) -> None:
-    """Lets go of what the last measurement left in cycles and caches."""
+    """Frees the memory that the last measurement left in cycles and caches."""
     gc.collect()
     if worker.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -359,7 +359,7 @@ def main() -> None:
         started = time.monotonic()
         try:
             row = MEASUREMENTS[name](worker)
-        except BaseException as error:  # the other processes wait for this one: all end, and are started again
+        except BaseException as error:  # the other processes wait for this one, so all end and are started again
             traceback.print_exc()
             worker.write(
                 "failed", name=name, process=worker.ranks.index, reason=f"{type(error).__name__}: {error}"[:600]

@@ -44,8 +44,8 @@ class Job:
     """One run: a seed, or a variant of the first seed.
 
     Attributes:
-        name: Name of its workspace.
-        recipe: Its recipe.
+        name: Name of the workspace.
+        recipe: The recipe of the run.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether its predictions are there."""
+        """Returns whether its predictions exist."""
         return Workspace(self.recipe.workspace).manifest("predict") is not None
 
 
@@ -75,7 +75,7 @@ def jobs_of(
 
 
 def prepare(job: Job, first: Job) -> list[str]:
-    """Links what a job takes from the first one, and returns what it still lacks of that."""
+    """Links the stages that a job takes from the first one, and returns those that are still missing."""
     wanted = list(SHARED) if job.recipe.data.keep is not None else ["data"]
     if job.recipe.seed == first.recipe.seed:
         wanted += [name for name in shared_stages(first.recipe, job.recipe) if name not in wanted]
@@ -88,9 +88,9 @@ def prepare(job: Job, first: Job) -> list[str]:
 
 
 def work(job: Job, stages: tuple[str, ...], device: str | None) -> None:
-    """Runs a job's stages; in a process of its own, that sees one GPU."""
+    """Runs a job's stages in a process of its own, which sees one GPU."""
     if device is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = device  # heeded, since nothing has asked for a GPU in this process yet
+        os.environ["CUDA_VISIBLE_DEVICES"] = device  # has an effect, because nothing in this process has used a GPU yet
     Run(job.recipe)(stages)
 
 
@@ -120,7 +120,7 @@ def run_all(
     path: Path | None,
     devices: Sequence[str | None] = (None,),
 ) -> list[str]:
-    """Runs what is not done, each job on the GPU that has the fewest, and returns the names of the jobs that failed."""
+    """Runs the unfinished jobs, each on the GPU with the fewest jobs, and returns the names of those that failed."""
     began, context = time.monotonic(), multiprocessing.get_context("spawn")
     first, everything = seeds[0], [*seeds, *variants]
     waiting = [job for job in everything if not job.is_done]
@@ -148,7 +148,7 @@ def run_all(
                 failed += [name] if process.exitcode else []
                 if path is not None:
                     archive(everything, path)
-            if not running:  # what nobody is at work on will not come
+            if not running:  # no running job will finish the missing stages
                 lost = [job.name for job in waiting if prepare(job, first)]
                 failed += lost
                 waiting = [job for job in waiting if job.name not in lost]

@@ -43,11 +43,11 @@ TASKS = (
 
 @dataclass
 class Load:
-    """What a number of clients saw; times in seconds.
+    """The measurements of a number of clients; times are in seconds.
 
     Attributes:
-        first: From a request to its first token.
-        between: From a token to the next of its answer.
+        first: Times from a request to its first token.
+        between: Times from a token to the next one of the same answer.
     """
 
     clients: int
@@ -149,7 +149,7 @@ def main() -> None:
     del model
     process, url = serve(options.model, options.slots)
     try:
-        asyncio.run(run(url, 1, 1, 4, expected))  # the first request pays for what is made once
+        asyncio.run(run(url, 1, 1, 4, expected))  # the first request takes longer, because some things are made once
         loads = []
         for clients in options.clients:
             loads.append(asyncio.run(run(url, clients, options.tasks, options.tokens, expected)))

@@ -50,16 +50,16 @@ SYSTEMS = ("plugin", "mixtral", "lora", "front", "moesaic")
 NAME = "load"
 RANK, EXPERTS, TOP_K = 16, ("python", "java", "javascript", "cpp"), 2
 CACHE_BYTES = 4 << 30
-"""For keys and values of each of the servers that start together."""
+"""Memory for the keys and values of each server if the servers start together."""
 
 
 @dataclass
 class Load:
-    """What a number of clients saw; times in seconds.
+    """The measurements of a number of clients; times are in seconds.
 
     Attributes:
-        first: From a request to its first token.
-        between: From a piece of an answer to the next; a piece is a token, or several that came together.
+        first: Times from a request to its first token.
+        between: Times from a piece of an answer to the next. A piece is one token, or several that came together.
         texts: Number of the request -> its answer.
     """
 
@@ -180,7 +180,7 @@ def command(system: str, model: Path, made: Path, options: argparse.Namespace) -
 
 
 def describe_mixtral(model: Path, folder: Path) -> None:
-    """Writes what vLLM needs of a Mixtral export whose weights it does not read."""
+    """Writes the files that vLLM needs of a Mixtral export whose weights it does not read."""
     from moesaic.checkpoint.bases import find_base
     from moesaic.checkpoint.formats import moe_config, read_config
     from moesaic.checkpoint.native import read_model_folder
@@ -195,15 +195,15 @@ def describe_mixtral(model: Path, folder: Path) -> None:
 
 
 class NotStartedError(Exception):
-    """A server ended, or took too long, before it answered."""
+    """Raised if a server ended, or took too long, before it answered."""
 
 
 class Server:
     """A server on a free port, in a process group of its own.
 
     Args:
-        line: Its command, without the port.
-        log: Where its output goes.
+        line: Command of the server, without the port.
+        log: File for its output.
     """
 
     def __init__(self, line: list[str], log: Path) -> None:
@@ -225,11 +225,11 @@ class Server:
         self.end()
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Asks the server to end."""
         self._process.terminate()
 
     def end(self) -> None:
-        """Ends it, and after 20 seconds whatever is left of its group."""
+        """Ends the server, and after 20 seconds all processes that are left of its group."""
         self.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
@@ -242,10 +242,10 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def answers(self, until: float) -> bool:
-        """Whether it can be asked.
+        """Returns whether the server answers requests.
 
         Raises:
-            NotStartedError: It has ended, or does not answer at ``until`` (of ``time.monotonic``).
+            NotStartedError: The server has ended, or does not answer at ``until`` (of ``time.monotonic``).
         """
         if b'"data"' in get(self.port, "/v1/models"):
             return True
@@ -321,14 +321,14 @@ async def run(url: str, names: list[str], clients: int, prompts: list[list[int]]
 
 @dataclass
 class Results:
-    """The table as far as it is.
+    """The table so far.
 
     Attributes:
-        rows: Its lines.
-        weights: System -> GiB that vLLM says the weights take.
+        rows: Lines of the table.
+        weights: System -> GiB that the weights take according to vLLM.
         starts: System -> seconds until it answered.
         failed: Systems that did not start.
-        first: Number of clients -> what the first system answered.
+        first: Number of clients -> answers of the first system.
     """
 
     rows: list[str] = field(default_factory=list)
@@ -338,7 +338,7 @@ class Results:
     first: dict[int, Load] = field(default_factory=dict)
 
     def add(self, system: str, load: Load) -> None:
-        """Adds what a number of clients saw of a system."""
+        """Adds the measurements of a number of clients with a system."""
         like = None if system == "lora" else self.first.setdefault(load.clients, load)  # one expert, not all, answers
         same = "" if like is None else str(sum(like.texts.get(n) == text for n, text in load.texts.items()))
         spans = (quantile(times, share) for times in (load.first, load.between) for share in (0.5, 0.99))
@@ -349,7 +349,7 @@ class Results:
         print(row, file=sys.stderr, flush=True)
 
     def text(self, options: argparse.Namespace) -> str:
-        """Returns the table with what was measured, on what."""
+        """Returns the table, with a description of the measurement and the machine."""
         import torch
 
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "a processor"
@@ -442,12 +442,12 @@ def measure(
                 servers.pop(system)[0].end()
             starting.remove(system)
         time.sleep(0.5)
-    running.callback(lambda: [server.terminate() for server, _ in servers.values()])  # not one after the other
+    running.callback(lambda: [server.terminate() for server, _ in servers.values()])  # all at the same time
     for system, (server, names) in servers.items():
         if found := re.search(r"Model loading took ([\d.]+ GiB)", server.log.read_text()):
             results.weights[system] = found[1]
         draw = random.Random(0)
-        for clients in options.clients:  # graphs, caches and compilers, for every size of batch
+        for clients in options.clients:  # warms up graphs, caches and compilers for every batch size
             asyncio.run(run(server.url, names, clients, prompts(draw, clients, options), options.tokens))
         for clients in options.clients:
             asked = prompts(draw, clients * options.requests, options)

@@ -36,7 +36,7 @@ from test_pipeline import write_pairs
 
 
 def table(soak: Soak, seconds: float, arguments: argparse.Namespace) -> Iterator[str]:
-    """The lines of the committed table."""
+    """Yields the lines of the committed table."""
     yield f"# Soak, {time.strftime('%Y-%m-%d', time.gmtime())}\n"
     where = f"on a CPU ({platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch "
     yield (
@@ -55,7 +55,7 @@ def table(soak: Soak, seconds: float, arguments: argparse.Namespace) -> Iterator
 
 
 def main() -> None:
-    """Runs what was asked for and writes the table."""
+    """Runs the chosen disturbances and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=50, help="kills; other kinds have about as many as stages")
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas")

@@ -34,7 +34,10 @@ TIMES = frozenset(
         "output_digest", "digest", "sha256", "files", "processes", "inputs", "recipe", "recipe_digest", "output",
     }
 )  # fmt: skip
-"""Keys of written files that hold times, or digests of files with times in them; those with seconds are others."""
+"""Keys in written files whose values are times, or digests of files that contain times.
+
+Keys with seconds are handled separately.
+"""
 
 _EVENTS = (
     "open",
@@ -56,9 +59,9 @@ class Ended:
     """How an attempt ended.
 
     Attributes:
-        code: Exit code, or minus the signal that killed it.
-        said: What it wrote to stderr.
-        moments: File operations that were counted: what, and where.
+        code: Exit code, or minus the signal that killed the process.
+        said: Text that it wrote to stderr.
+        moments: The file operations that were counted, each with its path.
     """
 
     code: int
@@ -67,18 +70,18 @@ class Ended:
 
     @property
     def is_defect(self) -> bool:
-        """Whether it ended as only a defect does."""
+        """Returns whether an attempt ended as it does only after a defect."""
         return "this is a bug" in self.said or "Traceback" in self.said or self.code == 1
 
 
 @dataclass(frozen=True)
 class Strike:
-    """What happens in an attempt, and when.
+    """A disturbance in an attempt, and its time.
 
     Attributes:
-        spoiler: What happens; runs inside the process.
-        moment: The counted file operation before which it strikes; None: at the start, before anything is read.
-        delay: Seconds that it waits, in a thread, so that native code is hit as well.
+        spoiler: The disturbance, which runs inside the process.
+        moment: The counted file operation before which it happens; None for the start, before anything is read.
+        delay: Seconds that it waits, in a thread, so that native code is disturbed as well.
     """
 
     spoiler: Spoiler
@@ -95,9 +98,9 @@ def attempt(arguments: list[str], counted: list[Path], strike: Strike | None = N
     """Runs the command line in a forked process.
 
     Args:
-        arguments: Of ``moesaic``.
-        counted: File operations below these paths are counted.
-        strike: What happens to it.
+        arguments: Arguments of ``moesaic``.
+        counted: Paths below which file operations are counted.
+        strike: The disturbance.
     """
     notes = Path(os.environ.get("TMPDIR", "/tmp")) / f"soak-{os.getpid()}"
     notes.mkdir(exist_ok=True)
@@ -115,13 +118,13 @@ def attempt(arguments: list[str], counted: list[Path], strike: Strike | None = N
 
 
 def _play(arguments: list[str], counted: list[str], strike: Strike | None, said: Path, seen: Path) -> None:
-    """The child: never returns."""
+    """Runs the attempt in the child process; never returns."""
     code = 1
     try:
         for number, target in ((1, "/dev/null"), (2, str(said))):
             os.dup2(os.open(target, os.O_WRONLY | os.O_APPEND), number)
         sys.argv = ["moesaic", *arguments]
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for programs in the background
         torch.set_num_threads(1)
         log = os.open(seen, os.O_WRONLY | os.O_APPEND)
         if strike is not None and strike.moment is None:
@@ -139,7 +142,7 @@ def _play(arguments: list[str], counted: list[str], strike: Strike | None, said:
 
 
 def _import_for_all(names: Path) -> None:
-    """Imports what an undisturbed attempt imported: those after it need not do so again."""
+    """Imports the modules that an undisturbed attempt imported, so that later attempts need not import them again."""
     for name in names.read_text().splitlines():
         if name not in sys.modules and name.partition(".")[0] not in ("__main__", "__mp_main__"):
             with contextlib.suppress(Exception):
@@ -171,12 +174,12 @@ def _counting(counted: list[str], strike: Strike | None, log: int) -> Callable[[
 
 
 def chosen_moments(count: int, wanted: int, generator: random.Random) -> list[int]:
-    """Returns so many of the moments 1 .. count, in order."""
+    """Returns a random choice of the moments 1 to ``count``, in order."""
     return sorted(generator.sample(range(1, count + 1), min(wanted, count)))
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    """Returns the content of everything that a stage or an export left, apart from times: file -> digest."""
+    """Returns file -> digest of the content, without times, of all files of a stage or an export."""
     paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
     found = {}
     for path in paths:
@@ -200,10 +203,10 @@ def _without_times(value: Any) -> Any:
 
 @contextlib.contextmanager
 def small_disk(place: Path) -> Iterator[Callable[[int | None], None]]:
-    """A file system in memory; yields what sets the bytes that are free on it (None: plenty; -1: read-only).
+    """Mounts a file system in memory; yields a function that sets its free bytes (None: plenty; -1: read-only).
 
     Raises:
-        PermissionError: Nothing may be mounted here.
+        PermissionError: Mounting is not allowed here.
     """
     import subprocess
 
@@ -231,7 +234,7 @@ def small_disk(place: Path) -> Iterator[Callable[[int | None], None]]:
 
 
 def clock_jumps_back() -> None:
-    """Sets the process's clock back by a day, as far as Python asks for it."""
+    """Sets the clock back by a day for all Python code of this process."""
     now, gmtime, local = time.time, time.gmtime, time.localtime
     time.time = lambda: now() - 86400
     time.gmtime = lambda seconds=None: gmtime(now() - 86400 if seconds is None else seconds)

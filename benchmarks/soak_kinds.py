@@ -31,7 +31,7 @@ def kills(soak: Soak, wanted: int) -> None:
 
 
 def signals(soak: Soak, wanted: int) -> None:
-    """SIGTERM and SIGINT: unwound, said how to go on, 143 and 130."""
+    """SIGTERM and SIGINT: the run is unwound, says how to continue, and ends with 143 and 130."""
     parts = [*STAGES[:-1], "mixtral"]
     for index in range(wanted):
         part, number = parts[index % len(parts)], (signal.SIGTERM, signal.SIGINT)[index % 2]
@@ -51,7 +51,7 @@ def signals(soak: Soak, wanted: int) -> None:
 
 
 def full_disks(soak: Soak, wanted: int) -> None:
-    """A disk with so many free blocks: doubled from one until a part fits, then halved to the smallest that does."""
+    """A full disk: the free blocks are doubled from one until a part fits, then bisected to the smallest number."""
 
     def is_named(ended: Ended) -> bool:
         said = " ".join(ended.said.split())  # while it was written, or before anything was
@@ -79,7 +79,7 @@ def full_disks(soak: Soak, wanted: int) -> None:
 
 
 def lost_disks(soak: Soak, wanted: int) -> None:
-    """A workspace that is read-only, and one that is moved away while the run works in it."""
+    """A workspace that is read-only, and a workspace that is moved away while the run uses it."""
 
     def is_named(ended: Ended) -> bool:
         return ended.code == 2 and "error:" in ended.said
@@ -114,7 +114,7 @@ def clocks(soak: Soak, wanted: int) -> None:
 
 
 def locks(soak: Soak, wanted: int) -> None:
-    """A lock that a dead process left is taken over; one that is held is respected."""
+    """Locks: a lock that a dead process left is taken over, and a lock that is held is respected."""
     for pid, host in ((2**22 - 1, platform.node()), (1, "elsewhere"))[:wanted]:
         root = soak.before("compose", soak.folder / "copy")
         (root / "toy" / ".lock").write_text(json.dumps({"pid": pid, "host": host, "started": "2026-01-01"}))
@@ -150,7 +150,7 @@ def locks(soak: Soak, wanted: int) -> None:
 
 
 def losses(soak: Soak, wanted: int) -> None:
-    """A loss that is not a number: exit code 4, the batch named, the best state kept."""
+    """A loss that is not a number: the exit code is 4, the batch is named, and the best state is kept."""
 
     def spoil() -> None:
         from moesaic.train import rows
@@ -175,7 +175,7 @@ def losses(soak: Soak, wanted: int) -> None:
 
 
 def memory(soak: Soak, wanted: int) -> None:
-    """A GPU's memory that is full: rows in pieces, the same step."""
+    """Full memory of a GPU: rows are computed in pieces, with the same step as the result."""
 
     def spoil() -> None:
         from moesaic.train.rows import PackedLoss
@@ -201,7 +201,7 @@ def memory(soak: Soak, wanted: int) -> None:
 
 
 def bases(soak: Soak, wanted: int) -> None:
-    """A base whose weights are written to under the run."""
+    """A base whose weights change during the run."""
     file = soak.folder / "base" / "model.safetensors"
     right = file.read_bytes()
 

@@ -32,12 +32,12 @@ EXPORTS = {"mixtral": "export/mixtral", "gguf": "export/toy.gguf", "peft": "expo
 
 @dataclass
 class Soak:
-    """The undisturbed run, and the table of what was done to its copies.
+    """The undisturbed run, and the table of the disturbances of its copies.
 
     Attributes:
-        folder: Holds the recipe, its base and data, ``whole`` and the copies.
-        generator: Chooses moments.
-        rows: Kind, stage, moment, how it ended, how the next attempt ended.
+        folder: Folder with the recipe, its base and data, ``whole`` and the copies.
+        generator: Random numbers that choose the moments.
+        rows: (kind, stage, moment, how the attempt ended, how the next attempt ended).
     """
 
     folder: Path
@@ -46,19 +46,19 @@ class Soak:
     failed: bool = False
 
     def command(self, part: str, root: Path) -> list[str]:
-        """The command line that makes a stage, or an export, in a folder of runs."""
+        """Returns the command line that makes a stage or an export in a folder of runs."""
         if part in EXPORTS:
             return ["export", str(root / "toy"), str(root / EXPORTS[part]), "--format", part]
         return [part, str(self.folder / "toy.yaml"), f"output={root}"]
 
     def product(self, part: str, root: Path) -> list[Path]:
-        """What a stage, or an export, leaves."""
+        """Returns the paths that a stage or an export leaves."""
         if part in EXPORTS:
             return [root / EXPORTS[part]]
         return [root / "toy" / "model", root / "toy" / "results.json"] if part == "report" else [root / "toy" / part]
 
     def counted(self, part: str, root: Path) -> list[Path]:
-        """Where its file operations are counted."""
+        """Returns the paths below which its file operations are counted."""
         if part in EXPORTS:
             return [root / "export"]
         if part == "report":
@@ -85,11 +85,11 @@ class Soak:
         shutil.rmtree(self.folder / "again", ignore_errors=True)
 
     def found(self, part: str, root: Path) -> list[dict[str, str]]:
-        """What is to be the same."""
+        """Returns the results that must be the same."""
         return [fingerprint(path) for path in self.product(part, root)]
 
     def before(self, part: str, root: Path) -> Path:
-        """A copy of the whole run as it was before a part was made."""
+        """Makes a copy of the whole run as it was before a part was made."""
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self.folder / "whole" / "toy", root / "toy", dirs_exist_ok=True)
@@ -100,7 +100,7 @@ class Soak:
         return root
 
     def moments(self, part: str) -> list[str]:
-        """The file operations of a part, undisturbed."""
+        """Returns the file operations of a part without disturbance."""
         root = self.before(part, self.folder / "copy")
         return attempt(self.command(part, root), self.counted(part, root)).moments
 
@@ -116,17 +116,17 @@ class Soak:
         moment: str = "",
         near: bool = False,
     ) -> Ended:
-        """Makes a part while something happens to it, then again, and notes both.
+        """Makes a part with a disturbance, then makes it again, and records both results.
 
         Args:
-            kind: What happens.
+            kind: Kind of the disturbance.
             part: A stage or an export.
-            strike: How it happens; None: the surroundings are not as they should be.
-            promised: Whether it ended as it should; it may also have been done before it was struck.
-            root: Where, prepared by the caller; a copy of the whole run otherwise.
-            mend: Puts the surroundings right before the second attempt.
-            moment: When, for the table.
-            near: The numbers need only be near: something else was added up in another order.
+            strike: The disturbance; None if it is in the environment of the process.
+            promised: Returns whether the attempt ended as promised. It may also have been finished before.
+            root: Folder that the caller has prepared; None for a copy of the whole run.
+            mend: Repairs the environment before the second attempt.
+            moment: Text for the moment in the table.
+            near: Whether the numbers need only be close, because they were added up in another order.
         """
         place = root or self.before(part, self.folder / "copy")
         ended = attempt(self.command(part, place), self.counted(part, place), strike)
@@ -139,7 +139,7 @@ class Soak:
         if mend is not None:
             mend()
         second = attempt(self.command(part, place), self.counted(part, place))
-        # An export that was done when it was struck is not made again.
+        # An export that was finished before the disturbance is not made again.
         done = second.code == 0 or (part in EXPORTS and "exists already" in second.said)
         same = done and (near or self.found(part, place) == self.found(part, self.folder / "whole"))
         if near and same:
@@ -164,7 +164,7 @@ class Soak:
         return ended
 
     def distance(self, part: str, root: Path) -> float:
-        """Largest difference of any weight of a stage from the whole run's."""
+        """Returns the largest difference between a weight of a stage and that of the whole run."""
         from safetensors.torch import load_file
 
         worst = 0.0

@@ -74,7 +74,7 @@ def train_packed(results: Results, part: str, config: Any) -> None:
 
 
 def sample_coder(results: Results, _: argparse.Namespace) -> None:
-    """Qwen2.5-Coder-0.5B's shape: what drawing a token costs beside taking the likeliest."""
+    """Qwen2.5-Coder-0.5B's shape: the cost of sampling a token beside choosing the most likely one."""
     model = random_model(CODER)
     for name, context in (("dense", nullcontext(model)), ("4 experts top-2", routed(model, torch.bfloat16))):
         with context:
@@ -148,7 +148,7 @@ def main() -> None:
             torch.manual_seed(0)
             try:
                 part(results, options)
-            except Exception as error:  # the model itself could not be made: the next part may do
+            except Exception as error:  # the model could not be made, but the next part may succeed
                 results.failed(name, "the part itself", error)
 
 

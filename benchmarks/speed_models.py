@@ -47,14 +47,14 @@ LARGE = MistralConfig(sliding_window=None)  # the defaults are Mistral-7B's
 
 
 def random_model(config: Any, device: str | torch.device = "cuda", dtype: torch.dtype = torch.bfloat16) -> Any:
-    """A model of this shape on the GPU."""
+    """Returns a model of this shape with random weights on the GPU."""
     with torch.device(device):
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     return model.eval().requires_grad_(False)
 
 
 def random_experts(model: Any, number: int, rank: int) -> list[LoraExpert]:
-    """Adapters on the MLP with random factors."""
+    """Returns adapters on the MLP with random factors."""
     linear = {path: module for path, module in model.named_modules() if path.endswith(MLP_TARGETS)}
 
     def deltas() -> dict[str, LowRank]:
@@ -71,7 +71,7 @@ def random_experts(model: Any, number: int, rank: int) -> list[LoraExpert]:
 
 @contextmanager
 def routed(model: Any, dtype: torch.dtype, number: int = len(LANGUAGES), rank: int = RANK) -> Iterator[Any]:
-    """The model as a Mixture-of-Experts whose gates prefer different experts for different tokens."""
+    """Returns the model as a Mixture-of-Experts whose gates prefer different experts for different tokens."""
     compose(model, random_experts(model, number, rank), "top_k", TOP_K, dtype=dtype)
     for layer in model.model.layers:
         nn.init.normal_(layer.mlp.router.weight_ED, std=0.05)
@@ -93,7 +93,7 @@ def random_documents(config: Any, lengths: list[int]) -> list[EncodedExample]:
 
 @contextmanager
 def adapted(model: Any, options: ExpertsRecipe | None = None) -> Iterator[Any]:
-    """One PEFT adapter, by default on the MLP, float32."""
+    """Returns the model with one PEFT adapter in float32, by default on the MLP."""
     options = options or ExpertsRecipe(rank=RANK)
     with quiet_peft():
         peft_model = get_peft_model(
@@ -115,6 +115,6 @@ def adapted(model: Any, options: ExpertsRecipe | None = None) -> Iterator[Any]:
 
 
 def program_lengths(number: int, longest: int) -> list[int]:
-    """Tokens of programs, distributed about as XLCoST's."""
+    """Returns lengths of programs in tokens, distributed approximately as in XLCoST."""
     generator = random.Random(1)
     return [min(longest, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(number)]

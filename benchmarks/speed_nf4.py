@@ -50,7 +50,7 @@ RECIPE = Path(__file__).parent.parent / "recipes" / "mistral-7b-xlcost-qlora.yam
 
 
 def quantise(model: Any) -> Any:
-    """Replaces the linear layers of a model by NF4 ones, in place; the head stays, as transformers leaves it."""
+    """Replaces the linear layers of a model by NF4 layers, in place; as in transformers, the head is not replaced."""
     import bitsandbytes
 
     for path, layer in list(model.get_decoder().named_modules(prefix="model")):
@@ -70,14 +70,14 @@ def quantise(model: Any) -> Any:
             weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=small
         )
         parent, _, attribute = path.rpartition(".")
-        # Moving quantises.
+        # Moving the layers to the GPU quantises them.
         setattr(model.get_submodule(parent), attribute, small.to(weight.device).train(layer.training))
-    model.is_loaded_in_4bit = True  # PEFT looks for it
+    model.is_loaded_in_4bit = True  # PEFT checks this attribute
     return model
 
 
 def quantised_model(results: Results, part: str) -> Any:
-    """Mistral-7B's shape in NF4, and a row of what it holds; None if that failed."""
+    """Returns a model of Mistral-7B's shape in NF4 and adds a row with its memory; None if that failed."""
     models: list[Any] = []
 
     def work() -> dict[str, Any]:
@@ -106,7 +106,7 @@ def nf4(results: Results, _: argparse.Namespace) -> None:
 
 
 def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, Any]:
-    """Packed rows without gradients, as validations and losses take them."""
+    """Runs packed rows without gradients, as for validations and losses."""
     documents = random_documents(LARGE, lengths)
     batches = itertools.islice(PackedBatches(documents, LANGUAGES, recipe.gate.row_tokens), 8)
     rows = [(row.to("cuda"), *(tensor.to("cuda") for tensor in targets(row))) for row in batches]
@@ -124,7 +124,7 @@ def forward_pass(model: Any, recipe: Recipe, lengths: list[int]) -> dict[str, An
 
 
 def study(results: Results, options: argparse.Namespace) -> None:
-    """A recipe's steps, and what all of them would take."""
+    """Measures the steps of a recipe, and projects the time of the whole recipe."""
     recipe = load_recipe(options.recipe, options.set)
     if recipe.base.quantize != "nf4" or recipe.gate.top_k != TOP_K or recipe.gate.kind != "top_k":
         raise ValueError(f"{options.recipe}: this part measures NF4 bases with top-{TOP_K} gates")
@@ -171,12 +171,12 @@ def study(results: Results, options: argparse.Namespace) -> None:
 
 
 def projection(recipe: Recipe, options: argparse.Namespace, speeds: dict[str, float]) -> dict[str, Any]:
-    """Hours and price of a whole recipe.
+    """Returns the projected hours and price of a whole recipe.
 
     Args:
         recipe: The recipe.
         options: ``tokens``, ``forward_tokens``, ``programs``, ``price``.
-        speeds: Tokens a second: ``expert``, ``joint``, ``forward``, ``decoding``.
+        speeds: Tokens per second for ``expert``, ``joint``, ``forward`` and ``decoding``.
     """
     gate = recipe.gate
     gates_tokens = min(options.tokens, gate.gate_steps * gate.row_tokens * gate.accumulation)
@@ -203,7 +203,7 @@ def projection(recipe: Recipe, options: argparse.Namespace, speeds: dict[str, fl
 
 
 def add_options(group: Any) -> None:
-    """Adds what ``study`` is told on the command line."""
+    """Adds the options of ``study`` to the command line."""
     group.add_argument("--recipe", type=Path, default=RECIPE, help="recipe to take the settings of")
     group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes a key of the recipe")
     group.add_argument("--tokens", type=int, help="tokens of all training passes; without them no projection")

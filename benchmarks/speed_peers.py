@@ -28,7 +28,7 @@ MIXTRAL = MixtralConfig(num_local_experts=4, num_experts_per_tok=2, sliding_wind
 
 
 class StepClock(StoppingCriteria):  # type: ignore[misc]
-    """Stops nothing; notes when each step was done."""
+    """A stopping criterion that never stops, and records when each step was finished."""
 
     def __init__(self) -> None:
         self.events: list[torch.cuda.Event] = []
@@ -40,19 +40,20 @@ class StepClock(StoppingCriteria):  # type: ignore[misc]
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
     def step_seconds(self) -> float:
-        """Median seconds between two steps."""
+        """Returns the median seconds between two steps."""
         torch.cuda.synchronize()
         counted = self.events[UNCOUNTED:]
         return statistics.median(a.elapsed_time(b) / 1000 for a, b in itertools.pairwise(counted))
 
 
 def stock_generation(model: Any, batch_size: int, compiled: bool) -> dict[str, Any]:
-    """Median decoding step of ``model.generate``, after a text to warm up.
+    """Returns the median decoding step of ``model.generate`` in seconds, after a text to warm up.
 
     Args:
         model: The model.
-        batch_size: Texts at a time.
-        compiled: With a static cache, which transformers compiles its steps for; else as ``generate`` is by default.
+        batch_size: Number of texts at a time.
+        compiled: Whether a static cache is used, for which transformers compiles its steps; otherwise, ``generate``
+            runs with its defaults.
     """
     ids = torch.randint(3, model.config.vocab_size, (batch_size, PROMPT_TOKENS), device=model.device)
     cache = {"cache_implementation": "static"} if compiled else {}
@@ -78,7 +79,7 @@ def stock_generation(model: Any, batch_size: int, compiled: bool) -> dict[str, A
 
 
 def endless(model: Any) -> Any:
-    """The model without a token that ends a text: random weights might choose it."""
+    """Returns the model without a token that ends a text, because random weights might choose it."""
     model.generation_config.eos_token_id = None
     model.generation_config.pad_token_id = 0
     return model
@@ -96,14 +97,14 @@ def experts_implementation(model: Any, name: str) -> Iterator[None]:
 
 
 def generations(results: Results, part: str, name: str, model: Any, compiled: bool = False) -> None:
-    """Rows of one model: batch 1 and 32."""
+    """Adds the rows of one model at batch 1 and 32."""
     for batch_size in (1, 32):
         work = partial(stock_generation, model, batch_size, compiled)
         results.measure(part, f"{name}, batch {batch_size}", work)
 
 
 def peers(results: Results, _: argparse.Namespace) -> None:
-    """As transformers is used: a cache that grows, nothing compiled."""
+    """Measures transformers with its defaults: a cache that grows, and nothing compiled."""
     model = endless(random_model(MIXTRAL))
     for name in ("grouped_mm", "eager"):
         with experts_implementation(model, name):
@@ -113,7 +114,7 @@ def peers(results: Results, _: argparse.Namespace) -> None:
 
 
 def peers_compiled(results: Results, _: argparse.Namespace) -> None:
-    """As fast as transformers' documentation makes it: static cache, steps compiled."""
+    """Measures transformers at its fastest according to its documentation: static cache, compiled steps."""
     for name, config in (("stock Mixtral-4x7B", MIXTRAL), ("stock dense base", LARGE)):
         model = endless(random_model(config))
         generations(results, "peers-compiled", f"{name}, static cache, compiled", model, compiled=True)

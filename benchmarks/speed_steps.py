@@ -30,7 +30,7 @@ Part = Callable[["Results", argparse.Namespace], None]
 
 
 class Results:
-    """Collects rows, prints each and keeps the file current."""
+    """Collects rows, prints each of them, and updates the file."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -45,19 +45,19 @@ class Results:
 
     def measure(self, part: str, system: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Runs one measurement and returns its row; a failure becomes a row of its own."""
-        torch.compiler.reset()  # else the variants of earlier measurements count against the compiler's limit
-        gc.collect()  # what the last one left in cycles, a failed one's frames among them
+        torch.compiler.reset()  # otherwise the variants of earlier measurements count towards the compiler's limit
+        gc.collect()  # frees what the last measurement left in cycles, including frames of a failed one
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         try:
             row = work()
             row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 1)
-        except Exception as error:  # the other rows are wanted all the same
+        except Exception as error:  # the other rows are still wanted
             return self.failed(part, system, error)
         return self.add(part, system, row)
 
     def failed(self, part: str, system: str, error: Exception) -> dict[str, Any]:
-        """Adds the row of something that did not work."""
+        """Adds the row of a measurement that failed."""
         return self.add(part, system, {"failed": f"{type(error).__name__}: {str(error).strip()[:600]}"})
 
     def add(self, part: str, system: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Results:
 
 
 def timed_steps(step: Callable[[], Any], warmup: int, count: int) -> float:
-    """Median seconds of a step."""
+    """Returns the median seconds of a step."""
     for _ in range(warmup):
         step()
     torch.cuda.synchronize()
@@ -87,7 +87,7 @@ def timed_steps(step: Callable[[], Any], warmup: int, count: int) -> float:
 
 
 def seconds_in_a_row(step: Callable[[], Any], warmup: int, count: int) -> float:
-    """Mean seconds of a step when the next one is launched before the last one has ended, as in the training loop."""
+    """Returns the mean seconds of a step if each is launched before the last one ends, as in the training loop."""
     for _ in range(warmup):
         step()
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -101,7 +101,7 @@ def seconds_in_a_row(step: Callable[[], Any], warmup: int, count: int) -> float:
 
 
 def training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
-    """Steps of what is trainable in the model on packed rows, as ``train.rows`` takes them; a row a step."""
+    """Measures training steps on packed rows, one row per step, as in ``train.rows``."""
     loss_module = PackedLoss(model, options).train()
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=1e-5, fused=True)
@@ -127,7 +127,7 @@ def training(model: Any, config: Any, lengths: list[int], options: Optimisation)
         step()
         torch.cuda.synchronize()
         first = time.monotonic() - started
-        # Every row once before: one whose loss has a new size may be compiled for.
+        # Every row runs once before timing, because a loss of a new size may cause a compilation.
         seconds = seconds_in_a_row(step, max(4, len(rows)), 20)
     mean_tokens = statistics.mean(tokens[-20:])
     return {
@@ -138,7 +138,7 @@ def training(model: Any, config: Any, lengths: list[int], options: Optimisation)
 
 
 def stock_training(model: Any, config: Any) -> dict[str, float]:
-    """PEFT as its documentation has it: a batch of 2 x 1,024 tokens, transformers' own loss."""
+    """Measures PEFT as in its documentation: a batch of 2 x 1,024 tokens, transformers' own loss."""
     with adapted(model) as peft_model:
         peft_model.train()
         trainable = [parameter for parameter in peft_model.parameters() if parameter.requires_grad]
@@ -164,7 +164,7 @@ def joint_training(
     number: int = len(LANGUAGES),
     rank: int = RANK,
 ) -> dict[str, float]:
-    """Gates and experts together."""
+    """Measures training of gates and experts together."""
     with routed(model, torch.float32, number, rank), checkpointed_slots(model, options.selective_checkpointing):
         for block in (layer.mlp for layer in model.model.layers):
             for name, parameter in block.named_parameters():
@@ -173,13 +173,13 @@ def joint_training(
 
 
 def expert_training(model: Any, config: Any, lengths: list[int], options: Optimisation) -> dict[str, float]:
-    """One expert; ``options`` may say what it is like."""
+    """Measures training of one expert; ``options`` may change its settings."""
     with adapted(model, options if isinstance(options, ExpertsRecipe) else None):
         return training(model, config, lengths, options)
 
 
 def decoding(model: Any, batch_size: int, kernels: bool = True, temperature: float = 0.0) -> dict[str, float]:
-    """Steps of the engine over full slots; ``kernels``: routed blocks with kernels of their own, where they fit."""
+    """Measures steps of the engine over full slots; ``kernels``: routed blocks use moesaic's kernels if possible."""
     prompts = [torch.randint(3, 32000, (64,)).tolist() for _ in range(batch_size)]
     with torch.inference_mode():
         batch = SlotBatch(model, batch_size, 256, temperature, 1.0, compile=True)
@@ -193,24 +193,24 @@ def decoding(model: Any, batch_size: int, kernels: bool = True, temperature: flo
 
 
 def rows_of(row_tokens: int, compile_: bool, selective: bool = False) -> GateRecipe:
-    """Training options of a measurement; of one adapter, those that it shares with a gate's."""
+    """Returns the training options of a measurement; for one adapter, those that it shares with the gate stage."""
     return GateRecipe(row_tokens=row_tokens, compile=compile_, selective_checkpointing=selective)
 
 
 def decode(results: Results, part: str, name: str, model: Any, kernels: bool = True) -> None:
-    """Rows for one text and for many."""
+    """Adds rows for decoding one text and many texts."""
     for batch_size in (1, 32):
         results.measure(part, f"{name}, batch {batch_size}", partial(decoding, model, batch_size, kernels))
 
 
 def joint(results: Results, part: str, name: str, model: Any, config: Any, **experts: int) -> None:
-    """Rows for joint training on 2 x 1,024 tokens, eager and compiled."""
+    """Adds rows for joint training on 2 x 1,024 tokens, eager and compiled."""
     for compile_ in (False, True):
         work = partial(joint_training, model, config, [1024] * 8, rows_of(2048, compile_), **experts)
         results.measure(part, f"{name}, {'compiled' if compile_ else 'eager'}", work)
 
 
 def joint_selective(results: Results, part: str, name: str, model: Any) -> None:
-    """The row of compiled joint training that computes the slots again in the backward pass."""
+    """Adds the row for compiled joint training that recomputes the slots in the backward pass."""
     work = partial(joint_training, model, LARGE, [1024] * 8, rows_of(2048, True, selective=True))
     results.measure(part, f"{name}, compiled, selective checkpointing", work)

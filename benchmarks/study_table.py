@@ -45,7 +45,7 @@ TABLES = {
     "experts": ("study base", BASELINE, TRIMMED, *OURS),
     "moe": ("study base", BASELINE, TRIMMED, "study moe", *OURS),
 }
-"""Which systems each table compares; the programs are those that all of them have."""
+"""The systems that each table compares, on the programs that all of them have."""
 
 _PROMPT_REST = re.compile(r"\s*[A-Z/]{0,6}\]\s*")
 _LITERAL_OR_BREAK = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?P<mark>(?<!\S)\\n(?!\S))""")
@@ -58,15 +58,15 @@ Values = dict[str, list[tuple[str, float]]]
 
 
 def program_key(source: str) -> str:
-    """What two texts of the same program share, however they are laid out."""
+    """Returns a key that is the same for two texts of the same program in different layouts."""
     return "".join(source.split())
 
 
 def repair(prediction: str) -> str:
-    r"""Undoes what the study's cutting and decoding did to a prediction.
+    r"""Repairs damage that the study's cutting and decoding did to a prediction.
 
-    The rest of a prompt tag in front (``NST]``) goes; the two characters ``\n`` outside of literals are a line break;
-    in the literals of a token stream, U+2581 between two spaces was decoded as a third space.
+    The rest of a prompt tag at the beginning (``NST]``) is removed. The two characters ``\n`` outside literals become a
+    line break. In the literals of a token stream, U+2581 between two spaces had been decoded as a third space.
     """
     text = _PROMPT_REST.sub("", prediction, count=1) if _PROMPT_REST.match(prediction) else prediction
     is_source = "\n" in text.strip()
@@ -80,10 +80,10 @@ def repair(prediction: str) -> str:
 
 
 def trim(source: str, language: str) -> str:
-    """Cuts off what a model wrote behind its program.
+    """Cuts off the text that a model wrote after its program.
 
-    Java and C++ end with the last brace that closes an outermost block; elsewhere, lines at the end that have neither a
-    letter nor a closing bracket go (a cut ``NEW_LINE`` is none).
+    Programs in Java and C++ end with the last brace that closes an outermost block. In other languages, lines at the
+    end without a letter or a closing bracket are removed (the letters of a ``NEW_LINE`` that was cut off do not count).
     """
     if language in ("java", "cpp"):
         depth, end = 0, 0
@@ -101,7 +101,7 @@ def trim(source: str, language: str) -> str:
 
 
 def read_study(path: Path, language: str) -> dict[str, str]:
-    """Returns program key -> prediction as source; of a program that the file holds twice, the first."""
+    """Returns program key -> prediction as source; if the file contains a program twice, the first one counts."""
     rows = read_rows(path, language)
     references = [row.references[0] for row in rows]
     keys = [program_key(code) for code in detokenize_many(references, language, from_xlcost=True)]
@@ -126,7 +126,7 @@ def estimates(values: Values, languages: Sequence[str]) -> dict[str, dict[str, f
 
 
 def differences(values: Values, baseline: Values) -> Values:
-    """Program by program: value less the baseline's."""
+    """Returns the value minus the baseline's value for each program."""
     return {
         language: [
             (problem, value - other) for (problem, value), (_, other) in zip(rows, baseline[language], strict=True)
@@ -143,13 +143,14 @@ def compare(
     """Scores systems on the programs that all of them have, language by language.
 
     Args:
-        systems: Names, the baseline among them. A language that one of the study's lacks is left out; a system of the
-            run that lacks a language has no mean.
-        predictions: System and language -> program key -> prediction as source.
-        references: Language -> program key -> row of the run, for its reference and id.
+        systems: Names of the systems, including the baseline. A language that one of the study's systems lacks is left
+            out; a system of the run that lacks a language has no mean.
+        predictions: (system, language) -> program key -> prediction as source.
+        references: Language -> program key -> row of the run, with its reference and id.
 
     Returns:
-        ``programs`` (language -> how many) and ``systems`` (name -> ``codebleu``, ``parse_share``, ``difference``).
+        ``programs`` (language -> number of programs) and ``systems`` (name -> ``codebleu``, ``parse_share``,
+        ``difference``).
     """
     programs: dict[str, int] = {}
     columns: dict[str, dict[str, Values]] = {name: {"codebleu": {}, "parse_share": {}} for name in systems}
@@ -240,7 +241,7 @@ def study_table(workspace: Path, folder: Path) -> dict[str, Any]:
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The tables in Markdown."""
+    """Returns the tables in Markdown."""
     lines = []
     for title, table in result["tables"].items():
         languages = [language for language, count in table["programs"].items() if count]
