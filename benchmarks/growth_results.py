@@ -72,7 +72,7 @@ def dense_cost(folder: Path) -> dict[str, Any]:
     tokens, parameters = read_json(folder / "training.json")["tokens"], _parameters(folder / WEIGHTS_FILE)
     if tokens is None:
         return {"tokens": None, "fitted_tokens": None, "seconds": None, "parameters": parameters}
-    seconds = round(_seconds(folder / "metrics.jsonl"), 1)
+    seconds = round(_seconds(folder / "metrics.jsonl"), 3)
     return {"tokens": tokens, "fitted_tokens": 0, "seconds": seconds, "parameters": parameters}
 
 
@@ -114,7 +114,7 @@ def model_cost(run: Run, final: Path, *, trained: bool) -> dict[str, Any]:
     paid = {
         "tokens": round(tokens),
         "fitted_tokens": sum(len(example.ids) for example in fitted),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),
         "parameters": parameters,
     }
     found = root / "compose" / GROWTH
