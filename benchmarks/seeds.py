@@ -1,8 +1,11 @@
 """Puts runs of one recipe with different seeds together: means, spreads, and differences that include the seeds.
 
-    python benchmarks/seeds.py WORKSPACE WORKSPACE ... [--reference moe] [--out FILE.json]
+    python benchmarks/seeds.py RUN RUN ... [--reference moe] [--out FILE.json]
+    python benchmarks/seeds.py WORKSPACE --values RUN.json.gz
 
-Each WORKSPACE is a finished run (``predict/losses``, ``evaluate/rows``) of the same recipe; only ``seed`` may differ.
+Each RUN is the workspace of a finished run (``predict/losses``, ``evaluate/rows``), or the file that ``--values`` made
+of one. Such a file holds the recipe and the value of every program, so that seeds which were trained on different days
+can be put together after their workspaces are gone. All runs are of the same recipe; only ``seed`` may differ.
 An interval of one run says what other test programs would give. Whether training again would turn a difference round it
 cannot say, so the interval here adds both: the difference, averaged over seeds, is resampled over problems, and each
 resample is moved by ``s / sqrt(S) * t`` with ``s`` the standard deviation of the difference over the S seeds and ``t``
@@ -15,8 +18,10 @@ Shapes: S seeds, R resamples.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +30,7 @@ import numpy as np
 import yaml
 
 from moesaic.errors import DataError, MoesaicError
-from moesaic.files import read_json_lines, write_json
+from moesaic.files import read_json_lines, replacing, write_json
 from moesaic.statistics import estimate_over_problems
 
 MEAN = "mean"
@@ -165,13 +170,31 @@ def _ordered(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def check_same_recipe(workspaces: Sequence[Path]) -> list[int]:
+def open_run(path: Path) -> tuple[dict[str, Any], Values]:
+    """Reads a run's recipe and the value of every program, from its workspace or from a file of ``--values``.
+
+    Raises:
+        DataError: The run is not finished, or the file is not one of ``--values``.
+    """
+    if not path.is_file():
+        return yaml.safe_load((path / "recipe.yaml").read_text()), read_run(path)
+    try:
+        stored = json.loads(gzip.decompress(path.read_bytes()))
+        return stored["recipe"], stored["values"]
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not a file that seeds.py --values wrote ({error})") from error
+
+
+def check_same_recipe(workspaces: Sequence[Path], recipes: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns the seeds of the runs.
+
+    Args:
+        workspaces: The places of the runs, for messages.
+        recipes: The recipe of each run.
 
     Raises:
         DataError: The runs differ in more than their seeds, or two have the same.
     """
-    recipes = [yaml.safe_load((folder / "recipe.yaml").read_text()) for folder in workspaces]
     first = {key: value for key, value in recipes[0].items() if key not in _FREE}
     for folder, recipe in zip(workspaces, recipes, strict=True):
         differs = [key for key in first if recipe.get(key) != first[key]]
@@ -185,13 +208,24 @@ def check_same_recipe(workspaces: Sequence[Path]) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workspaces", nargs="+", type=Path, help="finished runs of one recipe, each with its own seed")
+    help_runs = "finished runs of one recipe, each with its own seed: workspaces, or files that --values wrote"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=help_runs)
     parser.add_argument("--reference", default="moe", help="system that the others are subtracted from")
     parser.add_argument("--out", type=Path, help="file for everything (JSON)")
+    help_values = "file for the values of one run, to be put together with other seeds later; nothing else is done"
+    parser.add_argument("--values", type=Path, metavar="RUN.json.gz", help=help_values)
     options = parser.parse_args()
+    if options.values is not None and len(options.runs) > 1:
+        parser.error(f"--values takes one run, not {len(options.runs)}")
     try:
-        seeds = check_same_recipe(options.workspaces)
-        result = {"seeds": seeds, **combine([read_run(folder) for folder in options.workspaces], options.reference)}
+        recipes, values = zip(*map(open_run, options.runs), strict=True)
+        seeds = check_same_recipe(options.runs, recipes)
+        if options.values is not None:
+            stored = json.dumps({"recipe": recipes[0], "values": values[0]})
+            with replacing(options.values) as partial:
+                partial.write_bytes(gzip.compress(stored.encode(), mtime=0))
+            return 0
+        result = {"seeds": seeds, **combine(values, options.reference)}
     except MoesaicError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,5 +1,6 @@
 """Runs with several seeds: means, spreads and intervals that know of both programs and seeds."""
 
+import gzip
 import json
 
 import numpy as np
@@ -126,3 +127,30 @@ def test_the_command_prints_means_and_differences(tmp_path, monkeypatch, capsys)
     assert main() == 0
     assert "moe - base, codebleu: +0.1000 [+0.1000, +0.1000], 2 seeds" in capsys.readouterr().out
     assert json.loads((tmp_path / "out.json").read_text())["seeds"] == [0, 1]
+
+
+def test_values_of_a_run_stand_for_its_workspace(tmp_path, monkeypatch, capsys):
+    folders = [write(tmp_path / f"run{seed}", seed, {"expert-java": moved(0), "moe": moved(0.1)}) for seed in range(2)]
+    stored = tmp_path / "run0.json.gz"
+
+    def results(*runs):
+        monkeypatch.setattr("sys.argv", ["seeds.py", *map(str, runs), "--out", str(tmp_path / "out.json")])
+        assert main() == 0
+        return json.loads((tmp_path / "out.json").read_text())
+
+    monkeypatch.setattr("sys.argv", ["seeds.py", str(folders[0]), "--values", str(stored)])
+    assert main() == 0
+    assert results(stored, folders[1]) == results(*folders)
+    monkeypatch.setattr("sys.argv", ["seeds.py", str(stored), str(folders[0])])
+    assert main() == 2
+    assert "each must have its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), gzip.compress(b"{}")[:12]]
+)
+def test_a_file_that_holds_no_values_is_named(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "run.json.gz").write_bytes(content)
+    monkeypatch.setattr("sys.argv", ["seeds.py", str(tmp_path / "run.json.gz")])
+    assert main() == 2
+    assert "run.json.gz is not a file that seeds.py --values wrote" in capsys.readouterr().err
