@@ -185,6 +185,30 @@ def test_too_few_problems_are_the_cause_of_an_empty_split(tmp_path):
         read_source(options(tmp_path))
 
 
+@pytest.mark.parametrize("number", [3, 4, 8, 40])
+def test_few_problems_fill_every_split_alike_in_all_languages(tmp_path, number):
+    for name in ("python", "java"):
+        rows = [{"id": n, "text": f"T {n}", "code": f"x = {n};"} for n in range(number)]
+        write_lines(tmp_path / f"{name}.jsonl", [*rows, {"id": 1, "text": "T 1", "code": "y = 1;"}])
+    python, java = read_source(options(tmp_path, ("python", "java"))).values()
+    ids = {split: {example.id for example in examples} for split, examples in python.items()}
+    assert ids == {split: {example.id for example in examples} for split, examples in java.items()}
+    assert all(ids.values())
+    assert sum(map(len, ids.values())) == number  # no problem is in two splits
+    assert sum(map(len, python.values())) == number + 1
+
+
+def test_only_an_empty_split_moves_a_problem(tmp_path):
+    rows = [{"id": n, "text": f"T {n}", "code": f"x = {n}"} for n in range(400)]
+    write_lines(tmp_path / "python.jsonl", rows)
+    before = read_source(options(tmp_path))["python"]
+    assert 50 < len(before["test"]) < 110
+    write_lines(tmp_path / "python.jsonl", rows[:300])
+    after = read_source(options(tmp_path))["python"]
+    for split, examples in after.items():
+        assert {example.id for example in examples} <= {example.id for example in before[split]}
+
+
 def test_fields_may_have_other_names(tmp_path):
     write_lines(tmp_path / "python.jsonl", [{"task": f"T {n}", "solution": f"x = {n}"} for n in range(90)])
     named = options(tmp_path)

@@ -378,14 +378,23 @@ def _examples(rows: Iterable[Row], row: Language, options: SourceOptions, table:
 
 
 def _split(examples: Iterable[Example], validation_fraction: float, test_fraction: float) -> dict[str, list[Example]]:
-    """Splits by a hash of the id, so that a problem has one split in every language, and a new one moves no other."""
+    """Splits by a hash of the id, so that a problem has one split in every language, and a new one moves no other.
+
+    Only where a split would stay empty, it gets the problem with the next hash, if another is left to train on.
+    """
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
-        share = int(text_digest(example.id)[:12], 16) / 2**48
-        if share < test_fraction:
-            splits["test"].append(example)
-        elif share < test_fraction + validation_fraction:
-            splits["validation"].append(example)
-        else:
-            splits["train"].append(example)
+        share = _share(example.id)
+        held_out = "test" if share < test_fraction else "validation"
+        splits[held_out if share < test_fraction + validation_fraction else "train"].append(example)
+    for split, fraction in (("test", test_fraction), ("validation", validation_fraction)):
+        problems = {example.id for example in splits["train"]}
+        if fraction > 0 and not splits[split] and len(problems) > 1:
+            moved, training = min(problems, key=_share), splits["train"]
+            splits[split] = [example for example in training if example.id == moved]
+            splits["train"] = [example for example in training if example.id != moved]
     return splits
+
+
+def _share(id_: str) -> float:
+    return int(text_digest(id_)[:12], 16) / 2**48

@@ -123,9 +123,9 @@ class DataRecipe(Section):
     test_limit: Positive | None = None
     """At most this many test examples per language."""
     validation_fraction: Fraction = 0.05
-    """Share of the examples for validation, if the source has no splits."""
+    """Share of the examples for validation, if the source has no splits; at least one problem if it is above 0."""
     test_fraction: Fraction = 0.05
-    """Share of the examples for testing, if the source has no splits."""
+    """Share of the examples for testing, if the source has no splits; at least one problem if it is above 0."""
 
     @property
     def trains_on_mbxp(self) -> bool:
