@@ -147,7 +147,9 @@ def test_values_of_a_run_stand_for_its_workspace(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), gzip.compress(b"{}")[:12]]
+    "content",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), gzip.compress(b"{}")[:12]],
+    ids=["empty", "not packed", "no values", "a list", "cut"],  # the packed bytes have the time in them
 )
 def test_a_file_that_holds_no_values_is_named(tmp_path, monkeypatch, capsys, content):
     (tmp_path / "run.json.gz").write_bytes(content)
