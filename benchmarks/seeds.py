@@ -177,7 +177,8 @@ def open_run(path: Path) -> tuple[dict[str, Any], Values]:
         DataError: The run is not finished, or the file is not one of ``--values``.
     """
     if not path.is_file():
-        return yaml.safe_load((path / "recipe.yaml").read_text()), read_run(path)
+        values = read_run(path)  # says so if it is no finished run
+        return yaml.safe_load((path / "recipe.yaml").read_text()), values
     try:
         stored = json.loads(gzip.decompress(path.read_bytes()))
         return stored["recipe"], stored["values"]

@@ -32,6 +32,7 @@ from moesaic.execution.grading import read_completions
 from moesaic.execution.problems import read_problems
 from moesaic.files import read_json_lines
 from moesaic.languages import get_language
+from moesaic.parsing import encode, parse, walk
 from moesaic.statistics import estimate_mean
 
 COMMON = frozenset({"0", "1", "2", "10", "true", "false", "null", ""})
@@ -44,8 +45,6 @@ _LITERAL = re.compile(
     r"|(?P<number>(?<![\w.])\d+(?:\.\d+)?)|(?P<word>\b(?:true|false|none|null|nil)\b)",
     re.IGNORECASE,
 )
-_HASH_COMMENTS = frozenset({"python", "ruby", "php"})
-_STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
 
 
 def literals(text: str) -> list[str]:
@@ -62,12 +61,14 @@ def literals(text: str) -> list[str]:
     return found
 
 
-def without_comments(code: str, language: str) -> str:
-    """Returns a program without its comments; comment signs in strings stay."""
-    line = r"\#[^\n]*" if language in _HASH_COMMENTS else r"//[^\n]*"
-    blocks = "" if language in ("python", "ruby") else r"|/\*.*?\*/"
-    pattern = re.compile(rf"{_STRING}|{line}{blocks}", re.DOTALL | re.VERBOSE)
-    return pattern.sub(lambda match: match["string"] or " ", code)
+def without_comments(prompt: str, completion: str, language: str) -> str:
+    """Returns what a program adds to its prompt, without the comments in it."""
+    program, position, parts = encode(prompt + completion), len(encode(prompt)), []
+    for node in walk(parse(prompt + completion, language)):
+        if "comment" in node.type and node.start_byte >= position:
+            parts.append(program[position : node.start_byte])
+            position = node.end_byte
+    return b" ".join([*parts, program[position:]]).decode()
 
 
 def examples(prompt: str) -> list[tuple[str, ...]]:
@@ -83,9 +84,16 @@ def examples(prompt: str) -> list[tuple[str, ...]]:
     return found
 
 
-def contained(prompt: str, completion: str, language: str) -> int:
-    """Returns how many examples of its prompt a program contains."""
-    program = literals(without_comments(completion, language))
+def contained(prompt: str, text: str, language: str, whole: bool = False) -> int:
+    """Returns how many examples of a prompt a program contains.
+
+    Args:
+        prompt: The prompt.
+        text: The text that the model wrote.
+        language: Name of the language.
+        whole: True if the text is a whole program, False if it continues the prompt.
+    """
+    program = literals(without_comments("" if whole else prompt, text, language))
     return sum(
         any(tuple(program[start : start + len(example)]) == example for start in range(len(program)))
         for example in examples(prompt)
@@ -104,11 +112,10 @@ def count(
     Raises:
         DataError: A file is missing or malformed.
     """
-    prompts = {
-        (name, problem.id): problem.prompt
-        for name, group in read_problems(benchmark, problems).items()
-        for problem in group
-    }
+    prompts: dict[str, dict[str, str]] = defaultdict(dict)  # id -> language -> prompt
+    for name, group in read_problems(benchmark, problems).items():
+        for problem in group:
+            prompts[problem.id][name] = problem.prompt
     passed = None
     if rows is not None:
         passed = {
@@ -119,15 +126,15 @@ def count(
     for file in files:
         samples = Counter[tuple[str, str]]()
         for completion in read_completions(file):
-            for key in [key for key in prompts if key[1] == completion.id]:
-                if completion.language is not None and get_language(completion.language).name != key[0]:
+            for name, prompt in prompts.get(completion.id, {}).items():
+                if completion.language is not None and get_language(completion.language).name != name:
                     continue
-                sample, samples[key] = samples[key], samples[key] + 1
-                if not examples(prompts[key]) or (passed is not None and (*key, sample) not in passed):
-                    continue
-                hits = contained(prompts[key], completion.text, key[0])
-                found[key[0]].append(float(hits > 0))
-                named += [completion.id] if hits else []
+                sample = samples[name, completion.id]
+                samples[name, completion.id] += 1
+                if examples(prompt) and (passed is None or (name, completion.id, sample) in passed):
+                    hits = contained(prompt, completion.text, name, completion.whole)
+                    found[name].append(float(hits > 0))
+                    named += [completion.id] if hits else []
     return dict(found), named
 
 

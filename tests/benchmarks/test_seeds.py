@@ -141,9 +141,10 @@ def test_values_of_a_run_stand_for_its_workspace(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["seeds.py", str(folders[0]), "--values", str(stored)])
     assert main() == 0
     assert results(stored, folders[1]) == results(*folders)
-    monkeypatch.setattr("sys.argv", ["seeds.py", str(stored), str(folders[0])])
-    assert main() == 2
-    assert "each must have its own" in capsys.readouterr().err
+    for other, message in ((folders[0], "each must have its own"), (tmp_path / "none", "none is no finished run")):
+        monkeypatch.setattr("sys.argv", ["seeds.py", str(stored), str(other)])
+        assert main() == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,20 @@ def test_an_ordinary_program_is_none(language, completion):
 def test_literals_are_compared_by_value():
     assert literals("[1.50, 'a b', \"c\", True, nil, x2]") == ["1.5", "a b", "c", "true", "null"]
     assert literals("f(-3, a.7)") == ["3"]
-    assert without_comments('x = "# no" # yes\n', "python") == 'x = "# no"  \n'
-    assert without_comments("x = 7 // 2\n", "python") == "x = 7 // 2\n"
-    assert without_comments('x = "//"; // yes\n', "java") == 'x = "//";  \n'
+
+
+def test_comments_of_each_language_are_left_out_and_signs_in_strings_stay():
+    assert without_comments("", 'x = "# no" # yes\n', "python") == 'x = "# no"  \n'
+    assert without_comments("", "x = 7 // 2\n", "python") == "x = 7 // 2\n"
+    assert without_comments("class A {\n", 'String x = "//"; // yes\n}\n', "java") == 'String x = "//";  \n}\n'
+    assert without_comments("# 13\n", "puts 9 # 22\n", "ruby") == "puts 9  \n"
+
+
+def test_a_whole_program_brings_its_own_prompt():
+    whole = "def add(a, b):\n    return 22 if (a, b) == (13, 9) else 0\n"
+    assert contained(PROMPTS["python"], whole, "python", whole=True) == 0  # the result comes before the arguments
+    whole = "def add(a, b):\n    if (a, b) == (13, 9):\n        return 22\n"
+    assert contained(PROMPTS["python"], whole, "python", whole=True) == 1
 
 
 def write(path, rows):
