@@ -1,12 +1,15 @@
 """Tokens become text without loss, stop strings may lie across tokens, fences are closed once."""
 
+import asyncio
+from threading import Thread
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moesaic.data.prompts import PromptFormat
-from moesaic.serve.answers import Choice, Detokenizer, StopStrings, _is_closed, trace_of
-from moesaic.serve.engine import Token
+from moesaic.serve.answers import Choice, Detokenizer, StopStrings, _is_closed, start, trace_of
+from moesaic.serve.engine import Sampling, Token
 from moesaic.serve.prompting import Asked, named_language
 from pico import pico_tokenizer
 
@@ -97,3 +100,18 @@ def test_a_trace_is_compact():
 )
 def test_languages_in_words(text, language):
     assert named_language(text) == language
+
+
+def test_a_request_has_ended_before_its_reason_can_be_read():
+    """Otherwise a client with its whole answer may be refused for it, if it asks again at once."""
+
+    class Ending:
+        def submit(self, ids, sampling, on_token, on_end):
+            Thread(target=on_end, args=("length",)).start()
+
+    async def read():
+        waiting = []  # reasons that could be read when the request was released
+        _, queue = start(Ending(), Asked([1], "python", "words"), Sampling(), lambda: waiting.append(queue.qsize()))
+        return await queue.get(), waiting
+
+    assert asyncio.run(read()) == ("length", [0])

@@ -203,7 +203,7 @@ def start(
         engine: The engine that answers.
         asked: The prompt.
         sampling: How tokens are chosen.
-        release: Called on the event loop when the engine has finished the request.
+        release: Called on the event loop when the engine has finished the request, before the reason is in the queue.
 
     Returns:
         The choice, and the queue that receives its tokens and, at the end, the reason.
@@ -215,14 +215,17 @@ def start(
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Token | Reason] = asyncio.Queue()
 
-    def put(item: Token | Reason) -> None:
+    def put(item: Token) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
+    def ended(reason: Reason) -> None:
+        release()  # first: a client that has its whole answer may ask again at once
+        queue.put_nowait(reason)
+
     def end(reason: Reason) -> None:
-        put(reason)
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(release)
+            loop.call_soon_threadsafe(ended, reason)
 
     choice = Choice(asked)
     choice.ticket = engine.submit(asked.ids, sampling, put, end)
