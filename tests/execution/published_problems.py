@@ -21,9 +21,9 @@ HUMANEVAL_X = [
         "canonical_solution": "        int found = 0;\n"
         "        for (int number : numbers) found += number % 2 == 0 ? 1 : 0;\n        return found;\n    }\n}",
         "test": "public class Main {\n    public static void main(String[] args) {\n"
-        "        Solution s = new Solution();\n        List<Boolean> correct = Arrays.asList(\n"
+        "        Solution s = new Solution();\n        List<Boolean> held = Arrays.asList(\n"
         "            s.countEven(Arrays.asList(1, 2, 4)) == 2,\n"
-        "            s.countEven(Arrays.asList()) == 0\n        );\n        if (correct.contains(false)) {\n"
+        "            s.countEven(Arrays.asList()) == 0\n        );\n        if (held.contains(false)) {\n"
         "            throw new AssertionError();\n        }\n    }\n}\n",
     },
     {
