@@ -7,6 +7,7 @@
     python benchmarks/growth_data.py pairs   --tasks MBXP --languages ruby,php,typescript,go --out FOLDER
                                              --pairs PAIRS [--with DATA] [--per-task 3] [--own]
     python benchmarks/growth_data.py take    --tasks MBXP --languages ruby,php --out FOLDER --kept KEEP [--samples 2]
+    python benchmarks/growth_data.py strict  --tasks MBXP --languages ruby,php --out FOLDER
 
 ``gold`` runs MBXP's solutions against their tests and keeps those that pass. ``answers`` lets RECIPE's base write
 programs for the same tasks. With ``--judge``, the programs in one language run while those in the next are written;
@@ -17,6 +18,9 @@ solution and at most ``--per-task`` different programs of the base per task. ``-
 data stage. With ``--own``, nothing is trained on that the base did not write: solutions are used only for the test
 split, and training tasks whose number ends in 4 are the validation split. ``take`` copies programs that the stage
 ``keep`` of a run let the base write, the first few of each task, instead of asking the base again.
+
+``strict`` writes MBXP's files once more, with tests that do not treat ``true`` as a number, for ``data.tasks``. A model
+that is rewarded for passing PHP's own tests can learn to return ``true`` instead of an answer.
 
 The split depends on the task's number and is the same in every language: numbers that end in 0 are for test, in 5 for
 validation, and the rest for training. For validation and test, only MBXP's solution is used if there is one. A language
@@ -44,6 +48,7 @@ from moesaic.execution.problems import Problem, read_problems
 from moesaic.execution.rows import known_rows
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import link_or_copy, read_json_lines, write_json, write_json_lines
+from moesaic.languages import get_language
 from moesaic.parsing import parses
 from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
@@ -82,9 +87,35 @@ def read_tasks(path: Path, languages: Sequence[str]) -> dict[str, list[Problem]]
     if missing := [name for name in languages if name not in problems]:
         raise DataError(f"--tasks: {path} has no task in {', '.join(missing)}")
     return {
-        name: [replace(problem, test=problem.test.replace(*_STRICT.get(name, ("", "")))) for problem in problems[name]]
+        name: [replace(problem, test=strict_test(problem.test, name)) for problem in problems[name]]
         for name in languages
     }
+
+
+def strict_test(test: str, language: str) -> str:
+    """Returns a test of MBXP or of HumanEval in its format, with comparisons that do not treat true as a number."""
+    return test.replace(*_STRICT.get(language, ("", "")))
+
+
+def write_strict(path: Path, languages: Sequence[str], folder: Path) -> dict[str, int]:
+    """Writes MBXP's files of some languages with strict tests; returns language -> number of tasks.
+
+    Raises:
+        DataError: A language has no tasks, or the tasks are from HumanEval.
+    """
+    read_tasks(path, languages)
+    count = Counter[str]()
+    for file in mbxp_files(path, "--tasks"):
+        rows = [row for _, row in read_json_lines(file)]
+        wanted = [row for row in rows if get_language(row["language"]).name in languages]
+        for row in wanted:
+            name = get_language(row["language"]).name
+            row["test"] = strict_test(row["test"], name)
+            count[name] += 1
+        if wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json_lines(folder / file.name.removesuffix(".gz"), wanted)
+    return dict(count)
 
 
 def read_texts(path: Path) -> dict[str, str]:
@@ -281,7 +312,7 @@ def _names(text: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("gold", "answers", "take", "judge", "pairs"))
+    parser.add_argument("what", choices=("gold", "answers", "take", "judge", "pairs", "strict"))
     parser.add_argument("recipe", nargs="*", metavar="RECIPE key=value", help="for answers: whose base writes")
     parser.add_argument("--tasks", type=Path, required=True, help="MBXP's folder")
     parser.add_argument("--languages", type=_names, required=True, help="languages, with commas")
@@ -306,6 +337,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             take_answers(options.kept, options.languages, options.out, options.samples)
         elif options.what == "judge":
             judge_answers(tasks, options.out)
+        elif options.what == "strict":
+            for name, tasks_of_it in write_strict(options.tasks, options.languages, options.out).items():
+                print(f"{name}: {tasks_of_it:,} tasks")
         elif options.what == "pairs":
             if options.pairs is None:
                 parser.error("pairs: give --pairs FOLDER")

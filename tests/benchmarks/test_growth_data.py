@@ -9,6 +9,7 @@ import pytest
 from growth_data import main, read_tasks
 
 from moesaic.data.examples import read_examples
+from moesaic.execution.problems import read_problems
 from moesaic.files import write_json_lines
 
 SOLVED = "  2 * x\nend\n"
@@ -118,6 +119,31 @@ def test_loose_comparisons_are_made_strict(tmp_path):
     assert main(["gold", "--tasks", str(tmp_path), "--languages", "php", "--out", str(tmp_path / "own")]) == 0
     rows = (tmp_path / "own" / "gold" / "php.jsonl").read_text().splitlines()
     assert [json.loads(row)["task_id"] for row in rows] == ["MBRBP/2", "MBRBP/3"]
+
+
+def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
+    (folder := tmp_path / "mbxp").mkdir()
+    php = [task(n, "php", task_id=f"MBPHP/{n}", test="return $x == $y;\n$a == 1;") for n in (1, 5)]
+    typescript = [task(1, "typescript", task_id="MBTSP/1", test="assert.deepEqual(f(), 1);")]
+    write_json_lines(folder / "mbphp_release.jsonl", php)
+    write_json_lines(folder / "mbtsp_release.jsonl", typescript)
+    write_json_lines(folder / "mbrbp_release.jsonl", [task(1)])
+    arguments = ["--tasks", str(folder), "--languages", "php,typescript", "--out", str(tmp_path / "strict")]
+    assert main(["strict", *arguments]) == 0
+    assert capsys.readouterr().out.splitlines() == ["php: 2 tasks", "typescript: 1 tasks"]
+    assert sorted(path.name for path in (tmp_path / "strict").iterdir()) == [
+        "mbphp_release.jsonl",
+        "mbtsp_release.jsonl",
+    ]
+    for name, rows in (("mbphp_release.jsonl", php), ("mbtsp_release.jsonl", typescript)):
+        found = [json.loads(line) for line in (tmp_path / "strict" / name).read_text().splitlines()]
+        assert [row | {"test": ""} for row in found] == [row | {"test": ""} for row in rows]
+        assert not {row["test"] for row in found} & {row["test"] for row in rows}
+    strict, plain = (read_problems("mbxp", place) for place in (tmp_path / "strict", folder))
+    assert [problem.test for problem in strict["php"]] == [p.test for p in read_tasks(folder, ["php"])["php"]]
+    assert strict["php"][0].test.endswith("$a == 1;"), "only the comparison of results changes"
+    assert strict["typescript"][0].test == "assert.deepStrictEqual(f(), 1);"
+    assert strict["php"][0].prompt == plain["php"][0].prompt
 
 
 def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys, monkeypatch):

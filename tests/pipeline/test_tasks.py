@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 from test_keep import write_mbxp
 from typer.testing import CliRunner
 
@@ -311,6 +312,30 @@ def test_an_expert_alone_is_the_base_with_its_adapter(tmp_path, monkeypatch):
     assert languages == ("python",)
     with adapted(run.base, tmp_path / "runs" / "toy" / "experts" / "python") as expert, packed_attention(expert):
         assert validation_loss(expert, programs, languages, 1200) == pytest.approx(loss, rel=1e-5)
+
+
+def test_an_expert_alone_can_begin_as_the_base(tmp_path, monkeypatch):
+    """With no steps of the stage ``experts``, the state before the first round is the base, and rounds change it."""
+    monkeypatch.setattr(RewardRounds, "validate", later_is_better(RewardRounds.validate))
+    run = Run(alone(tmp_path, "experts.max_steps=0"))
+    run(("data",))
+    print_plan(run)
+    run(("experts", "expert_rewards"))
+    root = tmp_path / "runs" / "toy"
+    training = read_json(root / "experts" / "python" / "training.json")
+    assert (training["steps"], training["best_step"], len(training["history"])) == (0, 0, 1)
+    untrained, rewarded = (
+        load_file(root / stage / "python" / "adapter_model.safetensors") for stage in ("experts", "expert_rewards")
+    )
+    second = {name: tensor for name, tensor in untrained.items() if "lora_B" in name}
+    assert second
+    assert not any(tensor.any() for tensor in second.values())
+    assert all(tensor.any() for name, tensor in untrained.items() if "lora_A" in name)
+    assert any(rewarded[name].any() for name in second)
+    examples = run.encoded("validation", ("python",))
+    with packed_attention(run.base.model):
+        of_base = validation_loss(run.base.model, examples, ("python",), 1200)
+    assert training["best_loss"] == pytest.approx(of_base, rel=1e-6)
 
 
 def test_what_alone_may_not_say(tmp_path):

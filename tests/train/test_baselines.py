@@ -211,6 +211,8 @@ def test_dense_lora_has_the_parameters_and_tokens_of_the_whole_mixture(base, ada
     budget = sum(stretch.processed for stretch in stretches)
     dense = {name: adapter_stretch(name, training, recipe, options) for name, options in schedules.items()}
     assert [stretch.steps for stretch in stretches] == [4, 4, 3, 4]
+    untrained = recipe.experts.model_copy(update={"max_steps": 0})
+    assert adapter_stretch("python", training, recipe, untrained).processed == 0
     whole = dense["whole_budget"]
     assert budget <= whole.processed < budget + whole.processed / whole.steps
     assert dense["one_epoch"].processed == whole.tokens

@@ -267,8 +267,8 @@ class ExpertsRecipe(Optimisation):
     can be routed."""
     epochs: Rate = 3.0
     """Passes over a language's training examples."""
-    max_steps: Positive | None = None
-    """Upper limit of optimiser steps."""
+    max_steps: Count | None = None
+    """Upper limit of optimiser steps. With 0, each expert equals the base, as a start for ``reward.alone``."""
     keep: bool = False
     """Train each expert also on the base's answers in its language (``data.keep``)."""
     self_training: bool = False

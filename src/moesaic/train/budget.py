@@ -48,7 +48,7 @@ def adapter_stretch(name: str, training: Sequence[EncodedExample], recipe: Recip
     batches = PackedBatches(training, (*recipe.data.languages, ANCHOR), options.row_tokens, seed=recipe.seed)
     per_epoch = len(batches) / options.accumulation
     steps = max(1, math.ceil(options.epochs * per_epoch))
-    steps = min(steps, options.max_steps or steps)
+    steps = steps if options.max_steps is None else min(steps, options.max_steps)
     return Stretch(name, len(training), batches.num_tokens, steps, batches.num_tokens * steps / per_epoch)
 
 
