@@ -48,7 +48,6 @@ from moesaic.execution.problems import Problem, read_problems
 from moesaic.execution.rows import known_rows
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import link_or_copy, read_json_lines, write_json, write_json_lines
-from moesaic.languages import get_language
 from moesaic.parsing import parses
 from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
@@ -103,13 +102,12 @@ def write_strict(path: Path, languages: Sequence[str], folder: Path) -> dict[str
     Raises:
         DataError: A language has no tasks, or the tasks are from HumanEval.
     """
-    read_tasks(path, languages)
+    language_of = {task.id: name for name, tasks in read_tasks(path, languages).items() for task in tasks}
     count = Counter[str]()
     for file in mbxp_files(path, "--tasks"):
-        rows = [row for _, row in read_json_lines(file)]
-        wanted = [row for row in rows if get_language(row["language"]).name in languages]
+        wanted = [row for _, row in read_json_lines(file) if row["task_id"] in language_of]
         for row in wanted:
-            name = get_language(row["language"]).name
+            name = language_of[row["task_id"]]
             row["test"] = strict_test(row["test"], name)
             count[name] += 1
         if wanted:

@@ -128,6 +128,7 @@ def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
     write_json_lines(folder / "mbphp_release.jsonl", php)
     write_json_lines(folder / "mbtsp_release.jsonl", typescript)
     write_json_lines(folder / "mbrbp_release.jsonl", [task(1)])
+    write_json_lines(folder / "mbplp_release.jsonl", [task(1, "perl", task_id="MBPLP/1")])  # is not known here
     arguments = ["--tasks", str(folder), "--languages", "php,typescript", "--out", str(tmp_path / "strict")]
     assert main(["strict", *arguments]) == 0
     assert capsys.readouterr().out.splitlines() == ["php: 2 tasks", "typescript: 1 tasks"]
