@@ -15,7 +15,7 @@ from test_keep import answering, write_tasks
 
 from moesaic.errors import CheckpointError
 from moesaic.files import digest_of, read_json
-from moesaic.pipeline.inputs import LOOKED_AT, NEUTRAL, READ_BY, leaves, stage_inputs, stages_read
+from moesaic.pipeline.inputs import LOOKED_AT, NEUTRAL, READ_BY, leaves, reads_as, stage_inputs, stages_read
 from moesaic.pipeline.stages import STAGES, Run
 from moesaic.recipe import Recipe, load_recipe
 from moesaic.recipe.sections import Section
@@ -23,6 +23,7 @@ from moesaic.workspace import Stage
 from pico import pico_base
 from test_pipeline import REWARD, write_recipe
 
+REWARDED = "baselines/dense_lora_reward"
 FOLDERS = (
     "data",
     "keep",
@@ -31,12 +32,13 @@ FOLDERS = (
     "gate",
     "reward",
     "baselines/dense_lora_keep",
+    REWARDED,
     "predict",
     "evaluate",
 )
 SETTINGS = (
-    *REWARD, "compare=[arrow, dense_lora_keep, moe_gates]", "experts.max_steps=1", "experts.keep=true",
-    "gate.anchor=true", "keep.max_new_tokens=64", "gate.gate_steps=1", "gate.joint_epochs=0.1",
+    *REWARD, "compare=[arrow, dense_lora_keep, moe_gates, dense_lora_reward]", "experts.max_steps=1",
+    "experts.keep=true", "gate.anchor=true", "keep.max_new_tokens=64", "gate.gate_steps=1", "gate.joint_epochs=0.1",
     "evaluate.metrics=[parse_share, codebleu]",
 )  # fmt: skip
 
@@ -69,7 +71,7 @@ def watched(tmp_path_factory) -> tuple[Path, dict[str, set[str]]]:
         @contextmanager
         def stage(self, name: str, **options: bool) -> Iterator[Stage | None]:
             with super().stage(name, **options) as stage:
-                reading.append(name.partition("/")[0])
+                reading.append(reads_as(name))
                 try:
                     yield stage
                 finally:
@@ -168,8 +170,9 @@ def test_a_key_makes_the_stages_that_read_it_again_and_no_other(digests, key):
         "processes.shard": {"reward.rounds": 0, "compare": []},
     }.get(key, {})
     before, after = of(more), of(more | {key: other_value(key, value)})
-    made_again = {name.partition("/")[0] for name in FOLDERS if before[name] != after[name]}
+    made_again = {reads_as(name) for name in FOLDERS if before[name] != after[name]}
     assert made_again == set(READ_BY.get(key, ()))
+    assert (before["reward"] != after["reward"]) == (before[REWARDED] != after[REWARDED])
 
 
 @pytest.mark.parametrize(

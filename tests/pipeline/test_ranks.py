@@ -122,14 +122,21 @@ def test_a_base_spread_over_two_processes_leaves_the_files_of_one(alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [(), ("reward.alone=[python]",)])
-def test_rewards_are_trained_in_two_processes_as_in_one(alone, tmp_path, more):
+@pytest.mark.parametrize(
+    ("command", "made", "log", "more"),
+    [
+        ("reward", "reward", "training.json", ()),
+        ("reward", "expert_rewards/python", "training.json", ("reward.alone=[python]",)),
+        ("baselines", "baselines/dense_lora_reward", "baseline.json", ("compare=[dense_lora,dense_lora_reward]",)),
+    ],
+)
+def test_rewards_are_trained_in_two_processes_as_in_one(alone, tmp_path, command, made, log, more):
     found = []
     for ranks in (1, 2):
         root = tmp_path / str(ranks)
         shutil.copytree(alone / "one" / "toy", root / "toy")
         arguments = [
-            "reward",
+            command,
             str(alone / "toy.yaml"),
             f"output={root}",
             *SHARED,
@@ -140,10 +147,11 @@ def test_rewards_are_trained_in_two_processes_as_in_one(alone, tmp_path, more):
         said = finish(start(tmp_path, arguments, ranks))
         assert all(code == 0 for code, _, _ in said), said
         assert all(stdout == stderr == "" for _, stdout, stderr in said[1:])
-        stage = root / "toy" / ("expert_rewards/python" if more else "reward")
+        stage = root / "toy" / made
         assert read_json(stage / "manifest.json").get("processes", 1) == ranks
         adapter = stage if more else stage / "model" / "experts" / "python"
-        found.append((read_json(stage / "training.json"), load_file(adapter / "adapter_model.safetensors")))
+        training = read_json(stage / log)
+        found.append((training.get("training", training), load_file(adapter / "adapter_model.safetensors")))
     (one, adapter), (two, other) = found
     assert one["rounds"] == two["rounds"] == 1
     for expected, history in zip(one["history"], two["history"], strict=True):

@@ -92,8 +92,8 @@ def train_toy(
     measures = measures or [measure_of(score, validation=examples(2))]
     programs = [PROMPT.encode(example) for example in examples(2)]
     return train_reward(
-        accelerator or Accelerator(cpu=True), model, PROMPT, measures, programs, LANGUAGES, settings, max_tokens, seed,
-        folder, teacher,
+        accelerator or Accelerator(cpu=True), model, PROMPT, trainable_parameters(model), measures, programs, LANGUAGES,
+        settings, max_tokens, seed, folder, teacher,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from moesaic.train.samples import (
     trainable_parameters,
     weighted_documents,
 )
+from moesaic.train.trainable import factor_parameters
 from moesaic.train.turns import Turns
 from pico import pico_llama, pico_tokenizer, random_experts
 
@@ -356,7 +357,9 @@ def test_the_rate_is_at_its_peak_in_the_second_round_and_not_before(number):
         assert getattr(found, key) == getattr(options, key)
 
 
-def trained_reward(model, monkeypatch, history, best, measures=None, max_tokens=256, teacher=None, **options):
+def trained_reward(
+    model, monkeypatch, history, best, measures=None, max_tokens=256, teacher=None, parameters=None, **options
+):
     """What ``train_reward`` gives rounds and the training loop, and its result; the loop says that a round was best."""
     given = {}
 
@@ -377,22 +380,22 @@ def trained_reward(model, monkeypatch, history, best, measures=None, max_tokens=
     monkeypatch.setattr(reward, "RewardRounds", Told)
     try:
         result = reward.train_reward(
-            ACCELERATOR, model, PROMPT, measures or [measure()], PROGRAMS, LANGUAGES, OPTIONS, max_tokens, SEED,
-            "folder", teacher, **options,
+            ACCELERATOR, model, PROMPT, parameters or trainable_parameters(model), measures or [measure()], PROGRAMS,
+            LANGUAGES, OPTIONS, max_tokens, SEED, "folder", teacher, **options,
         )  # fmt: skip
     except KeyboardInterrupt:
         result = None
     return given, result
 
 
-@pytest.mark.parametrize("trains_gates", [True, False])
-def test_factors_are_trained_and_gates_only_where_there_are_some_to_train(model, monkeypatch, trains_gates):
+@pytest.mark.parametrize("parameters_of", [trainable_parameters, factor_parameters])
+def test_what_is_to_be_trained_is_trained_and_nothing_else(model, monkeypatch, parameters_of):
     model.requires_grad_(True)
-    options = {} if trains_gates else {"trains_gates": False}
-    given, result = trained_reward(model, monkeypatch, [0.1, 0.5, 0.3], 1, **options)
-    wanted = {name for name in trainable_parameters(model) if trains_gates or "router" not in name}
-    assert len(wanted) == 2 * (4 + trains_gates)
-    assert given["parameters"].keys() == wanted
+    parameters = parameters_of(model)
+    given, result = trained_reward(model, monkeypatch, [0.1, 0.5, 0.3], 1, parameters=parameters)
+    wanted = set(parameters)
+    assert len(wanted) == 2 * (4 + (parameters_of is trainable_parameters))
+    assert given["parameters"] is parameters
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == wanted
     assert given["seed"] == seed_of(SEED, "reward")
     assert (result.rounds, result.best_round, result.best_reward) == (7, 1, 0.5)

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeError
 from moesaic.execution.rows import Row, append_row
-from moesaic.pipeline.inputs import stages_read
+from moesaic.pipeline.inputs import DENSE_REWARD, stages_read
 from moesaic.pipeline.judging import Chunk, judge_chunk, open_chunks
 from moesaic.pipeline.nodes import check_nodes
 from moesaic.pipeline.stages import STAGES, Run
@@ -106,8 +106,9 @@ class SpreadRun(Run):
             self._spread([("reward", ())])
 
     def baselines(self) -> None:
-        """Makes all baselines at the same time."""
-        self._spread([("baseline", (name,)) for name in self.recipe.compare])
+        """Makes all baselines at the same time, except for one that continues another."""
+        for is_last in (False, True):
+            self._spread([("baseline", (name,)) for name in self.recipe.compare if (name == DENSE_REWARD) == is_last])
 
     def measure(self, folder: Path, systems: Sequence[str] | None = None) -> None:
         """Measures all systems at the same time."""

@@ -39,6 +39,8 @@ _TOOLS: Final = "tools of "
 MISSING: Final = "missing: "
 DENSE: Final = ("dense_lora", "dense_lora_keep")
 """Baselines that are made without the experts."""
+DENSE_REWARD: Final = "dense_lora_reward"
+"""Baseline that continues one of these, with rewards."""
 
 
 def _keys(section: str, names: Iterable[str], *stages: str) -> dict[str, tuple[str, ...]]:
@@ -142,6 +144,12 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
     experts = tuple(map(recipe.expert_stage, recipe.trained_languages))
     gate = ("gate",) if recipe.trains_gates else ()
     rewarded = ("reward",) if recipe.reward.together else ()
+    # A dense adapter is made only from data and answers, so a retrained expert does not change it.
+    made_from = {
+        **dict.fromkeys(DENSE, kept),
+        DENSE_REWARD: (*kept, f"baselines/{recipe.dense_to_reward}"),
+        "moe_gates": (*experts, "gate"),
+    }
     table: dict[str, tuple[str, ...]] = {
         "data": (),
         "keep": (),
@@ -150,8 +158,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
         "gate": ("data", *kept, "compose"),
         "reward": ("data", *kept, "gate"),
-        # A dense adapter is made only from data and answers, so a retrained expert does not change it.
-        "baselines": ("data", *(kept if part in DENSE else experts), *(("gate",) if part == "moe_gates" else ())),
+        "baselines": ("data", *made_from.get(part, experts)),
         "predict": ("data", "compose", *gate, *rewarded, *(f"baselines/{baseline}" for baseline in recipe.compare)),
         "evaluate": ("data", "predict"),
     }
@@ -173,7 +180,7 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     recipe, workspace = session.recipe, session.workspace
     others = stages_read(recipe, name)
     inputs: Inputs = {
-        key: value for key, value in leaves(recipe.model_dump(mode="json")) if _reads(recipe, stage, key, others)
+        key: value for key, value in leaves(recipe.model_dump(mode="json")) if _reads(recipe, name, key, others)
     }
     inputs |= _OTHER_INPUTS[stage](session, part)
     for other in others:
@@ -184,15 +191,21 @@ def stage_inputs(session: Session, name: str) -> Inputs:
     return inputs
 
 
-def _reads(recipe: Recipe, stage: str, key: str, others: Sequence[str]) -> bool:
+def reads_as(name: str) -> str:
+    """Returns the stage in ``READ_BY`` whose keys a stage reads: all trainings on rewards read those of ``reward``."""
+    stage, _, part = name.partition("/")
+    return "reward" if stage == "expert_rewards" or part == DENSE_REWARD else stage
+
+
+def _reads(recipe: Recipe, name: str, key: str, others: Sequence[str]) -> bool:
     """Returns whether the value of a key is an input of a stage that reads the stages ``others``."""
-    learns = recipe.experts.self_training
+    stage, learns = reads_as(name), recipe.experts.self_training
     if key.startswith("keep.") and stage != "keep" and ("keep" not in others or (stage == "experts" and learns)):
         return False  # these keys weight answers against programs, and the stage does not train on both
     if key == "experts.self_training" and not learns:
         return False  # as if the key did not exist, so that stages made before it existed stay finished
-    if stage == "expert_rewards":  # reads the keys of ``reward``, except for the other languages
-        return key != "data.languages" and "reward" in READ_BY.get(key, ())
+    if key == "data.languages" and name.startswith("expert_rewards/"):
+        return False  # only its own language is trained
     return stage in READ_BY.get(key, ())
 
 
@@ -273,7 +286,7 @@ def _compose(session: Session, _: str) -> Inputs:
 
 
 def _baseline(session: Session, name: str) -> Inputs:
-    return {"baseline": name} | _trained(session, name)
+    return {"baseline": name} | _trained(session, name) | (_tasks(session) if name == DENSE_REWARD else {})
 
 
 def _predict(session: Session, _: str) -> Inputs:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from moesaic.pipeline.inputs import DENSE_REWARD
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.memory import is_out_of_memory
 from moesaic.pipeline.rewards import tasks_by_measure
@@ -101,8 +102,9 @@ def _reward_stretches(run: Run, kept: Kept | None) -> list[Stretch]:
     recipe, languages = run.recipe, run.recipe.data.languages
     if recipe.reward.rounds == 0:
         return []
-    alone = [(f"expert_rewards/{name}", (name,)) for name in recipe.reward.alone]
-    parts: list[tuple[str, tuple[str, ...]]] = [*alone] or [("reward", languages)]
+    parts: list[tuple[str, tuple[str, ...]]] = [(f"expert_rewards/{name}", (name,)) for name in recipe.reward.alone]
+    parts += [("reward", languages)] if recipe.reward.together else []
+    parts += [(f"baselines/{DENSE_REWARD}", languages)] if DENSE_REWARD in recipe.compare else []
     stretches: list[Stretch] = []
     for name, own in parts:
         measures = tasks_by_measure(run, own).values()

@@ -1,4 +1,4 @@
-"""The stages ``reward`` and ``expert_rewards``: training on rewards, as the recipe describes it.
+"""The stages that train on rewards as the recipe describes it: all experts together, one alone, or a dense adapter.
 
 The processes and the sandbox that judge programs are started for a training and stopped after it.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from moesaic.checkpoint.description import BASE
 from moesaic.checkpoint.native import read_model_folder, save_model_folder
@@ -23,14 +24,18 @@ from moesaic.files import write_json
 from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.lora import WEIGHTS_FILE, read_adapter, write_adapter
 from moesaic.model.moe import compose, decompose, extract_experts, extract_router, force_expert
+from moesaic.pipeline.inputs import DENSE_REWARD
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.tasks import read_tasks
 from moesaic.progress import say
 from moesaic.ranks import Ranks
+from moesaic.train.baselines import NOTE
+from moesaic.train.injection import put_in_again, save_adapter, take_out
 from moesaic.train.judges import codebleu_judge, passing_judge
 from moesaic.train.objective import Teacher
 from moesaic.train.reward import RewardResult, train_reward
-from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of
+from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of, trainable_parameters
+from moesaic.train.trainable import adapter_parameters, factor_parameters
 from moesaic.train.verdicts import sums
 
 
@@ -146,7 +151,7 @@ def reward_together(session: Session, folder: Path) -> None:
     start = read_model_folder(session.workspace.path("gate") / "model")
     languages, teacher = session.recipe.data.languages, _teacher(session, session.recipe.data.languages)
     with open_measures(session, languages) as measures, session.loaded(start.path) as model:
-        result = _train(session, model, measures, languages, folder, teacher)
+        result = _train(session, model, trainable_parameters(model), measures, languages, folder, teacher)
         experts, gates = extract_experts(model), extract_router(model)
     summary = measures.summary()
     if not session.ranks.is_first:
@@ -192,7 +197,7 @@ def reward_alone(session: Session, language: str, folder: Path) -> None:
         model = compose(base.model, [expert], "top_k", 1, dtype=torch.float32)
         try:
             with force_expert(model, language):
-                result = _train(session, model, measures, languages, folder, teacher, trains_gates=False)
+                result = _train(session, model, factor_parameters(model), measures, languages, folder, teacher)
             (trained,) = extract_experts(model)
         finally:
             decompose(model)
@@ -207,6 +212,37 @@ def reward_alone(session: Session, language: str, folder: Path) -> None:
     write_json(folder / "training.json", vars(result) | summary | {"base_digest": base.digest})
 
 
+def reward_dense(session: Session, folder: Path) -> None:
+    """Trains the dense adapter of another baseline as the stage ``reward`` trains the Mixture-of-Experts.
+
+    Writes the adapter and ``baseline.json``.
+
+    Args:
+        session: The run, whose stage ``baselines/<recipe.dense_to_reward>`` is finished.
+        folder: Folder of the stage ``baselines/dense_lora_reward``.
+
+    Raises:
+        DataError: ``data.tasks`` has nothing to train on or to decide by.
+        RecipeError: No training task is short enough.
+        TrainingError: A gradient or the validation loss is not finite.
+    """
+    source, languages, base = session.recipe.dense_to_reward, session.recipe.data.languages, session.base
+    teacher = _teacher(session, languages)
+    with open_measures(session, languages) as measures:
+        adapter = put_in_again(base, session.workspace.path(f"baselines/{source}"))
+        try:
+            parameters = adapter_parameters(adapter)
+            result = _train(session, base.model, parameters, measures, languages, folder, teacher)
+            if session.ranks.is_first:
+                save_adapter(adapter, base, folder)
+        finally:
+            take_out(base.model)
+    summary = measures.summary()
+    if session.ranks.is_first:
+        note = {"baseline": DENSE_REWARD, "kind": "adapter", "continues": source}
+        write_json(folder / NOTE, note | {"training": vars(result) | summary})
+
+
 def _teacher(session: Session, languages: tuple[str, ...]) -> Teacher | None:
     """Returns the distribution of the recipe's base on the kept answers, not that of a base with a shared delta."""
     kept = session.kept(languages)
@@ -218,17 +254,17 @@ def _teacher(session: Session, languages: tuple[str, ...]) -> Teacher | None:
 def _train(
     session: Session,
     model: Any,
+    parameters: dict[str, nn.Parameter],
     measures: Measures,
     languages: tuple[str, ...],
     folder: Path,
     teacher: Teacher | None,
-    *,
-    trains_gates: bool = True,
 ) -> RewardResult:
     return train_reward(
         session.accelerator,
         model,
         session.prompt,
+        parameters,
         measures.all,
         session.encoded("validation", languages),
         languages,
@@ -238,5 +274,4 @@ def _train(
         folder,
         teacher,
         measures.rates,
-        trains_gates=trains_gates,
     )

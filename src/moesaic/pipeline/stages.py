@@ -21,7 +21,7 @@ from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.deciding import deciding_programs
-from moesaic.pipeline.inputs import DENSE, asks_again, stage_inputs, stages_read
+from moesaic.pipeline.inputs import DENSE, DENSE_REWARD, asks_again, stage_inputs, stages_read
 from moesaic.pipeline.refusals import check_rewards, refuse_far_processes
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
@@ -293,8 +293,13 @@ class Run(Session):
 
     def baseline(self, name: Baseline) -> None:
         """Makes one baseline."""
-        with self.stage(f"baselines/{name}", together=name in DENSE) as stage:
+        with self.stage(f"baselines/{name}", together=name in (*DENSE, DENSE_REWARD)) as stage:
             if stage is None:
+                return
+            if name == DENSE_REWARD:
+                from moesaic.pipeline.rewards import reward_dense
+
+                reward_dense(self, stage.folder)
                 return
             from moesaic.train.baselines import make_baseline
 

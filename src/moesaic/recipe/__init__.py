@@ -66,9 +66,19 @@ __all__ = [
     "read_tree",
 ]
 
-Baseline = Literal["linear", "ties", "dare_ties", "dense_lora", "dense_lora_keep", "hidden_gates", "moe_gates", "arrow"]
+Baseline = Literal[
+    "linear",
+    "ties",
+    "dare_ties",
+    "dense_lora",
+    "dense_lora_keep",
+    "dense_lora_reward",
+    "hidden_gates",
+    "moe_gates",
+    "arrow",
+]
 
-_MADE_TOGETHER = ("dense_lora", "dense_lora_keep")
+_MADE_TOGETHER = ("dense_lora", "dense_lora_keep", "dense_lora_reward")
 """Baselines that all processes of a run make together; the others are made by one process."""
 
 
@@ -141,6 +151,22 @@ class Recipe(Section):
         needs += ["compare: dense_lora_keep"] if "dense_lora_keep" in self.compare else []
         if needs and self.data.keep is None:
             raise ValueError(f"{' and '.join(needs)} without data.keep: give it mbxp:PATH or a folder of JSON Lines")
+        return self
+
+    @model_validator(mode="after")
+    def _dense_adapter_to_reward(self) -> Self:
+        if "dense_lora_reward" not in self.compare:
+            return self
+        if not self.reward.together:
+            given = f"reward.alone is {', '.join(self.reward.alone)}" if self.reward.alone else "reward.rounds is 0"
+            raise ValueError(
+                "compare: dense_lora_reward is trained as the stage reward trains the Mixture-of-Experts, but "
+                f"{given}, so there is no such stage: set reward.rounds above 0 without reward.alone, or leave it out"
+            )
+        if self.dense_to_reward not in self.compare[: self.compare.index("dense_lora_reward")]:
+            raise ValueError(
+                f"compare: dense_lora_reward continues the training of {self.dense_to_reward}: name that before it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -265,6 +291,11 @@ class Recipe(Section):
     def expert_stage(self, language: str) -> str:
         """Returns the stage that makes a language's expert in the form in which it is composed."""
         return f"{'expert_rewards' if language in self.reward.alone else 'experts'}/{language}"
+
+    @property
+    def dense_to_reward(self) -> Literal["dense_lora", "dense_lora_keep"]:
+        """The baseline whose training ``dense_lora_reward`` continues."""
+        return "dense_lora" if self.data.keep is None else "dense_lora_keep"
 
     @property
     def runs_answers(self) -> bool:

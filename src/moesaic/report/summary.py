@@ -81,6 +81,7 @@ _TITLES = {
     "dare_ties": "DARE-TIES merge",
     "dense_lora": "Dense LoRA",
     "dense_lora_keep": "Dense LoRA, base kept",
+    "dense_lora_reward": "Dense LoRA, rewarded",
     "moe_gates": "MoE before joint training",
     "hidden_gates": "MoE, hidden-state gates",
     "arrow": "Arrow",

@@ -4,6 +4,7 @@
     dense_lora                one adapter trained on all languages, with at least as many parameters and tokens as the
                               Mixture-of-Experts
     dense_lora_keep           the same, also trained on the kept answers that the Mixture-of-Experts is trained on
+    dense_lora_reward         one of both, then trained on rewards (``moesaic.pipeline.rewards.reward_dense``)
     moe_gates                 the Mixture-of-Experts as it was before joint training
     hidden_gates              the Mixture-of-Experts with mergekit's hidden-state gates, untrained
     arrow                     the experts routed by their own deltas (module ``arrow``)

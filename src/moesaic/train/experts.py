@@ -17,14 +17,12 @@ from peft import LoraConfig, get_peft_model
 
 from moesaic.data.prompts import EncodedExample
 from moesaic.errors import DataError
-from moesaic.files import read_json, write_json
-from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import Base
 from moesaic.progress import say
 from moesaic.recipe import MLP_TARGETS, ExpertsRecipe
 from moesaic.train.checkpointing import checkpointed_activations
-from moesaic.train.injection import load_factors, quiet_peft, take_out
+from moesaic.train.injection import load_factors, quiet_peft, save_adapter, take_out
 from moesaic.train.loop import TrainingResult, train
 from moesaic.train.objective import Kept, Objective
 from moesaic.train.rows import PackedSteps, ranks_of
@@ -121,14 +119,8 @@ def train_adapter(
                 folder=folder,
                 name=name,
             )
-        peft_model.peft_config["default"].base_model_name_or_path = base.spec
         if accelerator.is_main_process:
-            with quiet_peft():
-                peft_model.save_pretrained(folder)
-            config = read_json(folder / CONFIG_FILE)
-            config["target_modules"].sort()  # PEFT writes a set, whose order differs from process to process
-            write_json(folder / CONFIG_FILE, config)
-            (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
+            save_adapter(peft_model, base, folder)
     finally:
         take_out(base.model)
     return result

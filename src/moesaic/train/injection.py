@@ -14,9 +14,12 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from moesaic.errors import ModelError
+from moesaic.files import read_json, write_json
+from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.backbone import Base
 from moesaic.model.lora import check_expert, read_adapter
 from moesaic.recipe import ATTENTION_TARGETS, MLP_TARGETS
+from moesaic.train.trainable import adapter_parameters
 
 
 @contextmanager
@@ -42,6 +45,40 @@ def adapted(base: Base, folder: Path) -> Iterator[Any]:
         yield base.model.eval()
     finally:
         take_out(base.model)
+
+
+def put_in_again(base: Base, folder: Path) -> PeftModel:
+    """Adds a stored PEFT adapter to the base in order to train it on. ``take_out`` removes it.
+
+    Args:
+        base: The base model. It is changed in place.
+        folder: The adapter's folder.
+
+    Returns:
+        PEFT's model around the base, with float32 factors and without dropout. ``save_adapter`` writes its adapter.
+
+    Raises:
+        CheckpointError: The adapter's files are corrupt.
+        ModelError: The adapter is not a plain LoRA adapter for this base.
+    """
+    check_expert(read_adapter(folder), base.model)
+    with quiet_peft():
+        config = LoraConfig.from_pretrained(str(folder))
+        config.lora_dropout, config.inference_mode = 0.0, False
+        model = get_peft_model(base.model, config)
+    load_factors(adapter_parameters(model), folder)
+    return model
+
+
+def save_adapter(model: PeftModel, base: Base, folder: Path) -> None:
+    """Writes the adapter of a PEFT model as a PEFT folder that names the base."""
+    model.peft_config["default"].base_model_name_or_path = base.spec
+    with quiet_peft():
+        model.save_pretrained(folder)
+    config = read_json(folder / CONFIG_FILE)
+    config["target_modules"].sort()  # PEFT writes a set, whose order differs from process to process
+    write_json(folder / CONFIG_FILE, config)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the model folder has a real card
 
 
 def put_in(

@@ -1,4 +1,4 @@
-"""Trains experts and gates on programs that the model writes: better ones become more likely.
+"""Trains experts and gates, or one adapter, on programs that the model writes: better ones become more likely.
 
     draw tasks -> sample programs -> judge them -> compute advantages -> take a few optimiser steps
 
@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.errors import RecipeError
@@ -36,8 +37,7 @@ from moesaic.train.experts import seed_of
 from moesaic.train.loop import train
 from moesaic.train.objective import Teacher
 from moesaic.train.rounds import RewardRounds, optimisation
-from moesaic.train.samples import Measure, Sampler, trainable_parameters
-from moesaic.train.trainable import factor_parameters
+from moesaic.train.samples import Measure, Sampler
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def train_reward(
     accelerator: Accelerator,
     model: Any,
     prompt: PromptFormat,
+    parameters: dict[str, nn.Parameter],
     measures: Sequence[Measure],
     programs: Sequence[EncodedExample],
     languages: Sequence[str],
@@ -72,15 +73,15 @@ def train_reward(
     folder: Path,
     teacher: Teacher | None = None,
     rates: Callable[[], Mapping[str, float]] = dict,
-    *,
-    trains_gates: bool = True,
 ) -> RewardResult:
-    """Trains the factors and gates of a composed model in place and leaves the best state in them.
+    """Trains factors, and the gates of a composed model, in place and leaves the best state in them.
 
     Args:
         accelerator: Device, precision and processes. The processes share generation, judging and training.
-        model: A composed model whose factors are float32; its base does not change.
+        model: A composed model, or one with a PEFT adapter, whose factors are float32; its base does not change.
         prompt: Prompts and stop tokens.
+        parameters: What is trained, by name: gates and factors of a composed model, its factors alone if the model is
+            forced to run one expert, or the factors of the adapter (module ``trainable``).
         measures: The rewards, each with its training and validation tasks. Programs are written for the first
             ``options.validation_programs`` validation tasks per language. Training tasks whose prompt leaves less than
             ``options.max_new_tokens`` of ``max_tokens`` are left out.
@@ -92,7 +93,6 @@ def train_reward(
         folder: Folder for the checkpoint and ``metrics.jsonl``.
         teacher: The base's distribution on the kept answers, computed before any training; None without kept answers.
         rates: Returns, for each language, the verdicts per second since its last call.
-        trains_gates: False for a model that is forced to run one of its experts.
 
     Raises:
         RecipeError: No training task is short enough.
@@ -101,7 +101,6 @@ def train_reward(
     """
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    parameters = trainable_parameters(model) if trains_gates else factor_parameters(model)
     for parameter in parameters.values():
         parameter.requires_grad_(True)
     measures = [_short_enough(measure, options, max_tokens) for measure in measures]
