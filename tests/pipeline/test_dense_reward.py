@@ -15,6 +15,7 @@ from moesaic.files import file_digest, read_json
 from moesaic.model.attention import packed_attention
 from moesaic.model.loss import validation_loss
 from moesaic.pipeline.plan import print_plan
+from moesaic.pipeline.refusals import check_rewards
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import Recipe, load_recipe
 from moesaic.train import loop
@@ -62,7 +63,9 @@ def test_a_dense_lora_is_rewarded_and_measured_beside_the_one_it_was(tmp_path, m
     results = read_json(root / "results.json")
     losses = [results["systems"][name]["loss"] for name in ("dense_lora", "dense_lora_reward")]
     assert losses[0] != losses[1]
-    assert "Dense LoRA, rewarded" in (root / "report.html").read_text()
+    page = (root / "report.html").read_text()
+    assert "Dense LoRA, rewarded" in page
+    assert "Training of Reward of the dense LoRA, by rounds" in page
     times = stage_times(root)
     Run(recipe(tmp_path))()
     assert stage_times(root) == times
@@ -165,6 +168,31 @@ def test_a_stopped_one_goes_on_to_the_same_bytes(tmp_path, monkeypatch, capfd):
     assert "baselines/dense_lora: finished earlier, skipped" in said
     digests = [file_digest(run.workspace.path(REWARDED) / "adapter_model.safetensors") for run in (whole, stopped)]
     assert digests[0] == digests[1]
+
+
+def test_where_its_programs_need_tools_they_are_looked_for_before_it_begins(tmp_path, monkeypatch):
+    """Also if all other trainings on rewards are finished."""
+    asked = []
+    monkeypatch.setattr("moesaic.pipeline.tasks.check_tasks", asked.append)
+    run = Run(recipe(tmp_path, "reward.kind=tests", "data.tasks=[corpus]", "evaluate.allow_code_execution=true"))
+    monkeypatch.setattr(run, "is_finished", lambda name: name != REWARDED)
+    check_rewards(run, ("data", "predict"))
+    assert asked == []
+    check_rewards(run, ("baselines",))
+    assert asked == [run.recipe]
+
+
+def test_on_a_cluster_it_waits_for_the_adapter_that_it_continues(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    from moesaic.pipeline.branches import SpreadRun
+
+    run = SpreadRun(recipe(tmp_path, "compare=[dense_lora,dense_lora_reward,arrow]"), (), "auto")
+    spread = []
+    monkeypatch.setattr(run, "_spread", spread.append)
+    run.baselines()
+    first, second = spread
+    assert [job[1] for job in first] == [("dense_lora",), ("arrow",)]
+    assert [job[1] for job in second] == [("dense_lora_reward",)]
 
 
 def test_what_it_needs(tmp_path):

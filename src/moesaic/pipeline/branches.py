@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeError
 from moesaic.execution.rows import Row, append_row
-from moesaic.pipeline.inputs import DENSE_REWARD, stages_read
+from moesaic.pipeline.inputs import DENSE_REWARD, reads_as, stages_read
 from moesaic.pipeline.judging import Chunk, judge_chunk, open_chunks
 from moesaic.pipeline.nodes import check_nodes
 from moesaic.pipeline.stages import STAGES, Run
@@ -74,7 +74,8 @@ class SpreadRun(Run):
         """Returns whether tasks of these stages run programs."""
         recipe = self.recipe
         answers = recipe.data.keep is not None and recipe.runs_answers and "keep" in stages
-        rewards = recipe.reward.runs_tests and bool({"reward", "expert_rewards"} & set(stages))
+        rewarding = {name.partition("/")[0] for name in self.stage_names() if reads_as(name) == "reward"}
+        rewards = recipe.reward.runs_tests and bool(rewarding & set(stages))
         judged = bool(recipe.predict.benchmarks) and recipe.predict.limit != 0 and "evaluate" in stages
         return recipe.evaluate.allow_code_execution and (answers or rewards or judged)
 

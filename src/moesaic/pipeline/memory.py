@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from moesaic.errors import DeviceMemoryError
+from moesaic.pipeline.inputs import reads_as
 from moesaic.recipe import Recipe
 
 _FREE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -14,18 +15,18 @@ _FREE: Final[Mapping[str, tuple[str, ...]]] = {
     "experts": ("experts.gradient_checkpointing",),
     "compose": ("predict.row_tokens",),
     "gate": ("gate.selective_checkpointing", "gate.gradient_checkpointing"),
-    **dict.fromkeys(("reward", "expert_rewards"), ("reward.batch_size",)),
+    "reward": ("reward.batch_size",),
     "baselines": ("experts.gradient_checkpointing", "gate.gradient_checkpointing", "predict.row_tokens"),
     "predict": ("predict.batch_size", "predict.row_tokens"),
 }
-"""Stage -> keys that change no result, so that the stage continues from its checkpoint."""
+"""Stage, as in ``reads_as`` -> keys that change no result, so that the stage continues from its checkpoint."""
 
 _COSTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "keep": ("keep.max_new_tokens",),
     "experts": ("experts.row_tokens",),
     "compose": (),
     "gate": ("gate.row_tokens",),
-    **dict.fromkeys(("reward", "expert_rewards"), ("reward.row_tokens", "reward.max_new_tokens")),
+    "reward": ("reward.row_tokens", "reward.max_new_tokens"),
     "baselines": ("experts.row_tokens", "gate.row_tokens"),
     "predict": ("predict.max_new_tokens",),
 }
@@ -52,7 +53,7 @@ def memory_errors(recipe: Recipe, name: str) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        stage = name.partition("/")[0]
+        stage = reads_as(name)
         free, costly = (_advice(recipe, keys.get(stage, ())) for keys in (_FREE, _COSTLY))
         steps = [f"{free} (no result changes, and the stage goes on where it stopped)" if free else ""]
         steps += [f"{costly} (starts this stage again)" if costly else ""]

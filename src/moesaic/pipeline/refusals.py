@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moesaic.errors import RecipeError
+from moesaic.pipeline.inputs import reads_as
 
 if TYPE_CHECKING:
     from moesaic.pipeline.stages import Run
@@ -35,7 +36,7 @@ def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
     """
     if not run.recipe.reward.runs_tests:
         return
-    rewards = [name for name in run.stage_names() if name.partition("/")[0] in ("expert_rewards", "reward")]
+    rewards = [name for name in run.stage_names() if reads_as(name) == "reward"]
     if any(not run.is_finished(name) for name in rewards if name.partition("/")[0] in stages):
         from moesaic.pipeline.tasks import check_tasks
 

@@ -224,6 +224,7 @@ def _curves(workspace: Path, summary: Summary) -> list[tuple[str, Markup]]:
         for language in summary.languages
     ]
     rewards.append(("Reward, by rounds", workspace / "reward" / "metrics.jsonl"))
+    rewards.append(("Reward of the dense LoRA, by rounds", workspace / "baselines/dense_lora_reward/metrics.jsonl"))
     places += [
         ("Gates alone", workspace / "gate" / "gates" / "metrics.jsonl"),
         ("Gates and experts together", workspace / "gate" / "joint" / "metrics.jsonl"),
