@@ -10,7 +10,9 @@ and the first input on which they do, so that they can be read.
 
 A fresh input is kept if the gold solution returns the same plain value twice, in two sandboxes with different hash
 seeds, within half a second and without an exception, and if the value is like those that it returns for the arguments
-in the task's own tests. Floats may differ by the tolerance that the tests allow, or by a millionth.
+in the task's own tests. Ties are left out: if the order of lists changes none of the results in the task's own tests,
+it must not change that of a fresh input. Floats may differ by the tolerance that the tests allow, or by a millionth.
+Gold solutions and programs run in the sandbox only, and a program's results are compared outside it.
 
 Programs are judged if they pass the benchmark's own tests. ``--rows``, which ``moesaic execute`` writes, says which do,
 with one file for each file of completions, in the same order; programs without a row are run here. Only tasks in Python
