@@ -1,4 +1,4 @@
-"""Runs inside the sandbox for ``fresh_tests.py``: calls one function with many arguments, each in a process of its own.
+"""Runs inside the sandbox for ``fresh_calls.py``: calls one function with many arguments, each in a process of its own.
 
 The request comes over standard input, as one JSON object: the text of the ``program``, the name of its ``entry``, its
 ``inputs`` (a list of lists of arguments, as ``encode`` writes them) and ``seconds`` of a processor for each of them.
@@ -25,7 +25,7 @@ import types
 from typing import Any
 
 HASH_SEED = ""
-"""``fresh_tests.py`` writes another one before the program, so that what depends on the order of a set is noticed."""
+"""``fresh_calls.py`` writes another one before the program, so that what depends on the order of a set is noticed."""
 LONGEST = 10_000  # characters of a result
 WAITING = 10.0  # times as much time may pass, because a program may have to wait for a busy processor
 
