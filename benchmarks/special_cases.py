@@ -27,10 +27,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from verdict_rows import read_verdicts
+
 from moesaic.errors import MoesaicError
 from moesaic.execution.grading import read_completions
 from moesaic.execution.problems import read_problems
-from moesaic.files import read_json_lines
 from moesaic.languages import get_language
 from moesaic.parsing import encode, parse, walk
 from moesaic.statistics import estimate_mean
@@ -116,11 +117,7 @@ def count(
     for name, group in read_problems(benchmark, problems).items():
         for problem in group:
             prompts[problem.id][name] = problem.prompt
-    passed = None
-    if rows is not None:
-        passed = {
-            (row["language"], row["id"], row["sample"]) for _, row in read_json_lines(rows) if row["status"] == "passed"
-        }
+    passed = None if rows is None else read_verdicts(rows)
     found: dict[str, list[float]] = defaultdict(list)
     named: list[str] = []
     for file in files:
@@ -131,7 +128,7 @@ def count(
                     continue
                 sample = samples[name, completion.id]
                 samples[name, completion.id] += 1
-                if examples(prompt) and (passed is None or (name, completion.id, sample) in passed):
+                if examples(prompt) and (passed is None or passed.get((name, completion.id, sample), False)):
                     hits = contained(prompt, completion.text, name, completion.whole)
                     found[name].append(float(hits > 0))
                     named += [completion.id] if hits else []

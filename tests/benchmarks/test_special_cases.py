@@ -94,5 +94,8 @@ def test_the_command_counts_programs_that_pass(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "python: 1 of 2 programs contain an example" in said
     assert said.splitlines()[-1] == "MBPP/1"
+    write(rows, [{"id": "MBPP/1", "language": "python", "sample": 0}])
+    assert main() == 2
+    assert "r.jsonl:1: not a row of moesaic execute" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", [*command[:3], str(tmp_path / "none.jsonl")])
     assert main() == 2
