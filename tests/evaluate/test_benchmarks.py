@@ -18,6 +18,7 @@ from moesaic.evaluate.benchmarks import (
     problem_ids,
     problem_name,
 )
+from moesaic.execution.completions import judged_length
 from moesaic.execution.problems import Problem
 from moesaic.recipe import EvaluateRecipe
 from pico import pico_tokenizer
@@ -44,6 +45,15 @@ def test_a_completion_ends_with_the_definition_that_the_prompt_began(language, o
     cut = cut_completion(problem, own + more)
     assert cut.split() == own.split()
     assert cut_completion(problem, own + "\n```\nThis doubles x.").split() == own.split()
+
+
+@pytest.mark.parametrize("white_space", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("more", ["", "\n", "\nint main() { return twice(1); }", "\n```\nThis doubles x."])
+def test_what_is_judged_of_a_completion_is_what_the_program_contains(white_space, more):
+    own = f"{white_space}  return 2 * x;\n}}"
+    length = judged_length(DOUBLE["cpp"], own + more)
+    assert (own + more)[:length] == own
+    assert cut_completion(DOUBLE["cpp"], own + more).split() == own.split()
 
 
 def test_text_that_does_not_parse_is_kept_up_to_the_fence():

@@ -31,7 +31,7 @@ from moesaic.model.decode.generate import Generation
 from moesaic.model.moe import compose, force_base
 from moesaic.progress import read_metrics
 from moesaic.recipe import KeepRecipe, RewardRecipe, load_recipe
-from moesaic.train.judges import codebleu_judge, passing_judge
+from moesaic.train.judges import codebleu_judge, judged_part, passing_judge
 from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import CHECKPOINT
 from moesaic.train.reward import train_reward
@@ -43,6 +43,7 @@ from moesaic.train.samples import (
     Sampler,
     Samples,
     advantages,
+    document,
     drawn,
     problem_tasks,
     tasks_of,
@@ -347,19 +348,58 @@ def test_programs_that_do_not_end_or_parse_have_no_reward():
     assert [judgement.parses for judgement in judged] == [True, False, False, False]
 
 
-def test_tests_decide_by_what_benchmarks_count_and_reward_what_ends():
+def returning_one(programs):
+    return [Verdict(Status.PASSED if "return 1" in program else Status.WRONG, 0.0) for _, program in programs]
+
+
+def test_tests_judge_the_definition_that_the_prompt_began_whether_or_not_the_text_ended():
     problem = Problem("one", "python", prompt="def one():\n", test="assert one() == 1")
     tasks = problem_tasks([problem] * 3, PROMPT)
-    run = lambda programs: [Verdict(Status.PASSED if "return 1" in p else Status.WRONG, 0.0) for _, p in programs]  # noqa: E731
-    measure = Measure("tests", tasks, tasks, passing_judge(run, 0.0), scores_unended=True)
+    measure = Measure("tests", tasks, tasks, passing_judge(returning_one, 0.0), part=judged_part)
     texts = [("\n    return 1\n```", True), ("\n    return 1\n\n\ndef more", False), ("\n    return 2\n", False)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
-    trained, deciding = (measure.judgements(tasks, generations, PROMPT, deciding=wanted) for wanted in (False, True))
-    assert (
-        [judgement.reward for judgement in trained] == [judgement.reward for judgement in deciding] == [1.0, 0.0, 0.0]
-    )
-    assert [judgement.score for judgement in deciding] == [1.0, 1.0, 0.0]
+    parts = measure.parts(tasks, generations, PROMPT)
+    assert [PROMPT.decode(part.ids) for part in parts] == [texts[0][0], "\n    return 1", texts[2][0]]
+    assert [part.stopped for part in parts] == [True, False, False]
+    trained = measure.judgements(tasks, parts, PROMPT)
+    deciding = measure.judgements(tasks, generations, PROMPT, deciding=True)
+    assert [judgement.reward for judgement in trained] == [1.0, 1.0, 0.0]
+    assert [judgement.score for judgement in trained] == [judgement.score for judgement in deciding] == [1.0, 1.0, 0.0]
     assert [judgement.parses for judgement in deciding] == [True, False, False]
+    stop = PROMPT.stop_ids[0]
+    assert [document(*pair, stop).ids[-1] == stop for pair in zip(tasks, parts, strict=True)] == [True, False, False]
+
+
+def test_a_program_for_a_task_in_words_has_to_end():
+    """Nothing else says where it ends, and a model that is rewarded for what it began would unlearn to end it."""
+    problem = Problem("one", "python", prompt="", test="assert one() == 1", text="Return one")
+    tasks = problem_tasks([problem] * 2, PROMPT)
+    measure = Measure("tests", tasks, tasks, passing_judge(returning_one, 0.0), part=judged_part)
+    ids = PROMPT.code_ids("def one():\n    return 1\n```\nThis returns one.")
+    texts = [Generation(ids, [], stopped) for stopped in (True, False)]
+    parts = measure.parts(tasks, texts, PROMPT)
+    assert parts == texts
+    assert [judgement.reward for judgement in measure.judgements(tasks, parts, PROMPT)] == [1.0, 0.0]
+    assert [j.score for j in measure.judgements(tasks, texts, PROMPT, deciding=True)] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n```", "\n```\n"])
+def test_an_answer_with_nothing_behind_the_definition_is_trained_to_its_end(ending):
+    (task,) = problem_tasks([Problem("one", "cpp", prompt="int one() {\n", test="")], PROMPT)
+    text = Generation(PROMPT.code_ids("\n  return 1;\n}" + ending), [], True)
+    assert judged_part(task, text, PROMPT) is text
+
+
+def test_a_part_ends_with_the_token_that_ends_the_definition():
+    """Its tokens are the first ones of the text, and none of them can be left out."""
+    (task,) = problem_tasks([Problem("one", "cpp", prompt="int one() {\n", test="")], PROMPT)
+    own, more = "  // \u00e9\U0001f600\n  return 1;\n}", "\n\nint main() { return one(); }\n```\nAn explanation."
+    text = Generation(PROMPT.code_ids(own + more), [0.5] * len(PROMPT.code_ids(own + more)), True)
+    part = judged_part(task, text, PROMPT)
+    assert part.ids == text.ids[: len(part.ids)]
+    assert len(part.logprobs) == len(part.ids)
+    assert PROMPT.decode(part.ids).startswith(own)
+    assert not PROMPT.decode(part.ids[:-1]).startswith(own)
 
 
 def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():

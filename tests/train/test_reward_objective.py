@@ -240,10 +240,14 @@ def test_measures_over_programs_are_means():
     assert samples.mean_score() == pytest.approx((0.25 + 0.25 + 1.0) / 3)  # of languages, not of programs
 
 
+def whole_text(_task, generation, _prompt):
+    return generation
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.floats(0, 1), st.floats(0, 1), st.booleans())), st.booleans(), st.booleans()
 )
-def test_only_programs_that_end_are_rewarded_and_benchmarks_score_the_others_too(programs, deciding, scores_unended):
+def test_only_programs_that_end_are_rewarded_and_benchmarks_score_the_others_too(programs, deciding, has_parts):
     seen = []
 
     def judge(tasks, texts):
@@ -253,11 +257,11 @@ def test_only_programs_that_end_are_rewarded_and_benchmarks_score_the_others_too
 
     tasks = [task_of(number) for number in range(len(programs))]
     generations = [Generation(PROMPT.code_ids(str(n)), [], ended) for n, (ended, *_) in enumerate(programs)]
-    measure = Measure("tests", (), (), judge, scores_unended=scores_unended)
+    measure = Measure("tests", (), (), judge, part=whole_text if has_parts else None)
     found = measure.judgements(tasks, generations, PROMPT, deciding=deciding)
     assert deciding or found == measure.judgements(tasks, generations, PROMPT)
     for own, (ended, reward, score, parses) in zip(found, programs, strict=True):
-        is_scored = ended or (deciding and scores_unended)
+        is_scored = ended or (deciding and has_parts)
         assert own == Judgement(reward if ended else 0.0, ended and parses, score if is_scored else 0.0)
     assert all(task is tasks[int(text)] for task, text in seen)
     if programs:

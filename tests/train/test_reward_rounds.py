@@ -224,7 +224,7 @@ def test_programs_that_are_written_ahead_are_stored_and_judged_again(model, monk
     again.load_state_dict(stored)
     assert again.state_dict() == stored
     other = again._ahead
-    assert (other.number, other.places, other.tokens_per_second) == (2, ahead.places, 123.6)
+    assert (other.number, other.places, other.tokens_per_second, other.ended) == (2, ahead.places, 123.6, 0.75)
     assert other.generations == ahead.generations
     assert [[old.tolist() for old in group] for group in other.old_losses] == [[[0.5, 0.25]] * 4] * 2
     assert other.verdicts.result() == ahead.verdicts.result()
@@ -299,6 +299,26 @@ class Answers:
         return next(self._losses)
 
 
+def test_rounds_train_on_the_parts_that_are_judged(model, monkeypatch):
+    """Also with likelihoods of the time of sampling, and what is said of ended programs is of the whole texts."""
+
+    def first_token(_task, text, _prompt):
+        return Generation(text.ids[:1])
+
+    own = replace(measure("b"), part=first_token)
+    rounds = rounds_of(model, Scripted(), [measure("a"), own], overlap=True)
+    trained(rounds, monkeypatch, 1)
+    asked = []
+    monkeypatch.setattr(rounds, "losses", lambda _, texts: asked.append(texts) or [torch.zeros(1)] * len(texts))
+    facts = rounds.take(1, Norms(), False)()
+    assert facts["ended"] == pytest.approx(6 / 8)
+    whole, parts = rounds._ahead.generations
+    assert whole == [Generation(PROMPT.code_ids(str(n)), [], n % 4 != 3) for n in range(4)]
+    assert parts == [Generation(PROMPT.code_ids(str(n))[:1]) for n in range(4, 8)]
+    assert asked[-2:] == [whole, parts]
+    rounds.close()
+
+
 @pytest.fixture
 def losses_asked(monkeypatch):
     """What ``validation_loss`` was asked; it answers 1.25."""
@@ -312,7 +332,7 @@ def losses_asked(monkeypatch):
 def test_validation_is_greedy_and_tells_means_over_languages_of_each_measure(model, losses_asked):
     sampler = Scripted()
     first = measure("a", 3.0, lambda task, _text: 1.0 if task.language == "python" else 0.4)
-    second = replace(measure("b", reward=lambda *_: 0.6), scores_unended=True)
+    second = replace(measure("b", reward=lambda *_: 0.6), part=lambda _task, text, _prompt: text)
     rounds = rounds_of(model, sampler, [first, second])
     decided, facts = rounds.validate(2)
     ((asked, temperature, _),) = sampler.asked

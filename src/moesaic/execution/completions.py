@@ -6,7 +6,7 @@ from moesaic.data.fences import cut_at_fence, extract_code
 from moesaic.execution.problems import Problem
 from moesaic.parsing import encode, parse
 
-__all__ = ["cut_completion", "program_of"]
+__all__ = ["cut_completion", "judged_length", "program_of"]
 
 
 def cut_completion(problem: Problem, completion: str) -> str:
@@ -28,6 +28,13 @@ def cut_completion(problem: Problem, completion: str) -> str:
                 break
             return whole[len(encode(problem.prompt)) : node.end_byte].decode(errors="replace") + "\n"
     return completion
+
+
+def judged_length(problem: Problem, completion: str) -> int:
+    """Returns how many characters of a completion ``cut_completion`` uses; what comes after them is not judged."""
+    given = problem.prompt.rstrip()
+    white_space = len(problem.prompt) - len(given) if (given + completion).startswith(problem.prompt) else 0
+    return white_space + len(cut_completion(problem, completion).rstrip())
 
 
 def program_of(problem: Problem, text: str) -> str:

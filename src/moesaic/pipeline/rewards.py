@@ -31,7 +31,7 @@ from moesaic.progress import say
 from moesaic.ranks import Ranks
 from moesaic.train.baselines import NOTE
 from moesaic.train.injection import put_in_again, save_adapter, take_out
-from moesaic.train.judges import codebleu_judge, passing_judge
+from moesaic.train.judges import codebleu_judge, judged_part, passing_judge
 from moesaic.train.objective import Teacher
 from moesaic.train.reward import RewardResult, train_reward
 from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of, trainable_parameters
@@ -132,7 +132,7 @@ def open_measures(session: Session, languages: Sequence[str]) -> Iterator[Measur
                     counts_cases=options.partial > 0,
                 )
                 judge, weight = passing_judge(stack.enter_context(tests), options.partial), 1.0
-            found.append(Measure(name, training, deciding, judge, weight, scores_unended=name == "tests"))
+            found.append(Measure(name, training, deciding, judge, weight, judged_part if name == "tests" else None))
         yield Measures(found, tests, session.ranks)
 
 

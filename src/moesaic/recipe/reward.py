@@ -51,8 +51,9 @@ class RewardRecipe(Section):
     row_tokens: Positive = 4096
     """Tokens in one packed row; at least ``data.max_tokens``."""
     max_new_tokens: Positive = 512
-    """Most tokens of a sampled program. A program that has not ended by then gets no reward. Tasks whose prompt does
-    not leave this much room in ``data.max_tokens`` are not used."""
+    """Most tokens of a sampled program. A program that has not ended by then gets no reward, unless its task begins a
+    definition for tests to judge. Tasks whose prompt does not leave this much room in ``data.max_tokens`` are not
+    used."""
     batch_size: Positive = 64
     """Programs that are generated at the same time."""
     validation_programs: Positive = 60

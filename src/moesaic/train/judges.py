@@ -8,13 +8,15 @@ values of the examples in its prompt passes them. Judge a trained model by anoth
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from moesaic.data.examples import Example
 from moesaic.data.prompts import PromptFormat
-from moesaic.execution.completions import program_of
+from moesaic.execution.completions import judged_length, program_of
 from moesaic.execution.problems import Problem
 from moesaic.execution.rewards import Verdict
+from moesaic.model.decode.generate import Generation
 from moesaic.train.samples import Judge, Judgement, Task
 
 Score = Callable[[Sequence[tuple[str, str, str]]], list[float | None]]
@@ -37,6 +39,27 @@ def codebleu_judge(prompt: PromptFormat, score: Score) -> Judge:
         return [Judgement(value or 0.0, value is not None, value or 0.0) for value in score(programs)]
 
     return judge
+
+
+def judged_part(task: Task, generation: Generation, prompt: PromptFormat) -> Generation:
+    """Returns the part of an answer that the tests of its problem judge.
+
+    If the prompt begins a definition, that is everything up to the end of the definition, and the text need not have
+    ended there. Most of what a base writes can come after it: an example of its use, and an explanation. Such text has
+    no effect on the verdict, so a gradient from it would be noise. If only the closing fence follows, or nothing, the
+    answer is returned as it is.
+    """
+    problem = task.subject
+    assert isinstance(problem, Problem)
+    if not task.is_begun:
+        return generation
+    text = prompt.decode(generation.ids)
+    length = judged_length(problem, text)
+    if not text[length:].strip().strip("`").strip():
+        return generation
+    # The first token that ends at the end of the definition, or behind it.
+    count = bisect_left(range(len(generation.ids)), length, key=lambda end: len(prompt.decode(generation.ids[:end])))
+    return Generation(generation.ids[:count], generation.logprobs[:count])
 
 
 def passing_judge(run: Verdicts, partial: float) -> Judge:

@@ -74,7 +74,8 @@ class Round:
     Attributes:
         number: Number of the round, from 1.
         places: For each measure, the indices of the tasks that were drawn.
-        generations: For each measure, the programs, grouped by task.
+        generations: For each measure, the judged parts of the programs, grouped by task.
+        ended: Share of the programs that ended by themselves.
         old_losses: For each measure, ``Sample.old_losses`` of the programs; None if the state that wrote the programs
             is the one that is trained on them.
         tokens_per_second: Speed of the sampling.
@@ -85,6 +86,7 @@ class Round:
     number: int
     places: list[list[int]]
     generations: list[list[Generation]]
+    ended: float
     old_losses: list[list[Tensor]] | None
     tokens_per_second: float
     verdicts: Future[tuple[list[list[Judgement]], Mapping[str, float]]]
@@ -96,6 +98,7 @@ class Round:
             "places": self.places,
             "ids": [[generation.ids for generation in group] for group in self.generations],
             "stopped": [[generation.stopped for generation in group] for group in self.generations],
+            "ended": self.ended,
             "old_losses": self.old_losses and [[losses.tolist() for losses in group] for group in self.old_losses],
             "tokens_per_second": self.tokens_per_second,
         }
@@ -172,7 +175,7 @@ class RewardRounds:
         groups = judged_samples(self._ranks, asked, current.generations, own, current.old_losses)
         rates = sums(self._ranks.gather(own_rates))
         waited = time.monotonic() - waiting
-        facts = self._told(groups)
+        facts = self._told(groups) | {"ended": current.ended}
         for turns, tasks, samples in zip(self._turns, current.places, groups, strict=True):
             for task, taught in zip(tasks, self._taught(samples).tolist(), strict=True):
                 turns.report(task, taught=taught)
@@ -199,20 +202,28 @@ class RewardRounds:
         seed = seed_of(self._seed, f"round {number}")
         together = [task for group in tasks for task in group]
         written, speed = self._sampler.write(together, options.temperature, seed, self._ranks)
-        generations, old_losses = _split(written, tasks), None
+        ended = sum(generation.stopped for generation in written) / len(written)
+        generations, old_losses = self._parts(tasks, _split(written, tasks)), None
         if options.overlap:
             shares = [
                 self.losses(self._ranks.share(own), self._ranks.share(texts))
                 for own, texts in zip(tasks, generations, strict=True)
             ]
             old_losses = [self._ranks.merge(found) for found in zip(*self._ranks.gather(shares), strict=True)]
-        return self._judged(number, places, generations, old_losses, speed)
+        return self._judged(number, places, generations, ended, old_losses, speed)
+
+    def _parts(self, tasks: Sequence[Sequence[Task]], texts: Sequence[Sequence[Generation]]) -> list[list[Generation]]:
+        return [
+            measure.parts(own, written, self._sampler.prompt)
+            for measure, own, written in zip(self._measures, tasks, texts, strict=True)
+        ]
 
     def _judged(
         self,
         number: int,
         places: list[list[int]],
         generations: list[list[Generation]],
+        ended: float,
         old_losses: list[list[Tensor]] | None,
         speed: float,
     ) -> Round:
@@ -221,7 +232,7 @@ class RewardRounds:
         def judge() -> tuple[list[list[Judgement]], Mapping[str, float]]:
             return own_judgements(self._ranks, self._measures, tasks, generations, self._sampler.prompt), self._rates()
 
-        return Round(number, places, generations, old_losses, speed, self._judging.submit(judge))
+        return Round(number, places, generations, ended, old_losses, speed, self._judging.submit(judge))
 
     def _tasks(self, places: Sequence[Sequence[int]]) -> list[list[Task]]:
         """Returns, for each measure, its tasks, each repeated once per sample."""
@@ -253,7 +264,7 @@ class RewardRounds:
         """Returns the values for the log that describe a round's programs."""
         together = Samples([sample for group in groups for sample in group])
         rewards = [Samples(list(group)).reward for group in groups]
-        facts = {"reward": self._weighted(rewards), "ended": together.ended, "parses": together.parsing}
+        facts = {"reward": self._weighted(rewards), "parses": together.parsing}
         if len(groups) > 1:
             facts |= {f"reward_{m.name}": reward for m, reward in zip(self._measures, rewards, strict=True)}
         first_of_even = [
@@ -383,7 +394,7 @@ class RewardRounds:
                 for group in zip(ahead["ids"], ahead["stopped"], strict=True)
             ]
             old = ahead["old_losses"] and [[torch.tensor(x) for x in group] for group in ahead["old_losses"]]
-            given = (ahead["number"], ahead["places"], generations, old, ahead["tokens_per_second"])
+            given = (ahead["number"], ahead["places"], generations, ahead["ended"], old, ahead["tokens_per_second"])
             self._ahead = self._judged(*given)
 
 

@@ -50,6 +50,11 @@ class Task:
         """Name of the language."""
         return self.subject.language
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the prompt begins a definition, whose end is then the end of the program."""
+        return isinstance(self.subject, Problem) and not self.subject.text
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -70,6 +75,10 @@ Judge = Callable[[Sequence[Task], Sequence[str]], list[Judgement]]
 """Takes tasks and a generated text for each, and returns a judgement of each."""
 
 
+Part = Callable[[Task, Generation, PromptFormat], Generation]
+"""Takes a task and a generated text, and returns the part of the text that is judged."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """A reward, with the tasks for which it is defined.
@@ -80,7 +89,9 @@ class Measure:
         validation: Tasks whose greedy programs decide between states.
         judge: Judges programs.
         weight: Weight of these rewards relative to those of other measures.
-        scores_unended: Whether a text that did not end can have a score, as in benchmarks. It never has a reward.
+        part: Returns the part of a text that is judged, if that can be its beginning alone. Texts that did not end then
+            have a score, as in benchmarks; a reward, too, if their prompt begins a definition. If None, only whole
+            texts are judged.
     """
 
     name: str
@@ -88,14 +99,15 @@ class Measure:
     validation: Sequence[Task]
     judge: Judge
     weight: float = 1.0
-    scores_unended: bool = False
+    part: Part | None = None
 
     def judgements(
         self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat, *, deciding: bool = False
     ) -> list[Judgement]:
-        """Judges the program of each task. A text that did not end gets no reward.
+        """Judges the program of each task. A whole text that did not end gets no reward.
 
-        Without this rule, a model can be rewarded for writing on and on, and would unlearn to end its programs.
+        Without this rule, a model can be rewarded for writing on and on, and would unlearn to end its programs. A text
+        of which only a part is judged is no exception, because the model is trained on that part alone (``parts``).
 
         Args:
             tasks: The tasks.
@@ -103,17 +115,34 @@ class Measure:
             prompt: Decodes the programs.
             deciding: Whether scores are needed in addition to rewards.
         """
-        reads_all = deciding and self.scores_unended
-        read = [pair for pair in zip(tasks, generations, strict=True) if pair[1].stopped or reads_all]
+
+        def is_rewarded(task: Task, generation: Generation) -> bool:
+            return generation.stopped or (self.part is not None and task.is_begun and not deciding)
+
+        pairs = list(zip(tasks, generations, strict=True))
+        reads_all = deciding and self.part is not None
+        read = [pair for pair in pairs if reads_all or is_rewarded(*pair)]
         texts = [prompt.decode(generation.ids) for _, generation in read]
         found = iter(self.judge([task for task, _ in read], texts))
         judgements = []
-        for generation in generations:
-            if generation.stopped:
+        for pair in pairs:
+            if is_rewarded(*pair):
                 judgements.append(next(found))
             else:
                 judgements.append(Judgement(0.0, False, next(found).score if reads_all else 0.0))
         return judgements
+
+    def parts(self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat) -> list[Generation]:
+        """Returns the parts of texts that are judged, which are what the model is trained on.
+
+        Args:
+            tasks: The tasks.
+            generations: The generated text of each task.
+            prompt: Decodes the texts.
+        """
+        if self.part is None:
+            return list(generations)
+        return [self.part(task, generation, prompt) for task, generation in zip(tasks, generations, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
