@@ -19,7 +19,7 @@ LARGEST = 10_000  # characters of the arguments together
 
 _CONSTANT_SIZE = 1000
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow,
+    ast.Add: operator.add, ast.Mult: operator.mul, ast.Pow: operator.pow,
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def read_tests(test: str, defined: frozenset[str]) -> OwnTests:
 
 
 def constant(node: ast.expr) -> Any:
-    """Returns the value of a literal, or of a sum, difference, product or power of literals.
+    """Returns the value of a literal, or of a sum, product or power of literals.
 
     Raises:
         ValueError: It is something else, too large, or of a kind that not every language has.
@@ -154,22 +154,22 @@ def _form(condition: ast.expr, names: frozenset[str]) -> tuple[ast.Call, float, 
         return None
     left, right = condition.left, condition.comparators[0]
     if isinstance(condition.ops[0], (ast.Eq, ast.Is)):
-        for side, other in ((left, right), (right, left)):
-            if isinstance(side, ast.Call) and _is_call(side, names) and not _contains_call(other, names):
-                return side, 0.0, False
-    if isinstance(condition.ops[0], (ast.Lt, ast.LtE)) and isinstance(left, ast.Call) and len(left.args) == 1:
-        function, difference = ast.unparse(left.func), left.args[0]
+        if isinstance(left, ast.Call) and _is_call(left, names) and not _contains_call(right, names):
+            return left, 0.0, False
+    elif isinstance(condition.ops[0], ast.Lt) and isinstance(left, ast.Call) and len(left.args) == 1:
+        difference = left.args[0]
         if (
-            function in ("abs", "math.fabs")
+            ast.unparse(left.func) == "abs"
             and isinstance(difference, ast.BinOp)
             and isinstance(difference.op, ast.Sub)
+            and isinstance(difference.left, ast.Call)
+            and _is_call(difference.left, names)
+            and not _contains_call(difference.right, names)
         ):
-            for side, other in ((difference.left, difference.right), (difference.right, difference.left)):
-                if isinstance(side, ast.Call) and _is_call(side, names) and not _contains_call(other, names):
-                    try:
-                        return side, float(constant(right)), False
-                    except (ValueError, TypeError):
-                        return None
+            try:
+                return difference.left, float(constant(right)), False
+            except (ValueError, TypeError):
+                return None
     return None
 
 
