@@ -359,7 +359,7 @@ def test_tests_judge_the_definition_that_the_prompt_began_whether_or_not_the_tex
     texts = [("\n    return 1\n```", True), ("\n    return 1\n\n\ndef more", False), ("\n    return 2\n", False)]
     generations = [Generation(PROMPT.code_ids(text), [], stopped) for text, stopped in texts]
     parts = measure.parts(tasks, generations, PROMPT)
-    assert [PROMPT.decode(part.ids) for part in parts] == [texts[0][0], "\n    return 1", texts[2][0]]
+    assert [PROMPT.decode(part.ids) for part in parts] == [texts[0][0], "\n    return 1\n", texts[2][0]]
     assert [part.stopped for part in parts] == [True, False, False]
     trained = measure.judgements(tasks, parts, PROMPT)
     deciding = measure.judgements(tasks, generations, PROMPT, deciding=True)
@@ -390,16 +390,24 @@ def test_an_answer_with_nothing_behind_the_definition_is_trained_to_its_end(endi
     assert judged_part(task, text, PROMPT) is text
 
 
-def test_a_part_ends_with_the_token_that_ends_the_definition():
-    """Its tokens are the first ones of the text, and none of them can be left out."""
+def test_a_part_ends_with_the_token_that_leaves_the_definition():
+    """Its tokens are the first ones of the text, and the one before the last ends the definition."""
     (task,) = problem_tasks([Problem("one", "cpp", prompt="int one() {\n", test="")], PROMPT)
     own, more = "  // \u00e9\U0001f600\n  return 1;\n}", "\n\nint main() { return one(); }\n```\nAn explanation."
     text = Generation(PROMPT.code_ids(own + more), [0.5] * len(PROMPT.code_ids(own + more)), True)
     part = judged_part(task, text, PROMPT)
     assert part.ids == text.ids[: len(part.ids)]
     assert len(part.logprobs) == len(part.ids)
-    assert PROMPT.decode(part.ids).startswith(own)
-    assert not PROMPT.decode(part.ids[:-1]).startswith(own)
+    assert not part.stopped
+    assert PROMPT.decode(part.ids[:-1]).startswith(own)
+    assert not PROMPT.decode(part.ids[:-2]).startswith(own)
+
+
+def test_an_answer_without_a_definition_has_a_part_all_the_same():
+    """A document without a token to train on has no loss to divide."""
+    (task,) = problem_tasks([Problem("one", "cpp", prompt="int one() {", test="")], PROMPT)
+    ids = PROMPT.code_ids("\n```\nThere is nothing to do.")
+    assert judged_part(task, Generation(ids), PROMPT).ids == ids[:1]
 
 
 def test_a_program_is_judged_with_the_beginning_that_its_prompt_gave():

@@ -44,10 +44,10 @@ def codebleu_judge(prompt: PromptFormat, score: Score) -> Judge:
 def judged_part(task: Task, generation: Generation, prompt: PromptFormat) -> Generation:
     """Returns the part of an answer that the tests of its problem judge.
 
-    If the prompt begins a definition, that is everything up to the end of the definition, and the text need not have
-    ended there. Most of what a base writes can come after it: an example of its use, and an explanation. Such text has
-    no effect on the verdict, so a gradient from it would be noise. If only the closing fence follows, or nothing, the
-    answer is returned as it is.
+    If the prompt begins a definition, that is everything up to the end of the definition and the next token, with which
+    the model left it. The text need not have ended there. Most of what a base writes can come after it: an example of
+    its use, and an explanation. Such text has no effect on the verdict, so a gradient from it would be noise. If only
+    the closing fence follows, or nothing, the answer is returned as it is.
     """
     problem = task.subject
     assert isinstance(problem, Problem)
@@ -57,8 +57,8 @@ def judged_part(task: Task, generation: Generation, prompt: PromptFormat) -> Gen
     length = judged_length(problem, text)
     if not text[length:].strip().strip("`").strip():
         return generation
-    # The first token that ends at the end of the definition, or behind it.
-    count = bisect_left(range(len(generation.ids)), length, key=lambda end: len(prompt.decode(generation.ids[:end])))
+    ends = range(len(generation.ids))
+    count = 1 + bisect_left(ends, length, key=lambda end: len(prompt.decode(generation.ids[:end])))
     return Generation(generation.ids[:count], generation.logprobs[:count])
 
 
