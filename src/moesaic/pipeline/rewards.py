@@ -229,8 +229,8 @@ def reward_dense(session: Session, folder: Path) -> None:
     source, languages, base = session.recipe.dense_to_reward, session.recipe.data.languages, session.base
     teacher = _teacher(session, languages)
     with open_measures(session, languages) as measures:
-        adapter = put_in_again(base, session.workspace.path(f"baselines/{source}"))
         try:
+            adapter = put_in_again(base, session.workspace.path(f"baselines/{source}"))
             parameters = adapter_parameters(adapter)
             result = _train(session, base.model, parameters, measures, languages, folder, teacher)
             if session.ranks.is_first:
