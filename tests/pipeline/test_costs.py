@@ -43,6 +43,13 @@ def test_costs_are_measured_once_and_leave_the_base_as_it_was(run, tmp_path, mon
         costs_of(run)
 
 
+@pytest.mark.parametrize("tokens", [1, 2, 255, 256, 257, 258, 512, 769])
+def test_the_row_that_is_measured_has_the_length_that_the_machines_speed_asks_for(run, tokens):
+    """Also if what is left for its last document is a single token."""
+    row = calibration._row(run, tokens)
+    assert row.batch.num_tokens == max(2, tokens + (tokens % calibration._DOCUMENT == 1))
+
+
 def test_what_was_measured_on_a_busy_machine_is_not_kept(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(calibration.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     monkeypatch.setattr(calibration, "_measure", lambda _: COSTS)

@@ -265,7 +265,10 @@ def _taken(session: Session, tokens: int, work: Callable[[PreparedRow], None]) -
 
 
 def _row(session: Session, tokens: int) -> PreparedRow:
-    """Returns a row of documents of made-up tokens; a quarter of each document is its prompt."""
+    """Returns a row of documents of made-up tokens; a quarter of each document is its prompt.
+
+    A document has at least two tokens, so the row can be one token longer than asked for.
+    """
     languages = session.recipe.data.languages
     rows = min(1000, session.base.model.config.vocab_size)
     documents = []
@@ -273,7 +276,7 @@ def _row(session: Session, tokens: int) -> PreparedRow:
         length = max(2, min(_DOCUMENT, tokens - start))
         ids = [(start + 7 * index) % rows for index in range(length)]
         documents.append(EncodedExample(ids, length // 4, length - length // 4, languages[0]))
-    (batch,) = PackedBatches(documents, languages, max(tokens, 2), shuffle=False)
+    (batch,) = PackedBatches(documents, languages, sum(len(document.ids) for document in documents), shuffle=False)
     return PreparedRow(batch, targets(batch))
 
 
