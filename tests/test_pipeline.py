@@ -430,7 +430,7 @@ def test_dry_run_lists_stages_and_the_token_budget(tmp_path):
         "what is to be done takes",
     ):
         assert word in done.stdout
-    assert re.search(r"and up to 0\.\d of \d+\.\d GiB of memory", done.stdout)
+    assert re.search(r"and up to \d\.\d of \d+\.\d GiB of memory", done.stdout)
     assert "baselines" not in done.stdout
     assert "reward" not in done.stdout
     assert not (tmp_path / "runs" / "toy" / "experts").exists()
