@@ -49,7 +49,7 @@ from moesaic.recipe import Optimisation
 from moesaic.train.loop import Update
 from moesaic.train.pieces import PreparedRow
 from moesaic.train.rows import PackedLoss, add_gradients
-from moesaic.train.samples import trainable_parameters
+from moesaic.train.trainable import trainable_parameters
 
 PICO = LlamaConfig(
     hidden_size=32,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from test_keep import answering, write_tasks
-from test_tasks import later_is_better
+from test_tasks import later_is_better, validated
 
 from moesaic.errors import RecipeError
 from moesaic.files import file_digest, read_json
@@ -87,15 +87,7 @@ def test_what_makes_it_again(tmp_path):
 
 
 def test_its_first_state_is_the_dense_lora_on_all_languages(tmp_path, monkeypatch):
-    seen = []
-    original = RewardRounds.validate
-
-    def validate(self, number):
-        found = original(self, number)
-        seen.append((found[1]["loss"], self._programs, self._languages))
-        return found
-
-    monkeypatch.setattr(RewardRounds, "validate", validate)
+    seen = validated(monkeypatch)
     run = Run(recipe(tmp_path))
     run(("data", "baselines"))
     loss, programs, languages = seen[0]

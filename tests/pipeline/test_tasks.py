@@ -34,7 +34,8 @@ from moesaic.recipe import DataRecipe, load_recipe
 from moesaic.train import loop
 from moesaic.train.injection import adapted
 from moesaic.train.rounds import RewardRounds
-from moesaic.train.samples import Sampler, Samples, problem_tasks
+from moesaic.train.sampler import Sampler
+from moesaic.train.samples import Samples, problem_tasks
 from pico import pico_tokenizer
 from test_pipeline import REWARD, stage_times, write_recipe
 
@@ -295,8 +296,8 @@ def test_an_expert_that_got_no_better_keeps_its_bytes(tmp_path, monkeypatch):
         assert len({file_digest(folder / name) for folder in folders}) == 1
 
 
-def test_an_expert_alone_is_the_base_with_its_adapter(tmp_path, monkeypatch):
-    """What it samples and trains is what PEFT makes of the adapter."""
+def validated(monkeypatch):
+    """Returns a list that gets the loss of every validation, and the programs and languages that it was measured on."""
     seen = []
     original = RewardRounds.validate
 
@@ -306,6 +307,12 @@ def test_an_expert_alone_is_the_base_with_its_adapter(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(RewardRounds, "validate", validate)
+    return seen
+
+
+def test_an_expert_alone_is_the_base_with_its_adapter(tmp_path, monkeypatch):
+    """What it samples and trains is what PEFT makes of the adapter."""
+    seen = validated(monkeypatch)
     run = Run(alone(tmp_path))
     run(("data", "experts", "expert_rewards"))
     loss, programs, languages = seen[0]

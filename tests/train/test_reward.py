@@ -36,20 +36,20 @@ from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import CHECKPOINT
 from moesaic.train.reward import train_reward
 from moesaic.train.rounds import RewardRounds
+from moesaic.train.sampler import Sampler
 from moesaic.train.samples import (
     Judgement,
     Measure,
     Sample,
-    Sampler,
     Samples,
     advantages,
     document,
     drawn,
     problem_tasks,
     tasks_of,
-    trainable_parameters,
     weighted_documents,
 )
+from moesaic.train.trainable import trainable_parameters
 from pico import pico_llama, pico_tokenizer, random_experts, random_gates
 
 PROMPT = PromptFormat(pico_tokenizer())

@@ -18,15 +18,15 @@ from moesaic.data.prompts import EncodedExample, PromptFormat
 from moesaic.execution.problems import Problem
 from moesaic.model.decode.generate import Generation
 from moesaic.recipe import RewardRecipe
-from moesaic.train import samples as samples_module
+from moesaic.train import sampler as sampler_module
 from moesaic.train.injection import put_in
 from moesaic.train.policy import joined, surrogate
+from moesaic.train.sampler import Sampler
 from moesaic.train.samples import (
     Documents,
     Judgement,
     Measure,
     Sample,
-    Sampler,
     Samples,
     Task,
     advantages,
@@ -306,8 +306,8 @@ def test_a_process_writes_its_share_and_speed_is_that_of_the_slowest(monkeypatch
         def merge(self, shares):
             return [shares[0][0], shares[1][0], shares[0][1], shares[1][1], shares[0][2]]
 
-    monkeypatch.setattr(samples_module, "generate", generate)
-    monkeypatch.setattr(samples_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sampler_module, "generate", generate)
+    monkeypatch.setattr(sampler_module.time, "monotonic", lambda: clock[0])
     options = OPTIONS.model_copy(update={"max_new_tokens": 17, "batch_size": 3, "compile": True})
     sampler = Sampler(pico_llama(num_hidden_layers=1), PROMPT, options)
     tasks = [task_of(number) for number in range(5)]

@@ -25,7 +25,7 @@ _PROGRAM = """
     if count > 1:
         dist.init_process_group("gloo", init_method="file://" + meeting, rank=rank, world_size=count)
     import test_reward
-    from moesaic.train import rows, samples
+    from moesaic.train import rows, sampler
     from moesaic.train.samples import Judgement, Measure
 
     original, calls = rows._add_up, []
@@ -36,10 +36,10 @@ _PROGRAM = """
         return original(*arguments)
     rows._add_up = killing
 
-    generate = samples.generate
+    generate = sampler.generate
     def ended(*arguments, **options):  # a pico model hardly ever writes the one token that ends a text
         return [replace(generation, stopped=True) for generation in generate(*arguments, **options)]
-    samples.generate = ended
+    sampler.generate = ended
 
     judged = []
     def judge(tasks, texts):

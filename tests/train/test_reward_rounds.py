@@ -25,16 +25,8 @@ from moesaic.train.loop import learning_rate_at
 from moesaic.train.objective import Kept, Teacher
 from moesaic.train.resume import Progress
 from moesaic.train.rounds import RewardRounds, optimisation
-from moesaic.train.samples import (
-    Judgement,
-    Measure,
-    Sample,
-    drawn,
-    tasks_of,
-    trainable_parameters,
-    weighted_documents,
-)
-from moesaic.train.trainable import factor_parameters
+from moesaic.train.samples import Judgement, Measure, Sample, drawn, tasks_of, weighted_documents
+from moesaic.train.trainable import factor_parameters, trainable_parameters
 from moesaic.train.turns import Turns
 from pico import pico_llama, pico_tokenizer, random_experts
 

@@ -26,7 +26,8 @@ from moesaic.train.experts import train_adapter
 from moesaic.train.gate import train_gate
 from moesaic.train.injection import put_in
 from moesaic.train.objective import Kept
-from moesaic.train.samples import Sampler, tasks_of
+from moesaic.train.sampler import Sampler
+from moesaic.train.samples import tasks_of
 from moesaic.train.selection import Programs
 from pico import pico_base, pico_llama, pico_tokenizer, random_experts, random_gates
 

@@ -28,12 +28,12 @@ from typing import Any, Final
 
 from moesaic.errors import DependencyError, MoesaicError, ProcessError, RecipeError
 from moesaic.execution.rows import Row, append_row
-from moesaic.pipeline.inputs import DENSE_REWARD, reads_as, stages_read
+from moesaic.pipeline.inputs import reads_as, stages_read
 from moesaic.pipeline.judging import Chunk, judge_chunk, open_chunks
 from moesaic.pipeline.nodes import check_nodes
 from moesaic.pipeline.stages import STAGES, Run
 from moesaic.progress import Bar, say
-from moesaic.recipe import Recipe
+from moesaic.recipe import DENSE_REWARD, Recipe
 from moesaic.stores.workspace import StoredWorkspace
 from moesaic.workspace import MARK
 

@@ -19,7 +19,7 @@ from moesaic.data.extras import input_digest, source_files
 from moesaic.errors import DataError, ToolchainError
 from moesaic.files import digest_of, file_digest
 from moesaic.parsing import grammar_versions
-from moesaic.recipe import Recipe
+from moesaic.recipe import DENSE, DENSE_REWARD, Recipe
 
 if TYPE_CHECKING:
     from moesaic.execution.problems import Problem
@@ -37,10 +37,6 @@ _OPTIMISATION: Final = (
 _SANDBOX: Final = "the sandbox"
 _TOOLS: Final = "tools of "
 MISSING: Final = "missing: "
-DENSE: Final = ("dense_lora", "dense_lora_keep")
-"""Baselines that are made without the experts."""
-DENSE_REWARD: Final = "dense_lora_reward"
-"""Baseline that continues one of these, with rewards."""
 
 
 def _keys(section: str, names: Iterable[str], *stages: str) -> dict[str, tuple[str, ...]]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from moesaic.pipeline.inputs import DENSE_REWARD
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.memory import is_out_of_memory
 from moesaic.pipeline.rewards import tasks_by_measure
 from moesaic.pipeline.stages import Run
 from moesaic.progress import say
-from moesaic.recipe import Optimisation, Recipe
+from moesaic.recipe import DENSE, DENSE_REWARD, Optimisation, Recipe
 from moesaic.train.budget import (
     Stretch,
     adapter_stretch,
@@ -153,7 +152,7 @@ def make_plan(run: Run) -> Plan:
         else:
             plan.stretches.append(stretch)
     for name in recipe.compare:
-        if name in ("dense_lora", "dense_lora_keep"):
+        if name in DENSE:
             keeps = name == "dense_lora_keep"
             own = kept.mixed(training) if kept is not None and keeps else training
             for schedule, options in dense_options(training, recipe, kept, keeps=keeps).items():

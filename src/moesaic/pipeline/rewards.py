@@ -24,18 +24,18 @@ from moesaic.files import write_json
 from moesaic.model.adapter_config import CONFIG_FILE
 from moesaic.model.lora import WEIGHTS_FILE, read_adapter, write_adapter
 from moesaic.model.moe import compose, decompose, extract_experts, extract_router, force_expert
-from moesaic.pipeline.inputs import DENSE_REWARD
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.tasks import read_tasks
 from moesaic.progress import say
 from moesaic.ranks import Ranks
+from moesaic.recipe import DENSE_REWARD
 from moesaic.train.baselines import NOTE
 from moesaic.train.injection import put_in_again, save_adapter, take_out
 from moesaic.train.judges import codebleu_judge, judged_part, passing_judge
 from moesaic.train.objective import Teacher
 from moesaic.train.reward import RewardResult, train_reward
-from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of, trainable_parameters
-from moesaic.train.trainable import adapter_parameters, factor_parameters
+from moesaic.train.samples import Measure, Task, problem_tasks, tasks_of
+from moesaic.train.trainable import adapter_parameters, factor_parameters, trainable_parameters
 from moesaic.train.verdicts import sums
 
 

@@ -21,12 +21,12 @@ from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.deciding import deciding_programs
-from moesaic.pipeline.inputs import DENSE, DENSE_REWARD, asks_again, stage_inputs, stages_read
+from moesaic.pipeline.inputs import asks_again, stage_inputs, stages_read
 from moesaic.pipeline.refusals import check_rewards, refuse_far_processes
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
 from moesaic.progress import say
-from moesaic.recipe import Baseline, Recipe
+from moesaic.recipe import DENSE, DENSE_REWARD, MADE_TOGETHER, Baseline, Recipe
 from moesaic.workspace import Stage
 
 STAGES = (
@@ -293,7 +293,7 @@ class Run(Session):
 
     def baseline(self, name: Baseline) -> None:
         """Makes one baseline."""
-        with self.stage(f"baselines/{name}", together=name in (*DENSE, DENSE_REWARD)) as stage:
+        with self.stage(f"baselines/{name}", together=name in MADE_TOGETHER) as stage:
             if stage is None:
                 return
             if name == DENSE_REWARD:

@@ -18,6 +18,7 @@ from moesaic.errors import RecipeError
 from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES, get_language, syntax_of
+from moesaic.recipe.baselines import DENSE, DENSE_REWARD, MADE_TOGETHER, Baseline
 from moesaic.recipe.growing import GrowRecipe
 from moesaic.recipe.problems import StandIns, check
 from moesaic.recipe.reading import parse_yaml
@@ -45,6 +46,9 @@ from moesaic.stores.objects import StoreUrl, parse_url
 __all__ = [
     "ATTENTION_TARGETS",
     "CORPUS",
+    "DENSE",
+    "DENSE_REWARD",
+    "MADE_TOGETHER",
     "MATHQA_PREFIX",
     "MBXP_PREFIX",
     "MLP_TARGETS",
@@ -65,21 +69,6 @@ __all__ = [
     "load_recipe",
     "read_tree",
 ]
-
-Baseline = Literal[
-    "linear",
-    "ties",
-    "dare_ties",
-    "dense_lora",
-    "dense_lora_keep",
-    "dense_lora_reward",
-    "hidden_gates",
-    "moe_gates",
-    "arrow",
-]
-
-_MADE_TOGETHER = ("dense_lora", "dense_lora_keep", "dense_lora_reward")
-"""Baselines that all processes of a run make together; the others are made by one process."""
 
 
 class Recipe(Section):
@@ -155,7 +144,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _dense_adapter_to_reward(self) -> Self:
-        if "dense_lora_reward" not in self.compare:
+        if DENSE_REWARD not in self.compare:
             return self
         if not self.reward.together:
             given = f"reward.alone is {', '.join(self.reward.alone)}" if self.reward.alone else "reward.rounds is 0"
@@ -163,7 +152,7 @@ class Recipe(Section):
                 "compare: dense_lora_reward is trained as the stage reward trains the Mixture-of-Experts, but "
                 f"{given}, so there is no such stage: set reward.rounds above 0 without reward.alone, or leave it out"
             )
-        if self.dense_to_reward not in self.compare[: self.compare.index("dense_lora_reward")]:
+        if self.dense_to_reward not in self.compare[: self.compare.index(DENSE_REWARD)]:
             raise ValueError(
                 f"compare: dense_lora_reward continues the training of {self.dense_to_reward}: name that before it"
             )
@@ -203,7 +192,7 @@ class Recipe(Section):
     def _can_be_sharded(self) -> Self:
         if not self.processes.shard:
             return self
-        whole = [name for name in self.compare if name not in _MADE_TOGETHER]
+        whole = [name for name in self.compare if name not in MADE_TOGETHER]
         reasons = {
             f"base.quantize: {self.base.quantize} (4-bit weights cannot be cut into the parts of a layer)": (
                 self.base.quantize != "none"

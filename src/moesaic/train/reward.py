@@ -37,7 +37,8 @@ from moesaic.train.experts import seed_of
 from moesaic.train.loop import train
 from moesaic.train.objective import Teacher
 from moesaic.train.rounds import RewardRounds, optimisation
-from moesaic.train.samples import Measure, Sampler
+from moesaic.train.sampler import Sampler
+from moesaic.train.samples import Measure
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,11 @@ from moesaic.train.pieces import PreparedRow
 from moesaic.train.policy import PolicyLoss, joined
 from moesaic.train.resume import Progress
 from moesaic.train.rows import add_gradients, ranks_of
+from moesaic.train.sampler import Sampler
 from moesaic.train.samples import (
     Judgement,
     Measure,
     Sample,
-    Sampler,
     Samples,
     Task,
     document,

@@ -18,7 +18,8 @@ from moesaic.recipe import PredictRecipe
 from moesaic.train.judges import Score, codebleu_judge
 from moesaic.train.loop import Facts
 from moesaic.train.rows import DECIDES
-from moesaic.train.samples import Measure, Sampler, Samples, Task
+from moesaic.train.sampler import Sampler
+from moesaic.train.samples import Measure, Samples, Task
 from moesaic.train.verdicts import judged_samples, own_judgements
 
 

@@ -31,6 +31,11 @@ def factor_parameters(model: Any) -> dict[str, nn.Parameter]:
     }
 
 
+def trainable_parameters(model: Any) -> dict[str, nn.Parameter]:
+    """Returns the gates and the experts' factors of a composed model, by name."""
+    return gate_parameters(model) | factor_parameters(model)
+
+
 def adapter_parameters(model: Any) -> dict[str, nn.Parameter]:
     """Returns the factors of the PEFT adapters in a model."""
     return {name: parameter for name, parameter in model.named_parameters() if ".lora_" in name}
