@@ -281,6 +281,15 @@ def test_a_schedule_is_tried_only_where_the_next_is_longer(base, epochs, joint, 
     assert all(name == "whole_budget" or schedules[name].epochs == (joint or 1.0) for name in names[:1])
 
 
+def test_a_dense_lora_beside_a_mixture_that_is_not_trained_equals_the_base(base, tmp_path):
+    examples = toy_examples(40)
+    experts, gate = {"max_steps": 0, "row_tokens": 100}, {"top_k": 1, "gate_steps": 0, "joint_epochs": 0}
+    schedules = dense_options(examples, recipe_for(base, experts=experts, gate=gate))
+    facts = train_dense(Accelerator(cpu=True), base, examples, examples, LANGUAGES, schedules, 0, tmp_path)
+    assert (facts["chosen"], facts["tried"][0]["training"]["steps"]) == ("whole_budget", 0)
+    assert not any(pair.B_OR.any() for pair in read_adapter(tmp_path).deltas.values())
+
+
 def test_the_better_schedule_is_kept_whichever_it_is(base, tmp_path):
     data = (toy_examples(8), toy_examples(4, seed=9), LANGUAGES)
     options = recipe_for(base).experts

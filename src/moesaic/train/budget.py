@@ -143,7 +143,8 @@ def dense_options(
     - ``one_epoch``: one epoch. Like ``joint_epochs``, it lets the learning rate decay before the adapter overfits.
     - ``whole_budget``: all tokens on which the Mixture-of-Experts is trained.
 
-    A schedule is left out if the next one in this list is shorter, or longer by at most 5%.
+    A schedule is left out if the next one in this list is shorter, or longer by at most 5%. If neither experts nor
+    gates are trained on the data, there is only ``whole_budget``, without a step: the adapter then equals the base.
 
     The rank of the adapter is the sum of the experts' ranks, which gives it their number of trainable parameters. Its
     alpha / rank and its optimiser settings are those of the experts. With ``gate.shared_rank``, that rank is added and
@@ -174,6 +175,8 @@ def dense_options(
     rank = experts.rank * len(recipe.data.languages) + gate.shared_rank
     changes: dict[str, Any] = {"rank": rank, "alpha": rank * experts.alpha / experts.rank, "max_steps": None}
     changes |= {key: getattr(gate, key) for key in ("select", "select_programs")}
+    if epochs == 0:
+        return {"whole_budget": experts.model_copy(update={**changes, "max_steps": 0})}
     if gate.shared_rank:
         changes |= {key: getattr(gate, key) for key in Optimisation.model_fields}
         changes |= {"learning_rate": gate.joint_learning_rate, "targets": "all", "alpha": float(rank)}
