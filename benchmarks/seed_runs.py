@@ -34,7 +34,7 @@ from moesaic.recipe import Recipe, load_recipe
 from moesaic.workspace import Workspace
 
 SHARED = ("data", "keep")
-TRAINED = ("experts", "compose", "gate", "reward", "baselines", "predict")
+TRAINED = ("experts", "expert_rewards", "compose", "gate", "reward", "baselines", "predict")
 _LEFT_OUT = (".safetensors", ".pt", ".partial")
 _POLL_SECONDS = 0.5
 

@@ -15,7 +15,7 @@ from moesaic.checkpoint.native import read_model_folder
 from moesaic.files import read_json
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
-from test_pipeline import write_recipe
+from test_pipeline import REWARD, write_recipe
 
 
 class Process:
@@ -116,3 +116,11 @@ def test_a_job_goes_to_the_gpu_that_has_the_fewest():
     assert fewest([], ("0", "1")) == ("0", 0)
     assert fewest(["0", "1", "0"], ("0", "1")) == ("1", 1)
     assert fewest([None, None], (None,)) == (None, 2)
+
+
+def test_experts_that_are_rewarded_alone_are_trained_before_they_are_joined(tmp_path):
+    changes = [*REWARD, "reward.alone=[java]", "experts.max_steps=0", "gate.joint_epochs=0", "predict.limit=0"]
+    jobs, _ = jobs_of(write_recipe(tmp_path), changes, (0,), [])
+    assert run_all(jobs, [], 1, None) == []
+    assert jobs[0].is_done
+    assert (tmp_path / "runs" / "toy-seed0" / "expert_rewards" / "java" / "manifest.json").exists()
