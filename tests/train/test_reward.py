@@ -691,6 +691,14 @@ def test_tasks_without_room_for_a_program_are_not_drawn(tmp_path):
         train_toy(composed(), tmp_path / "a", max_tokens=12 + shortest - 1)
 
 
+def test_tasks_without_room_for_a_program_do_not_decide(tmp_path):
+    long = replace(examples(1)[0], text="long " * 60)  # longer than the context of the model
+    result = train_toy(composed(), tmp_path / "a", measures=[measure_of(validation=[long, *examples(2)])], rounds=1)
+    assert len(result.history) == 2
+    with pytest.raises(RecipeError, match=r"reward.max_new_tokens: 12 leaves no validation task enough"):
+        train_toy(composed(), tmp_path / "b", measures=[measure_of(validation=[long])])
+
+
 def test_what_a_recipe_may_not_say(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("base: {model: some/base}\ndata: {source: corpus}\n")

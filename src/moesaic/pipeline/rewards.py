@@ -145,7 +145,7 @@ def reward_together(session: Session, folder: Path) -> None:
 
     Raises:
         DataError: ``data.tasks`` has nothing to train on or to decide by.
-        RecipeError: No training task is short enough.
+        RecipeError: No training task or no validation task is short enough.
         TrainingError: A gradient or the validation loss is not finite.
     """
     start = read_model_folder(session.workspace.path("gate") / "model")
@@ -183,7 +183,7 @@ def reward_alone(session: Session, language: str, folder: Path) -> None:
 
     Raises:
         DataError: ``data.tasks`` has nothing to train on or to decide by.
-        RecipeError: No training task is short enough.
+        RecipeError: No training task or no validation task is short enough.
         TrainingError: A gradient or the validation loss is not finite.
     """
     adapter = session.workspace.path(f"experts/{language}")
@@ -223,7 +223,7 @@ def reward_dense(session: Session, folder: Path) -> None:
 
     Raises:
         DataError: ``data.tasks`` has nothing to train on or to decide by.
-        RecipeError: No training task is short enough.
+        RecipeError: No training task or no validation task is short enough.
         TrainingError: A gradient or the validation loss is not finite.
     """
     source, languages, base = session.recipe.dense_to_reward, session.recipe.data.languages, session.base

@@ -84,7 +84,7 @@ def train_reward(
         parameters: What is trained, by name: gates and factors of a composed model, its factors alone if the model is
             forced to run one expert, or the factors of the adapter (module ``trainable``).
         measures: The rewards, each with its training and validation tasks. Programs are written for the first
-            ``options.validation_programs`` validation tasks per language. Training tasks whose prompt leaves less than
+            ``options.validation_programs`` validation tasks per language. Tasks whose prompt leaves less than
             ``options.max_new_tokens`` of ``max_tokens`` are left out.
         programs: Encoded validation programs whose loss is measured in addition to the reward.
         languages: All languages, in the order of the experts.
@@ -96,7 +96,7 @@ def train_reward(
         rates: Returns, for each language, the verdicts per second since its last call.
 
     Raises:
-        RecipeError: No training task is short enough.
+        RecipeError: No training task or no validation task is short enough.
         TrainingError: A gradient or the validation loss is not finite.
         CheckpointError: A checkpoint to resume from is corrupt.
     """
@@ -134,12 +134,16 @@ def train_reward(
 
 def _short_enough(measure: Measure, options: RewardRecipe, max_tokens: int) -> Measure:
     room = max_tokens - options.max_new_tokens
-    training = [task for task in measure.training if len(task.prompt_ids) <= room]
-    if not training:
-        raise RecipeError(
-            [
-                f"reward.max_new_tokens: {options.max_new_tokens} leaves no training task enough of data.max_tokens, "
-                f"{max_tokens}: lower the one or raise the other"
-            ]
-        )
-    return replace(measure, training=training)
+    found = {
+        name: [task for task in tasks if len(task.prompt_ids) <= room]
+        for name, tasks in (("training", measure.training), ("validation", measure.validation))
+    }
+    for name, tasks in found.items():
+        if not tasks:
+            raise RecipeError(
+                [
+                    f"reward.max_new_tokens: {options.max_new_tokens} leaves no {name} task enough of data.max_tokens, "
+                    f"{max_tokens}: lower the one or raise the other"
+                ]
+            )
+    return replace(measure, training=found["training"], validation=found["validation"])
