@@ -176,6 +176,16 @@ def test_a_key_makes_the_stages_that_read_it_again_and_no_other(digests, key):
 
 
 @pytest.mark.parametrize(
+    ("select", "stages"),
+    [("experts.select", {"experts/python"}), ("gate.select", {"gate", "baselines/dense_lora_keep"})],
+)
+def test_the_length_of_programs_that_decide_makes_a_training_again(digests, select, stages):
+    _, of = digests
+    before, after = (of({select: "codebleu"} | more) for more in ({}, {"predict.max_new_tokens": 9}))
+    assert {name for name in FOLDERS if before[name] != after[name]} == {*stages, "predict"}
+
+
+@pytest.mark.parametrize(
     "changed",
     [{"name": "other"}, {"output": "elsewhere"}, {"trackers": ["tensorboard"]}],
 )

@@ -202,7 +202,17 @@ def _reads(recipe: Recipe, name: str, key: str, others: Sequence[str]) -> bool:
         return False  # as if the key did not exist, so that stages made before it existed stay finished
     if key == "data.languages" and name.startswith("expert_rewards/"):
         return False  # only its own language is trained
+    if key == "predict.max_new_tokens" and _writes_to_decide(recipe, stage, name):
+        return True  # the programs that decide between states are as long as those of ``predict``
     return stage in READ_BY.get(key, ())
+
+
+def _writes_to_decide(recipe: Recipe, stage: str, name: str) -> bool:
+    """Returns whether programs that a state writes decide in a stage whether it is kept (``select``)."""
+    if stage == "experts":
+        return recipe.experts.select == "codebleu"
+    is_joint = stage == "gate" or name.removeprefix("baselines/") in DENSE
+    return is_joint and recipe.gate.select == "codebleu"
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
