@@ -72,11 +72,11 @@ def read_tests(test: str, defined: frozenset[str]) -> OwnTests:
     found: list[Arguments] = []
     for call in compared:
         try:
-            if not call.keywords:
+            if call.args and not call.keywords:
                 found.append(tuple(constant(argument) for argument in call.args))
         except ValueError:
             continue
-    if not any(found):
+    if not found:
         raise NotUsableError("no call in the test has constants as its arguments")
     length = Counter(map(len, found)).most_common(1)[0][0]
     return OwnTests(entry, tuple(item for item in found if len(item) == length), max(tolerances), all(truths))

@@ -12,6 +12,8 @@ def test_arguments_are_read_from_both_forms_of_tests():
     own = read_tests("assert abs(half(3) - 1.5) < 1e-3\nassert half(4) == 2\n", frozenset({"half"}))
     assert (own.entry, own.arguments, own.tolerance) == ("half", ((3,), (4,)), 1e-3)
     assert read_tests("assert f(1)\nassert not f(2)\n", frozenset({"f"})).truth
+    own = read_tests("assert f() == 1\nassert f() == 1\nassert f(2) == 2\n", frozenset({"f"}))
+    assert own.arguments == ((2,),), "a call without arguments has nothing to change"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,7 @@ def test_arguments_are_read_from_both_forms_of_tests():
         ("assert f(1) == 2\nassert f(f(1)) == 3", "more with a result"),
         ("assert f(n) == 2", "constants"),
         ("assert f('a' * 10 ** 9) == 2", "constants"),
+        ("assert f() == 2", "constants"),
         ("assert f(1) == 2\nassert g(1) == 2", "which one function"),
         ("assert f(1", "does not parse"),
     ],
