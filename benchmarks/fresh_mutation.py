@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
-from fresh_own_tests import LARGEST, Arguments
+from fresh_own_tests import LARGEST, Arguments, is_plain
 from fresh_profile import RUNS, Sequences, alphabet, decimals, kind_of
 
 
@@ -161,6 +161,6 @@ def _mutated(own: Sequence[Arguments], count: int, random: Random, wide: bool) -
                 continue
         arguments = tuple(values)
         is_new = arguments not in own and arguments not in found
-        if is_new and len(repr(arguments)) <= LARGEST and profile.accepts(arguments):
+        if is_new and is_plain(arguments) and len(repr(arguments)) <= LARGEST and profile.accepts(arguments):
             found.append(arguments)
     return found

@@ -1,5 +1,6 @@
 """Fresh arguments are new, and like those in a task's own tests."""
 
+import math
 from random import Random
 
 from fresh_mutation import Mutator, fresh_arguments
@@ -23,6 +24,11 @@ def test_fresh_arguments_are_new_different_repeatable_and_like_the_own():
     assert all(Sequences(own, fixed=True).accepts(item) for item in fresh)
     assert fresh == fresh_arguments(own, 30, Random(1))
     assert fresh != fresh_arguments(own, 30, Random(2))
+
+
+def test_no_fresh_number_is_infinite():
+    fresh = fresh_arguments([(1.6e308,), (1.7e308,)], 20, Random(0))
+    assert all(math.isfinite(number) for (number,) in fresh)
 
 
 def test_numbers_without_room_between_them_may_double():
