@@ -226,12 +226,15 @@ def main() -> int:
             with replacing(options.values) as partial:
                 partial.write_bytes(gzip.compress(stored.encode(), mtime=0))
             return 0
+        systems = _ordered(name for run in values for name in run)
+        if options.reference not in systems:
+            raise DataError(f"--reference {options.reference}: no such system, the runs have {', '.join(systems)}")
         result = {"seeds": seeds, **combine(values, options.reference)}
-    except MoesaicError as error:
+        if options.out is not None:
+            write_json(options.out, result)
+    except (MoesaicError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    if options.out is not None:
-        write_json(options.out, result)
     for system, metrics in result["systems"].items():
         shown = {metric: f"{places[MEAN]['value']:.4f}" for metric, places in metrics.items() if MEAN in places}
         print(system, json.dumps(shown))

@@ -129,6 +129,18 @@ def test_the_command_prints_means_and_differences(tmp_path, monkeypatch, capsys)
     assert json.loads((tmp_path / "out.json").read_text())["seeds"] == [0, 1]
 
 
+def test_a_wrong_name_or_place_is_one_message(tmp_path, monkeypatch, capsys):
+    run, nowhere = write(tmp_path / "run0", 0, {"base": moved(0), "moe": moved(0.1)}), tmp_path / "none" / "out"
+    for option, value, message in (
+        ("--reference", "mo", "--reference mo: no such system, the runs have base, moe"),
+        ("--out", nowhere, "No such file"),
+        ("--values", nowhere, "No such file"),
+    ):
+        monkeypatch.setattr("sys.argv", ["seeds.py", str(run), option, str(value)])
+        assert main() == 2
+        assert message in capsys.readouterr().err
+
+
 def test_values_of_a_run_stand_for_its_workspace(tmp_path, monkeypatch, capsys):
     folders = [write(tmp_path / f"run{seed}", seed, {"expert-java": moved(0), "moe": moved(0.1)}) for seed in range(2)]
     stored = tmp_path / "run0.json.gz"
