@@ -240,6 +240,8 @@ def main() -> int:
         print(system, json.dumps(shown))
     for system, metrics in result["differences"].items():
         for metric, places in metrics.items():
+            if MEAN not in places:  # a benchmark of which the runs have no language in common
+                continue
             entry = places[MEAN]
             interval = f"[{entry['low']:+.4f}, {entry['high']:+.4f}], {len(entry['seeds'])} seeds"
             print(f"{options.reference} - {system}, {metric}: {entry['value']:+.4f} {interval}")

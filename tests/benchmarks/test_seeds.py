@@ -141,6 +141,18 @@ def test_a_wrong_name_or_place_is_one_message(tmp_path, monkeypatch, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_a_benchmark_in_other_languages_has_no_mean(tmp_path, monkeypatch, capsys):
+    folders = [write(tmp_path / f"run{seed}", seed, {"base": moved(0), "moe": moved(0.1)}) for seed in range(2)]
+    for folder, language in zip(folders, LANGUAGES, strict=True):
+        for rows in folder.glob("evaluate/rows/*/humaneval-x.jsonl"):
+            rows.write_text("".join(line for line in rows.read_text().splitlines(True) if f'"{language}"' in line))
+    monkeypatch.setattr("sys.argv", ["seeds.py", *map(str, folders)])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert "moe - base, codebleu" in said
+    assert "moe - base, pass@1" not in said
+
+
 def test_values_of_a_run_stand_for_its_workspace(tmp_path, monkeypatch, capsys):
     folders = [write(tmp_path / f"run{seed}", seed, {"expert-java": moved(0), "moe": moved(0.1)}) for seed in range(2)]
     stored = tmp_path / "run0.json.gz"
