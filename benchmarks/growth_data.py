@@ -100,8 +100,10 @@ def write_strict(path: Path, languages: Sequence[str], folder: Path) -> dict[str
     """Writes MBXP's files of some languages with strict tests; returns language -> number of tasks.
 
     Raises:
-        DataError: A language has no tasks, or the tasks are from HumanEval.
+        DataError: A language has no tasks, the tasks are from HumanEval, or the folder is that of MBXP's own files.
     """
+    if folder.resolve() in {file.parent.resolve() for file in mbxp_files(path, "--tasks")}:
+        raise DataError(f"--out: {folder} holds MBXP's own files, which would be overwritten: give another folder")
     language_of = {task.id: name for name, tasks in read_tasks(path, languages).items() for task in tasks}
     count = Counter[str]()
     for file in mbxp_files(path, "--tasks"):
@@ -305,7 +307,10 @@ def _example(problem: Problem, texts: Mapping[str, str], completion: str) -> Exa
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("at least one language is needed")
+    return names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -360,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 max_new_tokens=options.max_new_tokens,
                 judging=options.judge,
             )
-    except MoesaicError as error:
+    except (MoesaicError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

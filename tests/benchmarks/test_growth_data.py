@@ -147,6 +147,22 @@ def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
     assert strict["php"][0].prompt == plain["php"][0].prompt
 
 
+def test_strict_files_never_replace_mbxps_and_a_wrong_place_is_one_message(tmp_path, capsys):
+    file = tmp_path / "mbphp_release.jsonl"
+    write_json_lines(file, [task(1, "php", task_id="MBPHP/1", test="return $x == $y;")])
+    before = file.read_bytes()
+    for tasks, out, message in (
+        (tmp_path, tmp_path, "own files"),
+        (file, tmp_path, "own files"),
+        (file, file, "exists"),
+    ):
+        assert main(["strict", "--tasks", str(tasks), "--languages", "php", "--out", str(out)]) == 2
+        assert message in capsys.readouterr().err
+    assert file.read_bytes() == before
+    with pytest.raises(SystemExit, match="2"):
+        main(["strict", "--tasks", str(file), "--languages", ",", "--out", str(tmp_path / "out")])
+
+
 def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys, monkeypatch):
     """Solutions stay for the test split; the answers of a run's stage are not asked for again."""
     numbers, own = (1, 4, 5, 10), tmp_path / "own"
