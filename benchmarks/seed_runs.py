@@ -28,7 +28,7 @@ from pathlib import Path
 
 from ablations import link_stage, shared_stages
 
-from moesaic.errors import MoesaicError
+from moesaic.errors import MoesaicError, RecipeError
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import Recipe, load_recipe
 from moesaic.workspace import Workspace
@@ -63,13 +63,16 @@ def jobs_of(
     """Returns the jobs of the seeds and those of the variants.
 
     Raises:
-        RecipeError: A recipe is wrong.
+        RecipeError: A recipe is wrong, or two jobs have the same name.
     """
     name = load_recipe(path, overrides).name
 
     def job(own: str, *changes: str) -> Job:
         return Job(own, load_recipe(path, [*overrides, f"name={own}", *changes]))
 
+    names = [f"{name}-seed{seed}" for seed in seeds] + [f"{name}-{title}" for title, *_ in variants]
+    if twice := [own for own in dict.fromkeys(names) if names.count(own) > 1]:
+        raise RecipeError([f"--seeds and --variant: {', '.join(twice)} would be two jobs in one workspace"])
     of_seeds = [job(f"{name}-seed{seed}", f"seed={seed}") for seed in seeds]
     return of_seeds, [job(f"{name}-{title}", f"seed={seeds[0]}", *changes) for title, *changes in variants]
 
@@ -174,6 +177,8 @@ def main() -> int:
     )
     parser.add_argument("--archive", type=Path, metavar="FILE.tar.gz", help="gets everything but weights")
     options = parser.parse_intermixed_args()
+    if options.at_once < 1:
+        parser.error(f"--at-once {options.at_once}: at least 1 job is needed")
     try:
         seeds, variants = jobs_of(options.recipe, options.overrides, options.seeds, options.variant)
         failed = run_all(seeds, variants, options.at_once, options.archive, options.devices)

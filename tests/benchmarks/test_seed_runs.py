@@ -112,6 +112,17 @@ def test_what_the_first_seed_has_not_is_waited_for_and_a_wrong_recipe_refused(tm
     assert "gate.kind" in capsys.readouterr().err
 
 
+def test_jobs_that_nobody_would_run_or_two_would_are_refused(tmp_path, monkeypatch, capsys):
+    recipe = str(write_recipe(tmp_path))
+    for options in (("--seeds", "1", "1"), ("--seeds", "1", "--variant", "seed1", "gate.top_k=2")):
+        monkeypatch.setattr(sys, "argv", ["seed_runs.py", recipe, *options])
+        assert main() == 2
+        assert "toy-seed1 would be two jobs in one workspace" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["seed_runs.py", recipe, "--at-once", "0"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+
 def test_a_job_goes_to_the_gpu_that_has_the_fewest():
     assert fewest([], ("0", "1")) == ("0", 0)
     assert fewest(["0", "1", "0"], ("0", "1")) == ("1", 1)
