@@ -49,6 +49,7 @@ def test_own_format(tmp_path: Path) -> None:
         ({"language": "pyhton"}, "did you mean python"),
         ({"soluton": "x"}, "did you mean solution"),
         ({"id": 7}, "field 'id' must be a string, found 7"),
+        ({"prompt": "x = '\ud800'"}, "field 'prompt' has half of a surrogate pair"),
         ({"test": "", "tests": [{"input": "1"}]}, "field 'output' must be a string"),
         ({"test": "", "tests": "1"}, "must be a list of objects"),
     ],

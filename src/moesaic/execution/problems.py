@@ -20,6 +20,7 @@ from typing import Any
 from moesaic.errors import DataError
 from moesaic.files import read_json_lines
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES, get_language, suggest
+from moesaic.parsing import is_unicode
 
 __all__ = ["BENCHMARKS", "Case", "Problem", "read_language", "read_problems"]
 
@@ -245,6 +246,8 @@ def _text(place: str, record: Mapping[str, Any], field: str) -> str:
     value = record.get(field)
     if not isinstance(value, str):
         raise DataError(f"{place}: field {field!r} must be a string, found {value!r:.80}")
+    if not is_unicode(value):
+        raise DataError(f"{place}: field {field!r} has half of a surrogate pair, which is not a character: correct it")
     return value
 
 
