@@ -15,7 +15,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
@@ -34,9 +33,15 @@ _WITHOUT_EFFECT = frozenset(
 """Further arguments of attention functions in transformers, which do not change the result here."""
 
 
-@cache
-def _kernel() -> tuple[Callable[..., Any], frozenset[str]] | None:
-    """Returns the variable-length kernel and the names of its arguments; None before torch 2.10 or without windows.
+_kernel: tuple[Callable[..., Any], frozenset[str]] | None = None
+"""The variable-length kernel and the names of its arguments, once a model on a GPU has been used.
+
+This is a variable and not a cached function, because torch's compiler warns of a cached function in what it compiles.
+"""
+
+
+def _find_kernel() -> tuple[Callable[..., Any], frozenset[str]] | None:
+    """Returns what ``_kernel`` contains; None before torch 2.10 or without windows.
 
     The kernel is imported only when it is needed, because its module imports all of torch's compiler.
     """
@@ -102,8 +107,8 @@ def attend_packed(
     if query_1HTA.device.type == "cpu":
         return _by_document(query_1HTA, key_1GTA, value_1GTA, scaling, window, cu_seqlens), None
     is_half = query_1HTA.is_cuda and query_1HTA.dtype in (torch.bfloat16, torch.float16)
-    if is_half and (kernel := _kernel()) is not None:
-        varlen_attn, names = kernel
+    if is_half and _kernel is not None:
+        varlen_attn, names = _kernel
         is_grouped = query_1HTA.shape[1] != key_1GTA.shape[1]
         # Earlier releases of torch accept grouped queries without this argument.
         grouping: dict[str, Any] = {"enable_gqa": True} if is_grouped and "enable_gqa" in names else {}
@@ -150,6 +155,9 @@ def packed_attention(model: Any) -> Iterator[None]:
     """Makes the model treat the input of every forward pass in the context as one packed row."""
     from transformers import AttentionInterface  # imported here, because decoding uses this module without transformers
 
+    global _kernel
+    if _kernel is None and any(parameter.is_cuda for parameter in model.parameters()):
+        _kernel = _find_kernel()
     AttentionInterface.register(IMPLEMENTATION, attend_packed)
     before = model.config._attn_implementation
     model.set_attn_implementation(IMPLEMENTATION)

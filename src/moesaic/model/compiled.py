@@ -132,6 +132,10 @@ class CompiledDecoder:
         # Without its own memory, the first gradient would be an output of the graph, which every replay overwrites.
         for parameter in self._trainable:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        # A capture runs on a stream of its own, so torch warns that gradients come from another stream than they are
+        # added on. This is intended, and torch waits for the one before it uses the other. Older releases do not warn.
+        if hasattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch"):
+            torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
         # The graph keeps its inputs, so it gets copies.
         inputs = tuple(tensor.clone() for tensor in tensors)
         return torch.cuda.make_graphed_callables(
