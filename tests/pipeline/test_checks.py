@@ -83,6 +83,20 @@ def test_an_empty_split_repeated_ids_and_broken_programs_are_found_at_once(tmp_p
     assert f"java, train: 1 of 14 programs cannot be read as java (the first has the id {rows[5]['id']!r})" in broken
 
 
+def test_token_streams_are_not_called_broken_programs(tmp_path):
+    recipe = write_recipe(tmp_path)
+    streams = {
+        "python": "def add ( x ) : NEW_LINE INDENT return x + {n} NEW_LINE DEDENT print ( add ( 1 ) ) NEW_LINE",
+        "java": "class A {{ public static void main ( String [ ] s ) {{ System . out . println ( {n} ) ; }} }}",
+    }
+    for language, stream in streams.items():
+        for file in (tmp_path / "pairs" / language).iterdir():
+            rows = [json.loads(line) for line in file.read_text().splitlines()]
+            rows = [row | {"code": stream.format(n=number)} for number, row in enumerate(rows)]
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert problems(recipe) == []
+
+
 def test_the_head_is_read_unless_all_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr("moesaic.pipeline.checks.HEAD", 5)
     recipe = write_recipe(tmp_path)

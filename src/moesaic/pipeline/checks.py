@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from moesaic.data.detokenize import is_xlcost
 from moesaic.data.examples import Example
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
 from moesaic.data.tokenizer_checks import tokenizer_problems
@@ -91,18 +92,26 @@ def _data(options: DataRecipe, limit: int | None) -> tuple[list[str], list[str]]
     if options.source.startswith(HUB_PREFIX) and limit is not None:
         return [], [f"data.source: {options.source} was not looked into; --data downloads and reads it"]
     problems: list[str] = []
+    own: dict[str, tuple[Mapping[str, Sequence[Example]], bool]] = {}
     for language in options.languages:
         try:
-            splits, is_whole = read_head(options, language, limit)
+            own[language] = read_head(options, language, limit)
         except MoesaicError as error:
             problems.append(f"data.source: {error}")
-            continue
-        if is_own(options.source):
-            problems += _own_problems(options.source, language, splits, is_whole)
+    if is_own(options.source):
+        from_xlcost = any(
+            is_xlcost([example.code for example in examples], language)
+            for language, (splits, _) in own.items()
+            for examples in splits.values()
+        )
+        for language, (splits, is_whole) in own.items():
+            problems += _own_problems(options.source, language, splits, is_whole, from_xlcost)
     return list(dict.fromkeys(problems)), []
 
 
-def _own_problems(source: str, language: str, splits: Mapping[str, Sequence[Example]], is_whole: bool) -> list[str]:
+def _own_problems(
+    source: str, language: str, splits: Mapping[str, Sequence[Example]], is_whole: bool, from_xlcost: bool
+) -> list[str]:
     problems = []
     for split, examples in splits.items():
         where = f"data.source: {Path(source)}, {language}, {split}"
@@ -113,8 +122,9 @@ def _own_problems(source: str, language: str, splits: Mapping[str, Sequence[Exam
             problems.append(
                 f"{where}: the id {name!r:.60} occurs {count:,} times{more}: give each problem a different id, or none"
             )
-        has_grammar = syntax_of(language) is not None
-        broken = [example.id for example in examples if has_grammar and not parses(example.code, language)]
+        # The stage ``data`` turns token streams into source before it parses them, and counts those that are damaged.
+        is_source = syntax_of(language) is not None and not from_xlcost
+        broken = [example.id for example in examples if is_source and not parses(example.code, language)]
         if broken:
             looked_at = f"{len(examples):,}" if is_whole else f"the first {len(examples):,}"
             problems.append(
