@@ -365,7 +365,8 @@ def test_tests_judge_the_definition_that_the_prompt_began_whether_or_not_the_tex
     deciding = measure.judgements(tasks, generations, PROMPT, deciding=True)
     assert [judgement.reward for judgement in trained] == [1.0, 1.0, 0.0]
     assert [judgement.score for judgement in trained] == [judgement.score for judgement in deciding] == [1.0, 1.0, 0.0]
-    assert [judgement.parses for judgement in deciding] == [True, False, False]
+    assert trained == deciding
+    assert [judgement.parses for judgement in deciding] == [True, True, True], "what is judged compiles, ended or not"
     stop = PROMPT.stop_ids[0]
     assert [document(*pair, stop).ids[-1] == stop for pair in zip(tasks, parts, strict=True)] == [True, False, False]
 
@@ -380,7 +381,8 @@ def test_a_program_for_a_task_in_words_has_to_end():
     parts = measure.parts(tasks, texts, PROMPT)
     assert parts == texts
     assert [judgement.reward for judgement in measure.judgements(tasks, parts, PROMPT)] == [1.0, 0.0]
-    assert [j.score for j in measure.judgements(tasks, texts, PROMPT, deciding=True)] == [1.0, 1.0]
+    deciding = measure.judgements(tasks, texts, PROMPT, deciding=True)
+    assert [(j.reward, j.score, j.parses) for j in deciding] == [(1.0, 1.0, True), (0.0, 1.0, True)]
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\n```", "\n```\n"])

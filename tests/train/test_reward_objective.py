@@ -261,8 +261,8 @@ def test_only_programs_that_end_are_rewarded_and_benchmarks_score_the_others_too
     found = measure.judgements(tasks, generations, PROMPT, deciding=deciding)
     assert deciding or found == measure.judgements(tasks, generations, PROMPT)
     for own, (ended, reward, score, parses) in zip(found, programs, strict=True):
-        is_scored = ended or (deciding and has_parts)
-        assert own == Judgement(reward if ended else 0.0, ended and parses, score if is_scored else 0.0)
+        is_judged = ended or (deciding and has_parts)
+        assert own == Judgement(reward if ended else 0.0, is_judged and parses, score if is_judged else 0.0)
     assert all(task is tasks[int(text)] for task, text in seen)
     if programs:
         with pytest.raises(ValueError, match="zip"):

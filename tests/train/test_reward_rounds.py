@@ -330,11 +330,11 @@ def test_validation_is_greedy_and_tells_means_over_languages_of_each_measure(mod
     ((asked, temperature, _),) = sampler.asked
     assert asked == [f"{name}-{language}-{n}" for name in ("a", "b") for language in LANGUAGES for n in range(2)]
     assert temperature == 0.0
-    # A score is half of the reward. The last program of both does not end, and the second measure scores it.
+    # A score is half of the reward. The last program of both does not end, and only the second measure judges it.
     a = (0.5 + (0.2 + 0.0) / 2) / 2
     assert facts == {
         "reward": pytest.approx((3 * a + 0.3) / 4), "reward_a": pytest.approx(a), "reward_b": pytest.approx(0.3),
-        "ended": pytest.approx(6 / 8), "parses": pytest.approx(6 / 8), "loss": 1.25,
+        "ended": pytest.approx(6 / 8), "parses": pytest.approx(7 / 8), "loss": 1.25,
     }  # fmt: skip
     assert decided == pytest.approx(1 - facts["reward"])
     assert rounds.history == [{"round": 2, **facts}]

@@ -10,7 +10,7 @@ Shapes: P tasks of the round, S samples per task.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -100,6 +100,7 @@ class Measure:
 
         Without this rule, a model can be rewarded for writing on and on, and would unlearn to end its programs. A text
         of which only a part is judged is no exception, because the model is trained on that part alone (``parts``).
+        A text that is not judged counts as one that does not parse.
 
         Args:
             tasks: The tasks.
@@ -109,7 +110,7 @@ class Measure:
         """
 
         def is_rewarded(task: Task, generation: Generation) -> bool:
-            return generation.stopped or (self.part is not None and task.is_begun and not deciding)
+            return generation.stopped or (self.part is not None and task.is_begun)
 
         pairs = list(zip(tasks, generations, strict=True))
         reads_all = deciding and self.part is not None
@@ -121,7 +122,7 @@ class Measure:
             if is_rewarded(*pair):
                 judgements.append(next(found))
             else:
-                judgements.append(Judgement(0.0, False, next(found).score if reads_all else 0.0))
+                judgements.append(replace(next(found), reward=0.0) if reads_all else Judgement(0.0, False, 0.0))
         return judgements
 
     def parts(self, tasks: Sequence[Task], generations: Sequence[Generation], prompt: PromptFormat) -> list[Generation]:
@@ -209,7 +210,7 @@ class Samples:
 
     @property
     def parsing(self) -> float:
-        """Share of programs that ended and parse."""
+        """Share of programs that were judged and parse."""
         return self.share(lambda sample: sample.judgement.parses)
 
 
