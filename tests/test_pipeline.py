@@ -314,6 +314,7 @@ def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "toy.yaml", "base.model=nowhere/at-all", "output=other"], "base.model"),
         (["experts", "toy.yaml", "output=other2"], "moesaic data"),
         (["experts", "toy.yaml", "only=cobol"], "cobol"),
+        (["experts", "toy.yaml", "only=java,java"], "only: a language is named twice (found java, java)"),
         (["gate", "toy.yaml", "output=other3"], "first"),
         (["generate", "nowhere", "text"], "nowhere"),
         (["generate", "runs/toy", "text " * 3000, "--language", "java"], "context"),

@@ -46,7 +46,7 @@ class Run(Session):
         only: Train only the experts of these languages; the others do not change.
 
     Raises:
-        RecipeError: ``only`` names a language that has no expert to train.
+        RecipeError: ``only`` names a language that has no expert to train, or a language twice.
     """
 
     def __init__(self, recipe: Recipe, only: tuple[str, ...] = ()) -> None:
@@ -54,6 +54,8 @@ class Run(Session):
         unknown = [name for name in only if name not in recipe.trained_languages]
         if unknown:
             raise RecipeError([f"only: {unknown} not in {key} ({', '.join(recipe.trained_languages)})"])
+        if len(set(only)) < len(only):
+            raise RecipeError([f"only: a language is named twice (found {', '.join(only)})"])
         super().__init__(recipe)
         self.only = only
 

@@ -40,6 +40,7 @@ from moesaic.recipe.sections import (
     PredictRecipe,
     ProcessesRecipe,
     Section,
+    refuse_twice,
 )
 from moesaic.stores.objects import StoreUrl, parse_url
 
@@ -116,6 +117,18 @@ class Recipe(Section):
     @classmethod
     def _known_place(cls, value: str) -> str:
         parse_url(value)
+        return value
+
+    @field_validator("compare")
+    @classmethod
+    def _different_baselines(cls, value: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        refuse_twice(value, "a baseline")
+        return value
+
+    @field_validator("trackers")
+    @classmethod
+    def _different_trackers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_twice(value, "a tracker")
         return value
 
     @model_validator(mode="after")

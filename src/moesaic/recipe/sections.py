@@ -33,6 +33,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+def refuse_twice(value: tuple[str, ...], what: str) -> None:
+    """Refuses a list in which a name occurs twice.
+
+    Raises:
+        ValueError: A name occurs twice; ``what`` says what is named, in the singular.
+    """
+    if len(set(value)) < len(value):
+        raise ValueError(f"{what} is named twice")
+
+
 def known_languages(value: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the names of languages that are given by name or alias.
 
@@ -43,8 +53,7 @@ def known_languages(value: tuple[str, ...]) -> tuple[str, ...]:
         names = tuple(get_language(name).name for name in value)
     except DataError as error:
         raise ValueError(str(error)) from error
-    if len(set(names)) < len(names):
-        raise ValueError("a language is named twice")
+    refuse_twice(names, "a language")
     return names
 
 
@@ -137,8 +146,7 @@ class DataRecipe(Section):
     def _named_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(source.removeprefix(MBXP_PREFIX).strip() for source in value):
             raise ValueError(f"a source is empty; allowed: {MBXP_PREFIX}PATH or a folder of JSON Lines")
-        if len(set(value)) < len(value):
-            raise ValueError("a source is named twice")
+        refuse_twice(value, "a source")
         return value
 
     @field_validator("tasks")
@@ -149,8 +157,7 @@ class DataRecipe(Section):
                 f"a source is empty; allowed: {MBXP_PREFIX}PATH, {MATHQA_PREFIX}PATH, {CORPUS}, a file or folder of "
                 "problems in JSON Lines"
             )
-        if len(set(value)) < len(value):
-            raise ValueError("a source is named twice")
+        refuse_twice(value, "a source")
         return value
 
     @field_validator("keep")
@@ -289,6 +296,7 @@ class ExpertsRecipe(Optimisation):
             unknown = [name for name in value if name not in known]
             if unknown or not value:
                 raise ValueError(f"unknown projections {unknown}; allowed: mlp, all, or a list of {', '.join(known)}")
+            refuse_twice(value, "a projection")
         return value
 
 
@@ -401,6 +409,12 @@ class EvaluateRecipe(Section):
     """The sandbox. ``rlimit`` is much weaker and is used only if it is named here."""
     workers: Positive | None = None
     """Processes that score programs, and programs that run at the same time. The default is the number of CPU cores."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _different_metrics(cls, value: tuple[MetricName, ...]) -> tuple[MetricName, ...]:
+        refuse_twice(value, "a metric")
+        return value
 
     @model_validator(mode="after")
     def _execution_allowed(self) -> Self:
