@@ -303,6 +303,9 @@ def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return forked.run(["-m", "moesaic", *arguments], cwd)
 
 
+ROUNDS = ["reward.rounds=1", "reward.max_new_tokens=8"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
@@ -316,6 +319,17 @@ def moesaic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["experts", "toy.yaml", "only=cobol"], "cobol"),
         (["experts", "toy.yaml", "only=java,java"], "only: a language is named twice (found java, java)"),
         (["gate", "toy.yaml", "output=other3"], "first"),
+        (["run", "toy.yaml", "only=java", *ROUNDS, "reward.alone=[ruby]"], "reward.alone names ruby"),
+        (["reward", "toy.yaml", "only=java", *ROUNDS, "reward.alone=[java,java]"], "alone: a language is named twice"),
+        (
+            ["reward", "toy.yaml", "only=java", *ROUNDS, "reward.alone=[python]"],
+            "only: java not in reward.alone (python)",
+        ),
+        (["reward", "toy.yaml", "only=ruby", *ROUNDS, "reward.alone=[python]"], "only: ['ruby'] not in data.languages"),
+        (
+            ["run", "toy.yaml", "only=java", "compare=[dense_lora_reward]", *ROUNDS],
+            "continues the training of dense_lora",
+        ),
         (["generate", "nowhere", "text"], "nowhere"),
         (["generate", "runs/toy", "text " * 3000, "--language", "java"], "context"),
         (["generate", "runs/toy", "text", "--language", "klingon"], "klingon"),
@@ -327,6 +341,7 @@ def test_a_users_mistake_is_one_message_and_exit_code_2(finished, arguments, exp
     done = moesaic(*arguments, cwd=finished)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
+    assert not re.search(r"\d problems", done.stderr)
     assert expected in " ".join(done.stderr.split())
 
 

@@ -172,6 +172,43 @@ def test_a_wrong_value_is_explained(write, override, said):
     assert not any("\n" in line for line in found)
 
 
+_GROWS = "grow.model=runs/java"
+_ROUNDS = "reward.rounds=1"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["data.languages=[go, go]", "reward.alone=[go]", _ROUNDS], "data.languages: a language is named twice"),
+        (["data.languages=[go, Go, pyhton]", "reward.alone=[go]", _ROUNDS], "data.languages: unknown language"),
+        (["reward.alone=[python, py]", _ROUNDS], "reward.alone: a language is named twice"),
+        (
+            ["reward.alone=[ruby]", _ROUNDS],
+            "reward.alone names ruby, but the experts that are trained are python, java",
+        ),
+        (["data.languages=[go, go]", "grow.languages=[go]", _GROWS], "data.languages: a language is named twice"),
+        (["grow.languages=[java, java]", _GROWS], "grow.languages: a language is named twice"),
+        (
+            ["grow.languages=[java]", _GROWS, "reward.alone=[python]", _ROUNDS],
+            "are java: leave it out, or add it to grow.languages",
+        ),
+        (
+            ["grow.languages=[java]", _GROWS, "reward.alone=[ruby]", _ROUNDS],
+            "are java: leave it out, or add it to data.languages and grow.languages",
+        ),
+        (["compare=[dense_lora, dense_lora, dense_lora_reward]", _ROUNDS], "compare: a baseline is named twice"),
+        (
+            ["compare=[dense_lora, dense_lora_reward]", "reward.alone=[python]", _ROUNDS],
+            "reward.alone is python, so there is no such stage",
+        ),
+    ],
+)
+def test_a_wrong_name_is_one_problem(write, overrides, said):
+    """A key that is compared with the wrong one is no problem of its own."""
+    (found,) = problems(write(), "gate.top_k=1", *overrides)
+    assert said in found
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

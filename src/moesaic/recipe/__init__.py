@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import field_validator, model_validator
 
-from moesaic.errors import RecipeError
+from moesaic.errors import DataError, RecipeError
 from moesaic.files import digest_of, read_text
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES, get_language, syntax_of
@@ -240,9 +240,11 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _alone_are_trained(self) -> Self:
         if unknown := [name for name in self.reward.alone if name not in self.trained_languages]:
+            missing = [] if set(unknown) <= set(self.data.languages) else ["data.languages"]
+            missing += [] if self.grow.model is None else ["grow.languages"]
             raise ValueError(
                 f"reward.alone names {', '.join(unknown)}, but the experts that are trained are "
-                f"{', '.join(self.trained_languages)}: leave it out, or add it to data.languages"
+                f"{', '.join(self.trained_languages)}: leave it out, or add it to {' and '.join(missing)}"
             )
         return self
 
@@ -320,13 +322,39 @@ class Recipe(Section):
         return digest_of(self.model_dump(mode="json", exclude={"name", "output", "trackers", "processes"}))
 
 
+def _as_many_languages(found: Any) -> list[str]:
+    """Returns as many different languages as a list names, because ``gate.top_k`` is compared with their number.
+
+    Languages of the list that are known are among them, because other keys (``reward.alone``) may name them, too.
+    """
+    named = [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    known = [get_language(name).name for name in named if _is_known(name)]
+    return list(dict.fromkeys([*known, *LANGUAGES]))[: len(found) if isinstance(found, list) and found else None]
+
+
+def _languages_once(found: Any) -> list[str] | None:
+    """Returns the languages of a list without repetitions; None if nothing is repeated."""
+    if not isinstance(found, list) or not all(isinstance(name, str) and _is_known(name) for name in found):
+        return None
+    names = list(dict.fromkeys(get_language(name).name for name in found))
+    return names if len(names) < len(found) else None
+
+
+def _is_known(name: str) -> bool:
+    try:
+        get_language(name)
+    except DataError:
+        return False
+    return True
+
+
 _STAND_INS: StandIns = {
     ("base",): lambda _: {"model": ""},
     ("base", "model"): lambda _: "",
     ("data",): lambda _: {"source": ""},
     ("data", "source"): lambda _: "",
-    # As many languages as the recipe names, because gate.top_k is compared with their number.
-    ("data", "languages"): lambda found: list(LANGUAGES)[: len(found) if isinstance(found, list) and found else None],
+    ("data", "languages"): _as_many_languages,
+    ("grow", "languages"): _languages_once,
 }
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 StandIns = Mapping[tuple[str, ...], Callable[[Any], Any]]
-"""Path of a key -> function that replaces a wrong or missing value by a valid one, so that the rest can be checked."""
+"""Path of a key -> function that replaces a wrong or missing value by a valid one, so that the rest can be checked.
+
+If the function returns None, the value is removed, like that of any other key."""
 
 _PLAIN_MESSAGES = {
     "tuple_type": "must be a list, such as [a, b]",
@@ -82,8 +84,9 @@ def _take_out(tree: dict[str, Any], location: list[str], stand_ins: StandIns) ->
         if not is_last and (isinstance(inner, dict) or (isinstance(inner, list) and location[depth + 1].isdigit())):
             section = inner
             continue
-        if (stand_in := stand_ins.get(tuple(location[: depth + 1]))) is not None:
-            section[name] = stand_in(inner)
+        stand_in = stand_ins.get(tuple(location[: depth + 1]))
+        if stand_in is not None and (value := stand_in(inner)) is not None:
+            section[name] = value
         elif name in section:
             del section[name]
         else:  # the key is not set, and its default does not fit the rest
