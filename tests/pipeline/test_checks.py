@@ -1,10 +1,14 @@
 """What validate finds in base and data, before anything is trained."""
 
 import json
+import re
 
 import pytest
 
+from moesaic.errors import RecipeError
 from moesaic.pipeline.checks import find_problems
+from moesaic.pipeline.plan import print_plan
+from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
 from test_pipeline import moesaic, write_recipe
 
@@ -66,6 +70,53 @@ def test_a_tokenizer_whose_settings_are_of_the_wrong_type_is_named(tmp_path):
 def test_examples_beyond_the_context_are_named(tmp_path):
     recipe = write_recipe(tmp_path)
     assert problems(recipe, "data.max_tokens=1025")[0].startswith("data.max_tokens: 1,025 is more than the context")
+
+
+def write_long_benchmark(folder, count=2):
+    """Prompts of the benchmark ``own`` of which all but the first fill a context of 1,024 tokens."""
+    rows = [
+        {
+            "id": f"p{n}",
+            "language": "python",
+            "prompt": f"def one():\n    # {'long ' * 300 * n}\n",
+            "test": "assert one()",
+        }
+        for n in range(count)
+    ]
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+LONG = (
+    r"predict\.benchmarks\.own: the prompt of problem 'p1' in python has 1,\d+ tokens, but the context of .*/base "
+    "allows at most 1,023"
+)
+
+
+def test_a_prompt_of_a_benchmark_beyond_the_context_is_named(tmp_path):
+    recipe = write_recipe(tmp_path)
+    write_long_benchmark(tmp_path)
+    (found,) = problems(recipe)
+    assert re.match(LONG + ": take", found)
+    write_long_benchmark(tmp_path, 4)
+    (found,) = problems(recipe)
+    assert re.match(LONG + r" \(2 more prompts are too long\): take", found)
+    assert problems(recipe, "predict.limit=0") == []
+    assert problems(recipe, "data.languages=[java]") == []
+    (tmp_path / "own.jsonl").write_text("{}\n")
+    (found,) = problems(recipe)
+    assert found.startswith("predict.benchmarks.own: ")
+
+
+def test_a_prompt_of_a_benchmark_beyond_the_context_ends_a_run_before_it_begins(tmp_path):
+    recipe = write_recipe(tmp_path)
+    write_long_benchmark(tmp_path)
+    with pytest.raises(RecipeError, match=LONG):
+        Run(load_recipe(recipe))()
+    assert not (tmp_path / "runs" / "toy" / "data").exists()
+    run = Run(load_recipe(recipe))
+    run(("data",))  # stages that do not run the benchmark do not ask for it
+    with pytest.raises(RecipeError, match=LONG):
+        print_plan(run)
 
 
 def test_an_empty_split_repeated_ids_and_broken_programs_are_found_at_once(tmp_path):

@@ -128,6 +128,26 @@ def test_answers_are_cut_checked_and_split_by_problem(tmp_path, monkeypatch):
     assert calls == [20], "what was answered is not asked again"
 
 
+def test_prompts_that_fill_the_context_are_left_out_and_counted(tmp_path, monkeypatch, capsys):
+    source = write_tasks(tmp_path / "tasks")
+    file = source / "python.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[3]["text"] = "long " * 300 + rows[3]["text"]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    calls: list[int] = []
+    answering(monkeypatch, calls=calls)
+    report = write_kept(prepared(tmp_path, source), str(source), tmp_path / "keep")["python"]
+    assert (report.prompts, report.too_long_prompts, report.answers, report.kept) == (11, 1, 11, 11)
+    assert calls == [11]
+    said = capsys.readouterr().err
+    assert re.search(
+        r"keep, python: 1 of 12 prompts fill the context of .* \(1,024 tokens\) .* \('a/3' has 1,\d+ t", said
+    )
+    file.write_text(json.dumps(rows[3]) + "\n")
+    with pytest.raises(DataError, match=r"data\.keep: every prompt of .* fills the context of .*base \(1,024 tokens\)"):
+        write_kept(prepared(tmp_path, source), str(source), tmp_path / "keep")
+
+
 @pytest.mark.toolchain
 def test_only_answers_that_pass_are_kept_where_they_can_be_run(tmp_path, monkeypatch):
     try:

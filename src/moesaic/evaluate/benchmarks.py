@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from moesaic.data.fences import extract_code
 from moesaic.data.mbxp import split_of
 from moesaic.data.prompts import PromptFormat
+from moesaic.errors import DataError
 from moesaic.execution.completions import cut_completion
-from moesaic.execution.problems import Problem
-from moesaic.recipe import EvaluateRecipe
+from moesaic.execution.problems import Problem, read_problems
+from moesaic.recipe import EvaluateRecipe, Recipe
 
 if TYPE_CHECKING:
     from moesaic.statistics import Estimate, Sample
@@ -27,6 +28,59 @@ _LANGUAGE_IN_ID = ("humaneval-x", "mbxp")
 def problem_ids(prompt: PromptFormat, problem: Problem) -> list[int]:
     """Returns the prompt of a problem as token ids: the task, and an answer that is opened with the problem's code."""
     return prompt.task_ids(problem.text, problem.prompt, problem.language)
+
+
+def read_benchmark(recipe: Recipe, name: str, path: Path) -> dict[str, list[Problem]]:
+    """Returns language -> problems of one benchmark of a recipe, in the recipe's languages.
+
+    Raises:
+        DataError: The benchmark's file is missing or malformed.
+    """
+    problems = read_problems(name, path)
+    if name == "mbxp" and recipe.data.trains_on_mbxp:
+        problems = held_out(problems, recipe.predict.split)
+    return {language: group for language, group in problems.items() if language in recipe.data.languages}
+
+
+def read_benchmarks(recipe: Recipe) -> dict[str, dict[str, list[Problem]]]:
+    """Returns benchmark -> language -> problems; empty if no programs are generated.
+
+    Raises:
+        DataError: A benchmark's file is missing or malformed.
+    """
+    if recipe.predict.limit == 0:
+        return {}
+    return {name: read_benchmark(recipe, name, path) for name, path in recipe.predict.benchmarks.items()}
+
+
+def benchmark_problems(recipe: Recipe, prompt: PromptFormat, context: int) -> list[str]:
+    """Finds benchmarks that would end the stage ``predict``: their file cannot be read, or a prompt is too long.
+
+    Args:
+        recipe: The recipe.
+        prompt: Prompts of the base's tokenizer.
+        context: Length of the base's context in tokens. A prompt has to leave room for one token.
+
+    Returns:
+        One line per benchmark.
+    """
+    lines = []
+    for name, path in recipe.predict.benchmarks.items() if recipe.predict.limit != 0 else ():
+        try:
+            problems = [problem for group in read_benchmark(recipe, name, path).values() for problem in group]
+        except DataError as error:
+            lines.append(f"predict.benchmarks.{name}: {error}")
+            continue
+        lengths = [(problem, len(problem_ids(prompt, problem))) for problem in problems]
+        if long := [(problem, length) for problem, length in lengths if length >= context]:
+            problem, length = long[0]
+            others = f" ({len(long) - 1:,} more prompts are too long)" if len(long) > 1 else ""
+            lines.append(
+                f"predict.benchmarks.{name}: the prompt of problem {problem.id!r} in {problem.language} has {length:,} "
+                f"tokens, but the context of {recipe.base.model} allows at most {context - 1:,}{others}: take such "
+                f"problems out of {path}, leave the benchmark out, or use a base with a longer context"
+            )
+    return lines
 
 
 def held_out(problems: Mapping[str, Sequence[Problem]], split: str) -> dict[str, list[Problem]]:

@@ -16,12 +16,13 @@ from moesaic.data.examples import Example
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
 from moesaic.data.tokenizer_checks import tokenizer_problems
 from moesaic.errors import MoesaicError, ToolchainError
+from moesaic.evaluate.benchmarks import benchmark_problems
 from moesaic.files import read_json_object
 from moesaic.languages import get_language, syntax_of
 from moesaic.model.base_files import BaseSource, find_description
 from moesaic.parsing import parses
 from moesaic.pipeline.tasks import check_tasks
-from moesaic.recipe import BaseRecipe, DataRecipe, Recipe
+from moesaic.recipe import DataRecipe, Recipe
 
 HEAD: Final = 1000
 """Number of lines that are read of each file, unless all are."""
@@ -38,7 +39,7 @@ def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], 
         Problems, each of which would end the run or spoil its results; and notes about what could not be checked and
         about what domains lack.
     """
-    problems, notes = _base(recipe.base, recipe.data.max_tokens)
+    problems, notes = _base(recipe)
     more, further = _data(recipe.data, None if whole_data else HEAD)
     tasks, unsure = _tasks(recipe)
     domains = [lacks for name in recipe.data.languages if (lacks := get_language(name).lacks)]
@@ -57,10 +58,12 @@ def _tasks(recipe: Recipe) -> tuple[list[str], list[str]]:
     return [], []
 
 
-def _base(options: BaseRecipe, max_tokens: int) -> tuple[list[str], list[str]]:
+def _base(recipe: Recipe) -> tuple[list[str], list[str]]:
+    from moesaic.data.prompts import PromptFormat
     from moesaic.model.backbone import load_tokenizer
     from moesaic.model.families import check_equations
 
+    options, max_tokens = recipe.base, recipe.data.max_tokens
     try:
         folder = find_description(options.model, options.revision)
         if folder is None:
@@ -85,6 +88,8 @@ def _base(options: BaseRecipe, max_tokens: int) -> tuple[list[str], list[str]]:
     except MoesaicError as error:
         found = [str(error)]
     problems += [f"base.model: {problem}" for problem in found]
+    if not found and isinstance(context, int):
+        problems += benchmark_problems(recipe, PromptFormat(tokenizer), context)
     return problems, []
 
 

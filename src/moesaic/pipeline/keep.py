@@ -9,6 +9,8 @@ tests if the source has tests, ``evaluate.allow_code_execution`` allows it and t
 answer that was not run is only known to parse. Answers that were written without this permission can be judged later,
 also on another machine, by setting it; the base does not answer again.
 
+A prompt that fills the base's context cannot be answered. It is left out and counted.
+
 Every tenth problem with an answer is for validation, the same problems in all languages. Files of answers appear by
 rename and verdicts are appended, so that a killed stage can continue.
 """
@@ -86,10 +88,11 @@ class AnswersReport:
     """Counts of one language's answers.
 
     Attributes:
-        prompts: Number of prompts.
+        prompts: Number of prompts that the base answers.
         answers: Number of answers of the base.
         kept: Number of answers that are kept.
         verified: Whether the answers were run against tests.
+        too_long_prompts: Number of prompts that fill the base's context and are not among ``prompts``.
         left_out: Reason -> number of answers that were left out.
     """
 
@@ -97,6 +100,7 @@ class AnswersReport:
     answers: int = 0
     kept: int = 0
     verified: bool = False
+    too_long_prompts: int = 0
     left_out: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEFT_OUT, 0))
 
 
@@ -146,15 +150,19 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
         Language -> counts of its answers. Empty in all processes but the first; they only help to generate answers.
 
     Raises:
-        DataError: No answer is left for training or for validation.
+        DataError: All prompts fill the base's context, or no answer is left for training or for validation.
     """
-    prompts = read_prompts(source, session.recipe.data.languages)
+    found = read_prompts(source, session.recipe.data.languages)
+    prompts = _that_fit(session, source, found)
     _write_answers(session, prompts, folder / ANSWERS)
     if not session.ranks.is_first:
         return {}
     answers = {name: [row for _, row in read_records(folder / ANSWERS / f"{name}.jsonl")] for name in prompts}
     passed = _passed(session, prompts, answers, folder / "verdicts.jsonl")
-    reports = {name: AnswersReport(len(group), verified=name in passed) for name, group in prompts.items()}
+    reports = {
+        name: AnswersReport(len(group), verified=name in passed, too_long_prompts=len(found[name]) - len(group))
+        for name, group in prompts.items()
+    }
     kept = {
         name: _kept(session, group, answers[name], passed.get(name), reports[name]) for name, group in prompts.items()
     }
@@ -173,6 +181,32 @@ def write_kept(session: Session, source: str, folder: Path) -> dict[str, Answers
             f"{count['validation']} for validation (left out: {dict(left_out)}): name a source with more prompts"
         )
     return reports
+
+
+def _that_fit(session: Session, source: str, prompts: Mapping[str, Sequence[Prompt]]) -> dict[str, Sequence[Prompt]]:
+    """Returns the prompts that leave room for an answer in the base's context, and says which do not.
+
+    Raises:
+        DataError: No prompt does.
+    """
+    fitting: dict[str, Sequence[Prompt]] = {}
+    context = f"the context of {session.recipe.base.model} ({session.context:,} tokens)"
+    for name, group in prompts.items():
+        lengths = [(item, len(item.ids(session.prompt))) for item in group]
+        if long := [(item, length) for item, length in lengths if length >= session.context]:
+            item, length = long[0]
+            say(
+                f"keep, {name}: {len(long):,} of {len(group):,} prompts fill {context} and are left out "
+                f"({item.problem.id!r} has {length:,} tokens)"
+            )
+        if short := [item for item, length in lengths if length < session.context]:
+            fitting[name] = short
+    if not fitting:
+        raise DataError(
+            f"data.keep: every prompt of {source!r} fills {context}: name a source with shorter prompts, or use a base "
+            "with a longer context"
+        )
+    return fitting
 
 
 def _write_answers(session: Session, prompts: Mapping[str, Sequence[Prompt]], folder: Path) -> None:

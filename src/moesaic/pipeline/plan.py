@@ -11,8 +11,9 @@ from rich.table import Table
 
 from moesaic.pipeline.keep import read_prompts
 from moesaic.pipeline.memory import is_out_of_memory
+from moesaic.pipeline.refusals import check_plan
 from moesaic.pipeline.rewards import tasks_by_measure
-from moesaic.pipeline.stages import Run
+from moesaic.pipeline.stages import STAGES, Run
 from moesaic.progress import say
 from moesaic.recipe import DENSE, DENSE_REWARD, Optimisation, Recipe
 from moesaic.train.budget import (
@@ -186,7 +187,11 @@ def print_plan(run: Run) -> None:
 
     Args:
         run: The run. Its base is loaded if costs on this machine are needed that were not measured before.
+
+    Raises:
+        MoesaicError: Something that is known now would end the run later (``refusals.check_plan``).
     """
+    check_plan(run, STAGES)
     plan, to_do = make_plan(run), run.to_do()
     costs = (
         _costs(run) if any(not why.startswith("finished") for name, why in to_do.items() if _costs_time(name)) else None

@@ -27,6 +27,31 @@ def refuse_far_processes(run: Run) -> None:
         )
 
 
+def check_start(run: Run, stages: tuple[str, ...]) -> None:
+    """Checks, before the first stage, what can be known then of what the stages need.
+
+    Raises:
+        DataError: There are no tasks to train on.
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context.
+        ToolchainError: The tools that run the tasks' tests are missing.
+    """
+    check_rewards(run, stages)
+    check_plan(run, stages)
+
+
+def check_plan(run: Run, stages: tuple[str, ...]) -> None:
+    """Checks what ``check_start`` does, except for tools, which a machine that only plans a run need not have.
+
+    Raises:
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context.
+    """
+    if run.recipe.predict.benchmarks and "predict" in stages and not run.is_finished("predict"):
+        from moesaic.evaluate.benchmarks import benchmark_problems
+
+        if problems := benchmark_problems(run.recipe, run.prompt, run.context):
+            raise RecipeError(problems)
+
+
 def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
     """Checks what training on rewards needs before the stages that come first, which can take hours.
 

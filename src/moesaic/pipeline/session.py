@@ -141,19 +141,22 @@ class Session:
             for tracker in self.accelerator.trackers:
                 tracker.finish()
 
+    @functools.cached_property
+    def context(self) -> int:
+        """Length of the base's context in tokens, read without loading weights."""
+        return int(read_json(self.base_source.path / "config.json")["max_position_embeddings"])
+
     def check_context(self, max_tokens: int) -> None:
         """Refuses examples longer than the base can read.
 
         Raises:
             RecipeError: ``data.max_tokens`` is above the base's context.
         """
-        config = read_json(self.base_source.path / "config.json")
-        context = int(config["max_position_embeddings"])
-        if max_tokens > context:
+        if max_tokens > self.context:
             raise RecipeError(
                 [
                     f"data.max_tokens: {max_tokens:,} is more than the context of {self.recipe.base.model}: "
-                    f"use at most {context:,}"
+                    f"use at most {self.context:,}"
                 ]
             )
 
@@ -313,23 +316,10 @@ class Session:
         return changes(before, inputs) if isinstance(before, dict) else []
 
     def benchmarks(self) -> dict[str, dict[str, list[Problem]]]:
-        """Returns benchmark -> language -> problems, in the recipe's languages; empty if no programs are generated.
+        """Returns benchmark -> language -> problems, as ``evaluate.benchmarks.read_benchmarks`` does."""
+        from moesaic.evaluate.benchmarks import read_benchmarks
 
-        Raises:
-            DataError: A benchmark's file is missing or malformed.
-        """
-        from moesaic.evaluate.benchmarks import held_out
-        from moesaic.execution.problems import read_problems
-
-        if self.recipe.predict.limit == 0:
-            return {}
-        found = {name: read_problems(name, path) for name, path in self.recipe.predict.benchmarks.items()}
-        if "mbxp" in found and self.recipe.data.trains_on_mbxp:
-            found["mbxp"] = held_out(found["mbxp"], self.recipe.predict.split)
-        return {
-            name: {language: group for language, group in problems.items() if language in self.recipe.data.languages}
-            for name, problems in found.items()
-        }
+        return read_benchmarks(self.recipe)
 
     @property
     def final_model(self) -> Path:

@@ -22,7 +22,7 @@ from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.deciding import deciding_programs
 from moesaic.pipeline.inputs import asks_again, stage_inputs, stages_read
-from moesaic.pipeline.refusals import check_rewards, refuse_far_processes
+from moesaic.pipeline.refusals import check_start, refuse_far_processes
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
 from moesaic.progress import say
@@ -89,7 +89,7 @@ class Run(Session):
         with alone, watching(self.workspace.root, self.ranks):
             _ = self.start  # refuses a model to grow that does not fit, before anything is written
             if self.ranks.is_first:
-                check_rewards(self, stages)
+                check_start(self, stages)
                 settings = self.recipe.model_dump(mode="json")
                 write_text(self.workspace.root / "recipe.yaml", yaml.safe_dump(settings, sort_keys=False))
                 self.workspace.share(("recipe.yaml",))

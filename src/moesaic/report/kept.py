@@ -64,6 +64,9 @@ def answers_grid(results: Mapping[str, Any]) -> Grid | None:
     if not languages:
         return None
     rows = [(key.capitalize(), [Cell(_count(facts.get(key))) for facts in languages.values()]) for key in _ANSWERS]
+    if any(facts.get("too_long_prompts") for facts in languages.values()):
+        cells = [Cell(_count(facts.get("too_long_prompts"))) for facts in languages.values()]
+        rows.insert(1, ("Prompts that fill the context, left out", cells))
     left_out = [as_mapping(facts.get("left_out")) for facts in languages.values()]
     for reason in dict.fromkeys(str(reason) for reasons in left_out for reason in reasons):
         if any(reasons.get(reason) for reasons in left_out):
