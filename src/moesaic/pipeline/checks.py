@@ -13,15 +13,16 @@ from typing import Final
 
 from moesaic.data.detokenize import is_xlcost
 from moesaic.data.examples import Example
+from moesaic.data.prompts import PromptFormat
 from moesaic.data.sources import HUB_PREFIX, is_own, read_head
 from moesaic.data.tokenizer_checks import tokenizer_problems
-from moesaic.errors import MoesaicError, ToolchainError
+from moesaic.errors import MoesaicError, RecipeError, ToolchainError
 from moesaic.evaluate.benchmarks import benchmark_problems
 from moesaic.files import read_json_object
 from moesaic.languages import get_language, syntax_of
 from moesaic.model.base_files import BaseSource, find_description
 from moesaic.parsing import parses
-from moesaic.pipeline.tasks import check_tasks
+from moesaic.pipeline.tasks import check_task_room, check_tasks, used_together
 from moesaic.recipe import DataRecipe, Recipe
 
 HEAD: Final = 1000
@@ -39,27 +40,34 @@ def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], 
         Problems, each of which would end the run or spoil its results; and notes about what could not be checked and
         about what domains lack.
     """
-    problems, notes = _base(recipe)
+    prompt, problems, notes = _base(recipe)
     more, further = _data(recipe.data, None if whole_data else HEAD)
-    tasks, unsure = _tasks(recipe)
+    tasks, unsure = _tasks(recipe, prompt)
     domains = [lacks for name in recipe.data.languages if (lacks := get_language(name).lacks)]
     return problems + more + tasks, notes + further + unsure + domains
 
 
-def _tasks(recipe: Recipe) -> tuple[list[str], list[str]]:
+def _tasks(recipe: Recipe, prompt: PromptFormat | None) -> tuple[list[str], list[str]]:
     if not recipe.reward.runs_tests:
         return [], []
+    notes = []
     try:
-        check_tasks(recipe)
-    except ToolchainError as error:
-        return [], [f"reward.kind: {recipe.reward.kind} cannot be run on this machine: {error}"]
+        try:
+            check_tasks(recipe)
+        except ToolchainError as error:
+            notes = [f"reward.kind: {recipe.reward.kind} cannot be run on this machine: {error}"]
+        if prompt is not None:
+            for languages in used_together(recipe):
+                check_task_room(recipe, prompt, languages)
+    except RecipeError as error:
+        return error.problems, notes
     except MoesaicError as error:
-        return [str(error)], []
-    return [], []
+        return [str(error)], notes
+    return [], notes
 
 
-def _base(recipe: Recipe) -> tuple[list[str], list[str]]:
-    from moesaic.data.prompts import PromptFormat
+def _base(recipe: Recipe) -> tuple[PromptFormat | None, list[str], list[str]]:
+    """Returns the prompts of the base's tokenizer, if it can be used; problems; and notes."""
     from moesaic.model.backbone import load_tokenizer
     from moesaic.model.families import check_equations
 
@@ -67,10 +75,10 @@ def _base(recipe: Recipe) -> tuple[list[str], list[str]]:
     try:
         folder = find_description(options.model, options.revision)
         if folder is None:
-            return [], [f"base.model: {options.model} is converted when a run starts, and was not looked into"]
+            return None, [], [f"base.model: {options.model} is converted when a run starts, and was not looked into"]
         config = read_json_object(folder / "config.json")
     except MoesaicError as error:
-        return [f"base.model: {error}"], []
+        return None, [f"base.model: {error}"], []
     problems = []
     try:
         check_equations(config, options.model)
@@ -88,9 +96,10 @@ def _base(recipe: Recipe) -> tuple[list[str], list[str]]:
     except MoesaicError as error:
         found = [str(error)]
     problems += [f"base.model: {problem}" for problem in found]
-    if not found and isinstance(context, int):
-        problems += benchmark_problems(recipe, PromptFormat(tokenizer), context)
-    return problems, []
+    prompt = PromptFormat(tokenizer) if not found else None
+    if prompt is not None and isinstance(context, int):
+        problems += benchmark_problems(recipe, prompt, context)
+    return prompt, problems, []
 
 
 def _data(options: DataRecipe, limit: int | None) -> tuple[list[str], list[str]]:

@@ -191,7 +191,7 @@ def print_plan(run: Run) -> None:
     Raises:
         MoesaicError: Something that is known now would end the run later (``refusals.check_plan``).
     """
-    check_plan(run, STAGES)
+    check_plan(run, STAGES, reads_examples=True)
     plan, to_do = make_plan(run), run.to_do()
     costs = (
         _costs(run) if any(not why.startswith("finished") for name, why in to_do.items() if _costs_time(name)) else None

@@ -32,24 +32,78 @@ def check_start(run: Run, stages: tuple[str, ...]) -> None:
 
     Raises:
         DataError: There are no tasks to train on.
-        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context.
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; or no task of a
+            training on rewards leaves room for a program.
         ToolchainError: The tools that run the tasks' tests are missing.
     """
     check_rewards(run, stages)
-    check_plan(run, stages)
+    # A stage ``data`` that is to run first may change the examples; they are checked after it.
+    check_plan(run, stages, reads_examples="data" not in stages)
 
 
-def check_plan(run: Run, stages: tuple[str, ...]) -> None:
+def check_plan(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
     """Checks what ``check_start`` does, except for tools, which a machine that only plans a run need not have.
 
+    Args:
+        run: The run.
+        stages: The stages that are to be run.
+        reads_examples: Whether to look at the examples of the stage ``data``, if it is finished.
+
     Raises:
-        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context.
+        DataError: There are no tasks to train on.
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; or no task of a
+            training on rewards leaves room for a program.
     """
     if run.recipe.predict.benchmarks and "predict" in stages and not run.is_finished("predict"):
         from moesaic.evaluate.benchmarks import benchmark_problems
 
         if problems := benchmark_problems(run.recipe, run.prompt, run.context):
             raise RecipeError(problems)
+    check_room(run, stages, reads_examples)
+
+
+def check_after(run: Run, stage: str, stages: tuple[str, ...]) -> None:
+    """Checks what a stage has made known of what later stages need.
+
+    Args:
+        run: The run.
+        stage: The stage that is finished.
+        stages: All stages that are to be run.
+
+    Raises:
+        RecipeError: No task of a training on rewards leaves room for a program.
+    """
+    if stage == "data":
+        check_room(run, stages, reads_examples=True)
+
+
+def check_room(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
+    """Checks that training on rewards has tasks that leave room for a program.
+
+    Args:
+        run: The run.
+        stages: The stages that are to be run.
+        reads_examples: Whether to look at the examples of the stage ``data``, if it is finished. They are the tasks of
+            rewards by CodeBLEU.
+
+    Raises:
+        DataError: There are no tasks to train on.
+        RecipeError: No task leaves room.
+    """
+    if not _rewards_to_do(run, stages):
+        return
+    from moesaic.pipeline.tasks import check_task_room, used_together
+    from moesaic.train.room import require_room
+
+    recipe = run.recipe
+    reads_examples = reads_examples and recipe.reward.kind != "tests" and run.is_finished("data")
+    for languages in used_together(recipe):
+        if recipe.reward.kind != "codebleu":
+            check_task_room(recipe, run.prompt, languages)
+        for split, name in (("train", "training"), ("validation", "validation")) if reads_examples else ():
+            examples = (example for language in languages for example in run.examples(language, split))
+            lengths = (run.prompt.encode(example).num_prompt_tokens for example in examples)
+            require_room(lengths, f"{name} task", recipe.reward, recipe.data.max_tokens)
 
 
 def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
@@ -61,8 +115,15 @@ def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
     """
     if not run.recipe.reward.runs_tests:
         return
-    rewards = [name for name in run.stage_names() if reads_as(name) == "reward"]
-    if any(not run.is_finished(name) for name in rewards if name.partition("/")[0] in stages):
+    if _rewards_to_do(run, stages):
         from moesaic.pipeline.tasks import check_tasks
 
         check_tasks(run.recipe)
+
+
+def _rewards_to_do(run: Run, stages: tuple[str, ...]) -> bool:
+    """Returns whether one of the stages trains on rewards and is not finished."""
+    if run.recipe.reward.rounds == 0:
+        return False
+    rewards = [name for name in run.stage_names() if reads_as(name) == "reward"]
+    return any(not run.is_finished(name) for name in rewards if name.partition("/")[0] in stages)

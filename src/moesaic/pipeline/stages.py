@@ -22,7 +22,7 @@ from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
 from moesaic.pipeline.deciding import deciding_programs
 from moesaic.pipeline.inputs import asks_again, stage_inputs, stages_read
-from moesaic.pipeline.refusals import check_start, refuse_far_processes
+from moesaic.pipeline.refusals import check_after, check_start, refuse_far_processes
 from moesaic.pipeline.session import Session
 from moesaic.pipeline.watch import watching
 from moesaic.progress import say
@@ -95,6 +95,8 @@ class Run(Session):
                 self.workspace.share(("recipe.yaml",))
             for name in stages:
                 table[name]()
+                if self.ranks.is_first:
+                    check_after(self, name, stages)
             self.close()
 
     def data(self) -> None:

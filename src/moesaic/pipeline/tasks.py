@@ -20,11 +20,13 @@ from moesaic import __version__
 from moesaic.data.corpus import load_tasks
 from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.mbxp import mbxp_files, split_of
+from moesaic.data.prompts import PromptFormat
 from moesaic.errors import DataError
 from moesaic.execution.problems import Problem, read_problems
 from moesaic.execution.rewards import ProgramRuns
 from moesaic.files import digest_of, file_digest
 from moesaic.recipe import CORPUS, MATHQA_PREFIX, MBXP_PREFIX, DataRecipe, Recipe
+from moesaic.train.room import require_room
 
 _KEY: Final = "data.tasks"
 _HELD_OUT: Final = 10
@@ -72,6 +74,12 @@ def read_tasks(options: DataRecipe, languages: Sequence[str]) -> tuple[Problems,
     return training, deciding
 
 
+def used_together(recipe: Recipe) -> list[tuple[str, ...]]:
+    """Returns the groups of languages whose tasks are used together: each of ``reward.alone`` by itself, or all."""
+    alone: list[tuple[str, ...]] = [(name,) for name in recipe.reward.alone]
+    return alone or [recipe.data.languages]
+
+
 def check_tasks(recipe: Recipe) -> None:
     """Checks, before anything is trained, that programs can be rewarded for passing tests.
 
@@ -81,12 +89,32 @@ def check_tasks(recipe: Recipe) -> None:
         ToolchainError: The sandbox does not work here, or the tools of a language that has tasks are missing.
     """
     judging = recipe.evaluate
-    alone: list[tuple[str, ...]] = [(name,) for name in recipe.reward.alone]
-    for languages in alone or [recipe.data.languages]:
+    for languages in used_together(recipe):
         training, deciding = read_tasks(recipe.data, languages)
         ProgramRuns(
             judging.sandbox, 1, sorted({*training, *deciding}), allow_code_execution=judging.allow_code_execution
         ).close()
+
+
+def check_task_room(recipe: Recipe, prompt: PromptFormat, languages: Sequence[str]) -> None:
+    """Checks that a task to train on and one to decide by leave room for a program.
+
+    Args:
+        recipe: The recipe.
+        prompt: Prompts of the base's tokenizer.
+        languages: Languages whose tasks are used together.
+
+    Raises:
+        DataError: The tasks cannot be used; see ``read_tasks``.
+        RecipeError: No task is short enough.
+    """
+    for name, tasks in zip(("training", "validation"), read_tasks(recipe.data, languages), strict=True):
+        lengths = (
+            len(prompt.task_ids(problem.text, problem.prompt, problem.language))
+            for group in tasks.values()
+            for problem in group
+        )
+        require_room(lengths, f"{name} task of {_KEY}", recipe.reward, recipe.data.max_tokens)
 
 
 def tasks_digest(sources: Sequence[str]) -> str:

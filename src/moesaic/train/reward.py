@@ -30,12 +30,12 @@ from accelerate import Accelerator
 from torch import nn
 
 from moesaic.data.prompts import EncodedExample, PromptFormat
-from moesaic.errors import RecipeError
 from moesaic.progress import say
 from moesaic.recipe import RewardRecipe
 from moesaic.train.experts import seed_of
 from moesaic.train.loop import train
 from moesaic.train.objective import Teacher
+from moesaic.train.room import has_room, require_room
 from moesaic.train.rounds import RewardRounds, optimisation
 from moesaic.train.sampler import Sampler
 from moesaic.train.samples import Measure
@@ -133,17 +133,8 @@ def train_reward(
 
 
 def _short_enough(measure: Measure, options: RewardRecipe, max_tokens: int) -> Measure:
-    room = max_tokens - options.max_new_tokens
-    found = {
-        name: [task for task in tasks if len(task.prompt_ids) <= room]
-        for name, tasks in (("training", measure.training), ("validation", measure.validation))
-    }
-    for name, tasks in found.items():
-        if not tasks:
-            raise RecipeError(
-                [
-                    f"reward.max_new_tokens: {options.max_new_tokens} leaves no {name} task enough of data.max_tokens, "
-                    f"{max_tokens}: lower the one or raise the other"
-                ]
-            )
+    found = {}
+    for name, tasks in (("training", measure.training), ("validation", measure.validation)):
+        require_room((len(task.prompt_ids) for task in tasks), f"{name} task", options, max_tokens)
+        found[name] = [task for task in tasks if has_room(len(task.prompt_ids), options, max_tokens)]
     return replace(measure, training=found["training"], validation=found["validation"])
