@@ -22,6 +22,7 @@ from moesaic.files import read_json_object
 from moesaic.languages import get_language, syntax_of
 from moesaic.model.base_files import BaseSource, find_description
 from moesaic.parsing import parses
+from moesaic.pipeline.keep import self_training_problems
 from moesaic.pipeline.tasks import check_task_room, check_tasks, used_together
 from moesaic.recipe import DataRecipe, Recipe
 
@@ -43,6 +44,7 @@ def find_problems(recipe: Recipe, whole_data: bool = False) -> tuple[list[str], 
     prompt, problems, notes = _base(recipe)
     more, further = _data(recipe.data, None if whole_data else HEAD)
     tasks, unsure = _tasks(recipe, prompt)
+    more += _answers(recipe)
     domains = [lacks for name in recipe.data.languages if (lacks := get_language(name).lacks)]
     return problems + more + tasks, notes + further + unsure + domains
 
@@ -64,6 +66,15 @@ def _tasks(recipe: Recipe, prompt: PromptFormat | None) -> tuple[list[str], list
     except MoesaicError as error:
         return [str(error)], notes
     return [], notes
+
+
+def _answers(recipe: Recipe) -> list[str]:
+    if not recipe.experts.self_training:
+        return []
+    try:
+        return self_training_problems(recipe, recipe.trained_languages)
+    except MoesaicError as error:
+        return [str(error)]
 
 
 def _base(recipe: Recipe) -> tuple[PromptFormat | None, list[str], list[str]]:

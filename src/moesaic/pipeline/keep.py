@@ -39,7 +39,7 @@ from moesaic.parsing import parses
 from moesaic.pipeline.sampling import generate_together
 from moesaic.pipeline.session import Session
 from moesaic.progress import say
-from moesaic.recipe import MBXP_PREFIX
+from moesaic.recipe import MBXP_PREFIX, Recipe
 from moesaic.train.experts import seed_of
 
 ANSWERS = "answers"
@@ -136,6 +136,43 @@ def read_prompts(source: str, languages: tuple[str, ...]) -> dict[str, list[Prom
             "needs <language>/train.jsonl or <language>.jsonl; change it or leave it out"
         )
     return found
+
+
+def self_training_problems(recipe: Recipe, languages: Sequence[str]) -> list[str]:
+    """Finds out from the prompts of ``data.keep`` whether experts can be trained on answers that pass their tests.
+
+    Args:
+        recipe: A recipe with ``experts.self_training`` and ``data.keep``.
+        languages: Languages whose experts are to be trained.
+
+    Returns:
+        One line per problem.
+
+    Raises:
+        DataError: The source is missing, malformed or HumanEval, or has no prompt in any language of the recipe.
+    """
+    source, key = recipe.data.keep or "", "experts.self_training"
+    prompts = read_prompts(source, recipe.data.languages)
+    problems = []
+    if lacking := ", ".join(name for name in languages if name not in prompts):
+        problems.append(
+            f"{key}: data.keep ({source}) has no prompts in {lacking}, so there is nothing to train these experts on: "
+            f"give data.keep a source with prompts in {lacking}, take {lacking} out of data.languages, or set {key}: "
+            "false"
+        )
+    if untested := ", ".join(
+        name for name in languages if name in prompts and not all(item.has_tests for item in prompts[name])
+    ):
+        problems.append(
+            f"{key}: the prompts of data.keep ({source}) in {untested} have no tests, so it is not known which answers "
+            f"are correct: give data.keep a source with tests (mbxp:PATH), or set {key}: false"
+        )
+    if not recipe.evaluate.allow_code_execution:
+        problems.append(
+            f"{key}: answers are run against their tests, but evaluate.allow_code_execution is false: set it to true, "
+            f"or {key}: false"
+        )
+    return problems
 
 
 def write_kept(session: Session, source: str, folder: Path) -> dict[str, AnswersReport]:

@@ -32,8 +32,8 @@ def check_start(run: Run, stages: tuple[str, ...]) -> None:
 
     Raises:
         DataError: There are no tasks to train on.
-        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; or no task of a
-            training on rewards leaves room for a program.
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; no task of a training
+            on rewards leaves room for a program; or an expert is to be trained on answers that there cannot be.
         ToolchainError: The tools that run the tasks' tests are missing.
     """
     check_rewards(run, stages)
@@ -51,8 +51,8 @@ def check_plan(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
 
     Raises:
         DataError: There are no tasks to train on.
-        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; or no task of a
-            training on rewards leaves room for a program.
+        RecipeError: A benchmark cannot be read, or one of its prompts fills the base's context; no task of a training
+            on rewards leaves room for a program; or an expert is to be trained on answers that there cannot be.
     """
     if run.recipe.predict.benchmarks and "predict" in stages and not run.is_finished("predict"):
         from moesaic.evaluate.benchmarks import benchmark_problems
@@ -60,6 +60,7 @@ def check_plan(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
         if problems := benchmark_problems(run.recipe, run.prompt, run.context):
             raise RecipeError(problems)
     check_room(run, stages, reads_examples)
+    check_answers(run, stages)
 
 
 def check_after(run: Run, stage: str, stages: tuple[str, ...]) -> None:
@@ -71,10 +72,13 @@ def check_after(run: Run, stage: str, stages: tuple[str, ...]) -> None:
         stages: All stages that are to be run.
 
     Raises:
+        DataError: A language has no answers of the base that pass, and its expert is to be trained on them.
         RecipeError: No task of a training on rewards leaves room for a program.
     """
     if stage == "data":
         check_room(run, stages, reads_examples=True)
+    if stage == "keep":
+        check_answers(run, stages)
 
 
 def check_room(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
@@ -96,7 +100,8 @@ def check_room(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
     from moesaic.train.room import require_room
 
     recipe = run.recipe
-    reads_examples = reads_examples and recipe.reward.kind != "tests" and run.is_finished("data")
+    if reads_examples and (recipe.reward.kind == "tests" or not _is_there(run, "data")):
+        reads_examples = False
     for languages in used_together(recipe):
         if recipe.reward.kind != "codebleu":
             check_task_room(recipe, run.prompt, languages)
@@ -104,6 +109,32 @@ def check_room(run: Run, stages: tuple[str, ...], reads_examples: bool) -> None:
             examples = (example for language in languages for example in run.examples(language, split))
             lengths = (run.prompt.encode(example).num_prompt_tokens for example in examples)
             require_room(lengths, f"{name} task", recipe.reward, recipe.data.max_tokens)
+
+
+def check_answers(run: Run, stages: tuple[str, ...]) -> None:
+    """Checks that there are answers to train experts on that are trained only on answers of the base that pass.
+
+    Before the stage ``keep``, only the prompts are known; after it, the answers are.
+
+    Raises:
+        DataError: A language has no answers that pass, or ``data.keep`` cannot be read.
+        RecipeError: A language has no prompts or no tests, or running programs is not allowed.
+    """
+    recipe = run.recipe
+    if not recipe.experts.self_training or "experts" not in stages:
+        return
+    wanted = run.only or tuple(name for name in recipe.trained_languages if not run.is_finished(f"experts/{name}"))
+    if not wanted:
+        return
+    is_answered = run.workspace.manifest("keep") is not None if "keep" not in stages else _is_there(run, "keep")
+    if is_answered:
+        for language in wanted:
+            run.passing_answers(language)
+        return
+    from moesaic.pipeline.keep import self_training_problems
+
+    if problems := self_training_problems(recipe, wanted):
+        raise RecipeError(problems)
 
 
 def check_rewards(run: Run, stages: tuple[str, ...]) -> None:
@@ -127,3 +158,8 @@ def _rewards_to_do(run: Run, stages: tuple[str, ...]) -> bool:
         return False
     rewards = [name for name in run.stage_names() if reads_as(name) == "reward"]
     return any(not run.is_finished(name) for name in rewards if name.partition("/")[0] in stages)
+
+
+def _is_there(run: Run, name: str) -> bool:
+    """Returns whether a stage is finished and its files can be read."""
+    return run.is_finished(name) and run.workspace.manifest(name) is not None

@@ -211,14 +211,28 @@ class Session:
         return [replace(self.prompt.encode(example), language=ANCHOR) for example in examples]
 
     def passing(self, language: str) -> tuple[list[EncodedExample], list[EncodedExample]]:
+        """Returns ``passing_answers``, encoded: those to train on and those to validate on."""
+        training, validation = (
+            [self.prompt.encode(example) for example in split] for split in self.passing_answers(language)
+        )
+        return training, validation
+
+    def passing_answers(self, language: str) -> list[list[Example]]:
         """Returns the base's answers in a language that pass their tests: those to train on and those to validate on.
 
         Raises:
-            DataError: The stage ``keep`` has not run, the answers were not run against tests, or none passed.
+            DataError: The stage ``keep`` has not run, the base was asked nothing in this language, the answers were
+                not run against tests, or none passed.
         """
         splits = [self.kept_examples(split, (language,))[language] for split in ("train", "validation")]
-        report = read_json(self.workspace.path("keep") / "report.json")["languages"].get(language, {})
-        if not report.get("verified"):
+        report = read_json(self.workspace.path("keep") / "report.json")["languages"].get(language)
+        if report is None:
+            raise DataError(
+                f"experts.self_training: data.keep ({self.recipe.data.keep}) has no prompts in {language} that the "
+                "base can answer, so there is nothing to train this expert on: give data.keep a source with prompts in "
+                f"{language}, take {language} out of data.languages, or set experts.self_training: false"
+            )
+        if not report["verified"]:
             raise DataError(
                 f"experts.self_training: the base's answers in {language} were not run against tests, so it is not "
                 "known which are correct: give data.keep a source with tests (mbxp:PATH), set "
@@ -230,8 +244,7 @@ class Session:
                 f"{len(splits[1])} to validate on; both are needed: raise keep.samples (with a keep.temperature), or "
                 "give data.keep a source with more prompts"
             )
-        training, validation = ([self.prompt.encode(example) for example in split] for split in splits)
-        return training, validation
+        return splits
 
     @contextmanager
     def stage(self, name: str, *, together: bool = False) -> Iterator[Stage | None]:
