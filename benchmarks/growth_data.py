@@ -19,8 +19,9 @@ data stage. With ``--own``, nothing is trained on that the base did not write: s
 split, and training tasks whose number ends in 4 are the validation split. ``take`` copies programs that the stage
 ``keep`` of a run let the base write, the first few of each task, instead of asking the base again.
 
-``strict`` writes MBXP's files once more, with tests that do not treat ``true`` as a number, for ``data.tasks``. A model
-that is rewarded for passing PHP's own tests can learn to return ``true`` instead of an answer.
+``strict`` writes MBXP's files once more, with tests that tell truth values, numbers and texts apart, for
+``data.tasks``. A model that is rewarded for passing PHP's own tests can learn to return ``true`` instead of an answer.
+The same number in another form, such as 2.0 for 2, still passes.
 
 The split depends on the task's number and is the same in every language: numbers that end in 0 are for test, in 5 for
 validation, and the rest for training. For validation and test, only MBXP's solution is used if there is one. A language
@@ -56,10 +57,11 @@ from moesaic.recipe import load_recipe
 from moesaic.train.experts import seed_of
 
 _SAME_IN_PHP = """
-    $same = function ($a, $b) use (&$same) {
-        if (!is_array($a) || !is_array($b)) {
-            return is_bool($a) === is_bool($b) && is_null($a) === is_null($b) && $a == $b;
-        }
+    $kind = fn($value) => is_int($value) || is_float($value) ? "number" : gettype($value);
+    $same = function ($a, $b) use (&$same, $kind) {
+        if ($kind($a) !== $kind($b)) { return false; }
+        if (is_string($a)) { return $a === $b; }
+        if (!is_array($a)) { return $a == $b; }
         foreach ($a as $key => $value) {
             if (!array_key_exists($key, $b) || !$same($value, $b[$key])) { return false; }
         }
@@ -67,9 +69,35 @@ _SAME_IN_PHP = """
     };
     return $same($x, $y);"""
 
-_STRICT = {"php": ("return $x == $y;", _SAME_IN_PHP), "typescript": ("assert.deepEqual", "assert.deepStrictEqual")}
-"""Language -> how its tests compare, and how they compare here: to ``==`` true equals every number but 0 and every
-non-empty array, so that programs pass which return the one for the other, many of PHP's solutions among them."""
+_SAME_IN_TYPESCRIPT = """
+const assertSame_ = (actual: any, expected: any, message?: string): void => {
+  const normal = (value: any): any => {
+    if (value === null) { return undefined; }
+    if (typeof value === "bigint") { return Number(value); }
+    if (typeof value === "number") { return value + 0; } // -0 becomes 0
+    if (Array.isArray(value)) { return Array.from(value, (item) => normal(item)); }
+    if (value instanceof Map) { return new Map(Array.from(value, ([key, item]) => [normal(key), normal(item)])); }
+    if (value instanceof Set) { return new Set(Array.from(value, (item) => normal(item))); }
+    if (Object.prototype.toString.call(value) !== "[object Object]") { return value; }
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, normal(item)]));
+  };
+  assert.deepEqual(actual, expected, message);
+  assert.deepStrictEqual(normal(actual), normal(expected), message);
+};
+"""
+
+_STRICT = {
+    "php": ("return $x == $y;", _SAME_IN_PHP, ""),
+    "typescript": ("assert.deepEqual(", "assertSame_(", _SAME_IN_TYPESCRIPT),
+}
+"""Language -> how its tests compare, how they compare here, and what is defined for this before the test.
+
+To ``==`` true equals every number but 0 and every non-empty array, and a text of digits equals a number, so that
+programs pass which return the one for the other, many of PHP's solutions among them. Here, values of two kinds are
+never equal. All numbers are one kind, because a program that returns 2.0 for 2 or -0 for 0 is right. In TypeScript,
+null and undefined are one kind, too; ``deepStrictEqual`` alone would tell them apart, and -0 from 0. MBXP's own
+comparison comes first, so that nothing passes here that fails there.
+"""
 
 GOLD, ANSWERS, VERDICTS = "gold", "answers", "verdicts"
 
@@ -92,8 +120,11 @@ def read_tasks(path: Path, languages: Sequence[str]) -> dict[str, list[Problem]]
 
 
 def strict_test(test: str, language: str) -> str:
-    """Returns a test of MBXP or of HumanEval in its format, with comparisons that do not treat true as a number."""
-    return test.replace(*_STRICT.get(language, ("", "")))
+    """Returns a test of MBXP or of HumanEval in its format, which tells truth values, numbers and texts apart."""
+    if language not in _STRICT:
+        return test
+    loose, strict, definition = _STRICT[language]
+    return definition + test.replace(loose, strict) if loose in test else test
 
 
 def write_strict(path: Path, languages: Sequence[str], folder: Path) -> dict[str, int]:

@@ -97,28 +97,66 @@ def test_humaneval_is_refused(tmp_path, capsys):
     assert "HumanEval" in capsys.readouterr().err
 
 
+EQUAL = {
+    "php": [("2", "2.0"), ("0", "-0.0"), ("[1, 'a' => true]", "['a' => true, 0 => 1.0]"), ("null", "null")],
+    "typescript": [
+        ("2", "2n"), ("0", "-0"), ("[[0]]", "[[-0]]"), ("undefined", "null"), ("{a: null}", "{a: undefined}"),
+        ("NaN", "NaN"), ("[1, , 2]", "[1, , 2]"), ("{a: [1]}", "new (class { a = [1] })"),
+        ("new Map([[[1], {a: 0}], ['b', null]])", "new Map([['b', undefined], [[1], {a: -0}]])"),
+        ("new Set([1, [null]])", "new Set([[undefined], 1])"), ("new Date(5)", "new Date(5)"),
+    ],
+    "ruby": [("2", "2.0"), ("0", "-0.0"), ("[1, {'a' => nil}]", "[1.0, {'a' => nil}]")],
+}  # fmt: skip
+"""Language -> (what a test expects, what a right program may return)."""
+
+DIFFERENT = {
+    "php": [
+        ("8", "true"), ("'abc'", "true"), ("[1]", "[true]"), ("[1]", "true"), ("1", "'1'"), ("'11'", "'011'"),
+        ("['1']", "[1]"), ("false", "null"), ("1", "new stdClass"), ("[1, 2]", "[2, 1]"), ("[1]", "[1, 2]"),
+        ("2", "2.5"),
+    ],
+    "typescript": [
+        ("1", "true"), ("'1'", "1"), ("1", "'1'"), ("[1]", "[true]"), ("{a: 1}", "{a: true}"), ("[1]", "['1']"),
+        ("new Map([[1, 1]])", "new Map([[1, true]])"), ("new Map([[1, 1]])", "new Map([['1', 1]])"),
+        ("new Set([1])", "new Set([true])"), ("new Set([[1]])", "new Set([[true]])"), ("1", "1n + 1n"),
+        ("0", "null"), ("0", "NaN"), ("{a: undefined}", "{}"), ("[1]", "{0: 1}"), ("[1, 2]", "[2, 1]"),
+        ("'x'", "{toString: () => 'x'}"), ("new Date(5)", "new Date(6)"), ("2", "2.5"),
+    ],
+    "ruby": [("1", "true"), ("1", "'1'"), ("false", "nil"), ("[1]", "[true]"), ("[1, 2]", "[2, 1]")],
+}  # fmt: skip
+"""Language -> (what a test expects, what a wrong program returns); most pass MBXP's own test."""
+
+PARTS = {
+    "php": (
+        "<?php\n\nfunction f() {{\n  return {given};\n}}\n",
+        "function compare($x, $y) {{\n    return $x == $y;\n}}\n"
+        "if (!compare(f(), {wanted})) {{ throw new Exception('no'); }}",
+    ),
+    "typescript": (
+        "const f = function (): any {{\n  return {given};\n}}\n",
+        "\nimport * as assert from 'assert'\n\nlet expected_1: any = {wanted};\nassert.deepEqual(f(), expected_1);\n",
+    ),
+    "ruby": ("def f()\n  return {given}\nend\n", "raise StandardError, 'no' if f() != {wanted}"),
+}
+"""Language -> program and test."""
+
+
 @pytest.mark.toolchain
-def test_loose_comparisons_are_made_strict(tmp_path):
-    """To PHP's == true equals 8, so that a solution that returns true passes MBXP's own test."""
-    test = "function compare($x, $y) {\n    return $x == $y;\n}\nif (!compare(f(), {})) { throw new Exception('no'); }"
-    returns = {
-        1: ("8", "true"),
-        2: ("8", "8.0"),
-        3: ("[1, 'a' => true]", "['a' => true, 0 => 1.0]"),
-        4: ("[1]", "[true]"),
-    }
-    write_json_lines(
-        tmp_path / "mbphp.jsonl",
-        [
-            task(n, "php", prompt="<?php\n\nfunction f() {\n", canonical_solution=f"  return {given};\n}}\n",
-                 test=test.replace("{})", f"{wanted})"))
-            for n, (wanted, given) in returns.items()
-        ],
-    )  # fmt: skip
-    assert "$same" in read_tasks(tmp_path / "mbphp.jsonl", ["php"])["php"][0].test
-    assert main(["gold", "--tasks", str(tmp_path), "--languages", "php", "--out", str(tmp_path / "own")]) == 0
-    rows = (tmp_path / "own" / "gold" / "php.jsonl").read_text().splitlines()
-    assert [json.loads(row)["task_id"] for row in rows] == ["MBRBP/2", "MBRBP/3"]
+@pytest.mark.parametrize("language", sorted(PARTS))
+def test_strict_tests_tell_kinds_of_values_apart_and_nothing_else(tmp_path, language):
+    """To PHP's == true equals 8, and to deepStrictEqual -0 is not 0: both make a reward wrong."""
+    cases = [*EQUAL[language], *DIFFERENT[language]]
+    program, test = PARTS[language]
+    rows = [
+        task(n, language, prompt="", canonical_solution=program.format(given=given), test=test.format(wanted=wanted))
+        for n, (wanted, given) in enumerate(cases)
+    ]
+    write_json_lines(tmp_path / "tasks.jsonl", [row | {"entry_point": "f"} for row in rows])
+    place, own = str(tmp_path / "tasks.jsonl"), tmp_path / "own"
+    assert main(["gold", "--tasks", place, "--languages", language, "--out", str(own)]) == 0
+    passed = {json.loads(row)["task_id"] for row in (own / "gold" / f"{language}.jsonl").read_text().splitlines()}
+    accepted = [case for n, case in enumerate(cases) if f"MBRBP/{n}" in passed]
+    assert accepted == EQUAL[language]
 
 
 def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
@@ -143,7 +181,7 @@ def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
     strict, plain = (read_problems("mbxp", place) for place in (tmp_path / "strict", folder))
     assert [problem.test for problem in strict["php"]] == [p.test for p in read_tasks(folder, ["php"])["php"]]
     assert strict["php"][0].test.endswith("$a == 1;"), "only the comparison of results changes"
-    assert strict["typescript"][0].test == "assert.deepStrictEqual(f(), 1);"
+    assert strict["typescript"][0].test.endswith("\nassertSame_(f(), 1);")
     assert strict["php"][0].prompt == plain["php"][0].prompt
 
 
