@@ -5,6 +5,8 @@
 #     benchmarks/carry_tools.sh unpack TOOLS.tar.xz FOLDER      # then: export PATH=FOLDER/bin:$PATH
 #     benchmarks/carry_tools.sh check FOLDER                    # the sandbox judges a program a language with them alone
 #
+# `pack` with go and `check` run Python with moesaic's dependencies: PYTHON=.venv/bin/python names it (default: python3).
+#
 # FOLDER is a folder of its own, not /opt or a home, which the sandbox would refuse. The other machine is of the same
 # architecture and its C library is no older than this one's; it has Python, util-linux and, for C and C++, a compiler.
 # Nothing there is written outside FOLDER, so its own packages stay as they are.
@@ -18,7 +20,25 @@ set -euo pipefail
 
 everything=(bwrap node java ruby php go esbuild lua)
 
-need() { command -v "$1" >/dev/null || { echo "carry_tools: $1 is not on PATH: install it here, or leave it out" >&2; exit 2; }; }
+fail() { echo "carry_tools: $1" >&2; exit 2; }
+
+need() { command -v "$1" >/dev/null || fail "$1 is not on PATH: install it here, or leave it out"; }
+
+# Sets $python to a Python that can import all that pack_go and check need. Asked before the work, because a traceback
+# in the middle of a pipe does not say which Python it is from.
+need_python() {
+  local wanted=${PYTHON:-python3} remedy="set PYTHON to one with moesaic's dependencies, such as PYTHON=.venv/bin/python" error
+  here=$(cd "$(dirname "$0")" && pwd)
+  command -v "$wanted" >/dev/null || fail "$wanted is not on PATH: $remedy"
+  # Not the name itself, which may mean another Python on the shorter PATH of check.
+  python=$("$wanted" -c 'import sys; print(sys.executable)') || fail "$wanted does not start: $remedy"
+  export PYTHONPATH=$here/../src${PYTHONPATH:+:$PYTHONPATH}
+  error=$("$python" -c '
+from moesaic.execution import go_tests
+from moesaic.languages import LANGUAGES
+from moesaic.parsing import grammar
+for name in LANGUAGES: grammar(name)' 2>&1) || fail "$python cannot read programs (${error##*$'\n'}): $remedy"
+}
 
 # The libraries of programs, but for those that every machine with g++ has.
 libraries() {
@@ -85,8 +105,7 @@ pack_ruby() {
 pack_php() { launcher php "$(command -v php)"; }
 
 pack_go() {
-  local from to=$root/go tools package here
-  here=$(cd "$(dirname "$0")" && pwd)
+  local from to=$root/go tools package
   from=$(go env GOROOT) tools=$(go env GOTOOLDIR)
   mkdir -p "$to/bin" "$to/pkg/tool/$(basename "$tools")" "$to/src"
   cp -L "$from/bin/go" "$to/bin/go"
@@ -94,7 +113,7 @@ pack_go() {
   for package in compile link asm; do cp -L "$tools/$package" "$to/pkg/tool/$(basename "$tools")/"; done
   strip "$to/bin/go" "$to"/pkg/tool/*/* 2>/dev/null || true
   cp -rL "$from/pkg/include" "$to/pkg/"
-  PYTHONPATH=$here/../src "${PYTHON:-python3}" -c "from moesaic.execution.go_tests import PACKAGES; print(*PACKAGES)" |
+  "$python" -c "from moesaic.execution.go_tests import PACKAGES; print(*PACKAGES)" |
     xargs env HOME="$work" GO111MODULE=off CGO_ENABLED=0 GOCACHE="$work/cache" go list -e -deps -f '{{.ImportPath}}' |
     while read -r package; do
       [ -d "$from/src/$package" ] || continue
@@ -110,12 +129,16 @@ pack() {
   local archive=$1 tool
   shift
   [ $# -gt 0 ] || set -- "${everything[@]}"
+  for tool in "$@"; do # all of them first, because packing takes minutes
+    case " ${everything[*]} " in *" $tool "*) ;; *) fail "$tool cannot be packed, only ${everything[*]}" ;; esac
+    case $tool in java) need javac ;; lua) need lua5.4 ;; *) need "$tool" ;; esac
+    case $tool in go) need_python ;; esac
+  done
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   root=$work/tools
   mkdir -p "$root/bin"
   for tool in "$@"; do
-    case $tool in java) need javac ;; lua) need lua5.4 ;; *) need "$tool" ;; esac
     "pack_$tool"
     echo "$tool: $(du -sm "$root" | cut -f1) MB so far, unpacked" >&2
   done
@@ -134,15 +157,26 @@ unpack() {
 }
 
 check() {
-  local here
-  here=$(cd "$(dirname "$0")" && pwd)
-  env -i HOME="${HOME:-/}" PATH="$1/bin:/usr/bin:/bin" PYTHONPATH="$here/../src${PYTHONPATH:+:$PYTHONPATH}" "${PYTHON:-python3}" \
-    "$here/carry_tools_check.py" "$1"
+  need_python
+  env -i HOME="${HOME:-/}" PATH="$1/bin:/usr/bin:/bin" PYTHONPATH="$PYTHONPATH" "$python" "$here/carry_tools_check.py" "$1"
 }
 
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
 case ${1:-} in
-  pack) shift && pack "$@" ;;
-  unpack) unpack "$2" "$3" ;;
-  check) check "$(cd "$2" && pwd)" ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  pack)
+    [ $# -ge 2 ] || usage
+    shift
+    pack "$@"
+    ;;
+  unpack)
+    [ $# -eq 3 ] || usage
+    unpack "$2" "$3"
+    ;;
+  check)
+    [ $# -eq 2 ] || usage
+    [ -d "$2/bin" ] || fail "check: $2 has no folder bin: unpack the tools there first"
+    check "$(cd "$2" && pwd)"
+    ;;
+  *) usage ;;
 esac

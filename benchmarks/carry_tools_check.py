@@ -8,6 +8,7 @@ wrong, or if programs in a language with a tool in FOLDER cannot be run.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -71,5 +72,8 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the tools were unpacked")
+    options = parser.parse_args()
     os.umask(0o022)
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(options.folder))
