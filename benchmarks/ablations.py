@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -36,9 +35,11 @@ from typing import Any
 from ablation_figures import REFERENCE, differences, estimates, markdown_table, plain, read_losses
 from ablation_variants import Variant, candidates
 
+from moesaic.cli.output import Stopped, catch_signals
 from moesaic.errors import CheckpointError, MoesaicError, RecipeError
 from moesaic.files import read_json, write_json
 from moesaic.languages import suggest
+from moesaic.pipeline.inputs import READ_BY, leaves
 from moesaic.recipe import Recipe, load_recipe
 from moesaic.workspace import Workspace, versions
 
@@ -58,17 +59,41 @@ _REASON_CHARACTERS = 600
 def shared_stages(reference: Recipe, variant: Recipe) -> list[str]:
     """Returns the stages of the reference that a variant may share; the run decides by their digests."""
     same_experts = variant.experts == reference.experts
+    same_answers = variant.data.keep is None or _reads_the_same("keep", reference, variant)
     found = ["data"] if variant.data == reference.data else []
+    if found and same_answers and variant.data.keep is not None:
+        found.append("keep")
     if same_experts:
         found += [f"experts/{name}" for name in variant.data.languages if name in reference.data.languages]
-    keys = ("kind", "top_k", "init", "init_programs")
+    sources = [recipe.data.model_copy(update={"languages": ()}) for recipe in (reference, variant)]
+    if same_experts and same_answers and sources[0] == sources[1] and _reads_the_same("reward", reference, variant):
+        found += [f"expert_rewards/{name}" for name in variant.reward.alone if name in reference.reward.alone]
+    composed = [[recipe.expert_stage(name) for name in recipe.data.languages] for recipe in (reference, variant)]
     if (
-        same_experts
-        and variant.data == reference.data
-        and all(getattr(variant.gate, key) == getattr(reference.gate, key) for key in keys)
+        "data" in found
+        and (same_answers or not variant.gate.anchor)
+        and composed[0] == composed[1]
+        and {*composed[0]} <= {*found}
+        and _reads_the_same("compose", reference, variant)
     ):
         found.append("compose")
     return found
+
+
+def _reads_the_same(stage: str, reference: Recipe, variant: Recipe) -> bool:
+    """Returns whether the keys that a stage reads have the same values, apart from the languages.
+
+    A stage that trains one language does not read them; for the others, ``shared_stages`` compares them.
+    """
+    values = [
+        {
+            key: value
+            for key, value in leaves(recipe.model_dump(mode="json"))
+            if stage in READ_BY.get(key, ()) and key != "data.languages"
+        }
+        for recipe in (reference, variant)
+    ]
+    return values[0] == values[1]
 
 
 def link_stage(source: Path, target: Path) -> bool:
@@ -185,7 +210,9 @@ class Ablations:
         Raises:
             CheckpointError: No stage of that run is finished.
         """
-        stages = ["data", *(f"experts/{name}" for name in self.recipes[REFERENCE].data.languages), "compose", "gate"]
+        recipe = self.recipes[REFERENCE]
+        experts = [f"{stage}/{name}" for stage in ("experts", "expert_rewards") for name in recipe.data.languages]
+        stages = ["data", "keep", *experts, "compose", "gate"]
         other = Workspace(finished) if finished.is_dir() else None
         found = [name for name in stages if other is not None and other.manifest(name) is not None]
         if not found:
@@ -333,7 +360,6 @@ def main() -> int:
     parser.add_argument("--reuse", type=Path, metavar="WORKSPACE", help="a run of the recipe whose stages are taken")
     parser.add_argument("--table", type=Path, nargs="+", metavar="RESULTS", help="print result files as one table")
     options = parser.parse_intermixed_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.table is not None:
             print(markdown_table(*map(read_json, options.table)))
@@ -351,12 +377,13 @@ def main() -> int:
     except MoesaicError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         print("stopped; run the same command to go on where it stopped", file=sys.stderr)
-        return 130
+        return 128 + stopped.signal
     print(f"{ablations.out}\n\n{markdown_table(read_json(ablations.out))}")
     return 1 if ablations.failed or ablations.refused else 0
 
 
 if __name__ == "__main__":
+    catch_signals()
     sys.exit(main())

@@ -3,15 +3,16 @@
     python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 --devices 0 1 \
         --variant plain data.keep=null gate.anchor=false --archive predictions.tar.gz
 
-The first seed prepares the data and lets the base answer the prompts of ``data.keep``. The other seeds and the variants
-use both unchanged, and variants that train the same experts use those of the first seed. Differences between seeds are
-therefore differences between trainings. If jobs run side by side, one trains while another compiles or reads files.
-Each job needs memory: on an H200, three jobs fit with a base of half a billion parameters and rows of 16,384 tokens
-each.
+The first seed prepares the data and lets the base answer the prompts of ``data.keep``. The other seeds and the
+variants use both unchanged. Variants of the first seed also use its experts, its rewarded experts (``reward.alone``)
+and its initial gates, each if the variant would make the same. Differences between seeds are therefore differences
+between trainings. If jobs run side by side, one trains while another compiles or reads files. Each job needs memory:
+on an H200, three jobs fit with a base of half a billion parameters and rows of 16,384 tokens each.
 
-Finished work is not repeated; after a kill, the same command continues. ``--archive`` is written again after every job,
-with everything that is needed to judge on another machine, which is everything except weights. There, ``moesaic
-evaluate RECIPE ... seed=1 name=<name>-seed1`` judges a run, and ``benchmarks/seeds.py`` combines the seeds.
+Finished work is not repeated; after a kill, the same command continues. Ctrl-C and SIGTERM end the jobs, too.
+``--archive`` is written again after every job, with everything that is needed to judge on another machine, which is
+everything except weights. There, ``moesaic evaluate RECIPE ... seed=1 name=<name>-seed1`` judges a run, and
+``benchmarks/seeds.py`` combines the seeds.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from ablations import link_stage, shared_stages
 
+from moesaic.cli.output import Stopped, catch_signals
 from moesaic.errors import MoesaicError, RecipeError
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import Recipe, load_recipe
@@ -37,6 +39,7 @@ SHARED = ("data", "keep")
 TRAINED = ("experts", "expert_rewards", "compose", "gate", "reward", "baselines", "predict")
 _LEFT_OUT = (".safetensors", ".pt", ".partial")
 _POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 30  # a job that is asked to end first finishes what it computes
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,13 @@ def prepare(job: Job, first: Job) -> list[str]:
 
 def work(job: Job, stages: tuple[str, ...], device: str | None) -> None:
     """Runs a job's stages in a process of its own, which sees one GPU."""
+    catch_signals()  # its own processes are ended, too, and locks and temporary files removed
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device  # has an effect, because nothing in this process has used a GPU yet
-    Run(job.recipe)(stages)
+    try:
+        Run(job.recipe)(stages)
+    except Stopped as stopped:
+        sys.exit(128 + stopped.signal)
 
 
 def fewest(taken: Sequence[str | None], devices: Sequence[str | None]) -> tuple[str | None, int]:
@@ -157,9 +164,13 @@ def run_all(
                 waiting = [job for job in waiting if job.name not in lost]
             time.sleep(_POLL_SECONDS)
     finally:
-        for process in running.values():
+        started = [process for process in running.values() if process.pid is not None]
+        for process in started:
             process.terminate()
-            process.join()
+        for process in started:
+            process.join(_PATIENCE_SECONDS)
+            if process.is_alive():
+                process.kill()
     return failed
 
 
@@ -185,11 +196,12 @@ def main() -> int:
     except MoesaicError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         print("stopped; run the same command to go on where it stopped", file=sys.stderr)
-        return 130
+        return 128 + stopped.signal
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
+    catch_signals()
     sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -262,6 +261,26 @@ def test_stages_are_shared_where_their_inputs_are(tmp_path):
     assert shared("experts_2") == experts[:2]
 
 
+def test_answers_and_rewarded_experts_are_shared_where_their_inputs_are(tmp_path):
+    changes = ["data.languages=[python,java]", "data.keep=mbxp:there", "experts.keep=true"]
+    changes += ["reward.rounds=1", "reward.alone=[java]"]
+    first = load_recipe(QUICKSTART, changes)
+    data, experts = ["data", "keep"], ["experts/python", "experts/java"]
+    for change, shared in (
+        ("gate.load_balance=0.5", [*data, *experts, "expert_rewards/java", "compose"]),
+        ("gate.kind=softmax", [*data, *experts, "expert_rewards/java"]),
+        ("gate.anchor=true", [*data, *experts, "expert_rewards/java"]),
+        ("reward.samples=3", [*data, *experts]),
+        ("reward.alone=[]", [*data, *experts]),
+        ("reward.alone=[python,java]", [*data, *experts, "expert_rewards/java"]),
+        ("keep.max_new_tokens=9", ["data", *experts]),
+        ("data.languages=[java,python]", [*experts[::-1], "expert_rewards/java"]),
+        ("data.train_limit=3", experts),
+        ("experts.rank=3", data),
+    ):
+        assert shared_stages(first, load_recipe(QUICKSTART, [*changes, change])) == shared, change
+
+
 class Logged(Forked):
     """What the script starts, forked."""
 
@@ -276,7 +295,6 @@ def run(monkeypatch, capsys):
     """Runs the script's command line in this process."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(script, "subprocess", SimpleNamespace(Popen=Logged, STDOUT=subprocess.STDOUT))
-    handler = signal.getsignal(signal.SIGTERM)
 
     def call(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["ablations.py", str(recipe), *arguments])
@@ -284,8 +302,7 @@ def run(monkeypatch, capsys):
         code = script.main()
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+    return call
 
 
 @pytest.mark.slow

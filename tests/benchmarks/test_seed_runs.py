@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
+import signal
 import sys
 import tarfile
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import seed_runs
 from seed_runs import fewest, jobs_of, main, prepare, run_all
 
 from forked import Forked
@@ -32,14 +38,18 @@ class Process:
         return self._process.poll() is None
 
     @property
+    def pid(self):
+        return self._process.pid
+
+    @property
     def exitcode(self):
         return self._process.poll()
 
     def terminate(self):
         self._process.terminate()
 
-    def join(self):
-        self._process.wait()
+    def join(self, timeout):
+        self._process.wait(timeout)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -129,9 +139,55 @@ def test_a_job_goes_to_the_gpu_that_has_the_fewest():
     assert fewest([None, None], (None,)) == (None, 2)
 
 
-def test_experts_that_are_rewarded_alone_are_trained_before_they_are_joined(tmp_path):
+def test_experts_that_are_rewarded_alone_are_trained_once_and_before_they_are_joined(tmp_path):
     changes = [*REWARD, "reward.alone=[java]", "experts.max_steps=0", "gate.joint_epochs=0", "predict.limit=0"]
-    jobs, _ = jobs_of(write_recipe(tmp_path), changes, (0,), [])
-    assert run_all(jobs, [], 1, None) == []
-    assert jobs[0].is_done
-    assert (tmp_path / "runs" / "toy-seed0" / "expert_rewards" / "java" / "manifest.json").exists()
+    variants = [["softmax", "gate.kind=softmax"], ["plain", "reward.rounds=0", "reward.alone=[]"]]
+    jobs, others = jobs_of(write_recipe(tmp_path), changes, (0,), variants)
+    assert run_all(jobs, others, 1, None) == []
+    assert all(job.is_done for job in (*jobs, *others))
+    first, softmax, plain = (
+        tmp_path / "runs" / f"toy-{name}" / "expert_rewards/java" for name in ("seed0", "softmax", "plain")
+    )
+    assert (first / "manifest.json").samefile(softmax / "manifest.json"), "it was linked, not trained again"
+    assert not plain.exists()
+    composed = [(folder.parents[1] / "compose" / "manifest.json") for folder in (first, plain)]
+    assert not composed[0].samefile(composed[1]), "its expert is another one"
+
+
+STOPPED = """
+import multiprocessing, runpy, sys
+sys.path[:0], sys.argv = {path!r}, {arguments!r}
+fork = multiprocessing.get_context("fork")  # a process that has the libraries starts at once
+multiprocessing.get_context = lambda kind=None: fork
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_jobs_too(tmp_path, number, code):
+    recipe = write_recipe(tmp_path)
+    arguments = [seed_runs.__file__, str(recipe), "experts.max_steps=1000000", "experts.epochs=1000000", "--seeds", "0"]
+    program = STOPPED.format(path=sys.path, arguments=arguments, script=seed_runs.__file__)
+    process, jobs = Forked(["-c", program]), []
+    try:
+        ends = time.monotonic() + 60
+        while not (tmp_path / "runs" / "toy-seed0" / "data" / "manifest.json").exists():
+            assert time.monotonic() < ends, process.said()
+            time.sleep(0.05)
+        jobs = children(process.pid)
+        assert len(jobs) == 1, process.said()
+        process.send_signal(number)
+        _, said = process.communicate(60)
+        assert process.returncode == code, said
+        assert "stopped; run the same command" in said
+        assert "Traceback" not in said
+        assert not Path(f"/proc/{jobs[0]}").exists()
+    finally:
+        process.kill()
+        for job in jobs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(job, signal.SIGKILL)
