@@ -125,3 +125,7 @@ def _line(cells: Sequence[str]) -> str:
 def _interval(estimate: Mapping[str, Any], signed: bool = False) -> str:
     value, low, high = (format(estimate[key], "+.4f" if signed else ".4f") for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
+
+
+if __name__ == "__main__":
+    raise SystemExit("ablation_figures.py is a part of other scripts: run ablations.py")

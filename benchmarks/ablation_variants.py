@@ -112,3 +112,7 @@ def extra_languages(data: DataRecipe) -> tuple[str, ...]:
                 continue
             found.append(name)
     return tuple(found)
+
+
+if __name__ == "__main__":
+    raise SystemExit("ablation_variants.py is a part of other scripts: run ablations.py")

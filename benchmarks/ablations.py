@@ -350,7 +350,7 @@ class Ablations:
 
 def main() -> int:
     """Runs the variants, or prints the table; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", nargs="?", type=Path, help="recipe file; the reference")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
     parser.add_argument("--out", type=Path, help="result file; logs go to a folder beside it")

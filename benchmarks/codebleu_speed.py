@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import json
 import logging
 import os
 import platform
@@ -28,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from moesaic.codebleu import codebleu, reference, strict
+from moesaic.errors import MoesaicError
+from moesaic.files import read_json_lines
 from moesaic.parsing import grammar_versions
 
 PEER = "codebleu==0.7.0"
@@ -77,11 +78,11 @@ def cpu_model() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path)
+    parser.add_argument("pairs", type=Path, metavar="PAIRS.jsonl", help="programs and references")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
+    rows = [row for _, row in read_json_lines(arguments.pairs)]
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    rows = [json.loads(line) for line in arguments.pairs.read_text().splitlines()]
     with tempfile.TemporaryDirectory() as folder:
         peer = install_peer(folder)
         measure(rows[:20], peer)  # imports, grammars, regular expressions
@@ -99,4 +100,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -121,7 +121,7 @@ def table(results: Sequence[Mapping[str, Any]], languages: Sequence[str]) -> str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bases", nargs="+", metavar="BASE")
     parser.add_argument("--languages", default=",".join(CORPUS_LANGUAGES))
     parser.add_argument("--tokens", type=int, default=512)

@@ -90,3 +90,7 @@ def agrees(expected: Any, found: Any, tolerance: float) -> bool:
             return False
         return all(agrees(value, found[key], tolerance) for key, value in expected.items())
     return bool(expected == found)
+
+
+if __name__ == "__main__":
+    raise SystemExit("fresh_calls.py is a part of other scripts: run fresh_tests.py")

@@ -164,3 +164,7 @@ def _mutated(own: Sequence[Arguments], count: int, random: Random, wide: bool) -
         if is_new and is_plain(arguments) and len(repr(arguments)) <= LARGEST and profile.accepts(arguments):
             found.append(arguments)
     return found
+
+
+if __name__ == "__main__":
+    raise SystemExit("fresh_mutation.py is a part of other scripts: run fresh_tests.py")

@@ -175,3 +175,7 @@ def _form(condition: ast.expr, names: frozenset[str]) -> tuple[ast.Call, float, 
 
 def _contains_call(node: ast.expr, names: frozenset[str]) -> bool:
     return any(_is_call(part, names) for part in ast.walk(node))
+
+
+if __name__ == "__main__":
+    raise SystemExit("fresh_own_tests.py is a part of other scripts: run fresh_tests.py")

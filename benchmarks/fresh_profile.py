@@ -266,3 +266,7 @@ def _contains(whole: Any, part: Any) -> bool:
     if isinstance(whole, str):
         return isinstance(part, str) and part in whole
     return isinstance(whole, (list, tuple)) and part in whole
+
+
+if __name__ == "__main__":
+    raise SystemExit("fresh_profile.py is a part of other scripts: run fresh_tests.py")

@@ -166,3 +166,7 @@ def make_tasks(
 def reasons_text(reasons: Counter[str]) -> str:
     """Returns reasons with their numbers, the most frequent first, as one text."""
     return "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+
+
+if __name__ == "__main__":
+    raise SystemExit("fresh_tasks.py is a part of other scripts: run fresh_tests.py")

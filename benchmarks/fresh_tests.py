@@ -221,7 +221,7 @@ def _positive(text: str) -> int:
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benchmark", help="name of the benchmark, such as mbxp or humaneval-x")
     parser.add_argument("problems", type=Path, help="its file or folder")
     parser.add_argument("completions", nargs="+", type=Path, help="JSON Lines that moesaic execute reads")

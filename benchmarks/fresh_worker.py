@@ -125,7 +125,12 @@ def main() -> None:
     """Answers one request."""
     if HASH_SEED and os.environ.get("PYTHONHASHSEED") != HASH_SEED:
         os.execve(sys.executable, [sys.executable, "-s", *sys.argv], {**os.environ, "PYTHONHASHSEED": HASH_SEED})
-    request = json.loads(sys.stdin.buffer.read())
+    try:
+        if sys.stdin.isatty():  # it would wait for a request that nobody writes by hand
+            raise ValueError
+        request = json.loads(sys.stdin.buffer.read())
+    except ValueError:
+        raise SystemExit("fresh_worker.py is a part of other scripts: run fresh_tests.py") from None
     output = os.dup(1)
     silent = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):  # what programs print is of no interest, and could fill what the sandbox reads

@@ -343,8 +343,10 @@ def main() -> None:
         return
     from fuzz_targets import TARGETS
 
-    arguments.results.mkdir(parents=True, exist_ok=True)
     names = arguments.only.split(",") if arguments.only else list(TARGETS)
+    if unknown := [name for name in names if name not in TARGETS]:
+        parser.error(f"--only {','.join(unknown)}: known are {', '.join(TARGETS)}")
+    arguments.results.mkdir(parents=True, exist_ok=True)
     engines = ["atheris", "hypothesis"] if arguments.engine == "both" else [arguments.engine]
     if not arguments.page:
         with ThreadPoolExecutor(arguments.jobs) as pool:

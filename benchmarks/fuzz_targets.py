@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # before the imports, which need the path that fuzz.py sets
+    raise SystemExit("fuzz_targets.py is a part of other scripts: run fuzz.py")
+
 import yaml
 from hypothesis import strategies as st
 

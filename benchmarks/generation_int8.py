@@ -16,6 +16,7 @@ import copy
 import datetime
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from generation_cpu import LANGUAGES, processor, random_expert
 from moesaic.checkpoint.native import load_moe
 from moesaic.data.examples import read_examples
 from moesaic.data.prompts import PromptFormat
+from moesaic.errors import MoesaicError
 from moesaic.model.backbone import load_base
 from moesaic.model.decode.generate import generate
 from moesaic.model.decode.native import NativeStep, code_for
@@ -182,7 +184,7 @@ def compare(model: Any, int8: Any, prompts: PromptFormat, data: Path, number: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -211,4 +213,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -185,3 +185,7 @@ def _panel(
             f'<text x="{x(points[-1][0]) + 8:.1f}" y="{place:.1f}">{escape(TITLES[arm])}</text></g>'
         )
     yield "</g>"
+
+
+if __name__ == "__main__":
+    raise SystemExit("growth_figures.py is a part of other scripts: run growth.py")

@@ -111,3 +111,7 @@ class Plan:
 
 def _list(key: str, names: Sequence[str]) -> str:
     return f"{key}=[{','.join(names)}]"
+
+
+if __name__ == "__main__":
+    raise SystemExit("growth_plan.py is a part of other scripts: run growth.py")

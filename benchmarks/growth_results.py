@@ -161,3 +161,7 @@ def _parameters(path: Path) -> int:
                 size *= length
             total += size
     return total
+
+
+if __name__ == "__main__":
+    raise SystemExit("growth_results.py is a part of other scripts: run growth.py")

@@ -43,3 +43,7 @@ def write_wider(source: Path, options: ExpertsRecipe, seed: int, folder: Path) -
         zeros_OS = torch.zeros(B_OR.shape[0], more)
         deltas[path] = LowRank(torch.cat([A_RI, drawn_SI.to(A_RI)]), torch.cat([B_OR, zeros_OS.to(B_OR)], dim=1))
     write_adapter(replace(expert, rank=options.rank, deltas=deltas), folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit("growth_wider.py is a part of other scripts: run growth.py")

@@ -19,6 +19,7 @@ import itertools
 import platform
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from moesaic.data.examples import read_examples
 from moesaic.data.packing import PackedBatches
 from moesaic.data.prepare import prepare
 from moesaic.data.prompts import EncodedExample, PromptFormat
+from moesaic.errors import MoesaicError
 from moesaic.model.attention import packed_attention
 from moesaic.model.backbone import load_base
 from moesaic.model.loss import hidden_states, targets, token_losses
@@ -127,4 +129,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

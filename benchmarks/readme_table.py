@@ -1,12 +1,13 @@
 """Writes the results in README.md and docs/results.md from the result files; ``--check`` only compares.
 
-python benchmarks/readme_table.py [--check]
+    python benchmarks/readme_table.py [--check]
 
 README.md has one table, of the base that can code; docs/results.md has all of that, and the smaller base's.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import sys
@@ -319,6 +320,11 @@ def replaced(text: str, name: str, new: str) -> str:
 
 def main() -> int:
     """Writes or checks README.md and docs/results.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; the exit code is 1 if a page is not current"
+    )
+    options = parser.parse_args()
     coder, small = (
         {key: json.loads((RESULTS / name).read_text()) for key, name in names.items()} for names in (CODER, SMALL)
     )
@@ -330,7 +336,7 @@ def main() -> int:
     for path, parts in pages.items():
         for name, new in parts.items():
             texts[path] = replaced(texts[path], name, new)
-    if "--check" in sys.argv:
+    if options.check:
         return int(any(path.read_text() != text for path, text in texts.items()))
     for path, text in texts.items():
         path.write_text(text)

@@ -127,7 +127,7 @@ def write(result: dict[str, Any], out: Path) -> None:
 
 def main() -> None:
     began = time.time()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="file of the result (JSON)")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), help="measurements; all by default")
     parser.add_argument("--processes", type=int, default=2, help="how many, a GPU each")

@@ -335,7 +335,7 @@ MEASUREMENTS: dict[str, Callable[[Worker], dict[str, Any]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", choices=MEASUREMENTS)
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--deadline", type=float, required=True)
@@ -343,6 +343,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pico", action="store_true")
     options = parser.parse_args()
+    if "WORLD_SIZE" not in os.environ:
+        parser.error("torchrun starts this as one of several processes: run scaling.py")
     worker = Worker(options)
     if worker.ranks.is_first:
         gpu = torch.cuda.get_device_name() if worker.device.type == "cuda" else "CPU"

@@ -1,6 +1,6 @@
 """Runs a recipe with several seeds, and variants of it, side by side on one GPU or several, up to the predictions.
 
-    python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 --devices 0 1 \
+    python benchmarks/seed_runs.py RECIPE [key=value ...] --seeds 0 1 2 --at-once 3 --devices 0 1 \\
         --variant plain data.keep=null gate.anchor=false --archive predictions.tar.gz
 
 The first seed prepares the data and lets the base answer the prompts of ``data.keep``. The other seeds and the
@@ -176,7 +176,7 @@ def run_all(
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")

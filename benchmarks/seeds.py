@@ -208,7 +208,7 @@ def check_same_recipe(workspaces: Sequence[Path], recipes: Sequence[Mapping[str,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     help_runs = "finished runs of one recipe, each with its own seed: workspaces, or files that --values wrote"
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=help_runs)
     parser.add_argument("--reference", default="moe", help="system that the others are subtracted from")

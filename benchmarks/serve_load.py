@@ -28,6 +28,7 @@ import openai
 import torch
 
 import moesaic
+from moesaic.errors import MoesaicError
 
 TASKS = (
     "Print the sum of the squares of a list of numbers",
@@ -130,7 +131,7 @@ def processor() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--tasks", type=int, default=2)
@@ -170,4 +171,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MoesaicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -31,6 +31,7 @@ import asyncio
 import contextlib
 import datetime
 import importlib.metadata
+import importlib.util
 import json
 import os
 import random
@@ -374,7 +375,7 @@ class Results:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?")
     parser.add_argument("--shape", choices=("coder", "mistral", "pico"))
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS)
@@ -393,6 +394,10 @@ def main() -> None:
     options = parser.parse_args()
     if (options.model is None) == (options.shape is None):
         parser.error("give either MODEL or --shape")
+    if options.model is not None and not options.model.is_dir():
+        parser.error(f"{options.model} is not a model folder: it does not exist")
+    if importlib.util.find_spec("vllm") is None:
+        parser.error("this compares with vllm, which is not installed")
     if options.systems is None:
         options.systems = [system for system in SYSTEMS if not (options.together and system == "front")]
     if options.together and "front" in options.systems:

@@ -56,13 +56,15 @@ def table(soak: Soak, seconds: float, arguments: argparse.Namespace) -> Iterator
 
 def main() -> None:
     """Runs the chosen disturbances and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=50, help="kills; other kinds have about as many as stages")
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas")
     parser.add_argument("--few", action="store_true", help="one or two of each other kind, one undisturbed run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if unknown := [kind for kind in arguments.only.split(",") if kind not in KINDS]:
+        parser.error(f"--only {','.join(unknown)}: known are {', '.join(KINDS)}")
     started = time.monotonic()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:

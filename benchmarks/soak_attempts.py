@@ -239,3 +239,7 @@ def clock_jumps_back() -> None:
     time.time = lambda: now() - 86400
     time.gmtime = lambda seconds=None: gmtime(now() - 86400 if seconds is None else seconds)
     time.localtime = lambda seconds=None: local(now() - 86400 if seconds is None else seconds)
+
+
+if __name__ == "__main__":
+    raise SystemExit("soak_attempts.py is a part of other scripts: run soak.py")

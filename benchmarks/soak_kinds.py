@@ -235,3 +235,7 @@ KINDS: dict[str, Callable[[Soak, int], None]] = {
     "memory": memory,
     "base": bases,
 }
+
+
+if __name__ == "__main__":
+    raise SystemExit("soak_kinds.py is a part of other scripts: run soak.py")

@@ -172,3 +172,7 @@ class Soak:
             other = load_file(root / "toy" / part / path.relative_to(self.folder / "whole" / "toy" / part))
             worst = max([worst, *(float((other[key] - value).abs().max()) for key, value in load_file(path).items())])
         return worst
+
+
+if __name__ == "__main__":
+    raise SystemExit("soak_pipeline.py is a part of other scripts: run soak.py")

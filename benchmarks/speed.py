@@ -133,7 +133,7 @@ PARTS: dict[str, Part] = {
 
 def main() -> None:
     parts: Mapping[str, Part] = {**PARTS, **speed_peers.PARTS, **speed_nf4.PARTS}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(parts)}; all when none is named")
     parser.add_argument("--out", type=Path, help="file of all rows (JSON)")
     speed_nf4.add_options(parser.add_argument_group("the part study"))

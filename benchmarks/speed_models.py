@@ -118,3 +118,7 @@ def program_lengths(number: int, longest: int) -> list[int]:
     """Returns lengths of programs in tokens, distributed approximately as in XLCoST."""
     generator = random.Random(1)
     return [min(longest, max(80, int(generator.lognormvariate(6.05, 0.5)))) for _ in range(number)]
+
+
+if __name__ == "__main__":
+    raise SystemExit("speed_models.py is a part of other scripts: run speed.py")

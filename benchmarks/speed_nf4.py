@@ -213,3 +213,7 @@ def add_options(group: Any) -> None:
 
 
 PARTS: dict[str, Part] = {"nf4": nf4, "study": study}
+
+
+if __name__ == "__main__":
+    raise SystemExit("speed_nf4.py is a part of other scripts: run speed.py")

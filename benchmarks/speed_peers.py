@@ -122,3 +122,7 @@ def peers_compiled(results: Results, _: argparse.Namespace) -> None:
 
 
 PARTS: dict[str, Part] = {"peers": peers, "peers-compiled": peers_compiled}
+
+
+if __name__ == "__main__":
+    raise SystemExit("speed_peers.py is a part of other scripts: run speed.py")

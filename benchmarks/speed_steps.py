@@ -214,3 +214,7 @@ def joint_selective(results: Results, part: str, name: str, model: Any) -> None:
     """Adds the row for compiled joint training that recomputes the slots in the backward pass."""
     work = partial(joint_training, model, LARGE, [1024] * 8, rows_of(2048, True, selective=True))
     results.measure(part, f"{name}, compiled, selective checkpointing", work)
+
+
+if __name__ == "__main__":
+    raise SystemExit("speed_steps.py is a part of other scripts: run speed.py")
