@@ -237,6 +237,17 @@ def test_a_benchmark_is_known_by_its_problems(copied):
     assert made_again(copied) == {"predict", "evaluate"}
 
 
+def test_a_task_in_words_is_a_prompt_too(copied):
+    problems = copied.parent / "own.jsonl"
+    problem = json.loads(problems.read_text())
+    del problem["prompt"]
+    digests = []
+    for text in ("Add one", "Add two"):
+        problems.write_text(json.dumps(problem | {"text": text}) + "\n")
+        digests.append(stage_inputs(Run(load_recipe(copied, SETTINGS)), "predict")["benchmark own"])
+    assert digests[0] != digests[1]
+
+
 def test_changed_pairs_are_read_again(copied):
     pairs = copied.parent / "pairs" / "python" / "train.jsonl"
     pairs.write_text(pairs.read_text().replace("adds", "joins"))

@@ -296,8 +296,8 @@ def _baseline(session: Session, name: str) -> Inputs:
 
 
 def _predict(session: Session, _: str) -> Inputs:
-    # The model sees only the prompt of a problem. Its tests are inputs of ``evaluate``.
-    prompts = _problems(session, lambda problem: [problem.id, problem.language, problem.prompt])
+    # The model sees only the task or the beginning of a problem. Its tests are inputs of ``evaluate``.
+    prompts = _problems(session, lambda problem: [problem.id, problem.language, problem.text or problem.prompt])
     return _base(session) | _examples(session, (session.recipe.predict.split,)) | prompts
 
 
