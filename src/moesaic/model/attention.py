@@ -34,7 +34,7 @@ _WITHOUT_EFFECT = frozenset(
 
 
 _kernel: tuple[Callable[..., Any], frozenset[str]] | None = None
-"""The variable-length kernel and the names of its arguments, once a model on a GPU has been used.
+"""The variable-length kernel and the names of its arguments. ``packed_attention`` sets it where there is a GPU.
 
 This is a variable and not a cached function, because torch's compiler warns of a cached function in what it compiles.
 """
@@ -156,7 +156,7 @@ def packed_attention(model: Any) -> Iterator[None]:
     from transformers import AttentionInterface  # imported here, because decoding uses this module without transformers
 
     global _kernel
-    if _kernel is None and any(parameter.is_cuda for parameter in model.parameters()):
+    if _kernel is None and torch.cuda.is_available():
         _kernel = _find_kernel()
     AttentionInterface.register(IMPLEMENTATION, attend_packed)
     before = model.config._attn_implementation
