@@ -86,6 +86,7 @@ from moesaic.train.objective import Kept
 from moesaic.workspace import MANIFEST, Workspace
 
 TO_THE_MODEL = ("experts", "compose", "gate", "reward")
+_POLL_SECONDS = 1
 
 
 class OutOfTimeError(Exception):
@@ -130,10 +131,10 @@ class Growth(Plan):
         run, last = self.run(self.recipe(step, anew=True)), self.run(self.recipe(self.steps - 1, anew=True))
         with _in_turn(self.root / "data"):
             if not last.is_finished("data"):
-                last(("data",))
+                _when_free(last, ("data",))
             if run.is_finished("data"):
                 return
-            with run.workspace.lock(), run.stage("data") as stage:
+            with _alone(run.workspace), run.stage("data") as stage:
                 if stage is not None:
                     for name in self.languages(step):
                         _link_tree(last.workspace.path("data") / name, stage.folder / name)
@@ -166,7 +167,7 @@ class Growth(Plan):
         given = step == 0 and self.first is not None
         if not given:
             self.keep(step)
-            run(TO_THE_MODEL)
+            _when_free(run, TO_THE_MODEL)
         place = self.first if given and self.first is not None else run.workspace.root
         final = locate(place)
         new = self.languages(step)[-1:] if step else self.languages(step)
@@ -202,9 +203,9 @@ class Growth(Plan):
             self.keep(step - 1)
         with _in_turn(self.root / "keep"):
             if not (before / "keep" / MANIFEST).is_file():
-                run(("keep",))
+                _when_free(run, ("keep",))
                 return run
-            with run.workspace.lock(), run.stage("keep") as stage:
+            with _alone(run.workspace), run.stage("keep") as stage:
                 if stage is None:
                     return run
                 had = read_json(before / "keep" / "report.json")["languages"]
@@ -232,7 +233,9 @@ class Growth(Plan):
 
     def answers(self, step: int, arm: str) -> Kept | None:
         """Returns the base's answers on which a dense arm is trained at a step; None without ``data.keep``."""
-        return self.keep(step).kept(self.languages(step)[-1:] if arm == "dense_on" else None)
+        self.keep(step)
+        run = self.run(self.recipe(step, anew=arm == "dense_anew", grows=False))  # not with the settings of a step
+        return run.kept(self.languages(step)[-1:] if arm == "dense_on" else None)
 
     def _dense(self, step: int, arm: str) -> bool:
         anew = arm == "dense_anew"
@@ -351,16 +354,30 @@ class Growth(Plan):
 
 
 @contextlib.contextmanager
-def _in_turn(place: Path) -> Iterator[None]:
-    """Waits until no other process does the same work."""
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """Holds the lock of a workspace, and waits for it while another arm's process holds it."""
     with contextlib.ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(Workspace(place / "turn").lock())
+                stack.enter_context(workspace.lock())
                 break
             except BusyError:
-                time.sleep(1)
+                time.sleep(_POLL_SECONDS)
         yield
+
+
+def _when_free(run: Run, stages: tuple[str, ...]) -> None:
+    """Runs stages, once no other arm's process uses the workspace."""
+    while True:
+        try:
+            return run(stages)
+        except BusyError:
+            time.sleep(_POLL_SECONDS)
+
+
+def _in_turn(place: Path) -> contextlib.AbstractContextManager[None]:
+    """Waits until no other process does the same work."""
+    return _alone(Workspace(place / "turn"))
 
 
 def _link_tree(source: Path, target: Path) -> None:

@@ -124,7 +124,8 @@ def strict_test(test: str, language: str) -> str:
     if language not in _STRICT:
         return test
     loose, strict, definition = _STRICT[language]
-    return definition + test.replace(loose, strict) if loose in test else test
+    is_strict = test.startswith(definition) if definition else strict in test
+    return definition + test.replace(loose, strict) if loose in test and not is_strict else test
 
 
 def write_strict(path: Path, languages: Sequence[str], folder: Path) -> dict[str, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+import threading
+import time
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,6 +25,7 @@ from moesaic.model.decode.generate import Generation
 from moesaic.model.lora import read_adapter
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
+from moesaic.workspace import Workspace
 from test_pipeline import stage_times, write_pairs, write_recipe
 
 FEW = ["predict.limit=2", "experts.epochs=1", "gate.joint_epochs=0.5", "evaluate.metrics=[parse_share]",
@@ -306,7 +309,8 @@ def test_every_arm_is_trained_on_the_answers_of_the_base(compared, tmp_path, mon
     assert asked == ["java"]
     dense = first / "baselines" / "dense_lora_keep"
     common = [str(tmp_path / "toy.yaml"), *keeping, f"output={tmp_path / 'runs'}", "--start", "java", "--add", "python"]
-    common += ["--first", str(first), "--first-dense", str(dense), "--step", "experts.keep=true"]
+    common += ["--first", str(first), "--first-dense", str(dense)]
+    common += ["--step", "experts.keep=true", "--step", "keep.weight=8"]
     for phase in ("data", "keep", "train"):
         assert main([*common, "--phase", phase]) == 0
     assert asked == ["java", "python"]
@@ -314,6 +318,8 @@ def test_every_arm_is_trained_on_the_answers_of_the_base(compared, tmp_path, mon
     assert sizes == {
         "dense_on/1": {"python"}, "dense_on_old/1": {"java", "python"}, "dense_anew/1": {"java", "python"}
     }  # fmt: skip
+    weights = {name: kept.options.weight for name, kept in trained.items()}
+    assert weights == {"dense_on/1": 8, "dense_on_old/1": 8, "dense_anew/1": 1}
     root = tmp_path / "runs" / "toy-growth"
     assert read_json(root / "step-1" / "compose" / "growth.json")["against_base"]["python"]["answers"] > 0
     assert read_json(root / "measured" / "step-0" / "systems" / "dense_anew" / "cost.json")["tokens"] is None
@@ -323,3 +329,22 @@ def test_every_arm_is_trained_on_the_answers_of_the_base(compared, tmp_path, mon
         assert torch.allclose(B_OR @ A_RI, narrow.deltas[path].B_OR @ narrow.deltas[path].A_RI)
         assert A_RI[narrow.rank :].abs().min() > 0
     assert main([*common, "experts.alpha=5", "--phase", "train"]) == 2
+
+
+def test_an_arm_waits_for_another_that_uses_the_same_workspace(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "_POLL_SECONDS", 0.01)
+    held, order = threading.Event(), []
+
+    def other():
+        with Workspace(tmp_path).lock():
+            held.set()
+            time.sleep(0.3)
+            order.append("other")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert held.wait(10)
+    with growth._alone(Workspace(tmp_path)):
+        order.append("ours")
+    thread.join()
+    assert order == ["other", "ours"]

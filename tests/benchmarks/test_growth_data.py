@@ -183,6 +183,8 @@ def test_strict_files_differ_from_mbxps_in_their_tests_alone(tmp_path, capsys):
     assert strict["php"][0].test.endswith("$a == 1;"), "only the comparison of results changes"
     assert strict["typescript"][0].test.endswith("\nassertSame_(f(), 1);")
     assert strict["php"][0].prompt == plain["php"][0].prompt
+    again = read_tasks(tmp_path / "strict", ["php", "typescript"])
+    assert [again[name][0].test for name in ("php", "typescript")] == [strict[name][0].test for name in again]
 
 
 def test_strict_files_never_replace_mbxps_and_a_wrong_place_is_one_message(tmp_path, capsys):
