@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import field_validator, model_validator
 
 from moesaic.errors import DataError, RecipeError
-from moesaic.files import digest_of, read_text
+from moesaic.files import digest_of
 from moesaic.gates import GATES
 from moesaic.languages import LANGUAGES, get_language, syntax_of
 from moesaic.recipe.baselines import DENSE, DENSE_REWARD, MADE_TOGETHER, Baseline
 from moesaic.recipe.growing import GrowRecipe
+from moesaic.recipe.measuring import EvaluateRecipe, MetricName, PredictRecipe
 from moesaic.recipe.problems import StandIns, check
-from moesaic.recipe.reading import parse_yaml
+from moesaic.recipe.reading import read_tree
 from moesaic.recipe.reward import RewardRecipe
 from moesaic.recipe.sections import (
     ATTENTION_TARGETS,
@@ -31,13 +31,10 @@ from moesaic.recipe.sections import (
     MLP_TARGETS,
     BaseRecipe,
     DataRecipe,
-    EvaluateRecipe,
     ExpertsRecipe,
     GateRecipe,
     KeepRecipe,
-    MetricName,
     Optimisation,
-    PredictRecipe,
     ProcessesRecipe,
     Section,
     refuse_twice,
@@ -374,65 +371,3 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if problems or recipe is None:
         raise RecipeError(problems, str(path))
     return recipe
-
-
-_DEEPEST_KEY = 16  # deepest nesting of an override's key; sections are nested less than half as deep
-
-
-def read_tree(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """Reads a recipe file and its overrides without checking keys and values.
-
-    Args:
-        path: The recipe file.
-        overrides: Overrides such as ``experts.rank=8``.
-
-    Returns:
-        The tree of keys and values, and the problems of the overrides.
-
-    Raises:
-        RecipeError: The file cannot be read, or does not contain keys and values.
-    """
-    tree = _read_yaml(path)
-    problems: list[str] = []
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator or not key:
-            problems.append(f"override {override[:80]!r}: write key.subkey=value")
-            continue
-        try:
-            if key.count(".") > _DEEPEST_KEY:
-                raise RecursionError
-            _set(tree, key.split("."), parse_yaml(text))
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            problems.append(f"override {override!r}: {' '.join(str(error).split())}")
-        except RecursionError:
-            problems.append(f"override {override[:80]!r}: nested too deeply")
-    if tree.get("name") in (None, ""):
-        tree["name"] = path.stem
-    return tree, problems
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = parse_yaml(read_text(path))
-    except FileNotFoundError:
-        raise RecipeError(["no such file; the recipes of moesaic are in its folder recipes/"], str(path)) from None
-    except IsADirectoryError:
-        raise RecipeError(["is a folder; a recipe is a YAML file"], str(path)) from None
-    except OSError as error:
-        raise RecipeError([f"cannot be read: {error.strerror}"], str(path)) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes that are not text, dates that do not exist
-        raise RecipeError([f"not YAML: {' '.join(str(error).split())}"], str(path)) from error
-    except RecursionError:
-        raise RecipeError(["not YAML that can be read: nested too deeply"], str(path)) from None
-    if not isinstance(tree, dict):
-        raise RecipeError(["must hold keys and values (base:, data:, ...)"], str(path))
-    return tree
-
-
-def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
-    for position, key in enumerate(keys[:-1]):
-        tree = tree.setdefault(key, {})
-        if not isinstance(tree, dict):
-            raise TypeError(f"{'.'.join(keys[: position + 1])} is a value, not a section")
-    tree[keys[-1]] = value
