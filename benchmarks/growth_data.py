@@ -17,7 +17,9 @@ so that a stopped command can continue. ``pairs`` writes the programs that passe
 solution and at most ``--per-task`` different programs of the base per task. ``--with`` adds the languages of a prepared
 data stage. With ``--own``, nothing is trained on that the base did not write: solutions are used only for the test
 split, and training tasks whose number ends in 4 are the validation split. ``take`` copies programs that the stage
-``keep`` of a run let the base write, the first few of each task, instead of asking the base again.
+``keep`` of a run let the base write, the first few of each task, instead of asking the base again. The stage asks only
+for training tasks; ``answers`` then lets the base write programs for the others, which a language without solutions
+needs.
 
 ``strict`` writes MBXP's files once more, with tests that tell truth values, numbers and texts apart, for
 ``data.tasks``. A model that is rewarded for passing PHP's own tests can learn to return ``true`` instead of an answer.
@@ -185,13 +187,14 @@ def write_answers(
     max_new_tokens: int,
     judging: bool,
 ) -> None:
-    """Lets the base complete every task ``samples`` times, one file per language; can run them at the same time."""
+    """Lets the base complete every task without an answer ``samples`` times; can run the answers at the same time."""
     options, prompt, waiting = session.recipe.predict, session.prompt, list[Future[None]]()
     with ThreadPoolExecutor(1) as judge:
         for name, problems in tasks.items():
             path = folder / ANSWERS / f"{name}.jsonl"
-            if not path.exists():
-                wanted = [problem for problem in problems for _ in range(samples)]
+            rows = [row for _, row in read_json_lines(path)] if path.exists() else []
+            answered = {row["task_id"] for row in rows}  # all tasks, or the training tasks alone after take
+            if wanted := [problem for problem in problems if problem.id not in answered for _ in range(samples)]:
                 generations = generate_together(
                     session.ranks,
                     session.base.model,
@@ -205,7 +208,7 @@ def write_answers(
                     batch_size=options.batch_size,
                     compile=options.compile,
                 )
-                rows = [
+                rows += [
                     completion_row(problem, prompt.decode(generation.ids), len(generation.ids), generation.stopped)
                     for problem, generation in zip(wanted, generations, strict=True)
                 ]
@@ -273,29 +276,38 @@ def write_pairs(
         per_task: Maximum number of the base's programs per task.
         old: A data stage whose languages are added.
         own_only: Whether only programs of the base are used for training and validation.
+
+    Raises:
+        DataError: A language has no program for a split, or an answer was not run. Nothing is written.
     """
     counts: dict[str, dict[str, int]] = {}
+    made: dict[str, dict[str, list[Example]]] = {}
     for name, problems in tasks.items():
         gold = dict(_completions(folder / GOLD / f"{name}.jsonl"))
         own = _passing(folder, name)
-        examples: dict[str, list[Example]] = {split: [] for split in SPLITS}
+        solved = {split_of(id_) for id_ in gold}
+        made[name] = examples = {split: [] for split in SPLITS}
         for problem in problems:
             split, found = split_of(problem.id), []
             if own_only and split != "test":
                 if split == "validation":
                     continue
                 split = "validation" if problem.id.endswith("4") else "train"
-                found += own.get(problem.id, [])[:per_task]
             elif problem.id in gold:
                 found.append(gold[problem.id])
-            if not own_only and (split == "train" or not gold):
+            if split == "train" or (own_only and split == "validation") or split not in solved:
                 found += own.get(problem.id, [])[:per_task]
             kept = {example.code: example for text in found if (example := _example(problem, texts, text)) is not None}
             examples[split] += kept.values()
         counts[name] = {split: len(found) for split, found in examples.items()} | {"own": sum(map(len, own.values()))}
+        if lacking := [split for split, found in examples.items() if not found]:
+            raise DataError(
+                f"{name}: no program passes for the split {lacking[0]}: let the base write more with answers (after "
+                "take, it has not been asked for programs of validation and test tasks), run them with judge, or leave "
+                f"{name} out of --languages"
+            )
+    for name, examples in made.items():
         for split, found in examples.items():
-            if not found:
-                raise DataError(f"{name}: no program passes for the split {split}: write more answers, or leave it out")
             write_examples(target / name / f"{split}.jsonl", found)
     for place in sorted(old.glob("*/*.jsonl")) if old is not None else ():
         if place.parent.name not in tasks and place.stem in SPLITS:

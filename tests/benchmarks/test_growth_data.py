@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from growth_data import main, read_tasks
 
 from moesaic.data.examples import read_examples
 from moesaic.execution.problems import read_problems
-from moesaic.files import write_json_lines
+from moesaic.files import read_json_lines, write_json_lines
+from moesaic.model.decode.generate import Generation
+from test_pipeline import write_recipe
 
 SOLVED = "  2 * x\nend\n"
 
@@ -231,3 +234,42 @@ def test_own_programs_alone_are_taken_from_a_finished_stage(tmp_path, capsys, mo
         "validation": [("mbxp/4", "  x + x"), ("mbxp/4", "  x * 2")],
         "test": [("mbxp/10", "  2 * x")],
     }
+
+
+@pytest.mark.parametrize("own", [(), ("--own",)])
+def test_a_language_without_solutions_needs_answers_to_what_the_stage_did_not_ask(tmp_path, capsys, monkeypatch, own):
+    """The stage keep asks training tasks alone; nothing is written before every split has a program."""
+    numbers = (1, 4, 5, 10)
+    write_json_lines(tmp_path / "mbrbp.jsonl", [task(number) for number in numbers])
+    arguments = ["--tasks", str(tmp_path / "mbrbp.jsonl"), "--languages", "ruby", "--out", str(tmp_path / "own")]
+    pairs = ["pairs", *arguments, "--pairs", str(tmp_path / "pairs"), *own]
+    kept = [{"task_id": f"MBRBP/{n}", "completion": "\n  x + x\nend"} for n in (1, 4)]
+    write_json_lines(tmp_path / "keep" / "answers" / "ruby.jsonl", kept)
+    assert main(["take", *arguments, "--kept", str(tmp_path / "keep")]) == 0
+    verdicts = tmp_path / "own" / "verdicts" / "ruby.jsonl"
+    write_json_lines(verdicts, [verdict(n, 0, "passed") for n in (1, 4)])
+    capsys.readouterr()
+    assert main(pairs) == 2
+    said = capsys.readouterr().err
+    assert f"ruby: no program passes for the split {'test' if own else 'validation'}: let the base write more" in said
+    assert "after take, it has not been asked" in said
+    assert not (tmp_path / "pairs").exists()
+
+    def answer(_ranks, _model, prompt, prompts, *_words, **_options):
+        encode = partial(prompt.tokenizer, add_special_tokens=False)
+        return [Generation(encode("\n  x * 2\nend")["input_ids"], stopped=True) for _ in prompts]
+
+    monkeypatch.setattr("growth_data.generate_together", answer)
+    for _ in range(2):  # the second time, every task has an answer
+        assert main(["answers", str(write_recipe(tmp_path)), *arguments, "--samples", "1"]) == 0
+        rows = [row for _, row in read_json_lines(tmp_path / "own" / "answers" / "ruby.jsonl")]
+        assert rows[:2] == kept
+        assert [row["task_id"] for row in rows[2:]] == ["MBRBP/5", "MBRBP/10"]
+    write_json_lines(verdicts, [verdict(n, 0, "passed") for n in numbers])
+    assert main(pairs) == 0
+    found = {
+        split: [example.id for example in read_examples(tmp_path / "pairs" / "ruby" / f"{split}.jsonl")]
+        for split in ("train", "validation", "test")
+    }
+    validation, train = (["mbxp/4"], ["mbxp/1"]) if own else (["mbxp/5"], ["mbxp/1", "mbxp/4"])
+    assert found == {"train": train, "validation": validation, "test": ["mbxp/10"]}
