@@ -34,6 +34,7 @@ from typing import Any
 
 from ablation_figures import REFERENCE, differences, estimates, markdown_table, plain, read_losses
 from ablation_variants import Variant, candidates
+from places import file_to_write
 
 from moesaic.cli.output import Stopped, catch_signals
 from moesaic.errors import CheckpointError, MoesaicError, RecipeError
@@ -353,7 +354,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", nargs="?", type=Path, help="recipe file; the reference")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the recipe's")
-    parser.add_argument("--out", type=Path, help="result file; logs go to a folder beside it")
+    parser.add_argument("--out", type=file_to_write, help="result file; logs go to a folder beside it")
     parser.add_argument("--devices", help="GPUs to use, e.g. 0,1; one variant at a time without it")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants (and the reference)")
     parser.add_argument("--minutes", type=float, help="start no variant after that many")

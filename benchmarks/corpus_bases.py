@@ -24,6 +24,7 @@ from typing import Any, get_args
 
 import torch
 from generation_cpu import processor
+from places import file_to_write, folder_to_write
 
 from moesaic.data.corpus import CORPUS_LANGUAGES, load_tasks
 from moesaic.data.examples import Example
@@ -126,8 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--languages", default=",".join(CORPUS_LANGUAGES))
     parser.add_argument("--tokens", type=int, default=512)
     parser.add_argument("--dtype", choices=get_args(DType), default="auto")
-    parser.add_argument("--folder", type=Path, default=Path("runs/corpus-bases"))
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--folder", type=folder_to_write, default="runs/corpus-bases")
+    parser.add_argument("--out", type=file_to_write)
     parser.add_argument("--allow-code-execution", action="store_true")
     options = parser.parse_args(arguments)
     results = []

@@ -36,6 +36,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from places import file_to_write, folder_to_write
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
@@ -332,9 +334,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the first process of a target; the next have the next")
     parser.add_argument("--shards", type=int, default=1, help="processes that a target's inputs are split among")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
-    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
-    parser.add_argument("--results", type=Path, default=Path("fuzz-results"), help="counts; those there are kept")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--findings", type=folder_to_write, default="fuzz-findings")
+    parser.add_argument("--results", type=folder_to_write, default="fuzz-results", help="counts; those there are kept")
+    parser.add_argument("--out", type=file_to_write)
     parser.add_argument("--page", action="store_true", help="fuzz nothing, write the page of the counts that are there")
     parser.add_argument("--one", nargs=2, metavar=("TARGET", "RESULT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()

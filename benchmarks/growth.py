@@ -63,6 +63,7 @@ from growth_figures import figure, markdown_tables
 from growth_plan import ARMS, Plan
 from growth_results import COST, dense_cost, model_cost, results
 from growth_wider import write_wider
+from places import file_to_write, folder_to_write
 
 from moesaic.checkpoint.native import locate, read_model_folder
 from moesaic.data.prepare import REPORT_FILE
@@ -469,10 +470,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--phase", choices=("all", "data", "keep", "train", "judge"), default="all", help="what to do here"
     )
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many")
-    parser.add_argument("--archive", type=Path, help="folder for an archive of what was measured, without weights")
-    parser.add_argument("--out", type=Path, help="result file; in the comparison's folder by default")
+    help_archive = "folder for an archive of what was measured, without weights"
+    parser.add_argument("--archive", type=folder_to_write, help=help_archive)
+    parser.add_argument("--out", type=file_to_write, help="result file; in the comparison's folder by default")
     parser.add_argument("--table", type=Path, help="print the tables of a result file, run nothing")
-    parser.add_argument("--figure", type=Path, help="with --table: write the figure, SVG")
+    parser.add_argument("--figure", type=file_to_write, help="with --table: write the figure, SVG")
     options = parser.parse_intermixed_args(arguments)
     try:
         if options.table is not None:

@@ -44,6 +44,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from places import folder_to_write
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
@@ -307,7 +308,7 @@ def kill_and_resume(work: Path, export: list[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=folder_to_write, required=True)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--mergekit", help="python of an environment with mergekit 0.1.5")
     parser.add_argument("--mixturekit", help="python of an environment with MixtureKit 1.1.1")

@@ -37,6 +37,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from places import file_to_write
+
 NAMES = (
     "smollm2", "coder", "gate-eager", "mistral-ddp", "mistral-fsdp", "mistral-fsdp-long", "sample", "gate",
     "smollm2-eager", "coder-eager",
@@ -120,7 +122,6 @@ def table(result: dict[str, Any]) -> str:
 
 def write(result: dict[str, Any], out: Path) -> None:
     """Writes the file and the table beside it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n")
     out.with_suffix(".md").write_text(table(result))
 
@@ -128,7 +129,7 @@ def write(result: dict[str, Any], out: Path) -> None:
 def main() -> None:
     began = time.time()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="file of the result (JSON)")
+    parser.add_argument("--out", type=file_to_write, required=True, help="file of the result (JSON)")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), help="measurements; all by default")
     parser.add_argument("--processes", type=int, default=2, help="how many, a GPU each")
     parser.add_argument("--seconds", type=float, default=145, help="when all is over, whatever is missing")

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import link_stage, shared_stages
+from places import file_to_write
 
 from moesaic.cli.output import Stopped, catch_signals
 from moesaic.errors import MoesaicError, RecipeError
@@ -186,7 +187,7 @@ def main() -> int:
     parser.add_argument(
         "--variant", nargs="+", action="append", default=[], metavar="NAME key=value", help=help_variant
     )
-    parser.add_argument("--archive", type=Path, metavar="FILE.tar.gz", help="gets everything but weights")
+    parser.add_argument("--archive", type=file_to_write, metavar="FILE.tar.gz", help="gets everything but weights")
     options = parser.parse_intermixed_args()
     if options.at_once < 1:
         parser.error(f"--at-once {options.at_once}: at least 1 job is needed")

@@ -47,6 +47,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from places import file_to_write, folder_to_write
+
 SYSTEMS = ("plugin", "mixtral", "lora", "front", "moesaic")
 NAME = "load"
 RANK, EXPERTS, TOP_K = 16, ("python", "java", "javascript", "cpp"), 2
@@ -389,8 +391,8 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="start all systems at once")
     parser.add_argument("--placeholders", action="store_true", help="vLLM fills its weights in itself")
     parser.add_argument("--start-seconds", type=float, default=900, help="longest start")
-    parser.add_argument("--logs", type=Path, help="folder for the servers' logs")
-    parser.add_argument("--out", type=Path, help="file that gets the table after every row")
+    parser.add_argument("--logs", type=folder_to_write, help="folder for the servers' logs")
+    parser.add_argument("--out", type=file_to_write, help="file that gets the table after every row")
     options = parser.parse_args()
     if (options.model is None) == (options.shape is None):
         parser.error("give either MODEL or --shape")

@@ -28,6 +28,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from places import file_to_write
 from soak_kinds import KINDS
 from soak_pipeline import RECIPE, Soak
 
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS), help="kinds, with commas")
     parser.add_argument("--few", action="store_true", help="one or two of each other kind, one undisturbed run")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=file_to_write)
     arguments = parser.parse_args()
     if unknown := [kind for kind in arguments.only.split(",") if kind not in KINDS]:
         parser.error(f"--only {','.join(unknown)}: known are {', '.join(KINDS)}")

@@ -28,12 +28,12 @@ import argparse
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import speed_nf4
 import speed_peers
 import torch
+from places import file_to_write
 from speed_models import CODER, LARGE, RANK, SMALL, TOP_K, program_lengths, random_model, routed
 from speed_steps import (
     Part,
@@ -135,7 +135,7 @@ def main() -> None:
     parts: Mapping[str, Part] = {**PARTS, **speed_peers.PARTS, **speed_nf4.PARTS}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(parts)}; all when none is named")
-    parser.add_argument("--out", type=Path, help="file of all rows (JSON)")
+    parser.add_argument("--out", type=file_to_write, help="file of all rows (JSON)")
     speed_nf4.add_options(parser.add_argument_group("the part study"))
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in parts]:
