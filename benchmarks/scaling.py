@@ -137,6 +137,14 @@ def main() -> None:
     parser.add_argument("--window", type=float, default=1.0, help="seconds of one measurement of training")
     parser.add_argument("--pico", action="store_true", help="a tiny model, on a CPU too")
     options = parser.parse_args()
+    if not options.pico:
+        import torch  # takes seconds, which --help does not need
+
+        if (found := torch.cuda.device_count()) < options.processes:
+            parser.error(
+                f"this benchmark needs a CUDA GPU for each of its processes (--processes {options.processes}), and "
+                f"{found} are here; --pico checks on a tiny model that it works, without a GPU, too"
+            )
     ends = began + options.seconds
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "lines.jsonl"

@@ -61,12 +61,14 @@ def test_without_arguments_it_says_what_is_missing(name):
         ("generation_int8 nowhere", "error: nowhere is not a model folder"),
         ("serve_vllm nowhere", "error: nowhere is not a model folder"),
         ("scaling_worker smollm2 --lines lines --deadline 1", "run scaling.py"),
+        ("scaling --out out.json --processes 3", "a CUDA GPU for each of its processes (--processes 3), and 0 "),
         ("fuzz --page --out .", "argument --out: . cannot be written (is a folder); name another place"),
     ],
 )
 def test_a_wrong_argument_is_one_message(call, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     name, *arguments = call.split()
     ended = forked.run(["script", str(FOLDER / f"{name}.py"), *arguments])
     assert ended.returncode == 2, ended.stderr
