@@ -71,15 +71,16 @@ def test_programs_are_judged_in_their_order_and_equal_ones_run_once():
 @needs_bubblewrap
 def test_a_program_that_does_not_end_is_worth_nothing_and_its_other_cases_do_not_run():
     with ProgramRuns("bubblewrap", 1, ["python"], allow_code_execution=True, counts_cases=True) as run:
-        (verdict,) = run([(DOUBLE, "bytearray(8 << 30)\n")])
-    assert (verdict.status, verdict.share, verdict.reward(0.5)) == (Status.MEMORY, 0.0, 0.0)
+        full, endless = run([(DOUBLE, "bytearray(8 << 30)\n"), (DOUBLE, "while True:\n    pass\n")])
+    assert (full.status, full.share, full.reward(0.5)) == (Status.MEMORY, 0.0, 0.0)
+    assert (endless.status, endless.share, endless.reward(0.5)) == (Status.TIMEOUT, 0.0, 0.0)
 
 
 class FakeSandbox:
     """Runs programs that are lists of statuses, one a case; each run of a passing one prints twice its input."""
 
-    def __init__(self, mode=None, *, allow_code_execution=False):
-        self.mode, self.ran, self.is_closed = mode, [], False
+    def __init__(self, mode=None, *, allow_code_execution=False, limits=None):
+        self.mode, self.limits, self.ran, self.is_closed = mode, limits, [], False
 
     def close(self):
         self.is_closed = True
@@ -154,6 +155,7 @@ def test_what_runs_programs_is_as_asked_for_and_ends_with_them(fake, monkeypatch
     monkeypatch.setattr(rewards, "ThreadPoolExecutor", Pool)
     with fake() as run:
         assert run._sandbox.mode == "rlimit"
+        assert run._sandbox.limits.cpu_seconds == 3.0  # an endless loop ends before the usual 10 seconds
         assert not run._sandbox.is_closed
     assert (pools[0].workers, pools[0].options) == (1, {"cancel_futures": True})
     assert run._sandbox.is_closed

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from moesaic.errors import ConsentError, ToolchainError
-from moesaic.execution import cpp_header, isolation, java_compiler, judges, sandbox, seccomp
+from moesaic.execution import cpp_header, isolation, java_compiler, judges, sandbox, seccomp, toolchains
 from moesaic.execution.isolation import RlimitOnly
 from moesaic.execution.sandbox import ExecutionResult, Limits, Program, Sandbox, Status, check_mode
 from moesaic.execution.supervise import Launch, supervise
+from moesaic.languages import get_language
 
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap: scripts/install-tools")
 
@@ -389,6 +390,19 @@ def test_nothing_is_left_behind() -> None:
 def test_order_of_a_set_is_the_same_every_time(box: Sandbox) -> None:
     outputs = {run(box, "python", "print({'ant', 'bee', 'cat', 'dog', 'eel'})").stdout for _ in range(4)}
     assert len(outputs) == 1
+
+
+def test_a_machine_with_many_cores_does_not_get_more_threads_than_the_sandbox_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with RlimitOnly().launch(["/bin/true"], Limits()) as launch:
+        assert launch.environment["GOMAXPROCS"] == "2"
+    monkeypatch.setattr(toolchains, "_find", lambda name, row: Path("/jdk/bin", name))
+    monkeypatch.setattr(toolchains, "_version", lambda *command: "17")
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    toolchain = toolchains.java(get_language("java"))
+    for flags in (toolchain.run, toolchain.run_test, toolchain.tools["flags"].split()):  # the last: of the compiler
+        assert "-XX:ActiveProcessorCount=2" in flags
 
 
 def test_supervise_reports_exit_code_and_streams() -> None:

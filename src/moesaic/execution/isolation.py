@@ -368,9 +368,11 @@ def _prlimit(program: str, limits: Limits, processes: int, limit_address_space: 
 
 
 def _environment(extra: Mapping[str, str] | None, home: str) -> dict[str, str]:
-    # PYTHONHASHSEED is fixed, because the order of a set must not decide whether a program passes.
+    # PYTHONHASHSEED is fixed, because the order of a set must not decide whether a program passes. Go, which also means
+    # esbuild, starts threads by the number of cores, and on a large machine more than ``Limits.processes``.
     minimal = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "TZ": "UTC"}
-    return {**minimal, "PYTHONHASHSEED": "0", "OPENSSL_CONF": "/dev/null", **(extra or {})}
+    fixed = {"PYTHONHASHSEED": "0", "GOMAXPROCS": "2", "OPENSSL_CONF": "/dev/null"}
+    return {**minimal, **fixed, **(extra or {})}
 
 
 def _pipe_holding(data: bytes) -> int:

@@ -12,9 +12,13 @@ from moesaic.errors import ToolchainError
 from moesaic.execution.grading import grade
 from moesaic.execution.judges import find_toolchains
 from moesaic.execution.problems import Problem
-from moesaic.execution.sandbox import ExecutionResult, Program, Sandbox, SandboxMode, Status
+from moesaic.execution.sandbox import ExecutionResult, Limits, Program, Sandbox, SandboxMode, Status
 
-__all__ = ["ProgramRuns", "Verdict", "VerdictCount"]
+__all__ = ["LIMITS", "ProgramRuns", "Verdict", "VerdictCount"]
+
+LIMITS = Limits(cpu_seconds=3.0)
+"""Limits on a run. Most programs that reach the usual limit of 10 seconds are endless loops. A training meets some in
+every round and waits for them, so they end after 3 seconds of processor time, however busy the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class ProgramRuns:
         counts_cases: bool = False,
     ) -> None:
         found, missing = find_toolchains(languages)
-        self._sandbox = Sandbox(mode, allow_code_execution=allow_code_execution)
+        self._sandbox = Sandbox(mode, allow_code_execution=allow_code_execution, limits=LIMITS)
         if missing:
             self._sandbox.close()
             raise ToolchainError(

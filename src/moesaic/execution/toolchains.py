@@ -113,7 +113,9 @@ def java(row: Language) -> Toolchain:
     program = javac.with_name("java")
     if not program.is_file():
         raise ToolchainError(f"java: no java beside {javac}; install a complete JDK, 17 or later")
-    flags = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
+    # The number of processors is fixed because, by default, a large machine would get more threads than are allowed.
+    threads = ("-XX:+UseSerialGC", "-XX:ActiveProcessorCount=2")
+    flags = (*threads, "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
     command = (str(program), *flags, "-Xmx{heap_mb}m", "-Xss16m", "-cp", "{folder}")
     settings = tuple(path for path in Path("/etc").glob("java-*") if path.is_dir())
     return Toolchain(
