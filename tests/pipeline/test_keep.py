@@ -20,7 +20,7 @@ from moesaic.pipeline.keep import read_prompts, write_kept
 from moesaic.pipeline.plan import print_plan
 from moesaic.pipeline.stages import Run
 from moesaic.recipe import load_recipe
-from moesaic.train import experts
+from moesaic.train import composition, experts
 from pico import pico_tokenizer
 from test_pipeline import write_recipe
 
@@ -217,6 +217,24 @@ def test_a_whole_run_with_anchor_and_keep(tmp_path, monkeypatch, capsys):
     plain(("data", "keep", "experts", "compose", "gate"))
     now = {path.parent.name: read_json(path)["finished"] for path in root.rglob("manifest.json")}
     assert {name for name in finished if now[name] != finished[name]} == {"compose", "gate"}
+
+
+def test_gates_are_fitted_to_answers_as_to_the_anchor_or_else_to_their_language(tmp_path, monkeypatch):
+    fits, compose_folder = [], composition.compose_folder
+
+    def composing(accelerator, base, spec, adapters, programs, *rest):
+        fits.append({name: [example.language for example in examples] for name, examples in programs.items()})
+        compose_folder(accelerator, base, spec, adapters, programs, *rest)
+
+    monkeypatch.setattr(composition, "compose_folder", composing)
+    source = str(write_tasks(tmp_path / "tasks"))
+    answering(monkeypatch)
+    for anchor in ("true", "false"):
+        overrides = [f"data.keep={source}", "gate.init_programs=5", "gate.top_k=1", f"gate.anchor={anchor}"]
+        Run(load_recipe(write_recipe(tmp_path), overrides))(("data", "keep", "experts", "compose"))
+    own = {"python": ["python"] * 5, "java": ["java"] * 5}
+    assert fits[0] == {**own, "base": ["python"] * 5}  # the tasks are in Python
+    assert fits[1] == {**own, "python": ["python"] * 10}
 
 
 @pytest.mark.toolchain

@@ -151,7 +151,7 @@ def stages_read(recipe: Recipe, name: str) -> tuple[str, ...]:
         "keep": (),
         "experts": ("data", *(kept if recipe.experts.keep or recipe.experts.self_training else ())),
         "expert_rewards": ("data", *kept, f"experts/{part}"),
-        "compose": ("data", *(kept if recipe.gate.anchor else ()), *experts),
+        "compose": ("data", *kept, *experts),
         "gate": ("data", *kept, "compose"),
         "reward": ("data", *kept, "gate"),
         "baselines": ("data", *made_from.get(part, experts)),

@@ -200,15 +200,18 @@ class Run(Session):
                 name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
                 for name in self.recipe.data.languages
             }
-            if options.anchor and self.recipe.data.keep is not None:
-                # If a model grows, ``grow`` decides how answers in the new languages are routed.
-                new = () if self.start is None else self.recipe.trained_languages
-                programs[ANCHOR] = [
-                    self.prompt.encode(example)
+            if self.recipe.data.keep is not None:
+                answers = {
+                    name: [self.prompt.encode(example) for example in examples[: options.init_programs]]
                     for name, examples in self.kept_examples("train").items()
-                    if name not in new
-                    for example in examples[: options.init_programs]
-                ]
+                }
+                if options.anchor:
+                    # If a model grows, ``grow`` decides how answers in the new languages are routed.
+                    new = () if self.start is None else self.recipe.trained_languages
+                    programs[ANCHOR] = [own for name in answers if name not in new for own in answers[name]]
+                else:
+                    # The prompts of answers look different from those of programs, and gates read both.
+                    programs = {name: own + answers.get(name, []) for name, own in programs.items()}
             if self.start is not None:
                 from moesaic.pipeline.growing import grow
 

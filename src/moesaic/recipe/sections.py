@@ -314,7 +314,8 @@ class GateRecipe(Optimisation):
     """Initial gates: ``ridge`` fits them to gate inputs in closed form, ``prompts`` takes mean hidden states of prompts
     (mergekit's ``hidden``), ``zero`` starts at zero."""
     init_programs: Positive = 60
-    """Training programs per language to which the initial gates are fitted."""
+    """Training programs per language to which the initial gates are fitted. With ``data.keep``, as many answers per
+    language are added: to those of the anchor, or, without ``anchor``, to those of their language."""
     gate_steps: Count = 60
     """Optimiser steps in which only the gates are trained."""
     joint_epochs: Coefficient = 1.0
