@@ -55,6 +55,11 @@ def run_ruby(folder: Path) -> str:
     return _run([find("ruby"), "-W", "--disable-gems", str(HERE / "corpus_runner.rb"), str(folder)], folder)
 
 
+def run_php(folder: Path) -> str:
+    """Without the machine's settings and extensions, as in the sandbox."""
+    return _run([find("php"), "-n", "-ddisplay_errors=stderr", str(HERE / "corpus_runner.php"), str(folder)], folder)
+
+
 def run_java(folder: Path) -> str:
     for source in folder.glob("*/Main.java"):
         source.write_text(f"package {source.parent.name};\n{source.read_text()}")
@@ -117,4 +122,5 @@ RUNNERS = {
     "ruby": run_ruby,
     "typescript": run_typescript,
     "go": run_go,
+    "php": run_php,
 }
