@@ -173,13 +173,13 @@ def test_variants_change_one_thing_and_leave_out_what_the_recipe_is(tmp_path):
     assert all(not recipe.evaluate.allow_code_execution or not recipe.predict.benchmarks for recipe in recipes.values())
     names = [variant.name for variant in candidates(recipes[REFERENCE])]
     assert len(set(names)) == len(names)
-    assert recipes["experts_7"].data.languages[:5] == (
+    assert recipes["experts_8"].data.languages[:5] == (
         "python",
         "java",
         "javascript",
         "cpp",
-        "ruby",
-    )  # the corpus has seven
+        "php",
+    )  # the corpus has eight
     assert not any(name.startswith("shared_") for name in names)  # the recipe has no shared delta
     assert recipes["experts_hardly_trained"].experts.max_steps == 1
 

@@ -182,6 +182,7 @@ def check_trivial_predictions(references, language):
         "ruby": 'puts "Hello"',
         "typescript": 'console.log("Hello");',
         "go": 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello")\n}',
+        "php": '<?php\n\ndeclare(strict_types=1);\n\necho "Hello", PHP_EOL;',
     }[language]
     for prediction, limit in ((LANGUAGES[language].title, 0.05), (language, 0.05), (constant, 0.15), ("", 0.0)):
         assert codebleu([prediction] * len(references), references, language).codebleu <= limit

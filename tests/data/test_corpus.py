@@ -159,6 +159,8 @@ def test_every_program_keeps_the_conventions(task: CorpusTask) -> None:
     assert imports
     assert set(imports) <= set(PACKAGES), "the sandbox has no others"
     assert re.search(rf"^ *def {task.id}\b", task.programs["ruby"], re.MULTILINE)
+    assert task.programs["php"].startswith("<?php\n\ndeclare(strict_types=1);\n\n")
+    assert re.search(rf"^function {camel_case}\(", task.programs["php"], re.MULTILINE)
     assert task.programs["java"].count("public class Main {") == 1
     assert 'require("fs").readFileSync(0, "utf8")' in task.programs["javascript"]
     assert 'import * as fs from "fs";' in task.programs["typescript"]

@@ -41,8 +41,8 @@ def test_the_embedded_corpus_has_every_split():
 
 
 def test_the_embedded_corpus_names_its_languages():
-    with pytest.raises(DataError, match=r"corpus has no PHP: set data\.languages to some of python"):
-        read_source(options("corpus", ("php",)))
+    with pytest.raises(DataError, match=r"corpus has no Lua: set data\.languages to some of python"):
+        read_source(options("corpus", ("lua",)))
 
 
 def test_json_lines_with_splits(tmp_path):

@@ -1,4 +1,4 @@
-"""The embedded corpus: small programming tasks, solved in seven languages and tested by input and output.
+"""The embedded corpus: small programming tasks, solved in eight languages and tested by input and output.
 
 The corpus is package data with one folder per task under ``corpus_tasks/``. A folder holds ``task.json`` (split, text,
 tests) and one program per language, under the file name that its compiler expects. The tasks resemble those of a
@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from moesaic.errors import DataError
 from moesaic.languages import LANGUAGES, STUDY_LANGUAGES
 
-CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby", "typescript", "go")
+CORPUS_LANGUAGES: tuple[str, ...] = (*STUDY_LANGUAGES, "ruby", "typescript", "go", "php")
 """The languages in which every task is solved.
 
 The quickstart trains on the first four; the others are for growing a model.
