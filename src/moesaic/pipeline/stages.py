@@ -17,6 +17,8 @@ from pathlib import Path
 
 import yaml
 
+from moesaic.data.examples import Example
+from moesaic.data.prompts import EncodedExample
 from moesaic.errors import CheckpointError, RecipeError
 from moesaic.files import require_space, write_json, write_text
 from moesaic.gates import ANCHOR
@@ -196,22 +198,7 @@ class Run(Session):
                 return
             from moesaic.train.composition import compose_folder
 
-            programs = {
-                name: [self.prompt.encode(example) for example in self.examples(name, "train")[: options.init_programs]]
-                for name in self.recipe.data.languages
-            }
-            if self.recipe.data.keep is not None:
-                answers = {
-                    name: [self.prompt.encode(example) for example in examples[: options.init_programs]]
-                    for name, examples in self.kept_examples("train").items()
-                }
-                if options.anchor:
-                    # If a model grows, ``grow`` decides how answers in the new languages are routed.
-                    new = () if self.start is None else self.recipe.trained_languages
-                    programs[ANCHOR] = [own for name in answers if name not in new for own in answers[name]]
-                else:
-                    # The prompts of answers look different from those of programs, and gates read both.
-                    programs = {name: own + answers.get(name, []) for name, own in programs.items()}
+            programs = self._programs_to_fit()
             if self.start is not None:
                 from moesaic.pipeline.growing import grow
 
@@ -228,6 +215,23 @@ class Run(Session):
                 self.recipe.predict.row_tokens,
                 stage.folder / "model",
             )
+
+    def _programs_to_fit(self) -> dict[str, list[EncodedExample]]:
+        """Returns expert name -> programs and kept answers that the initial gates are fitted to."""
+
+        def first(examples: Sequence[Example]) -> list[EncodedExample]:
+            return [self.prompt.encode(example) for example in examples[: self.recipe.gate.init_programs]]
+
+        programs = {name: first(self.examples(name, "train")) for name in self.recipe.data.languages}
+        if self.recipe.data.keep is None:
+            return programs
+        answers = {name: first(examples) for name, examples in self.kept_examples("train").items()}
+        if not self.recipe.gate.anchor:
+            # The prompts of answers look different from those of programs, and gates read both.
+            return {name: own + answers.get(name, []) for name, own in programs.items()}
+        # If a model grows, ``grow`` decides how answers in the new languages are routed.
+        new = () if self.start is None else self.recipe.trained_languages
+        return programs | {ANCHOR: [answer for name in answers if name not in new for answer in answers[name]]}
 
     def gate(self) -> None:
         """Trains the gates, then gates and experts together; if a model grows, only with ``grow.train_gates``."""
