@@ -330,3 +330,23 @@ def test_the_processes_are_those_of_all_files_and_change_no_score(predictions, m
     monkeypatch.setattr(table, "ProcessPoolExecutor", lambda *a, **k: opened.append(real(*a, **k)) or opened[-1])
     assert judge(predictions, OPTIONS.model_copy(update={"workers": 2})) == alone
     assert len(opened) == 1
+
+
+def test_a_metric_that_a_language_does_not_have_is_left_out_there(tmp_path):
+    folder, examples = tmp_path / "predict", {}
+    losses = []
+    for language in ("python", "ruby"):
+        examples[language] = [Example("p", language, "", "x = 1\n")]
+        losses.append({"id": "p", "language": language, "loss_sum": 1.0, "code_tokens": 2})
+        row = {"id": "p", "language": language, "text": "", "reference": "x = 1\n", "prediction": "x = 1\n"}
+        write(folder / "predictions" / "moe" / f"{language}.jsonl", [row])
+    write(folder / "losses" / "moe.jsonl", losses)
+    (folder / "routing.json").write_text("{}")
+    found = table.build_results(folder, tmp_path / "evaluate", examples, EvaluateRecipe(workers=1), {})
+    moe = found["systems"]["moe"]
+    assert moe["codebleu"]["ruby"]["value"] == 1
+    assert set(moe["codebleu_reference"]) == {"python"}
+    assert (
+        "codebleu_reference, ruby: the reference protocol does not score it; use codebleu (evaluate.metrics)"
+        in (found["skipped"])
+    )

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from moesaic.codebleu import codebleu
+from moesaic.codebleu.reference import KEYWORDS as REFERENCE_KEYWORDS
 from moesaic.data.examples import Example
 from moesaic.errors import CheckpointError, DataError, ToolchainError
 from moesaic.evaluate.benchmarks import pass_at_1
@@ -90,7 +91,7 @@ def build_results(
     undefined = {language: _undefined(language, options.metrics) for language in languages}
     if generated:
         skipped += [
-            f"{', '.join(names)}, {language}: no grammar reads it; use bleu and exact_match (evaluate.metrics)"
+            f"{', '.join(names)}, {language}: {_why_undefined(language)} (evaluate.metrics)"
             for language, names in undefined.items()
             if names
         ]
@@ -229,10 +230,17 @@ def _processes(
 
 
 def _undefined(language: str, metrics: Sequence[MetricName]) -> list[MetricName]:
-    """Returns the metrics that are not defined for a language, because they need a grammar and it has none."""
-    if get_language(language).syntax is not None:
-        return []
-    return [name for name in metrics if name in _OF_SYNTAX]
+    """Returns the metrics that a language does not have: it has no grammar, or codebleu 0.7.0 does not score it."""
+    syntax = get_language(language).syntax
+    if syntax is None:
+        return [name for name in metrics if name in _OF_SYNTAX]
+    return [name for name in metrics if name == "codebleu_reference" and syntax not in REFERENCE_KEYWORDS]
+
+
+def _why_undefined(language: str) -> str:
+    if get_language(language).syntax is None:
+        return "no grammar reads it; use bleu and exact_match"
+    return "the reference protocol does not score it; use codebleu"
 
 
 def _parse_share(rows: Sequence[Row], language: str, _: Executor | None) -> list[float]:

@@ -52,7 +52,8 @@ class EvaluateRecipe(Section):
         "codebleu_reference",
     )
     """Metrics of the table. ``exact_match`` is the share of programs that equal their reference except for white space.
-    ``pass@1`` runs the programs against their tests."""
+    ``pass@1`` runs the programs against their tests. A metric that a language does not have is left out there, such as
+    ``codebleu_reference`` for Ruby."""
     bootstrap_samples: Positive = 1000
     """Bootstrap resamples for each interval."""
     allow_code_execution: bool = False
