@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from verdict_rows import read_verdicts
 
 from moesaic.errors import DataError, MoesaicError
 from moesaic.files import read_json_lines, replacing, write_json
@@ -57,11 +58,13 @@ def read_run(workspace: Path) -> Values:
             pair = float(row["loss_sum"]), float(row["code_tokens"])
             _put(values, path.stem, "loss", row["language"], str(row["id"]), pair)
     for path in sorted(rows.glob("*/*.jsonl")):
-        for _, row in read_json_lines(path):
-            if "status" in row:  # a benchmark's verdicts
-                passed = (float(row["status"] == "passed"), 1.0)
-                _put(values, path.parent.name, f"pass@1 {path.stem}", row["language"], _problem(row), passed)
-                continue
+        read = [row for _, row in read_json_lines(path)]
+        if any("status" in row for row in read):  # a benchmark's verdicts
+            for (language, id_, _), passed in read_verdicts(path).items():
+                pair = float(passed), 1.0
+                _put(values, path.parent.name, f"pass@1 {path.stem}", language, _problem(id_), pair)
+            continue
+        for row in read:
             for metric, value in row.items():
                 if metric != "id":
                     _put(values, path.parent.name, metric, path.stem, str(row["id"]), (float(value), 1.0))
@@ -74,9 +77,9 @@ def _put(values: Values, system: str, metric: str, language: str, program: str, 
     table[program if copies == 0 else f"{program} ({copies + 1})"] = pair
 
 
-def _problem(row: Mapping[str, Any]) -> str:
+def _problem(id_: str) -> str:
     """A benchmark's problem without the language that its id names: ``Java/12`` is ``12``."""
-    return str(row["id"]).rpartition("/")[2]
+    return id_.rpartition("/")[2]
 
 
 def _with_own_experts(values: Values) -> Values:

@@ -136,7 +136,7 @@ def test_what_an_arm_forgot_is_counted_against_itself_when_it_learnt(compared, t
         folder = root / "measured" / f"step-{step}" / "evaluate" / "rows" / arm
         folder.mkdir(parents=True, exist_ok=True)
         rows = [
-            {"id": f"{language}/{n}", "language": language, "status": "passed" if good else "failed"}
+            {"id": f"{language}/{n}", "language": language, "sample": 0, "status": "passed" if good else "wrong"}
             for n, good in enumerate(passed)
         ]
         with (folder / "mbxp.jsonl").open("a") as file:

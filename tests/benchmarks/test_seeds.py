@@ -31,7 +31,12 @@ def write(folder, seed, systems, number=60):
                     lines.append(json.dumps({"id": str(problem), "codebleu": score}))
                 (rows / f"{language}.jsonl").write_text("\n".join(lines) + "\n")
         verdicts = [
-            {"id": f"{language}/{problem}", "language": language, "status": "passed" if problem < 15 else "wrong"}
+            {
+                "id": f"{language}/{problem}",
+                "language": language,
+                "sample": 0,
+                "status": "passed" if problem < 15 else "wrong",
+            }
             for language in LANGUAGES
             for problem in range(number)
         ]
@@ -61,6 +66,18 @@ def test_means_spreads_and_benchmarks(tmp_path):
     assert entry["n"] == 120
     assert result["systems"]["moe"]["pass@1 humaneval-x"]["python"]["value"] == 0.25
     assert result["systems"]["moe"]["loss"]["java"]["value"] == pytest.approx(mean + 0.2)
+
+
+def test_of_a_program_that_was_judged_again_the_last_verdict_counts(tmp_path):
+    """Verdicts are appended. If a stage continues with another version of moesaic, the earlier lines stay in the file."""
+    run = write(tmp_path / "run", 0, {"moe": moved(0)}, number=20)
+    rows = run / "evaluate" / "rows" / "moe" / "humaneval-x.jsonl"
+    again = {"id": "python/0", "language": "python", "sample": 0, "status": "crashed"}
+    rows.write_text(rows.read_text() + json.dumps(again) + "\n")
+    found = read_run(run)["moe"]["pass@1 humaneval-x"]
+    assert len(found["python"]) == len(found["java"]) == 20
+    assert found["python"]["0"] == (0.0, 1.0)
+    assert found["java"]["0"] == (1.0, 1.0)
 
 
 def test_a_difference_that_another_seed_turns_round_is_none(tmp_path):
