@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
@@ -116,7 +117,9 @@ def figure(results: Mapping[str, Any]) -> str:
             if (number := mean(row, arm, metric, languages)) is not None
         ]
 
-    old = {arm: curve(arm, new=False) for arm in COLOURS}
+    base = mean(results["steps"][0], "base", metric, results["start"]) if results["steps"] else None
+    unchanged = [] if base is None else [(step, base) for step in range(len(results["steps"]))]
+    old = {arm: curve(arm, new=False) for arm in COLOURS} | {"base": unchanged}
     learnt = {arm: curve(arm, new=True) for arm in COLOURS} | {"base": _base(results, metric)}
     height = 680
     parts = [
@@ -145,6 +148,7 @@ def _base(results: Mapping[str, Any], metric: str) -> list[tuple[int, float]]:
 
 
 _WIDTH = 760
+_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 def _panel(
@@ -155,7 +159,9 @@ def _panel(
     numbers = [number for points in curves.values() for _, number in points] or [0.0, 1.0]
     low, high = min(numbers), max(numbers)
     room = max((high - low) * 0.1, (0.2 - high + low) / 2)  # a shorter axis would exaggerate chance
-    low, high = max(0.0, low - room), high + room
+    tick = next(tick for tick in _TICKS if high - low + 2 * room <= 6 * tick or tick == _TICKS[-1])
+    first_tick, last_tick = max(0, math.floor((low - room) / tick)), math.ceil((high + room) / tick)
+    low, high = first_tick * tick, last_tick * tick
     last = max(1, len(results["add"]))
 
     def x(step: float) -> float:
@@ -165,11 +171,10 @@ def _panel(
         return top + (height - top - bottom) * (high - number) / (high - low)
 
     yield f'<g transform="translate(0 {down})"><text x="{left}" y="16" font-weight="bold">{escape(title)}</text>'
-    for part in range(5):
-        number = low + (high - low) * part / 4
+    for number in (tick * count for count in range(first_tick, last_tick + 1)):
         yield (
             f'<path d="M{left} {y(number):.1f}H{_WIDTH - right}" stroke="#ddd"/>'
-            f'<text x="{left - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:.3f}</text>'
+            f'<text x="{left - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:.2f}</text>'
         )
     for step, name in enumerate(["start", *(f"+ {get_language(name).title}" for name in results["add"])]):
         yield f'<text x="{x(step):.1f}" y="{height - bottom + 20}" text-anchor="middle">{escape(name)}</text>'

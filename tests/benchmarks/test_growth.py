@@ -168,7 +168,7 @@ def test_tables_and_figure_come_from_the_result_file(compared, tmp_path, capsys)
     assert f"{value:.3f}" in line
     assert shown.count("| 2 | Dense LoRA, trained on |") == 1
     drawn = ElementTree.fromstring((tmp_path / "growth.svg").read_text())
-    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4 * 3 + 5 * 2  # no new language at the start
+    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 5 * 3 + 5 * 2  # no new language at the start
     assert "Mean loss of the starting languages" in figure(results)
     assert "Mean loss of the new languages so far" in figure(results)
 
