@@ -69,7 +69,7 @@ def test_means_spreads_and_benchmarks(tmp_path):
 
 
 def test_of_a_program_that_was_judged_again_the_last_verdict_counts(tmp_path):
-    """Verdicts are appended. If a stage continues with another version of moesaic, the earlier lines stay in the file."""
+    """Verdicts are appended: if a stage goes on with another version of moesaic, the earlier lines stay."""
     run = write(tmp_path / "run", 0, {"moe": moved(0)}, number=20)
     rows = run / "evaluate" / "rows" / "moe" / "humaneval-x.jsonl"
     again = {"id": "python/0", "language": "python", "sample": 0, "status": "crashed"}
