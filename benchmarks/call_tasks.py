@@ -1,7 +1,7 @@
 """Makes tasks with tests in eight languages, for data.tasks, out of programs in Python that have a task in words.
 
     python benchmarks/call_tasks.py PROGRAMS.jsonl --languages ruby,go,php,typescript,python,java,javascript,cpp
-        --out FOLDER --allow-code-execution [--most N] [--inputs 8] [--seed 0] [--workers N]
+        --out FOLDER --allow-code-execution [--most N] [--inputs 8] [--seed 0] [--workers N] [--mbxp MBXP]
 
 PROGRAMS.jsonl is a file of examples, as the stage ``data`` writes them, such as ``data/python/train.jsonl`` of a run
 with XLCoST: functions, then a driver that calls one of them and prints. If that function takes and returns plain values
@@ -20,7 +20,9 @@ FOLDER/counts.json says how many tasks there are in each language, and why other
 rename when all programs have run; a stopped command leaves nothing. The same programs and seed give the same files, as
 long as the same programs end in time. With ``--most``, work ends when so many programs have given a task.
 
-HumanEval is refused. A title of a few words is less than a description: a test can demand what the title does not say.
+HumanEval is refused. With ``--mbxp``, no task is made whose function has the name of one in MBXP's test or validation
+tasks: many programs of XLCoST and many tasks of MBXP go back to the same exercises. A title of a few words is less than
+a description, and a test can demand what the title does not say (docs/reward.md).
 """
 
 from __future__ import annotations
@@ -37,14 +39,17 @@ from typing import Any
 
 from call_gold import NoTaskError
 from call_languages import LANGUAGES, problem_of
+from call_names import parts_of
 from call_programs import CallTask, make_task
 from call_values import NoTypeError
 from places import folder_to_write
 
 from moesaic.data.examples import Example, read_examples
 from moesaic.data.humaneval import refuse_humaneval
+from moesaic.data.mbxp import mbxp_files, split_of
 from moesaic.errors import DataError, MoesaicError
 from moesaic.execution.grading import processors
+from moesaic.execution.problems import read_problems
 from moesaic.execution.sandbox import Sandbox
 from moesaic.files import write_json, write_json_lines
 from moesaic.languages import get_language
@@ -66,10 +71,34 @@ def read_programs(path: Path) -> list[Example]:
     return examples
 
 
+def measured_names(path: Path) -> frozenset[str]:
+    """Returns the names of the functions in MBXP's test and validation tasks in Python, without their form.
+
+    Raises:
+        DataError: MBXP is not there, or has no tasks in Python, or it is HumanEval.
+    """
+    mbxp_files(path, "--mbxp")
+    problems = read_problems("mbxp", path, "python")["python"]
+    refuse_humaneval("--mbxp", str(path), (problem.id for problem in problems))
+    return frozenset(
+        _plain(name) for problem in problems if split_of(problem.id) != "train" for name in problem.defined
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(parts_of(name))
+
+
 def make_tasks(
-    examples: Sequence[Example], most: int | None, inputs: int, seed: int, workers: int, sandbox: Sandbox
+    examples: Sequence[Example],
+    most: int | None,
+    inputs: int,
+    seed: int,
+    workers: int,
+    sandbox: Sandbox,
+    measured: frozenset[str] = frozenset(),
 ) -> tuple[list[CallTask], Counter[str], int]:
-    """Makes the tasks of the programs, in their order.
+    """Makes the tasks of the programs, in their order; none with the name of a function that is ``measured``.
 
     Returns:
         The tasks, reason -> number of programs that gave none for it, and the number of programs that were looked at.
@@ -95,6 +124,8 @@ def make_tasks(
                 looked_at += 1
                 if isinstance(result, str):
                     left_out[result] += 1
+                elif _plain(result.entry) in measured:
+                    left_out["a test or validation task of MBXP has a function of this name"] += 1
                 elif (key := (result.title.lower(), result.entry)) in seen:
                     left_out["there is a task of this title and function already"] += 1
                 else:
@@ -174,15 +205,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--inputs", type=_positive, default=8, help="most new arguments per task (default 8)")
     parser.add_argument("--seed", type=int, default=0, help="of the new arguments (default 0)")
     parser.add_argument("--workers", type=_positive, default=None, help="programs at a time (default: one per core)")
+    parser.add_argument(
+        "--mbxp", type=Path, help="MBXP's folder: make no task named as one that it measures or decides by"
+    )
     parser.add_argument("--allow-code-execution", action="store_true", help="run the programs (sandboxed)")
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
         examples = read_programs(options.programs)
+        measured = measured_names(options.mbxp) if options.mbxp is not None else frozenset()
         workers = options.workers or processors()
         with Sandbox(allow_code_execution=options.allow_code_execution) as sandbox:
             tasks, left_out, looked_at = make_tasks(
-                examples, options.most, options.inputs, options.seed, workers, sandbox
+                examples, options.most, options.inputs, options.seed, workers, sandbox, measured
             )
         options.out.mkdir(parents=True, exist_ok=True)
         counts = write_problems(tasks, options.languages, options.out)

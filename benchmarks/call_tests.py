@@ -3,6 +3,7 @@
 Every test compares with a function of its own, which tells truth values, numbers, texts and lists apart, but takes the
 same number in another form, such as 2.0 for 2, where the language lets a program return it. If a result is a float, all
 numbers may differ by a millionth, or by a millionth of the expected one if that is larger; otherwise TOLERANCE is 0.
+By the words "Assertion 3 failed", a program that fails its test is told from one that crashes (execution/verdicts.py).
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class Main {
 
     static void check(Object found, Object expected, int number) {
         if (!same(found, expected)) {
-            throw new AssertionError("test " + number + " failed");
+            throw new AssertionError("Assertion " + number + " failed");
         }
     }
 
@@ -206,15 +207,15 @@ def _in_php(name: str, arguments: Sequence[str], expected: str, number: int) -> 
     variables = [f"$tests_argument_{number}_{place}" for place in range(1, len(arguments) + 1)]
     lines = [f"{variable} = {value};\n" for variable, value in zip(variables, arguments, strict=True)]
     lines.append(f"if (!$tests_same({name}({', '.join(variables)}), {expected})) {{\n")
-    lines.append(f'    throw new Exception("test {number} failed");\n}}\n')
+    lines.append(f'    throw new Exception("Assertion {number} failed");\n}}\n')
     return "".join(lines)
 
 
-_THROWING = 'if (!testsSame({call}, {expected})) {{\n  throw new Error("test {number} failed");\n}}\n'
+_THROWING = 'if (!testsSame({call}, {expected})) {{\n  throw new Error("Assertion {number} failed");\n}}\n'
 
 TESTS: Mapping[str, Template] = {
     "python": Template(_PYTHON, _inline("assert tests_same_({call}, {expected})\n")),
-    "ruby": Template(_RUBY, _inline('raise "test {number} failed" unless tests_same.call({call}, {expected})\n')),
+    "ruby": Template(_RUBY, _inline('raise "Assertion {number} failed" unless tests_same.call({call}, {expected})\n')),
     "php": Template(_PHP, _in_php),
     "javascript": Template(_JAVASCRIPT, _inline(_THROWING)),
     "typescript": Template(
@@ -224,7 +225,7 @@ TESTS: Mapping[str, Template] = {
         _GO,
         _inline(
             "\tif !tests_same(reflect.ValueOf({call}), reflect.ValueOf({expected})) {{\n"
-            '\t\tpanic("test {number} failed")\n\t}}\n'
+            '\t\tpanic("Assertion {number} failed")\n\t}}\n'
         ),
     ),
     "java": Template(_JAVA, _inline("        check({call}, {expected}, {number});\n")),

@@ -93,6 +93,20 @@ def test_work_ends_when_there_are_enough_tasks(programs, tmp_path):
     assert json.loads((tmp_path / "out" / "counts.json").read_text())["programs"] == 1
 
 
+def test_tasks_that_mbxp_measures_are_left_out(programs, tmp_path):
+    def row(number, name):
+        prompt = f"def {name}(n):\n"
+        return {"task_id": f"MBPP/{number}", "language": "python", "prompt": prompt, "test": "", "entry_point": name}
+
+    (tmp_path / "mbxp").mkdir()
+    rows = [row(10, "Add_Three"), row(15, "LARGEST"), row(16, "mean")]
+    (tmp_path / "mbxp" / "mbpp_release_v1.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert call(programs, tmp_path / "out", "--mbxp", str(tmp_path / "mbxp")) == 0
+    counts = json.loads((tmp_path / "out" / "counts.json").read_text())
+    assert counts["tasks"] == 2
+    assert counts["left_out"]["a test or validation task of MBXP has a function of this name"] == 3
+
+
 def test_a_stopped_command_leaves_nothing(programs, tmp_path, monkeypatch):
     made = call_tasks.make_task
 
@@ -132,6 +146,7 @@ def test_a_stop_while_writing_leaves_whole_files(programs, tmp_path, monkeypatch
         (["prints.jsonl", "--languages", "go", "--out", "prints.jsonl"], "cannot be written"),
         (["prints.jsonl", "--languages", "cobol", "--out", "out"], "unknown language 'cobol'"),
         (["prints.jsonl", "--languages", "go,lua", "--out", "out"], "lua: tasks can be written in python, ruby, go"),
+        (["prints.jsonl", "--languages", "go", "--out", "out", "--mbxp", "nowhere"], "--mbxp"),
         (["prints.jsonl", "--languages", ",", "--out", "out"], "at least one language is needed"),
         (["prints.jsonl", "--languages", "go", "--out", "out", "--inputs", "0"], "a whole number of at least 1"),
         (["prints.jsonl", "--languages", "go", "--out", "out", "--most", "x"], "a whole number of at least 1"),

@@ -6,11 +6,14 @@ import shutil
 
 import pytest
 from call_languages import LANGUAGES, problem_of
+from call_names import function_name
 from call_programs import CallTask
 
+from moesaic.execution.completions import cut_completion
 from moesaic.execution.judges import find_toolchains
 from moesaic.execution.problems import Problem
 from moesaic.execution.rewards import ProgramRuns
+from moesaic.execution.sandbox import Status
 
 pytestmark = [
     pytest.mark.toolchain,
@@ -319,8 +322,20 @@ def test_right_programs_pass_and_wrong_ones_fail(language):
         if verdict.passed is not passes
     ]
     assert not mistaken
+    statuses = {verdict.status for verdict in verdicts}
     if language not in ("go", "java", "cpp"):  # there, a compiler finds another type
-        assert all(verdict.compiles for verdict in verdicts)
+        assert statuses == {Status.PASSED, Status.WRONG}
+    assert Status.CRASHED not in statuses
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_follows_the_function_is_not_judged(language):
+    row = problem_of(TASKS["count"], language)
+    problem = Problem(id=row["id"], language=language, prompt=row["prompt"], test=row["test"])
+    right = RIGHT[language]["count"]
+    more = {"python": "\nprint(1)\n", "ruby": "\nputs 1\n", "go": "\nfunc main() {\n}\n"}.get(language, "\n// more\n")
+    assert problem.defined >= {"countEven" if language == "python" else function_name("countEven", language)}
+    assert cut_completion(problem, right + more).rstrip() == right.rstrip()
 
 
 NUMBERS = CallTask("n", "Return the square of a number", "square", ("x",), (((2,), 4), ((-3,), 9), ((0,), 0)), "")
