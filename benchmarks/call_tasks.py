@@ -48,9 +48,9 @@ from moesaic.data.examples import Example, read_examples
 from moesaic.data.humaneval import refuse_humaneval
 from moesaic.data.mbxp import mbxp_files, split_of
 from moesaic.errors import DataError, MoesaicError
-from moesaic.execution.grading import processors
-from moesaic.execution.problems import read_problems
-from moesaic.execution.sandbox import Sandbox
+from moesaic.execution.grading import grade, processors
+from moesaic.execution.problems import Problem, read_problems
+from moesaic.execution.sandbox import Sandbox, Status
 from moesaic.files import write_json, write_json_lines
 from moesaic.languages import get_language
 from moesaic.progress import Bar
@@ -109,9 +109,14 @@ def make_tasks(
 
     def outcome(example: Example) -> CallTask | str:
         try:
-            return make_task(example, inputs, seed, sandbox)
+            task = make_task(example, inputs, seed, sandbox)
         except NoTaskError as reason:
             return str(reason)
+        row = problem_of(task, "python")
+        problem = Problem(id=row["id"], language="python", prompt=row["prompt"], test=row["test"])
+        # A test calls the function several times in one process, and results were asked for in a process each.
+        passes = grade(problem, problem.complete(row["solution"]), sandbox).status is Status.PASSED
+        return task if passes else "its gold solution fails the test, most often because it remembers earlier calls"
 
     found: list[CallTask] = []
     left_out = Counter[str]()

@@ -93,6 +93,17 @@ def test_work_ends_when_there_are_enough_tasks(programs, tmp_path):
     assert json.loads((tmp_path / "out" / "counts.json").read_text())["programs"] == 1
 
 
+def test_a_gold_solution_that_remembers_earlier_calls_is_left_out(programs, tmp_path):
+    best = "most = 0\ndef f(a):\n    global most\n    most = max([most, *a])\n    return most\nprint(f([4, 9, 2]))\n"
+    with programs.open("a") as file:
+        row = {"id": "7", "language": "python", "text": "Find the most of a list", "code": best}
+        file.write(json.dumps(row) + "\n")
+    assert call(programs, tmp_path / "out") == 0
+    counts = json.loads((tmp_path / "out" / "counts.json").read_text())
+    reason = "its gold solution fails the test, most often because it remembers earlier calls"
+    assert (counts["tasks"], counts["left_out"][reason]) == (4, 1)
+
+
 def test_tasks_that_mbxp_measures_are_left_out(programs, tmp_path):
     def row(number, name):
         prompt = f"def {name}(n):\n"
