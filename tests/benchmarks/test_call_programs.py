@@ -5,7 +5,7 @@ from call_gold import NoTaskError
 from call_programs import FEWEST, examples_first, make_task, title_of, whole_numbers
 
 from moesaic.data.examples import Example
-from moesaic.execution.sandbox import Sandbox
+from moesaic.execution.sandbox import Limits, Sandbox
 
 DRIVER = "\nfor number in (2, 5, 30):\n    print(f(number))\n"
 
@@ -84,7 +84,8 @@ def test_the_same_seed_gives_the_same_task(sandbox):
         ("def f(x):\n    return [x] * 30\n" + "print(f(1000000))\n", "no two examples are short"),
     ],
 )  # fmt: skip
-def test_a_program_without_a_task_gives_the_reason(code, reason, sandbox):
+def test_a_program_without_a_task_gives_the_reason(code, reason, sandbox, monkeypatch):
+    monkeypatch.setattr("call_programs.LIMITS", Limits(wall_seconds=10.0, cpu_seconds=1.0))
     with pytest.raises(NoTaskError, match=reason):
         task_of(code, sandbox)
 

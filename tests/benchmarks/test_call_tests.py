@@ -310,6 +310,7 @@ def test_right_programs_pass_and_wrong_ones_fail(language):
         problem = Problem(id=row["id"], language=language, prompt=row["prompt"], test=row["test"])
         right = RIGHT[language][name]
         wrong = [changed(right, old, new, language) for old, new in CHANGES[language][name]]
+        wrong = wrong[:1] if language == "cpp" else wrong  # its compiler takes a second for each
         assert len({right, *wrong}) == 1 + len(wrong)
         for text in (right, *wrong):
             programs.append((problem, problem.complete(text)))
